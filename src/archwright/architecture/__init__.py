@@ -1,0 +1,1 @@
+"""Questions, answers, architectures: pure data, no torch."""

@@ -1,0 +1,49 @@
+"""An architecture: the answers to a space's questions. Pure data: printed, compared, hashed, stored, sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archwright.architecture.question import Option
+from archwright.errors import InputError
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The ordered mapping of question to answer, with the space's name and settings."""
+
+    space: str
+    settings: Mapping[str, Option]
+    answers: Mapping[str, Option]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", dict(self.settings))
+        object.__setattr__(self, "answers", dict(self.answers))
+
+    def __hash__(self) -> int:
+        return hash((self.space, frozenset(self.settings.items()), frozenset(self.answers.items())))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"space": self.space, "settings": dict(self.settings), "answers": dict(self.answers)}
+
+    @classmethod
+    def from_json(cls, text: Mapping[str, Any]) -> Architecture:
+        """Reads what `to_json` wrote (further keys are left alone). Raises InputError where a part is missing."""
+        missing = [part for part in ("space", "settings", "answers") if part not in text]
+        if missing:
+            raise InputError(f"an architecture needs 'space', 'settings' and 'answers': {', '.join(missing)} missing")
+        return cls(text["space"], text["settings"], text["answers"])
+
+
+def short_hash(text: str) -> str:
+    """Sixteen hexadecimal digits that stand for `text`: the key under which equal networks meet."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def answers_as_text(answers: Mapping[str, Option]) -> str:
+    """The answers as JSON, in an order that does not depend on who asked first."""
+    return json.dumps(dict(answers), sort_keys=True, allow_nan=False)

@@ -1,0 +1,60 @@
+"""Parts by name: the library's own, those of installed packages (entry points), and anybody's `module:Class`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from archwright.errors import UnknownName
+
+
+def known_names(built_in: Mapping[str, str], group: str) -> list[str]:
+    """The names of the library's parts, then of those that installed packages offer in `group`."""
+    return [*built_in, *(entry.name for entry in entry_points(group=group) if entry.name not in built_in)]
+
+
+def find(name: str, built_in: Mapping[str, str], group: str, kind: str) -> Any:
+    """The object behind `name`. Raises UnknownName, listing what is known, where there is none."""
+    if name in built_in:
+        return _load(built_in[name], kind)
+    if ":" in name:
+        return _load(name, kind)
+    for entry in entry_points(group=group):
+        if entry.name == name:
+            return entry.load()
+    names = known_names(built_in, group)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise UnknownName(f"there is no {kind} {name!r}{hint}: choose from {', '.join(names)}, or give module:Class")
+
+
+def _load(path: str, kind: str) -> Any:
+    module_name, _, attribute = path.partition(":")
+    module = _import(module_name, f"{kind} {path!r}")
+    if not hasattr(module, attribute):
+        raise UnknownName(f"{kind} {path!r}: module {module_name!r} has no {attribute!r}")
+    return getattr(module, attribute)
+
+
+def _import(module_name: str, where: str) -> ModuleType:
+    """The module, from the installed ones or from a file of that name in the current folder."""
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        file = Path.cwd() / f"{module_name}.py"
+        if error.name != module_name or not file.is_file():
+            raise UnknownName(f"{where}: module {module_name!r} cannot be imported ({error})") from error
+    specification = importlib.util.spec_from_file_location(module_name, file)
+    if specification is None or specification.loader is None:
+        raise UnknownName(f"{where}: {file} is not a Python module")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[module_name] = module
+    specification.loader.exec_module(module)
+    return module

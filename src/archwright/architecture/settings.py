@@ -1,0 +1,95 @@
+"""Settings are the fields of a dataclass; `KEY=VALUE` texts become their values, and an unknown one is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from archwright.errors import UnknownSetting
+
+S = TypeVar("S")
+
+
+def settings_of(obj: Any) -> dict[str, Any]:
+    """The fields of a dataclass instance that can be set, with their values."""
+    return {field.name: getattr(obj, field.name) for field in dataclasses.fields(obj) if field.init}
+
+
+def with_settings(cls: type[S], given: Mapping[str, Any], where: str) -> S:
+    """An instance of the dataclass `cls` with these settings; texts are read by the field's type.
+
+    `where` names the owner in errors, as in "space 'cell'". Raises UnknownSetting for a key or value that is not known.
+    """
+    if not dataclasses.is_dataclass(cls):
+        if given:
+            raise UnknownSetting(f"{where} has no settings: leave out {', '.join(map(repr, given))}")
+        return cls()
+    hints = typing.get_type_hints(cls)
+    known = [field.name for field in dataclasses.fields(cls) if field.init]
+    for key in given:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise UnknownSetting(f"{where} has no setting {key!r}{hint}: it has {', '.join(known) or 'none'}")
+    values = {key: read_value(value, hints[key], f"{where}, setting {key!r}") for key, value in given.items()}
+    return typing.cast(S, cls(**values))
+
+
+def read_value(value: Any, hint: Any, where: str) -> Any:
+    """`value` as the type `hint` (bool, int, float, str, Literal, or an optional one of these); texts are parsed.
+
+    Raises UnknownSetting where it cannot be read so.
+    """
+    if typing.get_origin(hint) is typing.Literal:
+        return _read_literal(value, typing.get_args(hint), where)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return _read_union(value, typing.get_args(hint), where)
+    if hint is type(None) and value in (None, "none", "None", "null"):
+        return None
+    if hint is bool and isinstance(value, str) and value.lower() in _BOOLS:
+        return _BOOLS[value.lower()]
+    if hint in (int, float) and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        return _read_number(value, hint, where)
+    if isinstance(value, hint):
+        return value
+    raise UnknownSetting(f"{where}: {value!r} is not {_NAMES.get(hint, hint)}")
+
+
+def _read_literal(value: Any, allowed: tuple[Any, ...], where: str) -> Any:
+    for option in allowed:
+        if value == option or str(value) == str(option):
+            return option
+    raise UnknownSetting(f"{where}: {value!r} is not known: choose from {', '.join(map(str, allowed))}")
+
+
+def _read_union(value: Any, hints: tuple[Any, ...], where: str) -> Any:
+    for hint in sorted(hints, key=lambda hint: hint is str):
+        try:
+            return read_value(value, hint, where)
+        except UnknownSetting:
+            continue
+    raise UnknownSetting(f"{where}: {value!r} is not {' or '.join(_NAMES.get(hint, str(hint)) for hint in hints)}")
+
+
+def _read_number(value: int | float | str, kind: type, where: str) -> Any:
+    try:
+        number = kind(value)
+    except ValueError:
+        raise UnknownSetting(f"{where}: {value!r} is not {_NAMES[kind]}") from None
+    if number != float(value) or number != number:
+        raise UnknownSetting(f"{where}: {value!r} is not {_NAMES[kind]}")
+    return number
+
+
+_BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_NAMES: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    type(None): "none",
+}

@@ -1,0 +1,1 @@
+"""Parameters, MACs, memory, latency, energy: every number with its unit."""

@@ -1,0 +1,1 @@
+"""Problems: loading, checking, splitting, what the task is; built-in data sets."""

@@ -1,0 +1,92 @@
+"""Candidates and their history: all that a search strategy sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from archwright.architecture.architecture import Architecture
+
+State = Literal["running", "complete", "failed", "pruned", "duplicate", "refused"]
+WORST = float("-inf")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One number a search improves: `accuracy` upwards, `macs` downwards."""
+
+    name: str
+    maximize: bool
+
+    def score(self, value: float) -> float:
+        """The value, turned so that higher is better."""
+        return value if self.maximize else -value
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An architecture to try and, where the method needs them, its parent and a small note that is stored with it.
+
+    `parent`: number of the candidate it was made from. `continues`: number of the candidate whose training goes on, and
+    `epochs` to which fidelity (None: as the study says).
+    """
+
+    architecture: Architecture
+    parent: int | None = None
+    continues: int | None = None
+    epochs: float | None = None
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One proposal and what became of it.
+
+    `number`: its number within its strategy. `key`: the same for equal networks. `scores`: one per objective, higher is better;
+    None unless complete or duplicate of a complete one. `seen`: how many results its proposal had seen.
+    """
+
+    number: int
+    architecture: Architecture
+    key: str
+    state: State
+    scores: tuple[float, ...] | None = None
+    parent: int | None = None
+    epochs: float | None = None
+    note: Mapping[str, Any] = field(default_factory=dict)
+    seen: int = 0
+
+    @property
+    def score(self) -> float:
+        """The first objective's score; worse than all where the candidate failed."""
+        return self.scores[0] if self.scores else WORST
+
+
+@dataclass(frozen=True)
+class History:
+    """Everything seen so far. `finished` in order of completion: complete, duplicate (with the known result) and failed ones."""
+
+    objectives: tuple[Objective, ...]
+    finished: Sequence[Candidate] = ()
+    pending: Sequence[Candidate] = ()
+    refused: Sequence[Candidate] = ()
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The networks that are known or being trained."""
+        return frozenset(c.key for group in (self.finished, self.pending, self.refused) for c in group)
+
+    @cached_property
+    def complete(self) -> tuple[Candidate, ...]:
+        """Those of the finished that have scores, each network once."""
+        first: dict[str, Candidate] = {}
+        for candidate in self.finished:
+            if candidate.scores is not None:
+                first.setdefault(candidate.key, candidate)
+        return tuple(first.values())
+
+    def best(self) -> Candidate | None:
+        """The highest first score; the earliest of equals."""
+        return max(self.complete, key=lambda candidate: candidate.score, default=None)

@@ -1,0 +1,76 @@
+"""One training to run and what came of it: small JSON both, so that any worker on any machine can take it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Stage = Literal["search", "final", "baseline", "probe"]
+MachineTrouble = Literal["killed", "lost"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training. Everything a worker needs is here or in the data folder; nothing is pickled.
+
+    `space`: {"name", "settings"} and `architecture`: its JSON, or `baseline`: a name. `folder`: where checkpoint, result and weights
+    go. `data`: the folder that `save_problem` wrote. `epochs` may be fractional. `final`: read the test split once at the end and keep
+    the weights. Times in seconds, memory in MB.
+    """
+
+    key: str
+    stage: Stage
+    data: str
+    folder: str
+    seed: int
+    epochs: float
+    architecture: Mapping[str, Any] | None = None
+    baseline: str | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "auto"
+    threads: int = 1
+    time_limit: float | None = None
+    memory_limit: float | None = None
+    epoch_seconds_limit: float | None = None
+    time_goal: float | None = None
+    least_epochs: float = 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, text: Mapping[str, Any]) -> Job:
+        return cls(**text)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job. `metrics`: the best epoch's validation metrics by name (`accuracy`, `loss`), `curve`: one record an epoch.
+
+    `state` "refused": over a limit before it was trained. `machine_fault`: worth another try under the same number.
+    """
+
+    state: Literal["complete", "failed", "refused"]
+    cause: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    test: float | None = None
+    curve: tuple[Mapping[str, float], ...] = ()
+    parameters: int | None = None
+    macs: int | None = None
+    peak_memory_mb: float | None = None
+    seconds: float = 0.0
+    epochs: float = 0.0
+    predict_seconds: float | None = None
+    latency_ms: float | None = None
+    precision: str = ""
+    seconds_per_epoch: float | None = None
+    machine_fault: bool = False
+    worker: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, text: Mapping[str, Any]) -> Outcome:
+        return cls(**{**text, "curve": tuple(text.get("curve", ()))})

@@ -1,0 +1,1 @@
+"""Modules put together from ops: cells, stages, heads, hand-designed baselines."""

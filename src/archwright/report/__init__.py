@@ -1,0 +1,1 @@
+"""Tables, curves, drawings, the HTML page."""

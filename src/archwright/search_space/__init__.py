@@ -1,0 +1,31 @@
+"""Which networks can be built: one file a space, found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archwright.architecture.plugins import find, known_names
+from archwright.architecture.settings import with_settings
+from archwright.search_space.search_space import Published, SearchSpace
+
+BUILT_IN = {
+    "cell": "archwright.search_space.cell:Cell",
+    "chain": "archwright.search_space.chain:Chain",
+    "nasbench201": "archwright.search_space.nasbench201:NASBench201",
+}
+GROUP = "archwright.spaces"
+
+
+def space_names() -> list[str]:
+    """The spaces of the library and of installed packages (entry points `archwright.spaces`)."""
+    return known_names(BUILT_IN, GROUP)
+
+
+def make_space(name: str, settings: Mapping[str, Any] | None = None) -> SearchSpace:
+    """The space `name` (or `module:Class`) with these settings. Raises UnknownName or UnknownSetting."""
+    cls = find(name, BUILT_IN, GROUP, "space")
+    return with_settings(cls, settings or {}, f"space {name!r}")
+
+
+__all__ = ["Published", "SearchSpace", "make_space", "space_names"]

@@ -1,0 +1,133 @@
+"""A search space is written once, as ordinary Python that asks questions; it does not know who answers."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from archwright.architecture.architecture import Architecture, answers_as_text
+from archwright.architecture.asking import (
+    Answers,
+    collect_questions,
+    crossover_answers,
+    enumerate_answers,
+    mutate_answers,
+    neighbouring_answers,
+    replay,
+    sample_answers,
+)
+from archwright.architecture.question import Choose, Question
+from archwright.architecture.settings import settings_of
+from archwright.data.problem import Problem
+from archwright.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ENUMERATION_LIMIT = 1_000_000
+
+
+@dataclass(frozen=True)
+class Published:
+    """A size of a space that a paper gives."""
+
+    value: int
+    formula: str
+    source: str
+
+
+class SearchSpace(ABC):
+    """Which networks can be built. Authors write `decide` and `build`; the rest follows, and may be overridden to say more.
+
+    A space is a frozen dataclass whose fields are its settings. Importing and asking need no torch; only `build` does.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def decide(self, choose: Choose) -> Any:
+        """Ask, and return a description of the network: pure Python, microseconds."""
+
+    @abstractmethod
+    def build(self, description: Any, problem: Problem) -> nn.Module:
+        """A plain module for what `decide` returned: (B, *problem.input_shape) -> (B, problem.outputs) logits or targets."""
+
+    def for_problem(self, problem: Problem) -> Self:
+        """This space with the settings that the data decide filled in. Raises InputError where it cannot take such data."""
+        return self
+
+    def questions(self) -> tuple[Question, ...]:
+        """All that can be asked."""
+        return collect_questions(self.decide)
+
+    def count(self) -> int:
+        """The exact number of architectures (sets of answers). Raises InputError where a formula is needed and missing."""
+        counted = sum(1 for _ in itertools.islice(enumerate_answers(self.decide), ENUMERATION_LIMIT + 1))
+        if counted > ENUMERATION_LIMIT:
+            raise InputError(f"space {self.name!r} has more than {ENUMERATION_LIMIT:,} architectures: give it a formula in `count`")
+        return counted
+
+    def count_distinct(self) -> int | None:
+        """How many of them `canonical` tells apart; None where that is more than can be enumerated."""
+        if self.count() > ENUMERATION_LIMIT // 10:
+            return None
+        return len({self.canonical(architecture) for architecture in self.enumerate()})
+
+    def published(self) -> Published | None:
+        """The size that a paper gives for these settings, where one does."""
+        return None
+
+    def canonical(self, architecture: Architecture) -> str:
+        """A text that equal networks share (isomorphic cells, dead nodes); by default the answers."""
+        return answers_as_text(architecture.answers)
+
+    def encode(self, architecture: Architecture) -> list[float]:
+        """One-hot over all questions, (sum of options,); a question that is not asked is all zeros."""
+        vector: list[float] = []
+        for question in self.questions():
+            asked = question.name in architecture.answers
+            position = question.position(architecture.answers[question.name]) if asked else None
+            vector += [float(position == i) for i in range(len(question.options))]
+        return vector
+
+    # What follows from `decide` alone, and is not meant to be overridden.
+
+    def architecture(self, answers: Answers) -> Architecture:
+        """These answers as an architecture of this space. Raises UnknownAnswer where they do not fit."""
+        replay(self.decide, answers)
+        return Architecture(self.name, settings_of(self), answers)
+
+    def describe(self, architecture: Architecture) -> Any:
+        """What `decide` returns under the architecture's answers."""
+        return replay(self.decide, architecture.answers)
+
+    def network(self, architecture: Architecture, problem: Problem) -> nn.Module:
+        """The plain module of an architecture."""
+        return self.build(self.describe(architecture), problem)
+
+    def sample(self, rng: Random) -> Architecture:
+        """Uniform per question."""
+        return self._wrap(sample_answers(self.decide, rng))
+
+    def mutate(self, architecture: Architecture, rng: Random) -> Architecture:
+        """One answer changed."""
+        return self._wrap(mutate_answers(self.decide, architecture.answers, rng))
+
+    def crossover(self, mother: Architecture, father: Architecture, rng: Random) -> Architecture:
+        """Each answer from either parent."""
+        return self._wrap(crossover_answers(self.decide, mother.answers, father.answers, rng))
+
+    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
+        """All that differ in one answer, always in the same order."""
+        return map(self._wrap, neighbouring_answers(self.decide, architecture.answers))
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Every architecture once."""
+        return map(self._wrap, enumerate_answers(self.decide))
+
+    def _wrap(self, answers: Answers) -> Architecture:
+        return Architecture(self.name, settings_of(self), answers)

@@ -1,0 +1,1 @@
+"""The ledger, resuming, the final protocol, statistics, the verdict."""
