@@ -7,16 +7,18 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Stage = Literal["search", "final", "baseline", "probe"]
-MachineTrouble = Literal["killed", "lost"]
 
 
 @dataclass(frozen=True)
 class Job:
     """One training. Everything a worker needs is here or in the data folder; nothing is pickled.
 
-    `space`: {"name", "settings"} and `architecture`: its JSON, or `baseline`: a name. `folder`: where checkpoint, result and weights
-    go. `data`: the folder that `save_problem` wrote. `epochs` may be fractional. `final`: read the test split once at the end and keep
-    the weights. Times in seconds, memory in MB.
+    `architecture`: its JSON, or `baseline`: a name. `folder`: where checkpoint, result and weights go. `data`: the folder that
+    `save_problem` wrote. Stages `final` and `baseline` read the test split once at the end and keep the weights; `probe` only
+    measures. Times in seconds, memory in MB.
+
+    `epochs` may be fractional. `time_goal`: train as many epochs (between `least_epochs` and `epochs`) as fit into these seconds by a
+    measured estimate. `epoch_seconds_limit`: refuse a network whose epoch would take longer. `time_limit`, `memory_limit`: end it.
     """
 
     key: str
@@ -46,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job. `metrics`: the best epoch's validation metrics by name (`accuracy`, `loss`), `curve`: one record an epoch.
+    """What came of a job. `metrics`: the best epoch's validation metrics (`accuracy`, `loss`), `curve`: one record an epoch.
 
     `state` "refused": over a limit before it was trained. `machine_fault`: worth another try under the same number.
     """
