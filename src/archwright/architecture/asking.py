@@ -163,3 +163,15 @@ def collect_questions(decide: Decide, samples: int = 1000) -> tuple[Question, ..
     for _ in range(samples):
         look(sample_answers(decide, rng))
     return tuple(seen.values())
+
+
+def questions_always_asked(decide: Decide) -> tuple[Question, ...]:
+    """The questions of one pass: all of them, for a space where no answer decides what is asked next."""
+    asked: list[Question] = []
+
+    def first(question: Question) -> Option:
+        asked.append(question)
+        return question.options[0]
+
+    ask(decide, first)
+    return tuple(asked)

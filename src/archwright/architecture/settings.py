@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
 from archwright.errors import UnknownSetting
@@ -30,13 +30,34 @@ def with_settings(cls: type[S], given: Mapping[str, Any], where: str) -> S:
         return cls()
     hints = typing.get_type_hints(cls)
     known = [field.name for field in dataclasses.fields(cls) if field.init]
+    check_known(given, known, where)
+    values = {key: read_value(value, hints[key], f"{where}, setting {key!r}") for key, value in given.items()}
+    return typing.cast(S, cls(**values))
+
+
+def check_settings(obj: Any, where: str, **ranges: tuple[float, float]) -> None:
+    """Checks the fields of a dataclass instance by their types, and the named ones against (least, most), for its __post_init__.
+
+    None is not compared. Raises UnknownSetting.
+    """
+    hints = typing.get_type_hints(type(obj))
+    for key, value in settings_of(obj).items():
+        if isinstance(value, str) and not isinstance(read_value(value, hints[key], f"{where}, setting {key!r}"), str):
+            raise UnknownSetting(f"{where}, setting {key!r}: {value!r} is a text: leave out the quotation marks")
+        read_value(value, hints[key], f"{where}, setting {key!r}")
+    for key, (least, most) in ranges.items():
+        value = getattr(obj, key)
+        if value is not None and not least <= value <= most:
+            raise UnknownSetting(f"{where}, setting {key!r}: {value} is out of range: choose from {least} to {most}")
+
+
+def check_known(given: Iterable[str], known: Collection[str], where: str) -> None:
+    """Raises UnknownSetting where a key is given that is not known, with the nearest that is."""
     for key in given:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise UnknownSetting(f"{where} has no setting {key!r}{hint}: it has {', '.join(known) or 'none'}")
-    values = {key: read_value(value, hints[key], f"{where}, setting {key!r}") for key, value in given.items()}
-    return typing.cast(S, cls(**values))
 
 
 def read_value(value: Any, hint: Any, where: str) -> Any:
@@ -54,7 +75,7 @@ def read_value(value: Any, hint: Any, where: str) -> Any:
         return _BOOLS[value.lower()]
     if hint in (int, float) and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         return _read_number(value, hint, where)
-    if isinstance(value, hint):
+    if isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
     raise UnknownSetting(f"{where}: {value!r} is not {_NAMES.get(hint, hint)}")
 
@@ -78,9 +99,10 @@ def _read_union(value: Any, hints: tuple[Any, ...], where: str) -> Any:
 def _read_number(value: int | float | str, kind: type, where: str) -> Any:
     try:
         number = kind(value)
-    except ValueError:
+        as_float = float(value)
+    except (ValueError, OverflowError):
         raise UnknownSetting(f"{where}: {value!r} is not {_NAMES[kind]}") from None
-    if number != float(value) or number != number:
+    if number != as_float or number != number:
         raise UnknownSetting(f"{where}: {value!r} is not {_NAMES[kind]}")
     return number
 

@@ -1,1 +1,1 @@
-"""Parameters, MACs, memory, latency, energy: every number with its unit."""
+"""What a network costs: parameters, MACs, memory, latency, energy; every number with its unit."""

@@ -20,6 +20,7 @@ class Problem:
 
     `input_shape`: (F,) flat features, (C, L) a series, (C, H, W) an image. `outputs`: classes, labels or targets.
     `names`: one per output. `augmentation`: what batches of these data may undergo ("crop", "flip", "cutout").
+    `inputs`: names of flat features, where they have some.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Problem:
     n_test: int = 0
     data_hash: str = ""
     augmentation: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
     @property
     def metric(self) -> str:
@@ -49,6 +51,6 @@ class Problem:
     @classmethod
     def from_json(cls, text: Mapping[str, Any]) -> Problem:
         fields = {key: text[key] for key in cls.__dataclass_fields__ if key in text}
-        for key in ("input_shape", "names", "augmentation"):
+        for key in ("input_shape", "names", "augmentation", "inputs"):
             fields[key] = tuple(fields.get(key, ()))
         return cls(**fields)

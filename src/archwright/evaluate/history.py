@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from archwright.architecture.architecture import Architecture
+from archwright.architecture.architecture import Architecture, short_hash
+
+if TYPE_CHECKING:
+    from archwright.search_space import SearchSpace
 
 State = Literal["running", "complete", "failed", "pruned", "duplicate", "refused"]
 WORST = float("-inf")
+
+
+def key_of(space: SearchSpace, architecture: Architecture) -> str:
+    """The key under which equal networks of a space meet: candidates carry it, and strategies look their ideas up by it."""
+    return short_hash(space.canonical(architecture))
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,8 @@ class Proposal:
 class Candidate:
     """One proposal and what became of it.
 
-    `number`: its number within its strategy. `key`: the same for equal networks. `scores`: one per objective, higher is better;
-    None unless complete or duplicate of a complete one. `seen`: how many results its proposal had seen.
+    `number`: its number within its strategy. `key`: the same for equal networks (`key_of`). `scores`: one per objective,
+    higher is better; None unless complete or duplicate of a complete one. `seen`: how many results its proposal had seen.
     """
 
     number: int
@@ -77,6 +85,11 @@ class History:
     def keys(self) -> frozenset[str]:
         """The networks that are known or being trained."""
         return frozenset(c.key for group in (self.finished, self.pending, self.refused) for c in group)
+
+    @cached_property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All of them, in the order of their numbers."""
+        return tuple(sorted((*self.finished, *self.pending, *self.refused), key=lambda candidate: candidate.number))
 
     @cached_property
     def complete(self) -> tuple[Candidate, ...]:

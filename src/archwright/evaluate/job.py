@@ -17,8 +17,9 @@ class Job:
     `save_problem` wrote. Stages `final` and `baseline` read the test split once at the end and keep the weights; `probe` only
     measures. Times in seconds, memory in MB.
 
-    `epochs` may be fractional. `time_goal`: train as many epochs (between `least_epochs` and `epochs`) as fit into these seconds by
-    a measured estimate. `epoch_seconds_limit`: refuse a network whose epoch would take longer. `time_limit`, `memory_limit`: end it.
+    `epochs` may be fractional. `time_goal`: train as many epochs (between `least_epochs` and `epochs`) as fit into these seconds
+    by a measured estimate. `epoch_seconds_limit`: refuse a network whose epoch would take longer. `time_limit`, `memory_limit`:
+    end it.
     """
 
     key: str

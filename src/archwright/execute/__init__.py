@@ -1,1 +1,33 @@
-"""Where evaluations run."""
+"""Where evaluations run: one file an executor, found by name."""
+
+from __future__ import annotations
+
+import typing
+
+from archwright.architecture.plugins import find, known_names
+from archwright.execute.attempt import RUN_JOB
+from archwright.execute.executor import Executor
+from archwright.execute.threads import threads_per_worker, usable_cpus
+
+BUILT_IN = {
+    "serial": "archwright.execute.serial:Serial",
+    "processes": "archwright.execute.processes:Processes",
+}
+GROUP = "archwright.executors"
+
+
+def executor_names() -> list[str]:
+    """The executors of the library and of installed packages (entry points `archwright.executors`)."""
+    return known_names(BUILT_IN, GROUP)
+
+
+def make_executor(name: str, workers: int = 1, device: str = "auto", run: str = RUN_JOB) -> Executor:
+    """The executor `name` (or `module:Class`) with that many workers, ready for jobs.
+
+    `device`: "auto", "cpu", "cuda" or "cuda:N", for jobs that leave theirs "auto". `run`: the `module:function` that does a job.
+    Raises UnknownName, or InputError for what this machine cannot give.
+    """
+    return typing.cast(Executor, find(name, BUILT_IN, GROUP, "executor")(workers=workers, device=device, run=run))
+
+
+__all__ = ["Executor", "executor_names", "make_executor", "threads_per_worker", "usable_cpus"]

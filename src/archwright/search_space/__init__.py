@@ -24,8 +24,13 @@ def space_names() -> list[str]:
 
 def make_space(name: str, settings: Mapping[str, Any] | None = None) -> SearchSpace:
     """The space `name` (or `module:Class`) with these settings. Raises UnknownName or UnknownSetting."""
-    cls = find(name, BUILT_IN, GROUP, "space")
-    return with_settings(cls, settings or {}, f"space {name!r}")
+    return with_settings(space_class(name), settings or {}, f"space {name!r}")
 
 
-__all__ = ["Published", "SearchSpace", "make_space", "space_names"]
+def space_class(name: str) -> type[SearchSpace]:
+    """The class of the space `name` (or `module:Class`). Raises UnknownName."""
+    cls: type[SearchSpace] = find(name, BUILT_IN, GROUP, "space")
+    return cls
+
+
+__all__ = ["Published", "SearchSpace", "make_space", "space_class", "space_names"]

@@ -40,6 +40,7 @@ class Published:
     source: str
 
 
+@dataclass(frozen=True)
 class SearchSpace(ABC):
     """Which networks can be built. Authors write `decide` and `build`; the rest follows, and may be overridden to say more.
 
@@ -47,6 +48,17 @@ class SearchSpace(ABC):
     """
 
     name: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__.lower()
+
+    @property
+    def reference(self) -> str:
+        """The name under which any process finds this space: the library's own by name, others as `module:Class`."""
+        cls = type(self)
+        return self.name if cls.__module__.startswith("archwright.") else f"{cls.__module__}:{cls.__qualname__}"
 
     @abstractmethod
     def decide(self, choose: Choose) -> Any:
@@ -99,7 +111,7 @@ class SearchSpace(ABC):
     def architecture(self, answers: Answers) -> Architecture:
         """These answers as an architecture of this space. Raises UnknownAnswer where they do not fit."""
         replay(self.decide, answers)
-        return Architecture(self.name, settings_of(self), answers)
+        return Architecture(self.reference, settings_of(self), answers)
 
     def describe(self, architecture: Architecture) -> Any:
         """What `decide` returns under the architecture's answers."""
@@ -130,4 +142,4 @@ class SearchSpace(ABC):
         return map(self._wrap, enumerate_answers(self.decide))
 
     def _wrap(self, answers: Answers) -> Architecture:
-        return Architecture(self.name, settings_of(self), answers)
+        return Architecture(self.reference, settings_of(self), answers)

@@ -1,0 +1,90 @@
+"""What there is, by name, and what each part is like: for `archwright list` and `archwright describe`. No torch."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from archwright.architecture.settings import settings_of
+from archwright.errors import InputError, UnknownName
+
+Entry = dict[str, Any]
+
+
+def catalogue(what: str) -> list[Entry]:
+    """All spaces, strategies, datasets or baselines: a name and a summary each. Raises UnknownName for anything else."""
+    if what not in _LISTS:
+        raise UnknownName(f"there is no list of {what!r}: choose from {', '.join(_LISTS)}")
+    return _LISTS[what]()
+
+
+def _spaces() -> list[Entry]:
+    from archwright.search_space import space_class, space_names
+
+    return [{"name": name, "summary": first_line(space_class(name))} for name in space_names()]
+
+
+def _strategies() -> list[Entry]:
+    from archwright.search_strategy import describe_strategy, strategy_names
+
+    return [{"name": name, "summary": describe_strategy(name).summary} for name in strategy_names()]
+
+
+def _datasets() -> list[Entry]:
+    from archwright.data.datasets import describe_datasets
+
+    return describe_datasets()
+
+
+def _baselines() -> list[Entry]:
+    from archwright.network.baselines import baseline_names, baseline_summary
+
+    return [{"name": name, "summary": baseline_summary(name)} for name in baseline_names()]
+
+
+_LISTS: dict[str, Callable[[], list[Entry]]] = {
+    "spaces": _spaces,
+    "strategies": _strategies,
+    "datasets": _datasets,
+    "baselines": _baselines,
+}
+
+
+def space_description(name: str, settings: Mapping[str, Any]) -> Entry:
+    """A space's settings, questions and size; `count` is exact, `count_distinct` None where it is too large to enumerate."""
+    from archwright.search_space import make_space
+
+    space = make_space(name, settings)
+    published = space.published()
+    return {
+        "name": name,
+        "settings": settings_of(space),
+        "questions": [{"name": question.name, "options": list(question.options)} for question in space.questions()],
+        "count": _count(space.count),
+        "count_distinct": _count(space.count_distinct),
+        "published": asdict(published) if published is not None else None,
+    }
+
+
+def _count(count: Callable[[], int | None]) -> int | None:
+    """None where the author of a large space gave no formula."""
+    try:
+        return count()
+    except InputError:
+        return None
+
+
+def strategy_description(name: str, settings: Mapping[str, Any]) -> Entry:
+    """A strategy's paper and settings, with those given. Raises UnknownName or UnknownSetting."""
+    from archwright.search_strategy import describe_strategy, make_strategy
+
+    make_strategy(name, settings)
+    description = describe_strategy(name).to_json()
+    return {**description, "settings": {**description["settings"], **settings}}
+
+
+def first_line(obj: Any) -> str:
+    """What the docstring says first."""
+    return (inspect.getdoc(obj) or "").split("\n")[0]

@@ -1,0 +1,228 @@
+"""The command line. Heavy imports happen inside the commands, so that `archwright --help` answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from archwright.errors import InputError
+
+app = typer.Typer(
+    name="archwright",
+    help="Find a network architecture for your data, train it, and learn whether the search was worth it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+describe_app = typer.Typer(help="Describe one space or one strategy.", no_args_is_help=True)
+app.add_typer(describe_app, name="describe")
+
+SetOption = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be given several times.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+TargetOption = Annotated[str, typer.Option("--target", metavar="COL[,COL]", help="Target columns of a CSV file.")]
+TaskOption = Annotated[str | None, typer.Option(help="classification, multi_label or regression; inferred where not given.")]
+LayoutOption = Annotated[str | None, typer.Option(help="flat, series or image: how to read arrays whose shape leaves it open.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+
+
+def main() -> None:
+    """Run the command line: 0 when done, 2 for a mistake in what was asked, 130 when interrupted."""
+    try:
+        app()
+    except InputError as error:
+        print(f"archwright: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("archwright: interrupted; the same command continues where it stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+@app.command("search")
+def search_command(
+    source: Annotated[str, typer.Argument(help="A data set by name, or a .npz, .csv, folder of IDX files or of images.")],
+    space: Annotated[str, typer.Option(help="Search space: a name or module:Class.")] = "chain",
+    strategy: Annotated[str, typer.Option(help="Strategies, comma-separated: names or module:Class.")] = "regularized_evolution",
+    baselines: Annotated[str, typer.Option(help="Hand-designed methods to compare with; '' for none.")] = (
+        "resnet-tiny,resnet18,random_forest"
+    ),
+    trials: Annotated[int | None, typer.Option(help="Trainings a strategy may spend.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Wall-clock time of the whole run.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Most epochs of a training.")] = None,
+    top_k: Annotated[int, typer.Option(help="Candidates a strategy that are retrained from scratch.")] = 1,
+    seeds: Annotated[int, typer.Option(help="Final trainings of each network.")] = 3,
+    seed: Annotated[int, typer.Option(help="The study's seed.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(help="Trainings at the same time. Default: 1, or every core with --minutes.")
+    ] = None,
+    executor: Annotated[str, typer.Option(help="serial or processes.")] = "processes",
+    device: DeviceOption = "auto",
+    objectives: Annotated[str, typer.Option(help="Comma-separated, such as accuracy,macs; the first decides.")] = "",
+    task: TaskOption = None,
+    target: TargetOption = "",
+    layout: LayoutOption = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds a training may take.")] = None,
+    memory: Annotated[float | None, typer.Option(help="MB a training may use.")] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Ledger: postgresql://... or journal:PATH; default: study.db in the run.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/SOURCE-SPACE-STRATEGY.")] = None,
+    settings: SetOption = [],  # noqa: B006 (typer copies it)
+    no_random: Annotated[bool, typer.Option("--no-random", help="Leave out random search at the same cost.")] = False,
+) -> None:
+    """Search, retrain the best, compare with baselines, and write the report. The same command continues a run."""
+    from archwright.main_job import print_result, run
+    from archwright.study.request import Request
+
+    request = Request(
+        source=source,
+        space=space,
+        strategies=listed(strategy),
+        baselines=listed(baselines),
+        trials=trials,
+        minutes=minutes,
+        epochs=epochs,
+        top_k=top_k,
+        seeds=seeds,
+        seed=seed,
+        workers=workers,
+        executor=executor,
+        device=device,
+        objectives=listed(objectives),
+        task=task,
+        target=listed(target),
+        layout=layout,
+        timeout=timeout,
+        memory=memory,
+        storage=storage,
+        out=out,
+        settings=assignments(settings),
+        random=not no_random,
+    )
+    print_result(run(request))
+
+
+@app.command("report")
+def report_command(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """Write a run's report.html anew, and print its table."""
+    from archwright.main_job import print_result, rewrite_report
+
+    print_result(rewrite_report(run))
+
+
+@app.command("predict")
+def predict_command(
+    model: Annotated[Path, typer.Argument(help="The model folder of a run.")],
+    source: Annotated[str, typer.Argument(help="Data of the shape the model was trained on; targets are not needed.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="predictions.csv or predictions.npz")],
+    layout: LayoutOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Predict each row of SOURCE, in its order."""
+    from archwright.evaluate.predictions import write_predictions
+
+    print(f"{write_predictions(model, source, output, layout=layout, device=device)} predictions written to {output}")
+
+
+@app.command("train")
+def train_command(
+    source: Annotated[str, typer.Argument(help="As for search.")],
+    architecture: Annotated[Path, typer.Option(help="architecture.json of a model, or a file that holds one.")],
+    epochs: Annotated[int | None, typer.Option(help="Epochs of the training.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the training and of the split.")] = 0,
+    device: DeviceOption = "auto",
+    task: TaskOption = None,
+    target: TargetOption = "",
+    layout: LayoutOption = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds the training may take.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the model. Default: runs/SOURCE-train.")] = None,
+    settings: SetOption = [],  # noqa: B006 (typer copies it)
+) -> None:
+    """Train one architecture from scratch with the final protocol and save it as a model folder."""
+    from archwright.study.single import train_architecture
+
+    train_architecture(
+        source,
+        architecture,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        task=task,
+        target=listed(target),
+        layout=layout,
+        timeout=timeout,
+        out=out,
+        settings=assignments(settings),
+    )
+
+
+@app.command("list")
+def list_command(
+    what: Annotated[str, typer.Argument(help="spaces, strategies, datasets or baselines")],
+    as_json: JsonOption = False,
+) -> None:
+    """List what there is, by name."""
+    from archwright.catalogue import catalogue
+
+    rows = catalogue(what)
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    else:
+        width = max(len(row["name"]) for row in rows)
+        print("\n".join(f"{row['name']:<{width}}  {row['summary']}" for row in rows))
+
+
+@describe_app.command("space")
+def describe_space_command(name: str, settings: SetOption = [], as_json: JsonOption = False) -> None:  # noqa: B006
+    """A space's settings, questions and size."""
+    from archwright.catalogue import space_description
+
+    _print_description(space_description(name, assignments(settings)), as_json)
+
+
+@describe_app.command("strategy")
+def describe_strategy_command(name: str, settings: SetOption = [], as_json: JsonOption = False) -> None:  # noqa: B006
+    """A strategy's paper and settings."""
+    from archwright.catalogue import strategy_description
+
+    _print_description(strategy_description(name, assignments(settings)), as_json)
+
+
+def _print_description(description: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(description, indent=2))
+        return
+    for key, value in description.items():
+        if isinstance(value, list):
+            print(f"{key}:")
+            print("\n".join(f"  {item['name']}: {', '.join(map(str, item['options']))}" for item in value))
+        elif isinstance(value, dict):
+            print(f"{key}: {', '.join(f'{k}={v}' for k, v in value.items()) or 'none'}")
+        else:
+            print(f"{key}: {f'{value:,}' if isinstance(value, int) else value}")
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a comma-separated text."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def assignments(texts: list[str]) -> dict[str, str]:
+    """`KEY=VALUE` texts as a mapping. Raises InputError for one without a key or an equals sign, or with a key given twice."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {text!r}: write it as KEY=VALUE, such as --set space.width=16")
+        if key in pairs:
+            raise InputError(f"--set {key} is given twice ({pairs[key]} and {value}): give it once")
+        pairs[key] = value
+    return pairs
+
+
+if __name__ == "__main__":
+    main()

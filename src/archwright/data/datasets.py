@@ -1,0 +1,36 @@
+"""The built-in data sets by name, and those of installed packages (entry points `archwright.datasets`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archwright.architecture.plugins import find, known_names
+from archwright.data.dataset import Dataset
+from archwright.errors import UnknownName
+
+BUILT_IN = {
+    "digits": "archwright.data.digits:DIGITS",
+    "fashion-mnist": "archwright.data.mnist:FASHION_MNIST",
+    "mnist": "archwright.data.mnist:MNIST",
+    "cifar10": "archwright.data.cifar:CIFAR10",
+    "cifar100": "archwright.data.cifar:CIFAR100",
+}
+GROUP = "archwright.datasets"
+
+
+def dataset_names() -> list[str]:
+    """The data sets that have a name."""
+    return known_names(BUILT_IN, GROUP)
+
+
+def find_dataset(name: str) -> Dataset:
+    """The data set of this name. Raises UnknownName, listing what is known, where there is none."""
+    dataset = find(name, BUILT_IN, GROUP, "data set")
+    if not isinstance(dataset, Dataset):
+        raise UnknownName(f"data set {name!r} is a {type(dataset).__name__}: it must be an archwright Dataset")
+    return dataset
+
+
+def describe_datasets() -> list[dict[str, Any]]:
+    """Name, description, task, input shape, outputs, rows, licence and origin of each, as JSON takes it."""
+    return [find_dataset(name).to_json() for name in dataset_names()]

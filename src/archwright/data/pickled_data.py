@@ -1,0 +1,84 @@
+"""The plain data in a pickle, read without running it: arrays, numbers, texts, lists and dictionaries, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archwright.data.raw_data import Array, as_array
+from archwright.data.unreadable import reading
+from archwright.errors import DataError
+
+
+def read_pickled_data(path: Path) -> Any:
+    """The plain data in a pickle; the keys of a dictionary become texts. Raises DataError where it asks for anything else."""
+    with reading(path, "pickled data"):
+        try:
+            content = _DataOnly(io.BytesIO(path.read_bytes()), encoding="bytes").load()
+        except (pickle.UnpicklingError, TypeError, AttributeError, MemoryError) as error:
+            raise DataError(f"{path} cannot be read as plain data ({error}): it may be damaged, so fetch it again") from None
+    return {as_text(key): value for key, value in content.items()} if isinstance(content, dict) else content
+
+
+class _DataOnly(pickle.Unpickler):
+    """Knows the names that arrays are made of, has its own stand-ins for them, and refuses every other."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which data do not need")
+        return _ALLOWED[module, name]
+
+
+class _PickledType:
+    """Stands for a numpy type of plain numbers."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        self.code = as_text(code)
+
+    def __setstate__(self, state: Any) -> None:
+        self.code = as_text(state[1]).replace("|", "=") + self.code
+
+    def numbers(self) -> np.dtype[Any]:
+        if not re.fullmatch("[<>=]?[biuf][1248]", self.code):
+            raise pickle.UnpicklingError(f"it holds an array of type {self.code!r}, and only plain numbers are read")
+        return np.dtype(self.code)
+
+
+class PickledArray:
+    """Stands for a numpy array until its state comes: version, shape, type, order, bytes."""
+
+    def __init__(self, *_: Any) -> None:
+        self.values: Array = np.zeros(0, np.uint8)
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, kind, column_order, content = state
+        self.values = np.frombuffer(content, kind.numbers()).reshape(shape, order="F" if column_order else "C")
+
+
+def _latin_bytes(text: str, encoding: str) -> bytes:
+    """How Python 3 writes bytes in the old protocols."""
+    return text.encode("latin-1")
+
+
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): PickledArray,
+    ("numpy._core.multiarray", "_reconstruct"): PickledArray,
+    ("numpy", "ndarray"): "ndarray",
+    ("numpy", "dtype"): _PickledType,
+    ("_codecs", "encode"): _latin_bytes,
+}
+
+
+def values_of(value: Any, where: str) -> Array:
+    """A pickled array, or a list of numbers, as an array."""
+    return value.values if isinstance(value, PickledArray) else as_array(value, where)
+
+
+def as_text(value: Any) -> str:
+    """Texts of Python 2 come as bytes."""
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,36 @@
+"""One sentence for every way in which a file cannot be read."""
+
+from __future__ import annotations
+
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from archwright.errors import DataError
+
+DAMAGE = (
+    OSError, EOFError, ValueError, LookupError, SyntaxError, OverflowError, NotImplementedError, struct.error, zlib.error,
+    zipfile.BadZipFile, tarfile.TarError,
+)  # fmt: skip
+"""What the readers of archives, arrays and images raise for damaged files."""
+
+
+@contextmanager
+def reading(path: Path, kind: str) -> Iterator[None]:
+    """Raises DataError in place of what goes wrong while `path` is read as `kind` (a noun with its article)."""
+    if path.is_file() and path.stat().st_size == 0:
+        raise DataError(f"{path} is empty (0 bytes): write it again")
+    try:
+        yield
+    except DataError:
+        raise
+    except PermissionError:
+        raise DataError(f"{path} may not be read: give yourself the permission (chmod)") from None
+    except DAMAGE as error:
+        raise DataError(
+            f"{path} cannot be read as {kind} ({error}): it may be truncated or of another kind, so write it again"
+        ) from None

@@ -1,0 +1,170 @@
+"""Full evaluation: a network is trained by the recipe and judged on the validation split, the finished ones on the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.settings import with_settings
+from archwright.cost.latency import latency_ms
+from archwright.cost.macs import multiply_accumulates
+from archwright.cost.memory import peak_memory_mb, training_memory_mb
+from archwright.cost.parameters import parameter_count
+from archwright.data.problem import Problem
+from archwright.data.splits import ProblemData
+from archwright.evaluate.job import Job, Outcome
+from archwright.evaluate.plan import Plan, make_batches, make_plan
+from archwright.evaluate.test_reading import read_test
+from archwright.network.baselines import build_baseline
+from archwright.search_space import make_space
+from archwright.train.atomic_file import written_atomically
+from archwright.train.batches import Rows
+from archwright.train.loop import Progress, Record, Training, train
+from archwright.train.metric import decide, metric_of, root_mean_square_error, scores
+from archwright.train.precision import TrainingPrecision
+from archwright.train.random_state import seed_everything
+from archwright.train.recipe import Recipe
+from archwright.train.step import SupervisedStep
+from archwright.train.trained_model import TrainedModel, predict
+
+CHECKPOINT, WEIGHTS = "checkpoint.pt", "weights.safetensors"
+
+
+def train_network(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: Callable[[Record], None] | None = None) -> Outcome:
+    """The job's network, from its seed to its outcome. What is known on the way is left in `facts`, for when it fails."""
+    device, recipe = device_of(job.device), with_settings(Recipe, job.recipe, "train")
+    seed_everything(job.seed)
+    network = build_network(job, data.problem)
+    facts["parameters"] = parameter_count(network)
+    facts["macs"] = multiply_accumulates(network, data.problem.input_shape)
+    refusal = _needs_too_much_memory(job, recipe, network, data, device)
+    if refusal:
+        return Outcome("refused", refusal, **facts)
+    plan = make_plan(job, recipe, network, data, device)
+    facts.update(precision=plan.precision, seconds_per_epoch=plan.seconds_per_epoch, seconds=plan.seconds)
+    refusal = _takes_too_long(job, plan)
+    if refusal or job.stage == "probe":
+        return Outcome("refused" if refusal else "complete", refusal, **facts)
+    progress = _train(job, recipe, network, data, plan, device, on_epoch)
+    facts.update(_facts_of(progress, device))
+    if job.stage in ("final", "baseline"):
+        facts.update(_finish(job, data, progress, device))
+    return Outcome("complete", **facts)
+
+
+def build_network(job: Job, problem: Problem) -> nn.Module:
+    """The plain module that a job is about, its weights drawn from PyTorch's global generator."""
+    if job.architecture is not None:
+        architecture = Architecture.from_json(job.architecture)
+        return make_space(architecture.space, architecture.settings).network(architecture, problem)
+    return build_baseline(job.baseline or "", problem)
+
+
+def trained_network(job: Job, problem: Problem) -> nn.Module:
+    """The network of a finished job of stage final or baseline, with the weights of its best validation epoch."""
+    network = build_network(job, problem)
+    network.load_state_dict(load_file(Path(job.folder) / WEIGHTS))
+    return network.eval()
+
+
+def device_of(name: str) -> torch.device:
+    """ "auto" is the first GPU where there is one."""
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def _needs_too_much_memory(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device) -> str:
+    if job.memory_limit is None:
+        return ""
+    batch = min(recipe.batch_size, data.problem.n_train)
+    needed = training_memory_mb(network, data.problem.input_shape, batch, recipe.optimizer)
+    if needed <= job.memory_limit:
+        return ""
+    return f"it needs at least {needed:.0f} MB to train with batches of {batch}, and the limit is {job.memory_limit:.0f} MB"
+
+
+def _takes_too_long(job: Job, plan: Plan) -> str:
+    limit, needed = job.epoch_seconds_limit, plan.seconds_per_epoch
+    if limit is None or needed is None or needed <= limit:
+        return ""
+    return f"an epoch would take {needed:.1f} s by a measured estimate, and the limit is {limit:.1f} s"
+
+
+def _train(
+    job: Job,
+    recipe: Recipe,
+    network: nn.Module,
+    data: ProblemData,
+    plan: Plan,
+    device: torch.device,
+    on_epoch: Callable[[Record], None] | None,
+) -> Progress:
+    precision = TrainingPrecision.from_text(plan.precision)
+    rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
+    training = Training(
+        step=SupervisedStep(network, data.problem, recipe, device, precision),
+        network=network,
+        batches=make_batches(job, recipe, data, device, precision),
+        validate=lambda: validate(network, rows, data),
+        judge=data.problem.metric,
+        train_metric=lambda output, target: metric_of(decide(output, data.problem.task), target, data.problem.task),
+        epochs=plan.epochs,
+        patience=recipe.patience,
+        checkpoint=Path(job.folder) / CHECKPOINT,
+        time_limit=job.time_limit,
+    )
+    return train(training, on_epoch, seconds=plan.seconds)
+
+
+def validate(network: nn.Module, rows: Rows, data: ProblemData) -> dict[str, float]:
+    """The task's metric, the loss and, for a regression, `rmse` in the target's units: over all rows, in float32."""
+    network.eval()
+    with torch.inference_mode():
+        pairs = [(network(x), y) for x, y in rows.in_order()]
+    output, target = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+    metrics = scores(output, target, data.problem.task)
+    if data.preprocessing.target_std is not None:
+        metrics["rmse"] = root_mean_square_error(output, target, torch.tensor(data.preprocessing.target_std, device=output.device))
+    return metrics
+
+
+def _facts_of(progress: Progress, device: torch.device) -> dict[str, Any]:
+    measured = (progress.seconds / progress.epochs) if progress.epochs else None
+    return {
+        "metrics": {key.removeprefix("val_"): value for key, value in progress.best.items() if key.startswith("val_")},
+        "cause": "; ".join(progress.notes),
+        "curve": tuple(progress.curve),
+        "seconds": progress.seconds,
+        "epochs": progress.epochs,
+        "seconds_per_epoch": measured,
+        "peak_memory_mb": peak_memory_mb(device),
+    }
+
+
+def _finish(job: Job, data: ProblemData, progress: Progress, device: torch.device) -> dict[str, Any]:
+    """Keep the best weights, and read the test split once with the network as it would be loaded again."""
+    write_weights(progress.best_weights, Path(job.folder) / WEIGHTS)
+    network = trained_network(job, data.problem)
+    model = TrainedModel(network, data.problem, data.preprocessing)
+    task = data.problem.task
+    result = read_test(job, data, lambda x: decide(torch.from_numpy(predict(model, x, device=device)), task).numpy())
+    return {
+        "test": result.value,
+        "predict_seconds": result.seconds,
+        "latency_ms": latency_ms(network, data.problem.input_shape, device=device),
+        "peak_memory_mb": peak_memory_mb(device),
+    }
+
+
+def write_weights(weights: dict[str, Tensor], file: Path) -> None:
+    """As safetensors, in the usual memory order, whole or not at all."""
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
+    with written_atomically(file) as unfinished:
+        save_file(tensors, unfinished)

@@ -1,0 +1,56 @@
+"""The objectives of a search by name, and their values in the outcome of a training."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from math import isfinite
+
+from archwright.data.problem import Problem
+from archwright.errors import InputError
+from archwright.evaluate.history import Objective
+from archwright.evaluate.job import Outcome
+
+COSTS = ("parameters", "macs", "peak_memory_mb", "seconds", "latency_ms")
+"""What a network costs, by the names of `Outcome`'s fields; less is better. Times in seconds and milliseconds, memory in MB."""
+
+
+def known_objectives(problem: Problem) -> tuple[Objective, ...]:
+    """The task's metric upwards, the validation loss and the costs downwards."""
+    return (Objective(problem.metric, maximize=True), *(Objective(name, maximize=False) for name in ("loss", *COSTS)))
+
+
+def parse_objectives(names: str | Sequence[str], problem: Problem) -> tuple[Objective, ...]:
+    """`accuracy,macs` as objectives; nothing asked for is the task's metric.
+
+    Raises InputError where a name is unknown or stands twice, or the first is not measured on the validation split.
+    """
+    asked = [name.strip() for name in (names.split(",") if isinstance(names, str) else names) if name.strip()]
+    known = {objective.name: objective for objective in known_objectives(problem)}
+    for name in asked:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise InputError(f"there is no objective {name!r} for {problem.task}{hint}: choose from {', '.join(known)}")
+        if asked.count(name) > 1:
+            raise InputError(f"objective {name!r} stands twice in {', '.join(asked)}: name it once")
+    if asked and asked[0] in COSTS:
+        raise InputError(
+            f"the first objective is {asked[0]!r}, a cost: begin with {problem.metric!r} or 'loss', which choose the final networks"
+        )
+    return tuple(known[name] for name in asked or [problem.metric])
+
+
+def objective_value(objective: Objective, outcome: Outcome) -> float | None:
+    """The objective's value in its own unit; None where it was not measured, or is not finite."""
+    value = getattr(outcome, objective.name) if objective.name in COSTS else outcome.metrics.get(objective.name)
+    return float(value) if value is not None and isfinite(value) else None
+
+
+def scores_of(objectives: Sequence[Objective], outcome: Outcome) -> tuple[float, ...] | None:
+    """One score an objective, higher is better; None where the training is not complete or a value is missing."""
+    if outcome.state != "complete":
+        return None
+    values = [objective_value(objective, outcome) for objective in objectives]
+    scores = [objective.score(value) for objective, value in zip(objectives, values, strict=True) if value is not None]
+    return tuple(scores) if len(scores) == len(objectives) else None

@@ -1,0 +1,103 @@
+"""What is decided before a training begins, by rule or by a measurement, and kept for when it is resumed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from archwright.data.splits import ProblemData
+from archwright.evaluate.job import Job
+from archwright.train.atomic_file import written_atomically
+from archwright.train.augmentation import augmentation_names, make_augmentation
+from archwright.train.batches import Batches, Rows
+from archwright.train.precision import (
+    TrainingPrecision,
+    choose_precision,
+    precision_options,
+    time_steps,
+    untouched_randomness,
+)
+from archwright.train.recipe import Recipe
+from archwright.train.step import SupervisedStep
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`precision` as text, `epochs` that fit, `seconds_per_epoch` where it was measured, `seconds` that deciding took."""
+
+    precision: str
+    epochs: float
+    seconds_per_epoch: float | None = None
+    seconds: float = 0.0
+
+
+def make_plan(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device) -> Plan:
+    """The plan in the job's folder, else a new one, which is left there. The network and the random states are not touched."""
+    file = Path(job.folder) / "plan.json"
+    if file.is_file():
+        return Plan(**json.loads(file.read_text(encoding="utf-8")))
+    plan = _decide(job, recipe, network, data, device)
+    with written_atomically(file) as unfinished:
+        unfinished.write_text(json.dumps(asdict(plan)), encoding="utf-8")
+    return plan
+
+
+def make_batches(job: Job, recipe: Recipe, data: ProblemData, device: torch.device, precision: TrainingPrecision) -> Batches:
+    """The training split's batches as the recipe wants them."""
+    rows = Rows(data.train, data.problem, data.preprocessing, device, precision.channels_last)
+    names = augmentation_names(recipe.augmentation, data.problem)
+    black = torch.zeros(data.problem.input_shape[0], *(1,) * data.problem.dimensions, device=device)
+    border = (
+        rows.normalise(black) if data.train.x.dtype.kind == "u" else black
+    )  # images of bytes lie on black, other data on their mean
+    return Batches(rows, recipe.batch_size, job.seed, make_augmentation(names, data.problem.input_shape, border))
+
+
+def epochs_that_fit(job: Job, seconds_per_epoch: float, spent: float) -> float:
+    """As many epochs as the job's `time_goal` has room for, whole ones from one on, between `least_epochs` and `epochs`."""
+    if job.time_goal is None:
+        return job.epochs
+    fitting = max(0.0, job.time_goal - spent) / seconds_per_epoch
+    fitting = math.floor(fitting) if fitting >= 1 else fitting
+    return min(job.epochs, max(job.least_epochs, fitting))
+
+
+def _decide(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device) -> Plan:
+    start = time.perf_counter()
+    timed = job.stage == "probe" or job.time_goal is not None or job.epoch_seconds_limit is not None
+    shape = data.problem.input_shape
+    if recipe.precision == "measure":
+        options = precision_options(shape, device)
+    else:
+        options = [choose_precision(recipe.precision, network, shape, device)]
+    if not timed and len(options) == 1:
+        return Plan(str(options[0]), job.epochs)
+    with untouched_randomness():
+        seconds = {option: _epoch_seconds(job, recipe, network, data, device, option) for option in options}
+    fastest = min(options, key=lambda option: seconds[option])
+    spent = time.perf_counter() - start
+    return Plan(str(fastest), epochs_that_fit(job, seconds[fastest], spent), seconds[fastest], spent)
+
+
+def _epoch_seconds(
+    job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, precision: TrainingPrecision
+) -> float:
+    """An estimate from a few real training steps and validation batches, on a copy of the network."""
+    shadow = copy.deepcopy(network)
+    step = SupervisedStep(shadow, data.problem, recipe, device, precision)
+    batches = make_batches(job, recipe, data, device, precision)
+    endless = (batch for number in range(1000) for batch in batches.epoch(number))
+    training = time_steps(lambda: step(*next(endless), 0.5), device)
+    rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
+    x, _ = next(rows.in_order())
+    shadow.eval()
+    with torch.inference_mode():
+        validating = time_steps(lambda: shadow(x), device)
+    return training * batches.per_epoch + validating * math.ceil(len(rows) / len(x))

@@ -1,0 +1,81 @@
+"""Run one job: whatever happens in the training becomes an outcome, and the outcome is on disk before it is returned."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archwright.data.store import open_problem
+from archwright.evaluate.classical import train_classical
+from archwright.evaluate.full import CHECKPOINT, train_network
+from archwright.evaluate.job import Job, Outcome
+from archwright.network.baselines import CLASSICAL
+from archwright.train.atomic_file import written_atomically
+from archwright.train.checkpoint import load_checkpoint
+from archwright.train.failure import cause_of, is_machine_fault, is_out_of_memory
+
+RESULT = "result.json"
+
+
+def run_job(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None = None) -> Outcome:
+    """Do the job, or read its result where it is done already; an interrupted one is continued from its last epoch.
+
+    Trouble in the training is returned as the outcome's cause, never raised. `result.json` is in the job's folder when this
+    returns, except after a fault of the machine, which is worth another try. `on_epoch` gets each epoch's record.
+    """
+    folder = Path(job.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    known = read_result(folder)
+    if known is not None:
+        return known
+    torch.set_num_threads(job.threads)
+    outcome = replace(_attempt(job, on_epoch), worker=f"{platform.node()}:{os.getpid()}")
+    if not outcome.machine_fault:
+        outcome = _keep(outcome, folder)
+    return outcome
+
+
+def read_result(folder: Path) -> Outcome | None:
+    """The outcome that a finished job left in its folder; None where there is none."""
+    file = folder / RESULT
+    return Outcome.from_json(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+
+
+def _attempt(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None) -> Outcome:
+    start = time.perf_counter()
+    facts: dict[str, Any] = {}
+    try:
+        run = train_classical if job.baseline in CLASSICAL else train_network
+        return run(job, open_problem(job.data), facts, on_epoch)
+    except Exception as error:  # the rule of the house: a training that fails is a result
+        facts |= _unfinished(Path(job.folder), facts, time.perf_counter() - start)
+        fault = is_machine_fault(error) and not is_out_of_memory(error)
+        return Outcome("failed", **{**facts, "cause": cause_of(error), "machine_fault": fault})
+
+
+def _unfinished(folder: Path, facts: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """What a training that did not end well had reached."""
+    checkpoint = load_checkpoint(folder / CHECKPOINT)
+    if checkpoint is None or "curve" in facts:
+        return {"seconds": max(seconds, facts.get("seconds", 0.0))}
+    curve = tuple(checkpoint["progress"]["curve"])
+    return {"curve": curve, "epochs": curve[-1]["epoch"], "seconds": max(seconds, checkpoint["progress"]["seconds"])}
+
+
+def _keep(outcome: Outcome, folder: Path) -> Outcome:
+    """Write the result, and only then let go of what a resumed training would need."""
+    try:
+        with written_atomically(folder / RESULT) as unfinished:
+            unfinished.write_text(json.dumps(outcome.to_json(), allow_nan=False), encoding="utf-8")
+    except OSError as error:
+        return replace(outcome, state="failed", cause=f"the result could not be written: {error}", machine_fault=True)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return outcome

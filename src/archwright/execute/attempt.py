@@ -1,0 +1,43 @@
+"""One attempt at a job: whatever goes wrong in it becomes an outcome with a cause."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from archwright.architecture.plugins import find
+from archwright.evaluate.job import Job, Outcome
+
+RUN_JOB = "archwright.evaluate.run:run_job"
+OnEpoch = Callable[[Mapping[str, Any]], None]
+
+
+def attempt(run: str, job: Job, on_epoch: OnEpoch) -> Outcome:
+    """What the function `run` (`module:function`) makes of the job; an exception is a failure, its traceback goes to log.txt."""
+    start = time.monotonic()
+    try:
+        function: Callable[[Job, OnEpoch], Outcome] = find(run, {}, "", "run function")
+        outcome = function(job, on_epoch)
+        json.dumps(outcome.to_json())  # it must be able to travel
+    except Exception as error:
+        with log_of(job).open("a", encoding="utf-8") as log:
+            log.write(traceback.format_exc())
+        return Outcome("failed", cause=_cause(error), seconds=time.monotonic() - start)
+    return outcome
+
+
+def log_of(job: Job) -> Path:
+    """Where the training's output goes: log.txt in the job's folder, which is made."""
+    Path(job.folder).mkdir(parents=True, exist_ok=True)
+    return Path(job.folder) / "log.txt"
+
+
+def _cause(error: Exception) -> str:
+    """Type, message, and the line that raised."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message} ({Path(last.filename).name}:{last.lineno})"

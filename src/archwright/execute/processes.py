@@ -1,0 +1,97 @@
+"""`processes`: each training in a process of its own on this machine; a free worker gets the next job at once."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from multiprocessing import connection
+from types import TracebackType
+from typing import Any, Self
+
+from archwright.errors import InputError
+from archwright.evaluate.job import Job, Outcome
+from archwright.execute.attempt import RUN_JOB
+from archwright.execute.executor import check_workers
+from archwright.execute.fork_server import start_context
+from archwright.execute.placement import place
+from archwright.execute.process_memory import can_measure
+from archwright.execute.training_process import TrainingProcess
+
+LOOK_EVERY_SECONDS = 0.1
+
+
+class Processes:
+    """Memory is given back after each training, a hang is ended, a crash is a result (machine_fault: worth another try)."""
+
+    def __init__(self, workers: int = 1, device: str = "auto", run: str = RUN_JOB) -> None:
+        self._workers = check_workers(workers)
+        place(device, 0)
+        self._device = device
+        self._run = run
+        self._queue: deque[Job] = deque()
+        self._running: dict[int, TrainingProcess] = {}
+        self._finished: list[tuple[Job, Outcome]] = []
+        start_context()
+
+    @property
+    def workers(self) -> int:
+        return self._workers
+
+    def submit(self, job: Job) -> None:
+        place(self._device_of(job), 0)
+        if job.memory_limit is not None and not can_measure():
+            raise InputError("a memory limit needs Linux's /proc, which is not here: leave the limit out")
+        self._queue.append(job)
+        self._start_queued()
+
+    def wait(self, timeout: float | None = None) -> list[tuple[Job, Outcome]]:
+        until = float("inf") if timeout is None else time.monotonic() + timeout
+        while True:
+            self._look()
+            self._start_queued()
+            left = until - time.monotonic()
+            if self._finished or not self._running or left <= 0:
+                break
+            handles = [handle for process in self._running.values() for handle in process.handles]
+            connection.wait(handles, min(left, LOOK_EVERY_SECONDS))
+        finished, self._finished = self._finished, []
+        return finished
+
+    def progress(self) -> Mapping[str, Mapping[str, Any]]:
+        return {process.job.key: process.records[-1] for process in self._running.values() if process.records}
+
+    def close(self) -> None:
+        self._queue.clear()
+        while self._running:
+            self._running.popitem()[1].end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _device_of(self, job: Job) -> str:
+        return self._device if job.device == "auto" else job.device
+
+    def _start_queued(self) -> None:
+        """A job for every free worker. One that cannot be started has failed by the machine's fault."""
+        free = [worker for worker in range(self._workers) if worker not in self._running]
+        for worker, job in zip(free, list(self._queue), strict=False):
+            self._queue.popleft()
+            try:
+                placement = place(self._device_of(job), worker)
+                self._running[worker] = TrainingProcess(job, self._run, placement, f"worker {worker}")
+            except (OSError, EOFError) as error:
+                self._finished.append((job, Outcome("failed", cause=f"no process could be started: {error}", machine_fault=True)))
+
+    def _look(self) -> None:
+        """Take the workers whose training has ended off the list."""
+        for worker, process in list(self._running.items()):
+            outcome = process.look()
+            if outcome is not None:
+                del self._running[worker]
+                self._finished.append((process.job, replace(outcome, worker=f"{socket.gethostname()}/{worker}")))

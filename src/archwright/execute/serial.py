@@ -1,0 +1,57 @@
+"""`serial`: jobs run in this process, one after the other, while somebody waits. For debugging and notebooks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from archwright.errors import InputError
+from archwright.evaluate.job import Job, Outcome
+from archwright.execute.attempt import RUN_JOB, attempt
+from archwright.execute.placement import place
+
+
+class Serial:
+    """Breakpoints and prints work; but a crash is a crash of everything, and no limit is enforced from outside."""
+
+    def __init__(self, workers: int = 1, device: str = "auto", run: str = RUN_JOB) -> None:
+        if workers != 1:
+            raise InputError(f"the executor 'serial' has one worker, not {workers}: choose 'processes' for more")
+        place(device, 0)
+        self._device = device
+        self._run = run
+        self._queue: deque[Job] = deque()
+        self._records: dict[str, Mapping[str, Any]] = {}
+
+    @property
+    def workers(self) -> int:
+        return 1
+
+    def submit(self, job: Job) -> None:
+        place(job.device, 0)
+        self._queue.append(job)
+
+    def wait(self, timeout: float | None = None) -> list[tuple[Job, Outcome]]:
+        """The next job and its outcome: it runs now, for as long as it takes, whatever `timeout` says."""
+        if not self._queue:
+            return []
+        job = self._queue.popleft()
+        device = self._device if job.device == "auto" else job.device
+        outcome = attempt(self._run, replace(job, device=device), lambda record: self._records.update({job.key: record}))
+        self._records.pop(job.key, None)
+        return [(job, replace(outcome, worker=outcome.worker or "serial"))]
+
+    def progress(self) -> Mapping[str, Mapping[str, Any]]:
+        return dict(self._records)
+
+    def close(self) -> None:
+        self._queue.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,28 @@
+"""How the processor's cores are divided between the workers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def threads_per_worker(workers: int) -> int:
+    """An equal share of the cores for each of `workers`, at least one."""
+    return max(1, usable_cpus() // workers)
+
+
+def usable_cpus(quota_file: Path = CGROUP_QUOTA) -> int:
+    """The cores this process may use: what Slurm or `taskset` left to it, and what a container is allowed."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cpus, _container_quota(quota_file) or cpus)
+
+
+def _container_quota(file: Path) -> int | None:
+    """Whole cores by the control group's limit, a file such as "200000 100000" (microseconds in each period) or "max 100000"."""
+    try:
+        allowed, period = file.read_text().split()
+        return max(1, int(allowed) // int(period))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,131 @@
+"""The coordinator's side of one training process: start it, read what it sends, hold it to its limits, say how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from archwright.evaluate.job import Job, Outcome
+from archwright.execute.fork_server import start_context
+from archwright.execute.in_child import Order, train
+from archwright.execute.main_module import main_left_alone, pack_main
+from archwright.execute.placement import Placement
+from archwright.execute.process_memory import oom_kills, resident_mb
+
+GRACE_SECONDS = 5.0
+"""A training ends itself at its time limit; one that is still there so much later hangs."""
+
+LOST = 255
+"""The exit code that multiprocessing gives to a process whose fork server has died."""
+
+
+class TrainingProcess:
+    """One job in a process of its own. Ask `look` for its outcome whenever one of `handles` is ready, and now and then."""
+
+    def __init__(self, job: Job, run: str, placement: Placement, name: str) -> None:
+        """Raises OSError or EOFError where no process can be started."""
+        self.job = job
+        self.records: list[Mapping[str, Any]] = []
+        self._peak_mb = 0.0
+        self._oom_kills = oom_kills()
+        text = json.dumps(replace(job, device=placement.device).to_json())
+        order = Order(text, run, placement.visible, pack_main(job, run))
+        context = start_context()
+        self._pipe: Connection | None
+        self._pipe, writer = context.Pipe(duplex=False)
+        self._process = context.Process(target=train, args=(order, writer), name=name, daemon=True)
+        with writer, main_left_alone():
+            self._process.start()
+        self._start = time.monotonic()
+
+    @property
+    def handles(self) -> list[Any]:
+        """What becomes ready when there is something to look at (for `multiprocessing.connection.wait`)."""
+        return [self._process.sentinel, *([self._pipe] if self._pipe else [])]
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    def look(self) -> Outcome | None:
+        """The outcome, if the training has ended or goes beyond a limit; the process is gone then. None while it runs."""
+        outcome = self._received() or self._ended() or self._beyond_a_limit()
+        if outcome is not None:
+            self.end()
+        return outcome
+
+    def end(self) -> None:
+        """Kill it and all it started. At once: whatever a training writes, it writes atomically."""
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        self._process.kill()
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        self._process.join(GRACE_SECONDS)
+
+    def _received(self) -> Outcome | None:
+        """Read all that was sent; the outcome, if it is among it."""
+        try:
+            while self._pipe is not None and self._pipe.poll():
+                message = json.loads(self._pipe.recv_bytes())
+                if "outcome" in message:
+                    return Outcome.from_json(message["outcome"])
+                self.records.append(message["epoch"])
+        except (EOFError, OSError):
+            self._pipe = None
+        return None
+
+    def _ended(self) -> Outcome | None:
+        """How it ended without a word: by what it has written, else by its exit code."""
+        code = self._process.exitcode
+        if code is None:
+            return None
+        return self._received() or self._written() or self._failed(self._why_it_ended(code), machine_fault=True)
+
+    def _written(self) -> Outcome | None:
+        """A result that was finished, though the process did not live to send it."""
+        try:
+            return Outcome.from_json(json.loads((Path(self.job.folder) / "result.json").read_text()))
+        except FileNotFoundError:
+            return None
+
+    def _why_it_ended(self, code: int) -> str:
+        if code == LOST:
+            cause = "lost: it, or the server that forked it, has ended with no exit code"
+        elif code >= 0:
+            return f"exited with code {code} (see log.txt)"
+        else:
+            cause = f"killed by signal {-code} ({signal.Signals(-code).name})"
+        starved = code in (LOST, -signal.SIGKILL) and oom_kills() > self._oom_kills
+        return f"out of memory: {cause} while the system was ending processes for want of memory" if starved else cause
+
+    def _beyond_a_limit(self) -> Outcome | None:
+        seconds, limit = time.monotonic() - self._start, self.job.time_limit
+        if limit is not None and seconds > limit + GRACE_SECONDS:
+            return self._failed(f"timed out after {seconds:.0f} s: hung (allowed were {limit:g} s)")
+        if self.job.memory_limit is None:
+            return None
+        self._peak_mb = max(self._peak_mb, resident_mb(self.pid) or 0.0)
+        if self._peak_mb > self.job.memory_limit:
+            return self._failed(f"out of memory: used {self._peak_mb:.0f} MB of the allowed {self.job.memory_limit:g} MB")
+        return None
+
+    def _failed(self, cause: str, machine_fault: bool = False) -> Outcome:
+        return Outcome(
+            "failed",
+            cause=cause,
+            curve=tuple(self.records),
+            seconds=time.monotonic() - self._start,
+            peak_memory_mb=self._peak_mb or None,
+            machine_fault=machine_fault,
+        )

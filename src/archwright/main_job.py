@@ -1,0 +1,139 @@
+"""The main job in one call: search, final trainings, baselines, verdict, model and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archwright.data.arrays import Arrays
+from archwright.errors import InputError
+from archwright.report.gather import gather
+from archwright.report.page import write_report
+from archwright.report.table import rich_table, text_table
+from archwright.search_space import SearchSpace
+from archwright.study.conduct import conduct
+from archwright.study.json_file import read_json
+from archwright.study.request import Request
+from archwright.study.run_folder import RunFolder
+from archwright.study.verdict import best_on_validation
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+WIDE = 200
+"""Columns of a terminal that has room for the whole table."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best searched network: the run that validation chose. `metric` is its method's mean on the test split."""
+
+    name: str
+    metric: float
+    architecture: Mapping[str, Any]
+    folder: Path
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """A plain module: raw inputs (B, *input_shape) in; logits, or targets in their own units, (B, outputs) out."""
+        from archwright.evaluate.model_folder import load_model
+
+        return load_model(self.folder)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run. `results` is the content of results.json."""
+
+    path: Path
+    results: Mapping[str, Any]
+
+    @property
+    def verdict(self) -> str:
+        return str(self.results["verdict"]["text"])
+
+    @property
+    def best(self) -> Best:
+        """The best searched network. Raises InputError where no search has a complete final training."""
+        searched = best_on_validation(self.results["methods"], "search")
+        if searched is None:
+            raise InputError(f"the run in {self.path} has no searched network that was trained to the end: see its report")
+        return Best(searched["name"], searched["mean"], searched["architecture"], RunFolder(self.path).model)
+
+    def table(self) -> str:
+        """The table of methods as text."""
+        return text_table(self.results)
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the HTML report, by default report.html in the run's folder. Returns where it is."""
+        target = Path(path) if path is not None else RunFolder(self.path).report
+        write_report(target, gather(self.path))
+        return target
+
+
+def search(
+    source: str | Path | Arrays | tuple[Any, Any],
+    *,
+    space: str | SearchSpace = "chain",
+    strategy: str | Sequence[str] = "regularized_evolution",
+    baselines: Sequence[str] = ("resnet-tiny", "resnet18", "random_forest"),
+    trials: int | None = None,
+    minutes: float | None = None,
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Result:
+    """Search, retrain the best, compare with the baselines, and report; the same call continues a run that was stopped.
+
+    `source`: the name of a data set, a path, or `(x, y)` or `Arrays`. `options`: the other fields of `Request`, as on the command
+    line (epochs, top_k, seeds, seed, workers, executor, device, objectives, task, target, timeout, memory, storage, random).
+    Raises InputError (one sentence with the mend) for whatever is unknown or does not fit.
+    """
+    unknown = sorted(set(options) - set(Request.__dataclass_fields__))
+    if unknown:
+        raise InputError(f"search has no option {', '.join(unknown)}: it has {', '.join(Request.__dataclass_fields__)}")
+    arrays = Arrays(x=source[0], y=source[1]) if isinstance(source, tuple) else source
+    request = Request(
+        source=arrays.name if isinstance(arrays, Arrays) else str(arrays),
+        space=space if isinstance(space, str) else space.reference,
+        strategies=(strategy,) if isinstance(strategy, str) else tuple(strategy),
+        baselines=tuple(baselines),
+        trials=trials,
+        minutes=minutes,
+        out=Path(out) if out is not None else None,
+        settings={key: str(value) for key, value in (settings or {}).items()},
+        **options,
+    )
+    return run(request, arrays if isinstance(arrays, Arrays) else None, space if isinstance(space, SearchSpace) else None)
+
+
+def run(request: Request, source: Arrays | None = None, space: SearchSpace | None = None) -> Result:
+    """Conduct a request to its end and write its report."""
+    folder = conduct(request, source, space)
+    result = Result(folder.path, read_json(folder.results))
+    if not folder.report.exists() or folder.report.stat().st_mtime < folder.results.stat().st_mtime:
+        result.report()
+    return result
+
+
+def print_result(result: Result) -> None:
+    """The table of methods, the verdict, what was left out, and where everything is."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(rich_table(result.results, essential=console.width < WIDE))
+    console.print(f"\n{result.verdict}", markup=False)
+    for skipped in result.results["skipped"]:
+        console.print(f"left out: {skipped['name']}: {skipped['reason']}", markup=False)
+    console.print(f"report: {RunFolder(result.path).report}\nmodel:  {RunFolder(result.path).model}", markup=False, soft_wrap=True)
+
+
+def rewrite_report(path: Path) -> Result:
+    """Write the report of a finished run anew. Raises RunFolderError where there is none."""
+    data = gather(path)
+    write_report(RunFolder(path).report, data)
+    return Result(path, data.results)

@@ -1,0 +1,49 @@
+"""Hand-designed networks and a classical model, found by name: what a searched network must beat. No torch until one is built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archwright.architecture.plugins import find, known_names
+from archwright.data.problem import Problem
+from archwright.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NETWORKS = {
+    "resnet-tiny": "archwright.network.baselines.resnet:resnet_tiny",
+    "resnet18": "archwright.network.baselines.resnet:resnet18",
+    "resnet50": "archwright.network.baselines.resnet:resnet50",
+    "densenet": "archwright.network.baselines.densenet:densenet",
+    "vgg": "archwright.network.baselines.vgg:vgg",
+    "googlenet": "archwright.network.baselines.googlenet:googlenet",
+    "highway": "archwright.network.baselines.highway:highway",
+}
+CLASSICAL = ("random_forest",)
+"""Baselines that are no networks: they are fitted, not trained by gradients."""
+GROUP = "archwright.baselines"
+_KNOWN = {**NETWORKS, **dict.fromkeys(CLASSICAL, "")}
+
+
+def baseline_names() -> list[str]:
+    """The baselines of the library and of installed packages (entry points `archwright.baselines`), the classical ones last."""
+    return [*known_names(NETWORKS, GROUP), *CLASSICAL]
+
+
+def is_network(name: str) -> bool:
+    """Whether `build_baseline` builds it. Raises UnknownName where there is no such baseline."""
+    if name not in NETWORKS and name not in CLASSICAL:
+        find(name, _KNOWN, GROUP, "baseline")
+    return name not in CLASSICAL
+
+
+def build_baseline(name: str, problem: Problem) -> nn.Module:
+    """The network `name` (or `module:function`) for this problem: (B, *problem.input_shape) -> (B, problem.outputs).
+
+    Raises UnknownName where there is none, InputError where it is no network or does not suit inputs of this shape.
+    """
+    if name in CLASSICAL:
+        raise InputError(f"baseline {name!r} is not a network: choose from {', '.join(known_names(NETWORKS, GROUP))}")
+    network: nn.Module = find(name, _KNOWN, GROUP, "baseline")(problem)
+    return network

@@ -1,0 +1,180 @@
+"""The module of a chain: stem, stages, mean over positions, one linear layer. The same for flat features, series and images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from archwright.network.chain_description import Chain, Stage
+from archwright.ops.activation import activation as make_activation
+from archwright.ops.convolution import Bottleneck, ConvBatchNorm, MBConv, conv
+from archwright.ops.drop_path import DropPath
+from archwright.ops.pooling import GlobalAveragePool, average_pool, max_pool
+
+BOTTLENECK_REDUCTION = 2
+"""Differs: He et al. squeeze to a quarter of 256 and more channels; of our 16 that would leave 4."""
+
+
+class ChainNetwork(nn.Module):
+    """(B, *input_shape) -> (B, outputs), as `chain` describes.
+
+    input_shape: (F,), (C, L) or (C, H, W).
+    """
+
+    def __init__(self, chain: Chain, input_shape: tuple[int, ...], outputs: int) -> None:
+        super().__init__()
+        dimensions = len(input_shape) - 1
+        widths = [stage.width for stage in chain.stages]
+        self.stem = stem(dimensions, input_shape[0], widths[0], chain.stem_stride, chain.activation)
+        self.stages = nn.Sequential(
+            *(
+                _stage(dimensions, inputs, stage, chain.activation)
+                for inputs, stage in zip([widths[0], *widths], chain.stages, strict=False)
+            )
+        )
+        self.pool = GlobalAveragePool() if dimensions > 0 else nn.Identity()
+        self.classifier = nn.Linear(widths[-1], outputs)
+
+    @property
+    def auxiliary_point(self) -> nn.Module:
+        """The stage that ends at about two thirds of the depth."""
+        return self.stages[max(0, round(len(self.stages) * 2 / 3) - 1)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.pool(self.stages(self.stem(x))))
+        return logits
+
+
+def stem(dimensions: int, inputs: int, width: int, stride: int, activation: str) -> nn.Sequential:
+    """One 3x3 convolution, or as many of stride 2 as reduce by `stride`; for flat features one linear layer."""
+    if dimensions == 0:
+        return nn.Sequential(LinearBatchNorm(inputs, width), make_activation(activation))
+    halvings = max(1, stride.bit_length() - 1)
+    return nn.Sequential(
+        *(
+            ConvBatchNorm(dimensions, inputs if i == 0 else width, width, 3, min(stride, 2), activation=activation)
+            for i in range(halvings)
+        )
+    )
+
+
+def _stage(dimensions: int, inputs: int, stage: Stage, activation: str) -> nn.Sequential:
+    body: nn.Module
+    if stage.connectivity == "dense":
+        body = DenseBlocks(dimensions, stage, activation)
+    else:
+        body = nn.Sequential(*(Block(dimensions, stage, activation) for _ in range(stage.depth)))
+    return nn.Sequential(_transition(dimensions, inputs, stage, activation), body)
+
+
+def _transition(dimensions: int, inputs: int, stage: Stage, activation: str) -> nn.Module:
+    """From the width before to the width of this stage, at half the resolution where the stage pools.
+
+    Differs: ResNets change the shape inside the first block, which then needs a projection around it. Here every block keeps its
+    shape, so that plain, residual and dense connections are free choices.
+    """
+    if dimensions == 0:
+        if inputs == stage.width:
+            return nn.Identity()
+        return nn.Sequential(LinearBatchNorm(inputs, stage.width), make_activation(activation))
+    if stage.pooling == "stride":
+        return ConvBatchNorm(dimensions, inputs, stage.width, 3, 2, activation=activation)
+    pools = {"max": max_pool, "average": average_pool}
+    pool = [pools[stage.pooling](dimensions, 3, 2)] if stage.pooling else []
+    change = [ConvBatchNorm(dimensions, inputs, stage.width, 1, activation=activation)] if inputs != stage.width else []
+    return nn.Sequential(*pool, *change)
+
+
+class Block(nn.Module):
+    """One operation from `width` to `width`, with the input added to it where the stage is residual (He et al. 2016, eq. 1)."""
+
+    def __init__(self, dimensions: int, stage: Stage, activation: str) -> None:
+        super().__init__()
+        self.branch = branch(dimensions, stage, stage.width, stage.width, activation)
+        self.drop_path = DropPath() if stage.connectivity == "residual" else None
+        self.activation = _after(stage, activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.branch(x)
+        if self.drop_path is not None:
+            y = x + self.drop_path(y)
+        activated: Tensor = self.activation(y)
+        return activated
+
+
+class DenseBlocks(nn.Module):
+    """Each block reads all before it and adds half the width; at the end 1x1 back to the width.
+
+    After Huang et al. 2017, arXiv:1608.06993. So there are never more than (1 + depth / 2) x width channels, whatever comes before.
+    """
+
+    def __init__(self, dimensions: int, stage: Stage, activation: str) -> None:
+        super().__init__()
+        growth = (stage.width + 1) // 2
+        read = [stage.width + i * growth for i in range(stage.depth + 1)]
+        self.blocks = nn.ModuleList(
+            nn.Sequential(branch(dimensions, stage, inputs, growth, activation), _after(stage, activation)) for inputs in read[:-1]
+        )
+        self.compress: nn.Module
+        if dimensions == 0:
+            self.compress = nn.Sequential(LinearBatchNorm(read[-1], stage.width), make_activation(activation))
+        else:
+            self.compress = ConvBatchNorm(dimensions, read[-1], stage.width, 1, activation=activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = torch.cat([x, block(x)], dim=1)
+        compressed: Tensor = self.compress(x)
+        return compressed
+
+
+def branch(dimensions: int, stage: Stage, inputs: int, outputs: int, activation: str) -> nn.Sequential:
+    """The stage's operation from `inputs` to `outputs` channels at stride 1, ending in a batch norm without activation."""
+    kernel = stage.kernel or 3
+    match stage.operation:
+        case "linear":
+            return LinearBatchNorm(inputs, outputs)
+        case "conv":
+            return _pair(ConvBatchNorm, dimensions, inputs, outputs, kernel, activation)
+        case "separable":
+            return _pair(SeparableBatchNorm, dimensions, inputs, outputs, kernel, activation)
+        case "bottleneck":
+            return Bottleneck(dimensions, inputs, outputs, kernel, activation=activation, reduction=BOTTLENECK_REDUCTION)
+        case "mbconv":
+            return MBConv(dimensions, inputs, outputs, kernel, activation=activation, expansion=stage.expansion or 2)
+
+
+def _pair(
+    layer: type[ConvBatchNorm | SeparableBatchNorm], dimensions: int, inputs: int, outputs: int, kernel: int, activation: str
+) -> nn.Sequential:
+    """Two layers with one activation between them (He et al. 2016, Fig. 5 left)."""
+    return nn.Sequential(
+        layer(dimensions, inputs, outputs, kernel, activation=activation),
+        layer(dimensions, outputs, outputs, kernel, activation="identity"),
+    )
+
+
+def _after(stage: Stage, activation: str) -> nn.Module:
+    """What follows a block: MBConv stays linear (Sandler et al. 2018, section 3.2), all others are activated."""
+    return nn.Identity() if stage.operation == "mbconv" else make_activation(activation)
+
+
+class LinearBatchNorm(nn.Sequential):
+    """The flat features' counterpart of a convolution: (B, inputs) -> (B, outputs)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs))
+
+
+class SeparableBatchNorm(nn.Sequential):
+    """One filter per channel, then 1x1 across channels (Howard et al. 2017, arXiv:1704.04861): the signature of ConvBatchNorm.
+
+    Differs: normalised and activated once, at the end, not after the depthwise filters too (Chollet 2017, arXiv:1610.02357,
+    Fig. 10, found the activation in the middle to harm).
+    """
+
+    def __init__(self, dimensions: int, inputs: int, outputs: int, kernel: int, *, activation: str) -> None:
+        super().__init__(
+            conv(dimensions, inputs, inputs, kernel, groups=inputs),
+            ConvBatchNorm(dimensions, inputs, outputs, 1, activation=activation),
+        )

@@ -1,0 +1,25 @@
+"""Activations by name."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from archwright.errors import UnknownName
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "hardswish": nn.Hardswish,
+    "tanh": nn.Tanh,
+    "identity": nn.Identity,
+}
+
+
+def activation(name: str) -> nn.Module:
+    """The activation `name`, element by element. Raises UnknownName where there is none."""
+    if name not in ACTIVATIONS:
+        raise UnknownName(f"there is no activation {name!r}: choose from {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]()

@@ -1,0 +1,212 @@
+"""Convolutions on series and images alike: `dimensions` is 1 for (B, C, L) and 2 for (B, C, H, W).
+
+All pad so that stride 1 keeps the size, and stride s gives ceil(size / s). A kernel is one number for all axes, or one per axis.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from archwright.errors import ShapeError
+from archwright.ops.activation import activation as make_activation
+
+Kernel = int | tuple[int, ...]
+
+CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: nn.Conv2d}
+BATCH_NORMS: dict[int, type[nn.BatchNorm1d] | type[nn.BatchNorm2d]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+
+
+def conv(
+    dimensions: int,
+    inputs: int,
+    outputs: int,
+    kernel: Kernel = 1,
+    stride: Kernel = 1,
+    *,
+    groups: int = 1,
+    dilation: int = 1,
+    bias: bool = False,
+) -> nn.Conv1d | nn.Conv2d:
+    """A convolution from `inputs` to `outputs` channels that pads by half the (odd) kernel.
+
+    Raises ShapeError where there is no convolution of so many dimensions, or where the kernel is even.
+    """
+    check_dimensions(dimensions)
+    sizes = per_axis(dimensions, kernel)
+    if any(size % 2 == 0 for size in sizes):
+        raise ShapeError(f"kernel {kernel} is even: give odd sizes, which have a middle")
+    padding = tuple(dilation * (size - 1) // 2 for size in sizes)
+    strides = per_axis(dimensions, stride)
+    return CONVOLUTIONS[dimensions](inputs, outputs, sizes, strides, padding, dilation, groups, bias)  # type: ignore[arg-type]
+
+
+def check_dimensions(dimensions: int) -> None:
+    """Raises ShapeError unless the inputs are series (1) or images (2)."""
+    if dimensions not in CONVOLUTIONS:
+        raise ShapeError(f"no convolution has {dimensions} dimensions: give series (C, L) or images (C, H, W)")
+
+
+def per_axis(dimensions: int, kernel: Kernel) -> tuple[int, ...]:
+    """One number per axis. Raises ShapeError where a tuple has another length."""
+    sizes = kernel if isinstance(kernel, tuple) else (kernel,) * dimensions
+    if len(sizes) != dimensions:
+        raise ShapeError(f"kernel {sizes} for {dimensions} dimensions: give one number per axis")
+    return sizes
+
+
+def batch_norm(dimensions: int, channels: int) -> nn.BatchNorm1d | nn.BatchNorm2d:
+    """Batch normalisation per channel (Ioffe & Szegedy 2015, arXiv:1502.03167)."""
+    check_dimensions(dimensions)
+    return BATCH_NORMS[dimensions](channels)
+
+
+class ConvBatchNorm(nn.Sequential):
+    """Convolution, batch normalisation, activation: (B, inputs, ...) -> (B, outputs, ceil(... / stride))."""
+
+    def __init__(
+        self,
+        dimensions: int,
+        inputs: int,
+        outputs: int,
+        kernel: Kernel = 3,
+        stride: int = 1,
+        *,
+        groups: int = 1,
+        dilation: int = 1,
+        activation: str = "relu",
+    ) -> None:
+        layers = [
+            conv(dimensions, inputs, outputs, kernel, stride, groups=groups, dilation=dilation),
+            batch_norm(dimensions, outputs),
+        ]
+        super().__init__(*layers, *([] if activation == "identity" else [make_activation(activation)]))
+
+
+class DepthwiseSeparable(nn.Sequential):
+    """One filter per channel, then 1x1 across channels, each normalised and activated (Howard et al. 2017, arXiv:1704.04861)."""
+
+    def __init__(
+        self, dimensions: int, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, *, activation: str = "relu"
+    ) -> None:
+        super().__init__(
+            ConvBatchNorm(dimensions, inputs, inputs, kernel, stride, groups=inputs, activation=activation),
+            ConvBatchNorm(dimensions, inputs, outputs, 1, activation=activation),
+        )
+
+
+class Bottleneck(nn.Sequential):
+    """1x1 down to a quarter of the outputs, k x k there, 1x1 up again (He et al. 2016, arXiv:1512.03385, Fig. 5).
+
+    Ends without an activation; the shortcut around it, and the activation after, are the caller's.
+    """
+
+    def __init__(
+        self,
+        dimensions: int,
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        stride: int = 1,
+        *,
+        activation: str = "relu",
+        reduction: int = 4,
+    ) -> None:
+        narrow = max(1, outputs // reduction)
+        super().__init__(
+            ConvBatchNorm(dimensions, inputs, narrow, 1, activation=activation),
+            ConvBatchNorm(dimensions, narrow, narrow, kernel, stride, activation=activation),
+            ConvBatchNorm(dimensions, narrow, outputs, 1, activation="identity"),
+        )
+
+
+class MBConv(nn.Sequential):
+    """Inverted bottleneck: 1x1 up `expansion` times, depthwise there, 1x1 linear (Sandler et al. 2018, arXiv:1801.04381).
+
+    Ends without an activation; the shortcut around it is the caller's. `expansion` 1 has no first convolution, as in the paper.
+    """
+
+    def __init__(
+        self,
+        dimensions: int,
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        stride: int = 1,
+        *,
+        activation: str = "relu",
+        expansion: int = 6,
+    ) -> None:
+        wide = inputs * expansion
+        up = [ConvBatchNorm(dimensions, inputs, wide, 1, activation=activation)] if expansion > 1 else []
+        super().__init__(
+            *up,
+            ConvBatchNorm(dimensions, wide, wide, kernel, stride, groups=wide, activation=activation),
+            ConvBatchNorm(dimensions, wide, outputs, 1, activation="identity"),
+        )
+
+
+class ReLUConvBatchNorm(nn.Sequential):
+    """ReLU, convolution, batch normalisation: the order inside cells (Liu et al. 2019, arXiv:1806.09055, section 3.1)."""
+
+    def __init__(
+        self, dimensions: int, inputs: int, outputs: int, kernel: Kernel = 1, stride: Kernel = 1, *, dilation: int = 1
+    ) -> None:
+        super().__init__(
+            nn.ReLU(),
+            conv(dimensions, inputs, outputs, kernel, stride, dilation=dilation),
+            batch_norm(dimensions, outputs),
+        )
+
+
+class SeparableConv(nn.Sequential):
+    """ReLU, depthwise-separable convolution, batch normalisation; twice, as DARTS and NASNet apply it (section 3.1 and A.4).
+
+    Only the first has the stride.
+    """
+
+    def __init__(self, dimensions: int, channels: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(
+            *_separable(dimensions, channels, kernel, stride, dilation=1),
+            *_separable(dimensions, channels, kernel, 1, dilation=1),
+        )
+
+
+class DilatedSeparableConv(nn.Sequential):
+    """ReLU, depthwise convolution with dilation 2, 1x1, batch normalisation; once (DARTS' `dil_conv`)."""
+
+    def __init__(self, dimensions: int, channels: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(*_separable(dimensions, channels, kernel, stride, dilation=2))
+
+
+def _separable(dimensions: int, channels: int, kernel: int, stride: int, dilation: int) -> list[nn.Module]:
+    return [
+        nn.ReLU(),
+        conv(dimensions, channels, channels, kernel, stride, groups=channels, dilation=dilation),
+        conv(dimensions, channels, channels),
+        batch_norm(dimensions, channels),
+    ]
+
+
+class FactorizedReduction(nn.Module):
+    """Halves the size by two 1x1 convolutions of stride 2, one shifted by one position (Zoph et al. 2018, arXiv:1707.07012).
+
+    (B, inputs, ...) -> (B, outputs, ceil(... / 2)). An odd size is padded by one zero, so that both halves fit together.
+    """
+
+    def __init__(self, dimensions: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.relu = nn.ReLU()
+        self.straight = conv(dimensions, inputs, outputs - outputs // 2, stride=2)
+        self.shifted = conv(dimensions, inputs, outputs // 2, stride=2) if outputs > 1 else None
+        self.norm = batch_norm(dimensions, outputs)
+        self.crop = (slice(None), slice(None), *[slice(1, None)] * dimensions)
+        self.padding = (0, 1) * dimensions
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(x)
+        halves = [self.straight(x)]
+        if self.shifted is not None:
+            halves.append(self.shifted(nn.functional.pad(x[self.crop], self.padding)))
+        normalised: Tensor = self.norm(torch.cat(halves, dim=1))
+        return normalised

@@ -1,0 +1,163 @@
+"""What a run stands on: BibTeX of the papers behind its space, strategies and baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+ALWAYS = ("archwright", "lindauer2020", "elsken2019")
+BY_NAME: dict[str, tuple[str, ...]] = {
+    "regularized_evolution": ("real2019",),
+    "random": ("li2019",),
+    "local_search": ("white2021",),
+    "optuna": ("akiba2019",),
+    "cell": ("zoph2018", "liu2019"),
+    "nasbench201": ("dong2020",),
+    "resnet": ("he2016",),
+    "densenet": ("huang2017",),
+    "vgg": ("simonyan2015",),
+    "googlenet": ("szegedy2015",),
+    "highway": ("srivastava2015",),
+    "random_forest": ("breiman2001",),
+}
+"""What the name of a space, a strategy or a baseline begins with, and the papers it needs."""
+
+
+def _entry(kind: str, key: str, title: str, author: str, year: int, where: str = "") -> str:
+    venue = {"article": "journal", "inproceedings": "booktitle", "software": "note"}[kind]
+    lines = [f"  title = {{{title}}}", f"  author = {{{author}}}", f"  year = {{{year}}}", f"  {venue} = {{{where}}}"]
+    return f"@{'misc' if kind == 'software' else kind}{{{key},\n" + ",\n".join(lines) + "\n}"
+
+
+ENTRIES = {
+    key: _entry(kind, key, title, author, year, where)
+    for kind, key, title, author, year, where in (
+        (
+            "software",
+            "archwright",
+            "archwright: neural architecture search that says whether the search was worth it",
+            "{The archwright authors}",
+            2025,
+            "Software",
+        ),
+        (
+            "article",
+            "lindauer2020",
+            "Best Practices for Scientific Research on Neural Architecture Search",
+            "Lindauer, Marius and Hutter, Frank",
+            2020,
+            "Journal of Machine Learning Research",
+        ),
+        (
+            "article",
+            "elsken2019",
+            "Neural Architecture Search: A Survey",
+            "Elsken, Thomas and Metzen, Jan Hendrik and Hutter, Frank",
+            2019,
+            "Journal of Machine Learning Research",
+        ),
+        (
+            "inproceedings",
+            "real2019",
+            "Regularized Evolution for Image Classifier Architecture Search",
+            "Real, Esteban and Aggarwal, Alok and Huang, Yanping and Le, Quoc V.",
+            2019,
+            "AAAI Conference on Artificial Intelligence",
+        ),
+        (
+            "inproceedings",
+            "li2019",
+            "Random Search and Reproducibility for Neural Architecture Search",
+            "Li, Liam and Talwalkar, Ameet",
+            2019,
+            "Uncertainty in Artificial Intelligence",
+        ),
+        (
+            "inproceedings",
+            "white2021",
+            "Exploring the Loss Landscape in Neural Architecture Search",
+            "White, Colin and Nolen, Sam and Savani, Yash",
+            2021,
+            "Uncertainty in Artificial Intelligence",
+        ),
+        (
+            "inproceedings",
+            "akiba2019",
+            "Optuna: A Next-generation Hyperparameter Optimization Framework",
+            "Akiba, Takuya and Sano, Shotaro and Yanase, Toshihiko and Ohta, Takeru and Koyama, Masanori",
+            2019,
+            "ACM SIGKDD International Conference on Knowledge Discovery and Data Mining",
+        ),
+        (
+            "inproceedings",
+            "zoph2018",
+            "Learning Transferable Architectures for Scalable Image Recognition",
+            "Zoph, Barret and Vasudevan, Vijay and Shlens, Jonathon and Le, Quoc V.",
+            2018,
+            "IEEE Conference on Computer Vision and Pattern Recognition",
+        ),
+        (
+            "inproceedings",
+            "liu2019",
+            "{DARTS}: Differentiable Architecture Search",
+            "Liu, Hanxiao and Simonyan, Karen and Yang, Yiming",
+            2019,
+            "International Conference on Learning Representations",
+        ),
+        (
+            "inproceedings",
+            "dong2020",
+            "{NAS-Bench-201}: Extending the Scope of Reproducible Neural Architecture Search",
+            "Dong, Xuanyi and Yang, Yi",
+            2020,
+            "International Conference on Learning Representations",
+        ),
+        (
+            "inproceedings",
+            "he2016",
+            "Deep Residual Learning for Image Recognition",
+            "He, Kaiming and Zhang, Xiangyu and Ren, Shaoqing and Sun, Jian",
+            2016,
+            "IEEE Conference on Computer Vision and Pattern Recognition",
+        ),
+        (
+            "inproceedings",
+            "huang2017",
+            "Densely Connected Convolutional Networks",
+            "Huang, Gao and Liu, Zhuang and van der Maaten, Laurens and Weinberger, Kilian Q.",
+            2017,
+            "IEEE Conference on Computer Vision and Pattern Recognition",
+        ),
+        (
+            "inproceedings",
+            "simonyan2015",
+            "Very Deep Convolutional Networks for Large-Scale Image Recognition",
+            "Simonyan, Karen and Zisserman, Andrew",
+            2015,
+            "International Conference on Learning Representations",
+        ),
+        (
+            "inproceedings",
+            "szegedy2015",
+            "Going Deeper with Convolutions",
+            "Szegedy, Christian and Liu, Wei and Jia, Yangqing and Sermanet, Pierre and Reed, Scott and Anguelov, Dragomir "
+            "and Erhan, Dumitru and Vanhoucke, Vincent and Rabinovich, Andrew",
+            2015,
+            "IEEE Conference on Computer Vision and Pattern Recognition",
+        ),
+        (
+            "inproceedings",
+            "srivastava2015",
+            "Training Very Deep Networks",
+            'Srivastava, Rupesh Kumar and Greff, Klaus and Schmidhuber, J{\\"u}rgen',
+            2015,
+            "Advances in Neural Information Processing Systems",
+        ),
+        ("article", "breiman2001", "Random Forests", "Breiman, Leo", 2001, "Machine Learning"),
+    )
+}
+
+
+def bibtex(names: Iterable[str]) -> str:
+    """The entries for these spaces, strategies and baselines, and those that every run needs."""
+    keys = [*ALWAYS, *(key for name in names for start in BY_NAME if name.startswith(start) for key in BY_NAME[start])]
+    return "\n\n".join(ENTRIES[key] for key in dict.fromkeys(keys))

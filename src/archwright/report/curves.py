@@ -1,0 +1,277 @@
+"""The report's charts as SVG: best so far, learning curves, quality against cost.
+
+Drawn by matplotlib, which is asked for sentinel colours; those then become CSS variables, so that the page's light and dark schemes
+hold in the pictures too. No text of the user's gets into a chart: names stand in the page's legends.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from archwright.report.report_data import Curve, ReportData, Row
+from archwright.study.quantities import finite, is_percent, metric_name
+from archwright.study.verdict import validation_mean
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, FAINT, GRID = "#0a0b01", "#0a0b02", "#0a0b03"
+SERIES_COLOURS = 8
+SERIES = tuple(f"#0a0c{i:02x}" for i in range(SERIES_COLOURS))
+VARIABLES = {INK: "--ink", FAINT: "--muted", GRID: "--rule", **{colour: f"--s{i}" for i, colour in enumerate(SERIES)}}
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+MOST_POINTS = 400  # of a line; more cannot be told apart
+MOST_DOTS = 1500  # of a cloud; beyond, it becomes a picture of pixels
+CLOUD = "#808890"  # pixels know no scheme: a grey that shows on both
+
+
+def series_colour(number: int) -> str:
+    """The CSS colour of a method's number."""
+    return f"var(--s{number % SERIES_COLOURS})"
+
+
+def incumbent_chart(data: ReportData) -> str | None:
+    """Best validation metric so far against the seconds searched, a step line for each strategy."""
+    lines = {name: incumbent(data, name) for name in data.colours}
+    lines = {name: line for name, line in lines.items() if line}
+    if not lines:
+        return None
+    end = max(_end(data, name) for name in lines)
+    scale, unit = _time_scale(end)
+
+    def draw(figure: Figure) -> None:
+        axes = _axes(figure.add_subplot(), f"search time ({unit})", f"best validation {_axis_name(data.metric)}")
+        for name, line in lines.items():
+            times, values = zip(*_thin(line), strict=True)
+            last = max(_end(data, name), times[-1])
+            colour = SERIES[data.colours[name] % SERIES_COLOURS]
+            steps = [t / scale for t in (*times, last)], [_shown(data.metric, v) for v in (*values, values[-1])]
+            axes.step(*steps, where="post", color=colour, linewidth=2)
+            axes.plot(steps[0][:-1], steps[1][:-1], MARKERS[data.colours[name] % 8], color=colour, markersize=4, linestyle="none")
+        axes.set_xlim(left=0)
+
+    return _svg("incumbent", (6.6, 3.3), draw, f"Best validation {metric_name(data.metric)} so far against search time")
+
+
+def incumbent(data: ReportData, strategy: str) -> list[tuple[float, float]]:
+    """(seconds, best validation metric so far) each time that it rose, in order of completion."""
+    best, line = float("-inf"), []
+    for row, elapsed in _timed(data, strategy):
+        value = data.value(row)
+        if value is not None and row.get("state") == "complete" and value > best:
+            best = value
+            line.append((elapsed, value))
+    return line
+
+
+def _timed(data: ReportData, strategy: str) -> list[tuple[Row, float]]:
+    """A strategy's candidates with the time of their completion: `elapsed`, or where that is missing the seconds summed up."""
+    rows = [row for row in data.rows if row.get("stage") == "search" and row.get("strategy") == strategy]
+    rows.sort(key=lambda row: (finite(row.get("sequence")) is None, finite(row.get("sequence")) or 0.0))
+    summed, timed = 0.0, []
+    for row in rows:
+        summed += finite(row.get("seconds")) or 0.0
+        elapsed = finite(row.get("elapsed"))
+        timed.append((row, summed if elapsed is None else elapsed))
+    return timed
+
+
+def _end(data: ReportData, strategy: str) -> float:
+    return max((elapsed for _, elapsed in _timed(data, strategy)), default=0.0)
+
+
+def learning_chart(data: ReportData, name: str, what: str) -> str | None:
+    """Training (dashed) and validation (solid) of a method's final trainings over epochs, a line per seed.
+
+    what: "metric" or "loss". None without any such number.
+    """
+    word = data.metric if what == "metric" else "loss"
+    columns = {"train": f"train_{what}", "val": f"val_{word}"}
+    limits = _common_limits(data, word, tuple(columns.values()))
+    lines = [(_points(curve, column), part) for part, column in columns.items() for curve in data.curves.get(name, ())]
+    if limits is None or not any(line for line, _ in lines):
+        return None
+    colour = SERIES[data.colours.get(name, 0) % SERIES_COLOURS]
+
+    from matplotlib.ticker import MaxNLocator
+
+    def draw(figure: Figure) -> None:
+        axes = _axes(figure.add_subplot(), "epoch", _axis_name(word))
+        for line, part in lines:
+            if line:
+                epochs, values = zip(*_thin(line), strict=True)
+                style = {"color": FAINT, "linestyle": (0, (3, 2)), "linewidth": 1.2} if part == "train" else {"color": colour}
+                marker = MARKERS[0] if len(line) == 1 else ""
+                axes.plot(epochs, [_shown(word, v) for v in values], marker=marker, markersize=4, **style)
+        axes.set_ylim(*limits)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+    identity = f"learning-{what}-{data.colours.get(name, 0)}"
+    return _svg(identity, (3.5, 2.4), draw, f"{_axis_name(word)} over epochs, training and validation")
+
+
+def _points(curve: Curve, column: str) -> list[tuple[float, float]]:
+    pairs = [(finite(record.get("epoch")), finite(record.get(column))) for record in curve]
+    return [(epoch, value) for epoch, value in pairs if epoch is not None and value is not None]
+
+
+def _common_limits(data: ReportData, word: str, columns: Sequence[str]) -> tuple[float, float] | None:
+    """The same limits for all methods. The lowest tenth is left out of view: first epochs would flatten all that matters."""
+    values = sorted(
+        _shown(word, value)
+        for curves in data.curves.values()
+        for curve in curves
+        for column in columns
+        for _, value in _points(curve, column)
+    )
+    if not values:
+        return None
+    tenth = len(values) // 10
+    low, high = (values[0], values[-1 - tenth]) if word == "loss" else (values[tenth], values[-1])
+    margin = 0.06 * (high - low) or 0.05 * abs(high) or 0.05
+    return low - margin, high + margin
+
+
+def pareto_chart(data: ReportData) -> str | None:
+    """Validation metric against MACs (parameters where those are missing) of all candidates, the front, and the final methods."""
+    cost, points = _cost_and_points(data)
+    finals = [(m, finite(m.get(cost)) or 1.0, validation_mean(m) or 0.0) for m in data.methods if has_place(data, m)]
+    if not points and not finals:
+        return None
+
+    def draw(figure: Figure) -> None:
+        label = "multiply-accumulates" if cost == "macs" else "parameters"
+        axes = _axes(figure.add_subplot(), label, f"validation {_axis_name(data.metric)}")
+        axes.set_xscale("log")
+        if points:
+            xs, ys = zip(*points, strict=True)
+            axes.scatter(
+                xs, [_shown(data.metric, y) for y in ys], s=9, c=CLOUD, alpha=0.45, linewidths=0, rasterized=len(points) > MOST_DOTS
+            )
+            front_x, front_y = zip(*_thin(pareto_front(points)), strict=True)
+            axes.step(front_x, [_shown(data.metric, y) for y in front_y], where="post", color=INK, linewidth=1.2)
+        for method, x, y in finals:
+            number = data.colours[method["name"]]
+            marker = MARKERS[number % 8]
+            axes.plot(
+                [x], [_shown(data.metric, y)], marker, color=SERIES[number % SERIES_COLOURS], markersize=9, markeredgecolor=INK
+            )
+        _cut_tail(axes, [_shown(data.metric, y) for _, y in points], [_shown(data.metric, v) for _, _, v in finals])
+        _plain_log_ticks(axes)
+
+    return _svg("pareto", (6.6, 3.6), draw, f"Validation {metric_name(data.metric)} against cost of all candidates")
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The (cost, value) pairs that no other beats in both, from cheap to dear; of equals one."""
+    front: list[tuple[float, float]] = []
+    for cost, value in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not front or value > front[-1][1]:
+            front.append((cost, value))
+    return front
+
+
+def _cost_and_points(data: ReportData) -> tuple[str, list[tuple[float, float]]]:
+    """`macs` or `parameters`, whichever is known, and (cost, validation metric) of all complete candidates of the search."""
+    rows = data.complete()
+    for cost in ("macs", "parameters"):
+        pairs = [(finite(row.get(cost)), data.value(row)) for row in rows]
+        points = [(c, v) for c, v in pairs if c and v is not None]
+        if points:
+            return cost, points
+    return "macs", []
+
+
+def has_place(data: ReportData, method: Mapping[str, Any]) -> bool:
+    """Whether a method has a cost and a validation metric, and so a mark in the chart."""
+    return bool(finite(method.get(_cost_and_points(data)[0]))) and validation_mean(method) is not None
+
+
+def _cut_tail(axes: Axes, cloud: Sequence[float], finals: Sequence[float]) -> None:
+    """From the candidates' worst twentieth upwards: one failed network would press all others into a line."""
+    seen = sorted(cloud)[len(cloud) // 20 :] + list(finals)
+    low, high = min(seen), max(seen)
+    margin = 0.07 * (high - low) or 0.05 * abs(high) or 0.05
+    axes.set_ylim(low - margin, high + margin)
+
+
+def _plain_log_ticks(axes: Axes) -> None:
+    """Costs as 300 k, 1 M, 3 M instead of powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    from archwright.study.quantities import count_text
+
+    low, high = axes.get_xlim()
+    subs = (1.0,) if high > 1000 * low else (1.0, 3.0) if high > 12 * low else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: re.sub(r"\.0*(?= |$)", "", count_text(value))))
+
+
+def _axes(axes: Axes, x: str, y: str) -> Axes:
+    """Quiet axes: no frame, a faint grid."""
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(FAINT)
+    axes.tick_params(colors=FAINT, labelsize=9, length=3)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(x, color=INK, fontsize=9.5)
+    axes.set_ylabel(y, color=INK, fontsize=9.5)
+    return axes
+
+
+def _axis_name(word: str) -> str:
+    return f"{metric_name(word)} (%)" if is_percent(word) else metric_name(word)
+
+
+def _shown(word: str, value: float) -> float:
+    return 100 * value if is_percent(word) else value
+
+
+def _time_scale(seconds: float) -> tuple[float, str]:
+    return (3600.0, "h") if seconds > 2 * 3600 else (60.0, "min") if seconds > 120 else (1.0, "s")
+
+
+def _thin(line: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """At most MOST_POINTS points, first and last among them."""
+    if len(line) <= MOST_POINTS:
+        return line
+    step = (len(line) - 1) / (MOST_POINTS - 1)
+    return [line[round(i * step)] for i in range(MOST_POINTS)]
+
+
+def _svg(identity: str, inches: tuple[float, float], draw: Callable[[Figure], None], label: str) -> str:
+    """A figure as an <svg> element for the page; the same input gives the same text. `identity` keeps ids of charts apart."""
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": identity, "font.family": ["DejaVu Sans"]}):
+        figure = Figure(figsize=inches, layout="constrained", dpi=144)
+        FigureCanvasSVG(figure)
+        figure.patch.set_alpha(0)
+        draw(figure)
+        for axes in figure.axes:
+            axes.patch.set_alpha(0)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return _for_page(buffer.getvalue(), identity, label)
+
+
+def _for_page(text: str, identity: str, label: str) -> str:
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
+    for colour, variable in VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    text = re.sub(
+        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg class="chart" role="img" aria-label="{label}" viewBox="\1">', text, count=1
+    )
+    text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{identity}-", text)
+    return re.sub(r"\n\s*", "\n", text)

@@ -1,0 +1,379 @@
+"""An architecture as a picture: a cell as a wiring diagram, a chain as its stages, anything else as a table of its answers.
+
+SVG without torch or matplotlib. Colours are CSS variables of the page, with fallbacks, so a drawing also stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from archwright.architecture.cell_graph import CellGraph, CellPair
+from archwright.data.problem import Problem
+from archwright.network.chain_description import Chain, Stage
+from archwright.report.operation_families import colour_of, family
+
+INK, MUTED, RULE, CARD = "var(--ink,#1a2230)", "var(--muted,#667085)", "var(--rule,#d5dae2)", "var(--card,#ffffff)"
+CHARACTER = 7.0  # px: no sans serif's average letter is wider at 12 px
+ROW, GROUP_GAP, PILL, RADIUS = 32.0, 18.0, 24.0, 13.0
+MOST_ANSWERS = 96
+
+
+def draw_architecture(space: str, description: Any, answers: Mapping[str, Any], problem: Problem) -> str:
+    """The picture of an architecture as one <svg> element.
+
+    description: what the space's `decide` returned; a CellPair, CellGraph or Chain has a picture of its own, of all else the
+    `answers` are shown as a table.
+    """
+    if isinstance(description, CellPair):
+        cells = [description.normal, *([description.reduction] if description.reduction else [])]
+        titles = ["Normal cell", "Reduction cell"] if description.reduction else ["Cell, used at both strides"]
+        return _stacked(
+            [_cell(cell, title) for cell, title in zip(cells, titles, strict=True)], f"Cells of the {space} architecture"
+        )
+    if isinstance(description, CellGraph):
+        return _stacked([_cell(description, "Cell")], f"Cell of the {space} architecture")
+    if isinstance(description, Chain):
+        return _stacked([_chain(description, problem)], f"Stages of the {space} architecture")
+    return _stacked([_table(answers)], f"Answers of the {space} architecture")
+
+
+class _Picture:
+    """SVG parts, and how much room they take."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.shapes: list[str] = []  # over the lines
+        self.width = 0.0
+        self.height = 0.0
+
+    def grow(self, x: float, y: float) -> None:
+        self.width, self.height = max(self.width, x), max(self.height, y)
+
+    def line(self, path: str, colour: str = MUTED, width: float = 1.6, dashed: bool = False) -> None:
+        dash = ' stroke-dasharray="4 3"' if dashed else ""
+        self.lines.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>')
+
+    def dot(self, x: float, y: float, colour: str) -> None:
+        self.lines.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="{colour}"/>')
+
+    def text(
+        self, x: float, y: float, words: str, size: float = 12, anchor: str = "start", colour: str = INK, bold: bool = False
+    ) -> None:
+        weight = ' font-weight="600"' if bold else ""
+        self.shapes.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{colour}"{weight}>{escape(words)}</text>'
+        )
+        reach = {"start": 1.0, "middle": 0.5, "end": 0.0}[anchor] * len(words) * CHARACTER * size / 12
+        self.grow(x + reach, y + 4)
+
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        colour: str = RULE,
+        tint: float = 0.0,
+        corner: float = 6,
+        dashed: bool = False,
+    ) -> None:
+        """A card; `tint` is how much of its colour fills it."""
+        frame = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="{corner}"'
+        dash = ' stroke-dasharray="4 3"' if dashed else ""
+        self.shapes.append(f'<rect {frame} fill="{CARD}"/>')
+        self.shapes.append(f'<rect {frame} fill="{colour}" fill-opacity="{tint}" stroke="{colour}" stroke-width="1.3"{dash}/>')
+        self.grow(x + width + 1, y + height + 1)
+
+    def pill(self, x: float, y: float, width: float, words: str, colour: str, dashed: bool = False) -> None:
+        """A word in a coloured box; y is its middle."""
+        self.box(x, y - PILL / 2, width, PILL, colour, 0.16, corner=7, dashed=dashed)
+        self.text(x + width / 2, y + 4, words, anchor="middle")
+
+
+def _stacked(pictures: Sequence[_Picture], label: str) -> str:
+    """One <svg> with the pictures one below the other."""
+    width = max(picture.width for picture in pictures) + 6
+    parts, top = [], 4.0
+    for picture in pictures:
+        parts.append(f'<g transform="translate(2 {top:.1f})">{"".join([*picture.lines, *picture.shapes])}</g>')
+        top += picture.height + 26
+    height = top - 22
+    frame = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
+    font = 'font-family="system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="drawing" role="img" aria-label="{escape(label)}" {frame} {font}>'
+        + "".join(parts)
+        + "</svg>"
+    )
+
+
+def _width(words: str, padding: float = 20) -> float:
+    return len(words) * CHARACTER + padding
+
+
+# A cell. Every node has rows of its own, one for each operation it sums, and a column of its own; so what comes out of a node runs
+# down a bus at its right and then straight along the row of the operation that reads it. Words are never crossed by a line.
+
+
+def _cell(cell: CellGraph, title: str) -> _Picture:
+    picture = _Picture()
+    picture.text(0, 14, title, size=14, bold=True)
+    names = _input_names(cell.inputs)
+    height, middles, rows = _rows(cell)
+    exits = _draw_inputs(picture, names, middles)
+    buses = [exits + 12 * (cell.inputs - 1 - i) for i in range(cell.inputs)]
+    left = exits + 12 * cell.inputs + 8
+    for i, node in enumerate(cell.nodes):
+        state = cell.inputs + i
+        left = _draw_node(picture, cell, node.edges, str(i + 1), left, rows[i], middles[state], buses)
+        buses.append(left - 16)
+    _draw_buses(picture, cell, middles, rows, buses)
+    _draw_output(picture, cell, middles, left, height)
+    operations = [op for node in cell.nodes for _, op in node.edges]
+    _draw_legend(picture, operations, height + 22)
+    return picture
+
+
+def _input_names(inputs: int) -> tuple[str, ...]:
+    """The two cells before, as in NASNet; the one input of a NAS-Bench-201 cell."""
+    if inputs == 2:
+        return ("cell before last", "last cell")
+    return ("input",) if inputs == 1 else tuple(f"input {i + 1}" for i in range(inputs))
+
+
+def _rows(cell: CellGraph) -> tuple[float, list[float], list[list[float]]]:
+    """Height, the middle of each state, and for each node the rows of its operations (one where it has none)."""
+    y = 44.0
+    middles: list[float] = []
+    for _ in range(cell.inputs):
+        middles.append(y)
+        y += ROW + 2
+    rows = []
+    for node in cell.nodes:
+        y += GROUP_GAP / 2
+        own = [y + ROW * k for k in range(max(1, len(node.edges)))]
+        rows.append(own)
+        middles.append(sum(own) / len(own))
+        y = own[-1] + ROW + GROUP_GAP / 2
+    return y - ROW / 2, middles, rows
+
+
+def _draw_inputs(picture: _Picture, names: Sequence[str], middles: Sequence[float]) -> float:
+    """The cell's inputs; returns where their buses may begin."""
+    width = max(_width(name) for name in names)
+    for name, y in zip(names, middles, strict=False):
+        picture.pill(0, y, width, name, MUTED)
+    return width + 14
+
+
+def _draw_node(
+    picture: _Picture,
+    cell: CellGraph,
+    edges: Sequence[tuple[int, str]],
+    name: str,
+    left: float,
+    rows: Sequence[float],
+    middle: float,
+    buses: Sequence[float],
+) -> float:
+    """A node with the operations it sums; returns where the next column begins."""
+    labels = [operation for _, operation in edges] or ["zeros"]
+    width = max(_width(label) for label in labels)
+    centre = left + width + 26 + RADIUS
+    for k, y in enumerate(rows):
+        source, operation = edges[k] if edges else (None, "none")
+        colour = colour_of(operation)
+        if source is not None:
+            picture.line(f"M{buses[source]:.1f} {y:.1f}H{left:.1f}", colour)
+        picture.pill(left, y, width, labels[k], colour, dashed=source is None)
+        bend = left + width + 13
+        picture.line(f"M{left + width:.1f} {y:.1f}C{bend:.1f} {y:.1f} {bend:.1f} {middle:.1f} {centre:.1f} {middle:.1f}", colour)
+    picture.shapes.append(
+        f'<circle cx="{centre:.1f}" cy="{middle:.1f}" r="{RADIUS}" fill="{CARD}" stroke="{INK}" stroke-width="1.5"/>'
+    )
+    picture.text(centre, middle + 4, name, anchor="middle", bold=True)
+    return centre + RADIUS + 14 + 16
+
+
+def _draw_buses(
+    picture: _Picture, cell: CellGraph, middles: Sequence[float], rows: Sequence[Sequence[float]], buses: Sequence[float]
+) -> None:
+    """From each state down to the rows of the operations that read it."""
+    for state, x in enumerate(buses):
+        read = [
+            y
+            for node, own in zip(cell.nodes, rows, strict=True)
+            for (source, _), y in zip(node.edges, own, strict=False)
+            if source == state
+        ]
+        if not read:
+            continue
+        begin = x - 14 if state >= cell.inputs else 40
+        picture.line(f"M{begin:.1f} {middles[state]:.1f}H{x:.1f}V{max(read):.1f}", MUTED)
+        for y in read:
+            picture.dot(x, y, MUTED)
+
+
+def _draw_output(picture: _Picture, cell: CellGraph, middles: Sequence[float], left: float, height: float) -> None:
+    """What the cell gives: all nodes concatenated, or of a cell with one input the last node."""
+    given = range(cell.inputs, len(middles)) if cell.inputs > 1 else range(len(middles) - 1, len(middles))
+    words = "concatenate" if len(given) > 1 else "output"
+    long = len(words) * CHARACTER + 16
+    span = (middles[given[0]], middles[given[-1]])
+    top, bottom = min(span[0] - 14, sum(span) / 2 - long / 2), max(span[1] + 14, sum(span) / 2 + long / 2)
+    columns = _column_ends(cell, left)
+    for state in given:
+        picture.line(f"M{columns[state]:.1f} {middles[state]:.1f}H{left:.1f}", MUTED)
+    picture.box(left, top, 26, bottom - top, MUTED, 0.16)
+    x, y = left + 17, (top + bottom) / 2
+    picture.shapes.append(
+        f'<text transform="translate({x:.1f} {y:.1f}) rotate(-90)" font-size="12" text-anchor="middle" fill="{INK}">{words}</text>'
+    )
+    picture.grow(left + 30, max(bottom, height))
+
+
+def _column_ends(cell: CellGraph, left: float) -> dict[int, float]:
+    """Where each node's circle ends, counted back from the last column."""
+    ends, x = {}, left
+    for i in reversed(range(len(cell.nodes))):
+        ends[cell.inputs + i] = x - 30
+        x -= max(_width(op) for op in [operation for _, operation in cell.nodes[i].edges] or ["zeros"]) + 26 + 2 * RADIUS + 30
+    return ends
+
+
+def _draw_legend(picture: _Picture, operations: Iterable[str], y: float) -> None:
+    """The families of operations that occur, each with its colour."""
+    x = 0.0
+    for name, operation in {family(operation)[0]: operation for operation in operations}.items():
+        colour = colour_of(operation)
+        picture.shapes.append(f'<rect x="{x:.1f}" y="{y - 9:.1f}" width="11" height="11" rx="3" fill="{colour}"/>')
+        picture.text(x + 17, y + 1, name, colour=MUTED)
+        x += 17 + _width(name, 16)
+
+
+# A chain: a card for each stage with one bar per block (the wider the layer, the taller the bar) and its connections as arcs.
+
+BAR, BAR_GAP, TALLEST, CARD_TEXT = 20.0, 14.0, 56.0, 19.0
+CARDS_IN_A_ROW = 4
+
+
+def _chain(chain: Chain, problem: Problem) -> _Picture:
+    picture = _Picture()
+    shape = " × ".join(map(str, problem.input_shape))
+    first = f"stem, stride {chain.stem_stride}" if chain.stem_stride > 1 else "stem" if problem.dimensions else ""
+    words = ["input " + shape, *([first] if first else [])]
+    x = _row_of_pills(picture, words, 0, 16)
+    picture.text(x + 6, 20, f"activation: {chain.activation}", colour=MUTED)
+    widest = max(stage.width for stage in chain.stages)
+    most_lines = max(len(_stage_words(stage, problem)) for stage in chain.stages)
+    card_height = 30 + 30 + TALLEST + most_lines * CARD_TEXT + 8
+    y = 54.0
+    for start in range(0, len(chain.stages), CARDS_IN_A_ROW):
+        _row_of_cards(picture, chain.stages[start : start + CARDS_IN_A_ROW], start, y, card_height, widest, problem)
+        y += card_height + 30
+    outputs = f"linear → {problem.outputs}"
+    _row_of_pills(picture, ["mean over positions", outputs] if problem.dimensions else [outputs], 0, y - 4)
+    _draw_legend(picture, [stage.operation for stage in chain.stages], y + 34)
+    return picture
+
+
+def _row_of_pills(picture: _Picture, words: Sequence[str], x: float, y: float) -> float:
+    for i, word in enumerate(words):
+        if i:
+            _arrow(picture, x, y, x + 22)
+            x += 22
+        picture.pill(x, y, _width(word), word, MUTED)
+        x += _width(word)
+    return x
+
+
+def _arrow(picture: _Picture, x: float, y: float, end: float) -> None:
+    picture.line(f"M{x:.1f} {y:.1f}H{end - 2:.1f}M{end - 7:.1f} {y - 4:.1f}L{end - 2:.1f} {y:.1f}L{end - 7:.1f} {y + 4:.1f}", MUTED)
+
+
+def _row_of_cards(
+    picture: _Picture, stages: Sequence[Stage], before: int, y: float, height: float, widest: int, problem: Problem
+) -> None:
+    x = 0.0
+    for i, stage in enumerate(stages):
+        if i:
+            _arrow(picture, x, y + height / 2, x + 26)
+            x += 26
+        lines = _stage_words(stage, problem)
+        bars = stage.depth * (BAR + BAR_GAP) + BAR_GAP
+        width = max(bars + 20, max(_width(line, 28) for line in lines), 120)
+        colour = colour_of(stage.operation)
+        picture.box(x, y, width, height, RULE, 0.12, corner=10)
+        picture.text(x + 14, y + 22, f"Stage {before + i + 1}", size=13, bold=True)
+        _blocks(picture, stage, x + (width - bars) / 2, y + 30 + 30 + TALLEST, colour, widest)
+        for k, line in enumerate(lines):
+            colour_of_line = INK if k < 2 else MUTED
+            picture.text(x + 14, y + 30 + 30 + TALLEST + 20 + k * CARD_TEXT, line, colour=colour_of_line)
+        x += width
+
+
+def _blocks(picture: _Picture, stage: Stage, x: float, floor: float, colour: str, widest: int) -> None:
+    """One bar a block, the line through them, and an arc for each connection that goes around blocks."""
+    tall = 14 + (TALLEST - 14) * (stage.width / widest) ** 0.5
+    gaps = [x + BAR_GAP / 2 + k * (BAR + BAR_GAP) for k in range(stage.depth + 1)]
+    middle = floor - tall / 2
+    picture.shapes.append(f'<path d="M{gaps[0]:.1f} {middle:.1f}H{gaps[-1]:.1f}" stroke="{MUTED}" stroke-width="1.6"/>')
+    for gap in gaps[:-1]:
+        picture.box(gap + BAR_GAP / 2, floor - tall, BAR, tall, colour, 0.35, corner=4)
+    spans = [(k, k + 1) for k in range(stage.depth)] if stage.connectivity == "residual" else []
+    if stage.connectivity == "dense":
+        spans = [(k, end) for k in range(stage.depth) for end in range(k + 1, stage.depth + 1)]
+    for begin, end in spans:
+        top = floor - tall - 6 - 7 * (end - begin)
+        path = f"M{gaps[begin]:.1f} {middle:.1f}V{top + 6:.1f}Q{gaps[begin]:.1f} {top:.1f} {gaps[begin] + 6:.1f} {top:.1f}"
+        path += f"H{gaps[end] - 6:.1f}Q{gaps[end]:.1f} {top:.1f} {gaps[end]:.1f} {top + 6:.1f}V{middle:.1f}"
+        picture.shapes.append(f'<path d="{path}" fill="none" stroke="{INK}" stroke-width="1.2"/>')
+
+
+def _stage_words(stage: Stage, problem: Problem) -> list[str]:
+    """What a card says: blocks, width, connections, and what only some stages have."""
+    kernel = " × ".join([str(stage.kernel)] * max(problem.dimensions, 1)) if stage.kernel else ""
+    unit = "channels" if problem.dimensions else "features"
+    words = [f"{stage.depth} × {stage.operation} {kernel}".rstrip(), f"{stage.width} {unit}", f"{stage.connectivity} connections"]
+    if stage.pooling:
+        words.append("halved by stride" if stage.pooling == "stride" else f"halved by {stage.pooling} pooling")
+    if stage.expansion:
+        words.append(f"expansion {stage.expansion}")
+    return words
+
+
+# Anything else.
+
+
+def _table(answers: Mapping[str, Any]) -> _Picture:
+    """Questions and answers, in as many columns as make the picture about as tall as it is wide."""
+    picture = _Picture()
+    pairs = [(_short(name), _short(str(answer))) for name, answer in list(answers.items())[:MOST_ANSWERS]]
+    if not pairs:
+        picture.text(0, 14, "This architecture has no answers.", colour=MUTED)
+        return picture
+    columns = 1 if len(pairs) <= 12 else 2 if len(pairs) <= 40 else 3
+    tall = -(-len(pairs) // columns)
+    x = 0.0
+    for start in range(0, len(pairs), tall):
+        group = pairs[start : start + tall]
+        names, values = (max(_width(pair[i], 24) for pair in group) for i in (0, 1))
+        for k, (name, answer) in enumerate(group):
+            y = 24.0 * k
+            if k % 2 == 0:
+                picture.lines.append(
+                    f'<rect x="{x:.1f}" y="{y:.1f}" width="{names + values:.1f}" height="24" rx="4" fill="{RULE}" fill-opacity="0.4"/>'
+                )
+            picture.text(x + 10, y + 16, name, colour=MUTED)
+            picture.text(x + names, y + 16, answer, bold=True)
+        picture.grow(x + names + values, 24.0 * len(group))
+        x += names + values + 22
+    if len(answers) > MOST_ANSWERS:
+        picture.text(10, 24.0 * tall + 18, f"and {len(answers) - MOST_ANSWERS} more answers, in architecture.json", colour=MUTED)
+    return picture
+
+
+def _short(words: str, most: int = 36) -> str:
+    return words if len(words) <= most else words[: most - 1] + "…"

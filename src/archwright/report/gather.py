@@ -1,0 +1,118 @@
+"""All that a report is made of, read from a run's folder and its ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from archwright.architecture.architecture import Architecture
+from archwright.data.problem import Problem
+from archwright.errors import RunFolderError
+from archwright.report.report_data import BudgetPart, ReportData
+from archwright.search_space import make_space
+from archwright.study.candidates_table import candidate_records
+from archwright.study.json_file import read_json
+from archwright.study.ledger import Ledger
+from archwright.study.results import read_accesses
+from archwright.study.row import Row
+from archwright.study.run_folder import ASKED, RunFolder
+from archwright.study.verdict import best_on_validation
+
+
+def gather(path: Path) -> ReportData:
+    """The report's data of a finished run. Raises RunFolderError where the folder holds none."""
+    folder = RunFolder(path)
+    if not (path / ASKED).exists():
+        raise RunFolderError(f"{path} holds no run: give a folder that `archwright search` wrote")
+    if not folder.results.exists():
+        raise RunFolderError(f"the run in {path} is not finished (no results.json): give its command again, and it continues")
+    results = read_json(folder.results)
+    problem = Problem.from_json(read_json(folder.data / "problem.json"))
+    with Ledger.open(read_json(path / ASKED)["storage"], path, coordinate=False) as ledger:
+        rows = ledger.rows()
+    searched = best_on_validation(results["methods"], "search")
+    architecture = searched["architecture"] if searched is not None else None
+    settings = results["settings"]
+    return ReportData(
+        results=results,
+        problem=problem,
+        space=settings["space"],
+        rows=_records(rows, problem.metric),
+        curves=_curves(results["methods"], rows),
+        architecture=architecture,
+        description=_description(architecture),
+        accesses=read_accesses(folder.test_accesses),
+        budget=_budget(settings, rows),
+        chance=_chance(folder, results),
+        command=_command(settings, path),
+        created=datetime.fromtimestamp(folder.results.stat().st_mtime).strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def _records(rows: Sequence[Row], metric: str) -> list[dict[str, Any]]:
+    """The candidate table's rows, each with its place in the order of completion and the seconds searched by then."""
+    elapsed: Counter[str] = Counter()
+    searched = {}
+    for row in sorted((r for r in rows if r.stage == "search" and r.sequence is not None), key=lambda r: (r.strategy, r.sequence)):
+        if row.outcome is not None and row.state != "duplicate":
+            elapsed[row.strategy] += row.outcome.seconds  # type: ignore[assignment]  # a Counter adds any numbers
+        searched[row.run_number] = elapsed[row.strategy]
+    return [
+        {**record, "sequence": row.sequence, "elapsed": searched.get(row.run_number)}
+        for row, record in zip(rows, candidate_records(rows, metric), strict=True)
+    ]
+
+
+def _curves(methods: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dict[str, list[Sequence[Mapping[str, Any]]]]:
+    """The learning curves of the final trainings that stand in the table of methods."""
+    curves: dict[str, list[Sequence[Mapping[str, Any]]]] = {}
+    for method in methods:
+        seeds = {run["seed"] for run in method["runs"]}
+        of_method = [row for row in rows if row.stage != "search" and method["name"] in (row.strategy, row.baseline)]
+        wanted = [row for row in of_method if row.seed in seeds and _same_architecture(row, method) and row.outcome is not None]
+        curves[method["name"]] = [row.outcome.curve for row in wanted if row.outcome is not None and row.outcome.curve]
+    return curves
+
+
+def _same_architecture(row: Row, method: Mapping[str, Any]) -> bool:
+    return row.architecture is None or row.architecture.to_json() == method["architecture"]
+
+
+def _description(architecture: Mapping[str, Any] | None) -> Any:
+    if architecture is None:
+        return None
+    return make_space(architecture["space"], architecture["settings"]).describe(Architecture.from_json(architecture))
+
+
+def _budget(settings: Mapping[str, Any], rows: Sequence[Row]) -> list[BudgetPart]:
+    """Worker-seconds set aside for each stage, and used by it."""
+    parts = []
+    for stage, name in (("search", "search"), ("final", "final"), ("baseline", "baselines")):
+        whole = 60 * settings["minutes"] * settings["workers"] if settings["minutes"] else None
+        used = sum(
+            row.outcome.seconds for row in rows if row.stage == stage and row.outcome is not None and row.state != "duplicate"
+        )
+        parts.append(BudgetPart(name, whole * settings["budget"][name] if whole else None, used))
+    return parts
+
+
+def _chance(folder: RunFolder, results: Mapping[str, Any]) -> float | None:
+    """The share of the commonest class in the training split: what always naming it would get. None for other tasks."""
+    if results["problem"]["task"] != "classification":
+        return None
+    import numpy as np
+
+    counts = np.bincount(np.load(folder.data / "train" / "y.npy", allow_pickle=False))
+    return float(counts.max() / counts.sum())
+
+
+def _command(settings: Mapping[str, Any], path: Path) -> str:
+    bound = f"--minutes {settings['minutes']:g}" if settings["minutes"] else f"--trials {settings['trials']}"
+    chosen = "".join(f" --set {key}={value}" for key, value in settings["settings"].items())
+    return (
+        f"archwright search {settings['source']} --space {settings['space']} --strategy {','.join(settings['strategies'])} "
+        f"{bound} --seeds {settings['seeds']} --seed {settings['seed']}{chosen} --out {path.name}"
+    )

@@ -1,0 +1,285 @@
+"""The report: one HTML file that opens anywhere, without a network, on paper and on a phone."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from archwright.report import curves, paste, plain_words, strips
+from archwright.report.citations import bibtex
+from archwright.report.drawing import draw_architecture
+from archwright.report.report_data import ReportData, Row
+from archwright.report.table import columns, in_order
+from archwright.study.quantities import MISSING, count_text, finite, metric_name, metric_text, plural, seconds_text
+
+TOP_CANDIDATES = 20
+MOST_PANELS = 12
+MOST_ACCESSES = 200
+MARKS = (
+    '<circle r="5.5"/>',
+    '<rect x="-5" y="-5" width="10" height="10"/>',
+    '<path d="M0-6L6 5H-6Z"/>',
+    '<path d="M0-6.5L6 0 0 6.5-6 0Z"/>',
+    '<path d="M0 6L6-5H-6Z"/>',
+    '<path d="M-2-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z"/>',
+    '<path d="M-6-3l3-3 3 3 3-3 3 3-3 3 3 3-3 3-3-3-3 3-3-3 3-3z"/>',
+    '<path d="M0-7l1.7 4.7h5l-4 3 1.5 4.8L0 2.600l-4.200 2.900 1.500-4.800-4-3h5z"/>',
+)
+"""The marks of matplotlib's markers in `curves.MARKERS`, for the legend."""
+
+
+def write_report(path: Path, data: ReportData) -> None:
+    """Write the page of a run to `path`, at once or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(page(data), encoding="utf-8")
+    os.replace(part, path)
+
+
+def page(data: ReportData) -> str:
+    """The whole page as text. All that comes from data is escaped; only our own SVG is not."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder = Path(__file__).parent / "templates"
+    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.get_template("page.html").render(_content(data))
+
+
+def _content(data: ReportData) -> dict[str, Any]:
+    findings = plain_words.plain_words(data)
+    pictures = _pictures(data)
+    return {
+        "data": data,
+        "problem": data.problem,
+        "metric_name": metric_name(data.metric),
+        "facts": _facts(data),
+        "contents": _contents(bool(findings), pictures),
+        "verdict": data.results["verdict"],
+        "headline": _headline(data),
+        "findings": findings,
+        "table": _table(data),
+        **pictures,
+        "architecture_words": _architecture_words(data),
+        "architecture_json": json.dumps(data.architecture, indent=2),
+        "states": _states(data),
+        "ranking": _ranking(data),
+        "n_complete": f"{len(data.complete()):,}",
+        "snippets": paste.snippets(data),
+        "budget": _budget(data),
+        "skipped": data.results.get("skipped") or (),
+        "test_accesses": plural(paste.test_access_count(data), "time"),
+        "final_runs": f"{paste.final_run_count(data):,}",
+        "accesses": [{"reason": a.get("reason", ""), "time": a.get("time", "")} for a in data.accesses[:MOST_ACCESSES]],
+        "more_accesses": max(0, len(data.accesses) - MOST_ACCESSES),
+        "methods_text": paste.methods_text(data),
+        "bibtex": bibtex([data.space, *(method["name"] for method in data.methods)]),
+        "checklist": paste.checklist(data),
+        "settings": list(_flat(data.results.get("settings") or {})),
+        "versions": list(_flat(data.results.get("versions") or {})),
+        "version": (data.results.get("versions") or {}).get("archwright", ""),
+    }
+
+
+def _facts(data: ReportData) -> list[tuple[str, str]]:
+    problem = data.problem
+    facts = [
+        ("task", paste.TASK_NAMES[problem.task]),
+        ("metric", metric_name(problem.metric)),
+        ("inputs", paste.shape_text(problem.input_shape)),
+        ("outputs", str(problem.outputs)),
+        ("training", f"{problem.n_train:,}"),
+        ("validation", f"{problem.n_val:,}"),
+        ("test", f"{problem.n_test:,}"),
+        ("space", data.space),
+    ]
+    return [fact for fact in facts if fact[1]]
+
+
+def _contents(findings: bool, pictures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    titles = {
+        "off": "What to look at" if findings else "",
+        "methods": "Methods",
+        "architecture": "Architecture",
+        "search": "Search",
+        "pareto": "Quality and cost" if pictures["pareto"] else "",
+        "learning": "Learning curves" if pictures["learning"] else "",
+        "ranking": "Candidates",
+        "use": "Use the model",
+        "budget": "Budget",
+        "test": "Test accesses",
+        "paste": "Methods text",
+        "checklist": "Best practice",
+        "settings": "Settings",
+    }
+    return [(identity, title) for identity, title in titles.items() if title]
+
+
+def _headline(data: ReportData) -> str:
+    choice = data.results["verdict"].get("choice")
+    if choice is None:
+        return "No verdict"
+    kind = next((m.get("kind") for m in data.methods if m["name"] == choice), None)
+    return f"Use the searched network ({choice})" if kind == "search" else f"Use {choice}"
+
+
+def _table(data: ReportData) -> dict[str, Any]:
+    shown = [column for column in columns(data.metric) if column.heading != "kind"]
+    limits = strips.scale_of(data.methods)
+    rows: list[dict[str, Any]] = []
+    group = None
+    for method in in_order(data.methods):
+        colour = curves.series_colour(data.colours[method["name"]])
+        kind = "Searched" if method.get("kind") == "search" else "Baselines"
+        rows.append(
+            {
+                "group": kind if kind != group else "",
+                "chosen": method["name"] == data.results["verdict"].get("choice"),
+                "cells": [column.text(method) for column in shown],
+                "colour": colour,
+                "strip": _markup(strips.strip(method, limits, colour)) if limits else "",
+            }
+        )
+        group = kind
+    return {"columns": shown, "rows": rows, "strips": limits is not None, "strip_heading": _scale_words(data.metric, limits)}
+
+
+def _scale_words(metric: str, limits: tuple[float, float] | None) -> str:
+    return "" if limits is None else f"{metric_text(metric, limits[0])} … {metric_text(metric, limits[1])}"
+
+
+def _pictures(data: ReportData) -> dict[str, Any]:
+    learning = [
+        (name, _markup(curves.learning_chart(data, name, "metric")), _markup(curves.learning_chart(data, name, "loss")))
+        for name in list(data.curves)[:MOST_PANELS]
+    ]
+    searched = {str(row.get("strategy")) for row in data.complete()}
+    return {
+        "interval": _interval(data),
+        "drawing": _drawing(data),
+        "incumbent": _markup(curves.incumbent_chart(data)),
+        "search_legend": [(n, curves.series_colour(i)) for n, i in data.colours.items() if n in searched],
+        "pareto": _markup(curves.pareto_chart(data)),
+        "pareto_legend": [
+            (m["name"], curves.series_colour(data.colours[m["name"]]), _mark(data.colours[m["name"]]))
+            for m in data.methods
+            if curves.has_place(data, m)
+        ],
+        "learning": [panel for panel in learning if panel[1] or panel[2]],
+        "not_shown": ", ".join(list(data.curves)[MOST_PANELS:]),
+    }
+
+
+def _mark(number: int) -> Any:
+    colour = curves.series_colour(number)
+    return _markup(f'<g fill="{colour}" stroke="var(--ink)">{MARKS[number % len(MARKS)]}</g>')
+
+
+def _markup(svg: str | None) -> Any:
+    """Our own SVG, not to be escaped."""
+    from markupsafe import Markup
+
+    return None if svg is None else Markup(svg)
+
+
+def _interval(data: ReportData) -> Any:
+    verdict = data.results["verdict"]
+    difference, interval = finite(verdict.get("difference")), verdict.get("ci95")
+    if difference is None or not interval or None in (finite(interval[0]), finite(interval[1])):
+        return None
+    return _markup(strips.difference_picture(data.metric, difference, [float(interval[0]), float(interval[1])]))
+
+
+def _drawing(data: ReportData) -> Any:
+    if data.architecture is None:
+        return None
+    return _markup(draw_architecture(data.space, data.description, data.architecture.get("answers") or {}, data.problem))
+
+
+def _architecture_words(data: ReportData) -> str:
+    if data.architecture is None:
+        return ""
+    settings = ", ".join(
+        f"{key} = {value}" for key, value in (data.architecture.get("settings") or {}).items() if value is not None
+    )
+    return f"The best searched network, from the space {data.space}" + (f" with {settings}." if settings else ".")
+
+
+def _states(data: ReportData) -> dict[str, Any] | None:
+    """How many candidates of each strategy came to which end."""
+    counts: dict[str, Counter[str]] = {}
+    for row in data.rows:
+        if row.get("stage") == "search":
+            counts.setdefault(str(row.get("strategy")), Counter())[str(row.get("state"))] += 1
+    order = ("complete", "failed", "pruned", "duplicate", "refused", "running")
+    names = [state for state in order if any(count[state] for count in counts.values())]
+    rows = [(name, [f"{count[state]:,}" for state in names]) for name, count in counts.items()]
+    return {"names": names, "rows": rows} if rows else None
+
+
+def _ranking(data: ReportData) -> list[dict[str, str]]:
+    """The best candidates of the search by validation, each network once per strategy."""
+    finals = _retrained(data)
+    best = sorted(data.complete(), key=lambda row: -(data.value(row) or 0.0))[:TOP_CANDIDATES]
+    return [
+        {
+            "strategy": str(row.get("strategy")),
+            "number": str(row.get("number", "")),
+            "search": metric_text(data.metric, data.value(row)),
+            "final": metric_text(data.metric, finals.get((row.get("strategy"), row.get("key")))),
+            "parameters": count_text(row.get("parameters")),
+            "macs": count_text(row.get("macs")),
+            "epochs": count_text(row.get("epochs")),
+            "seconds": seconds_text(row.get("seconds")),
+            "answers": _answers_text(row),
+        }
+        for row in best
+    ]
+
+
+def _retrained(data: ReportData) -> dict[tuple[Any, Any], float]:
+    """(strategy, key) -> mean validation metric of the final trainings."""
+    values: dict[tuple[Any, Any], list[float]] = {}
+    for row in data.complete("final"):
+        values.setdefault((row.get("strategy"), row.get("key")), []).append(data.value(row) or 0.0)
+    return {key: sum(of) / len(of) for key, of in values.items()}
+
+
+def _answers_text(row: Row) -> str:
+    answers = row.get("architecture") or ""
+    if isinstance(answers, str):
+        try:
+            answers = json.loads(answers)
+        except ValueError:
+            return str(answers)[:2000]
+    if not isinstance(answers, Mapping):
+        return str(answers)[:2000]
+    return ", ".join(f"{name} = {answer}" for name, answer in answers.get("answers", answers).items())[:2000]
+
+
+def _budget(data: ReportData) -> list[dict[str, str]]:
+    used = sum(part.used_seconds or 0.0 for part in data.budget)
+    return [
+        {
+            "name": part.name,
+            "planned": seconds_text(part.planned_seconds),
+            "used": seconds_text(part.used_seconds),
+            "share": f"{100 * part.used_seconds / used:.0f} %" if used and part.used_seconds is not None else MISSING,
+        }
+        for part in data.budget
+    ]
+
+
+def _flat(content: Mapping[str, Any], before: str = "") -> Sequence[tuple[str, str]]:
+    """Nested settings as dotted names and texts."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            pairs += _flat(value, f"{before}{key}.")
+        elif isinstance(value, (list, tuple)):
+            pairs.append((before + str(key), ", ".join(map(str, value)) or MISSING))
+        else:
+            pairs.append((before + str(key), MISSING if value is None else str(value)))
+    return pairs

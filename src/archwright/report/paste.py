@@ -1,0 +1,143 @@
+"""Words to paste: the methods section of a paper, the checklist, and how to load the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archwright.report.report_data import ReportData
+from archwright.study.quantities import finite, metric_name, metric_text, plural, seconds_text
+
+TASK_NAMES = {"classification": "classification", "multi_label": "multi-label classification", "regression": "regression"}
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """An input's shape as people write it."""
+    return " × ".join(map(str, shape))
+
+
+def test_access_count(data: ReportData) -> int:
+    """How often the test split was opened, from results.json."""
+    count = data.results.get("test_accesses")
+    return len(data.accesses) if count is None else count if isinstance(count, int) else len(count)
+
+
+test_access_count.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's
+
+
+def final_run_count(data: ReportData) -> int:
+    """Final trainings, of searched networks and baselines."""
+    return sum(len(method.get("runs") or ()) for method in data.methods)
+
+
+def methods_text(data: ReportData) -> str:
+    """What was done, as it may stand in a paper."""
+    problem, metric = data.problem, metric_name(data.metric)
+    version = (data.results.get("versions") or {}).get("archwright", "")
+    sentences = [
+        f"We looked for a neural network for {problem.name} ({TASK_NAMES[problem.task]}, inputs of shape {shape_text(problem.input_shape)}; "
+        f"{problem.n_train:,} training, {problem.n_val:,} validation and {problem.n_test:,} test samples) "
+        f"with archwright {version}".rstrip()
+        + ".",
+        f"The search space {data.space} was searched by {_searches(data)}; candidates were trained on the training split and compared by "
+        f"{metric} on the validation split.",
+        "The best networks were retrained from scratch, stopped by validation" + _seeds(data) + ".",
+        _baselines(data),
+        f"The test split was read {plural(test_access_count(data), 'time')}, only after a final training had ended.",
+        "We report means over seeds with 95 % intervals by Student's t; differences between methods are tested by a paired bootstrap over "
+        "seeds and test samples (2,000 resamples), widened for the small number of seeds (Hesterberg, 2015, arXiv:1411.5279).",
+        _result(data),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _searches(data: ReportData) -> str:
+    told = []
+    for method in data.methods:
+        if method.get("kind") == "search":
+            trials, seconds = finite(method.get("n_trials")), finite(method.get("search_seconds"))
+            cost = [plural(int(trials), "trial")] if trials else []
+            cost += [f"{seconds_text(seconds)} of training"] if seconds else []
+            told.append(f"{method['name'].replace('_', ' ')} ({', '.join(cost)})" if cost else method["name"].replace("_", " "))
+    return " and ".join(told) or "no strategy"
+
+
+def _seeds(data: ReportData) -> str:
+    counts = sorted({len(method.get("runs") or ()) for method in data.methods if method.get("runs")})
+    if not counts:
+        return ""
+    return f", with {plural(counts[0], 'seed')} each" if len(counts) == 1 else f", with {counts[0]} to {counts[-1]} seeds each"
+
+
+def _baselines(data: ReportData) -> str:
+    names = [method["name"] for method in data.methods if method.get("kind") == "baseline"]
+    return f"The baselines {', '.join(names)} went through the same training and the same protocol." if names else ""
+
+
+def _result(data: ReportData) -> str:
+    means = [(m["name"], m.get("mean")) for m in data.methods if finite(m.get("mean")) is not None]
+    if not means:
+        return ""
+    return (
+        "Test "
+        + metric_name(data.metric)
+        + ": "
+        + ", ".join(f"{name} {metric_text(data.metric, mean)}" for name, mean in means)
+        + "."
+    )
+
+
+def checklist(data: ReportData) -> list[tuple[str, str]]:
+    """(yes, partly or no; a sentence) for each point of good practice."""
+    methods = data.methods
+    seeds = min((len(m.get("runs") or ()) for m in methods), default=0)
+    opened, runs = test_access_count(data), final_run_count(data)
+    names = {m["name"] for m in methods}
+    hand_made = [m["name"] for m in methods if m.get("kind") == "baseline"]
+    return [
+        ("yes", "The same data, splits, training recipe and final protocol for all methods."),
+        ("yes" if "random" in names else "no", "Random search in the same space at the same cost."),
+        ("yes" if hand_made else "no", "Baselines that nobody searched for" + (f": {', '.join(hand_made)}." if hand_made else ".")),
+        (
+            "yes" if seeds >= 3 else "partly" if seeds == 2 else "no",
+            f"Several seeds of each final training (at least {seeds} here).",
+        ),
+        ("yes" if opened <= runs else "no", "Choices on the validation split; the test split read once for each final network."),
+        ("yes", "Costs of search and retraining, sizes and times reported for every method."),
+        ("no", "Several runs of the search itself: this is one run; other values of --seed would show how much a search varies."),
+        (
+            "yes" if data.results.get("versions") else "no",
+            "Versions, settings and seeds reported, so that the run can be repeated.",
+        ),
+    ]
+
+
+def snippets(data: ReportData) -> Mapping[str, Any]:
+    """How to load and run the model, in three ways."""
+    model = f"{data.folder}/model"
+    shape = ", ".join(map(str, data.problem.input_shape))
+    reading = {
+        "classification": "y.argmax(1)                              # the classes",
+        "multi_label": "y.sigmoid() >= 0.5                       # the labels",
+        "regression": "y                                        # the targets, in their own units",
+    }[data.problem.task]
+    return {
+        "command_line": f"archwright predict {model} YOUR_DATA -o predictions.csv",
+        "python": (
+            "import torch\n"
+            "from archwright import load_model\n\n"
+            f'model = load_model("{model}").eval()\n'
+            f"x = torch.zeros(8, {shape})".ljust(41)
+            + " # raw inputs, float32\n"
+            "with torch.inference_mode():\n"
+            "    y = model(x)\n"
+            f"{reading}"
+        ),
+        "onnx": (
+            "import numpy as np\n"
+            "import onnxruntime\n\n"
+            f'session = onnxruntime.InferenceSession("{model}/model.onnx")\n'
+            f"x = np.zeros((8, {shape}), dtype=np.float32)\n"
+            "y = session.run(None, {session.get_inputs()[0].name: x})[0]"
+        ),
+    }

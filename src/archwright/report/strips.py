@@ -1,0 +1,73 @@
+"""Small pictures of intervals, drawn by hand as SVG: the seeds of a method on one line, and a difference against zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archwright.study.quantities import difference_interval_text, difference_text, finite
+
+STRIP_WIDTH, STRIP_HEIGHT = 150.0, 22.0
+
+
+def scale_of(methods: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """Limits for all methods: those of the seeds; a few wild intervals may reach beyond."""
+    values = [value for method in methods for value in seed_values(method)]
+    if not values:
+        return None
+    margin = 0.12 * (max(values) - min(values)) or 0.05 * abs(values[0]) or 0.05
+    return min(values) - margin, max(values) + margin
+
+
+def seed_values(method: Mapping[str, Any]) -> list[float]:
+    """The test metric of each run that has one."""
+    return [value for run in method.get("runs") or () if (value := finite(run.get("value"))) is not None]
+
+
+def strip(method: Mapping[str, Any], limits: tuple[float, float], colour: str) -> str:
+    """A method's seeds as dots, its mean as a tick, its interval as a bar (cut at the ends of the scale)."""
+
+    def x(value: float) -> float:
+        share = (value - limits[0]) / (limits[1] - limits[0])
+        return 4 + (STRIP_WIDTH - 8) * min(1.0, max(0.0, share))
+
+    middle = STRIP_HEIGHT / 2
+    parts = [_line(4, STRIP_WIDTH - 4, middle, "var(--rule)", 1)]
+    interval = method.get("ci95")
+    if interval and finite(interval[0]) is not None and finite(interval[1]) is not None:
+        bar = f'x="{x(interval[0]):.1f}" y="{middle - 4}" width="{max(1.0, x(interval[1]) - x(interval[0])):.1f}" height="8"'
+        parts.append(f'<rect {bar} rx="3" fill="{colour}" fill-opacity="0.25"/>')
+    parts += [f'<circle cx="{x(value):.1f}" cy="{middle}" r="3" fill="{colour}"/>' for value in seed_values(method)]
+    mean = finite(method.get("mean"))
+    if mean is not None:
+        parts.append(f'<path d="M{x(mean):.1f} {middle - 7}V{middle + 7}" stroke="{colour}" stroke-width="2"/>')
+    return f'<svg width="{STRIP_WIDTH:.0f}" height="{STRIP_HEIGHT:.0f}" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def difference_picture(metric: str, difference: float, interval: Sequence[float]) -> str:
+    """The interval of the difference searched minus baseline, against zero."""
+    reach = 1.15 * max(abs(interval[0]), abs(interval[1]), abs(difference), 1e-9)
+
+    def x(value: float) -> float:
+        return 300 + 280 * value / reach
+
+    colour = "var(--good)" if interval[0] > 0 else "var(--bad)" if interval[1] < 0 else "var(--muted)"
+    words = f"{difference_text(metric, difference)} (95 % interval {difference_interval_text(metric, interval)})"
+    where = min(max(x(difference), 190), 410)
+    parts = [
+        _line(20, 580, 40, "var(--rule)", 1.5),
+        '<path d="M300 24V56" stroke="var(--ink)" stroke-width="1.5"/>',
+        f'<rect x="{x(interval[0]):.1f}" y="33" width="{max(2.0, x(interval[1]) - x(interval[0])):.1f}" height="14" rx="5" '
+        f'fill="{colour}" fill-opacity="0.35"/>',
+        f'<circle cx="{x(difference):.1f}" cy="40" r="6" fill="{colour}"/>',
+        f'<text x="{where:.1f}" y="16" font-size="14" font-weight="600" text-anchor="middle" fill="var(--ink)">{words}</text>',
+        '<text x="20" y="76" font-size="13" fill="var(--muted)">◂ baseline better</text>',
+        '<text x="300" y="76" font-size="13" text-anchor="middle" fill="var(--muted)">equal</text>',
+        '<text x="580" y="76" font-size="13" text-anchor="end" fill="var(--muted)">searched better ▸</text>',
+    ]
+    label = f"Searched minus baseline: {words}"
+    return f'<svg class="chart" viewBox="0 0 600 84" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+
+
+def _line(start: float, end: float, y: float, colour: str, width: float) -> str:
+    return f'<path d="M{start} {y}H{end}" stroke="{colour}" stroke-width="{width}"/>'

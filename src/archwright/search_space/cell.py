@@ -1,0 +1,212 @@
+"""Cells of two inputs and a few nodes, stacked: NASNet, PNAS, ENAS, DARTS (Zoph et al. 2018, arXiv:1707.07012)."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.asking import questions_always_asked
+from archwright.architecture.cell_graph import NONE, CellGraph, CellPair, Node, canonical_form
+from archwright.architecture.question import Choose, Question
+from archwright.architecture.settings import check_settings
+from archwright.data.problem import Problem
+from archwright.errors import InputError
+from archwright.search_space.search_space import ENUMERATION_LIMIT, Published, SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+INPUTS = 2
+OPERATIONS: dict[str, tuple[str, ...]] = {
+    "nasnet": (
+        "skip_connect",
+        "conv_1x3_3x1",
+        "conv_1x7_7x1",
+        "dilated_conv_3x3",
+        "avg_pool_3x3",
+        "max_pool_3x3",
+        "max_pool_5x5",
+        "max_pool_7x7",
+        "conv_1x1",
+        "conv_3x3",
+        "sep_conv_3x3",
+        "sep_conv_5x5",
+        "sep_conv_7x7",
+    ),
+    "darts": (
+        NONE,
+        "max_pool_3x3",
+        "avg_pool_3x3",
+        "skip_connect",
+        "sep_conv_3x3",
+        "sep_conv_5x5",
+        "dil_conv_3x3",
+        "dil_conv_5x5",
+    ),
+    "pnas": (
+        "sep_conv_3x3",
+        "sep_conv_5x5",
+        "sep_conv_7x7",
+        "conv_1x7_7x1",
+        "skip_connect",
+        "avg_pool_3x3",
+        "max_pool_3x3",
+        "dilated_conv_3x3",
+    ),
+    "enas": ("skip_connect", "sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3"),
+}
+SAME_IN_SERIES = {"conv_1x3_3x1": "conv_3x3"}
+"""Along one axis these are one operation."""
+
+FINAL_SIZE, LEAST_SIZE, MOST_REDUCTIONS = 8, 4, 4
+
+
+@dataclass(frozen=True)
+class Cell(SearchSpace):
+    """Cells of `blocks` nodes, each the sum of two operations on two earlier states; all nodes' outputs are concatenated.
+
+    `cells`: 2 for a normal and a reduction cell, 1 for one cell at both strides (PNAS). `inputs`: "any" two states, in order and
+    perhaps the same twice (NASNet, PNAS, ENAS), or two "distinct" ones, and no `none` (DARTS' final cells). A network has `repeats`
+    normal cells a stage and `filters` in the first. The data say how many `dimensions` there are, and `reductions` where unset.
+    """
+
+    name: ClassVar[str] = "cell"
+
+    operations: Literal["nasnet", "darts", "pnas", "enas"] = "darts"
+    cells: Literal[1, 2] = 2
+    blocks: int = 4
+    inputs: Literal["any", "distinct"] = "distinct"
+    repeats: int = 1
+    filters: int = 16
+    reductions: int | None = None
+    dimensions: Literal[1, 2] | None = None
+
+    def __post_init__(self) -> None:
+        check_settings(self, "space 'cell'", cells=(1, 2), blocks=(1, 10), repeats=(1, 100), filters=(1, 4096), reductions=(0, 10))
+
+    def decide(self, choose: Choose) -> CellPair:
+        normal = self._decide_cell("normal", choose)
+        return CellPair(normal, self._decide_cell("reduction", choose) if self._asks_reduction else None)
+
+    def _decide_cell(self, name: str, choose: Choose) -> CellGraph:
+        nodes = []
+        for block in range(self.blocks):
+            sources = self._decide_inputs(f"{name}/{block}", INPUTS + block, choose)
+            first, second = (choose(f"{name}/{block}/operation/{i}", self.operation_names) for i in range(2))
+            nodes.append(Node(sources, (first, second)))
+        return CellGraph(name, INPUTS, tuple(nodes))
+
+    def _decide_inputs(self, block: str, states: int, choose: Choose) -> tuple[int, int]:
+        if self.inputs == "any":
+            return choose(f"{block}/input/0", range(states)), choose(f"{block}/input/1", range(states))
+        first, second = choose(f"{block}/inputs", [f"{i},{j}" for i, j in combinations(range(states), 2)]).split(",")
+        return int(first), int(second)
+
+    @property
+    def operation_names(self) -> tuple[str, ...]:
+        """The operations to choose from."""
+        return tuple(op for op in OPERATIONS[self.operations] if self.inputs == "any" or op != NONE)
+
+    @property
+    def _asks_reduction(self) -> bool:
+        return self.cells == 2 and self.reductions != 0
+
+    def build(self, description: CellPair, problem: Problem) -> nn.Module:
+        from archwright.network.cell_network import CellNetwork
+
+        reductions = self.for_problem(problem).reductions or 0
+        return CellNetwork(
+            problem.input_shape,
+            problem.outputs,
+            description,
+            reductions=reductions,
+            repeats=self.repeats,
+            filters=self.filters,
+        )
+
+    def for_problem(self, problem: Problem) -> Cell:
+        """With `dimensions`, and `reductions` unless set: until the smallest side is 8, two at least, while 4 are left."""
+        if problem.dimensions not in (1, 2):
+            raise InputError(
+                f"space 'cell' takes series (C, L) or images (C, H, W), not inputs of shape {problem.input_shape}: "
+                "use space 'chain'"
+            )
+        if self.dimensions not in (None, problem.dimensions):
+            raise InputError(f"space 'cell' was made for {self.dimensions}-D inputs, these have shape {problem.input_shape}")
+        side = min(problem.input_shape[1:])
+        reductions = _reductions_for(side) if self.reductions is None else self.reductions
+        if side < 2**reductions:
+            raise InputError(
+                f"space 'cell': {reductions} reductions leave nothing of inputs of shape {problem.input_shape}: set fewer"
+            )
+        return replace(self, dimensions=1 if problem.dimensions == 1 else 2, reductions=reductions)
+
+    def questions(self) -> tuple[Question, ...]:
+        return questions_always_asked(self.decide)
+
+    def count(self) -> int:
+        return self._count_cell() ** 2 if self._asks_reduction else self._count_cell()
+
+    def _count_cell(self) -> int:
+        """Per node: pairs of states, ordered or not, times pairs of operations."""
+        pairs = [n * n if self.inputs == "any" else math.comb(n, 2) for n in range(INPUTS, INPUTS + self.blocks)]
+        return math.prod(pairs) * int(len(self.operation_names) ** (2 * self.blocks))
+
+    def count_distinct(self) -> int | None:
+        """The two cells are independent of each other: the square of one."""
+        if self._count_cell() > ENUMERATION_LIMIT // 10:
+            return None
+        one = replace(self, cells=1)
+        distinct = len({one.canonical(architecture) for architecture in one.enumerate()})
+        return distinct**2 if self._asks_reduction else distinct
+
+    def canonical(self, architecture: Architecture) -> str:
+        """Both cells up to the order of their nodes and of each node's two edges."""
+        pair = self.describe(architecture)
+        cells = [cell for cell in (pair.normal, pair.reduction) if cell is not None]
+        return json.dumps([canonical_form(self._without_aliases(cell)) for cell in cells])
+
+    def _without_aliases(self, cell: CellGraph) -> CellGraph:
+        if self.dimensions != 1:
+            return cell
+        nodes = [replace(node, operations=tuple(SAME_IN_SERIES.get(op, op) for op in node.operations)) for node in cell.nodes]
+        return replace(cell, nodes=tuple(nodes))
+
+    def published(self) -> Published | None:
+        return _published(self)
+
+
+def _reductions_for(side: int) -> int:
+    """Halve until 8 are left, twice at least (as for 32 x 32 in the papers) but keep 4, four times at most."""
+    reductions = 0
+    while reductions < MOST_REDUCTIONS and -(-side // 2) >= LEAST_SIZE and (side > FINAL_SIZE or reductions < 2):
+        side = -(-side // 2)
+        reductions += 1
+    return reductions
+
+
+def _published(space: Cell) -> Published | None:
+    """The figures of the papers, from their formulas, which are exact where the text rounds."""
+    blocks = space.blocks
+    match (space.operations, space.inputs, space.cells):
+        case ("darts", "distinct", 2):
+            value = math.prod(math.comb(n, 2) * 7**2 for n in range(2, 2 + blocks)) ** 2
+            return Published(
+                value, f"(prod_(k=1)^{blocks} k (k + 1) / 2 x 7^2)^2", "Liu et al. 2019, arXiv:1806.09055, appendix: 10^18"
+            )
+        case ("enas", "any", 2):
+            value = (5 * math.factorial(blocks)) ** 4
+            formula = f"(5 x (B - 2)!)^4, B = {blocks + 2} counts the two inputs"
+            return Published(value, formula, "Pham et al. 2018, arXiv:1802.03268, section 2.4: 1.3 x 10^11 for B = 7")
+        case ("pnas", "any", 1):
+            value = math.prod(n**2 * 8**2 for n in range(2, 2 + blocks))
+            return Published(
+                value,
+                f"prod_(b=1)^{blocks} (b + 1)^2 x 8^2",
+                "Liu et al. 2018, arXiv:1712.00559, section 3.1: 5.6 x 10^14 for B = 5",
+            )
+    return None

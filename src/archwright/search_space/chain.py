@@ -1,0 +1,206 @@
+"""A chain of stages: the practical default for a small data set of flat features, series or images.
+
+Each stage halves the resolution (but the first) and repeats one operation: He et al. 2016 (arXiv:1512.03385) made by choices
+instead of by hand. The operations are VGG's pair of convolutions, MobileNet's separable pair, ResNet's bottleneck and MobileNetV2's
+inverted bottleneck; the connections are plain, residual or, after DenseNet, dense.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil, prod
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar, cast
+
+from archwright.architecture.architecture import Architecture, answers_as_text
+from archwright.architecture.asking import ask
+from archwright.architecture.question import Choose, Option, Question
+from archwright.data.problem import Problem
+from archwright.errors import InputError, UnknownSetting
+from archwright.network import chain_description as network
+from archwright.network.reductions import fitting_halvings, stem_stride_for
+from archwright.search_space.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Choice = TypeVar("Choice", int, str)
+
+OPERATIONS = ("conv", "separable", "bottleneck", "mbconv")
+WITH_KERNEL = ("conv", "separable", "mbconv")
+CONNECTIVITIES = ("plain", "residual", "dense")
+POOLINGS = ("stride", "max", "average")
+ACTIVATIONS = ("relu", "silu", "gelu")
+KERNELS = (3, 5)
+EXPANSIONS = (2, 4)
+MOST_STAGES = 3
+FLAT_STAGES = 2
+FLAT_WIDTH = 128
+WIDE, NARROW = 32, 16
+"""Width of the first stage on maps of at most `MANY_POSITIONS`, and on larger ones, where each channel costs more."""
+MANY_POSITIONS = 256
+
+
+@dataclass(frozen=True)
+class Chain(SearchSpace):
+    """Stages of `operation` blocks. A setting "any" leaves a choice to the search, another value fixes it everywhere.
+
+    `dimensions` (0 flat features, 1 series, 2 images), `stages`, `width` and `stem_stride` are filled in from the data where
+    they are none. `width`: the middle option of the first stage. `most_blocks`: the largest depth of a stage.
+    """
+
+    name: ClassVar[str] = "chain"
+
+    dimensions: Literal[None, 0, 1, 2] = None
+    stages: int | None = None
+    width: int | None = None
+    stem_stride: int | None = None
+    most_blocks: int = 3
+    operation: Literal["any", "conv", "separable", "bottleneck", "mbconv"] = "any"
+    connectivity: Literal["any", "plain", "residual", "dense"] = "any"
+    pooling: Literal["any", "stride", "max", "average"] = "any"
+    activation: Literal["any", "relu", "silu", "gelu"] = "any"
+    kernel: Literal["any", 3, 5] = "any"
+    expansion: Literal["any", 2, 4] = "any"
+
+    def __post_init__(self) -> None:
+        for field, least in (("stages", 1), ("width", 4), ("stem_stride", 1), ("most_blocks", 1)):
+            value = getattr(self, field)
+            if value is not None and value < least:
+                raise UnknownSetting(f"space 'chain', setting {field!r}: {value} is too small: give {least} or more")
+        if self.stem_stride is not None and self.stem_stride.bit_count() != 1:
+            raise UnknownSetting(
+                f"space 'chain', setting 'stem_stride': {self.stem_stride} is not a power of two: give 1, 2, 4, ..."
+            )
+
+    def decide(self, choose: Choose) -> network.Chain:
+        activation = choose("activation", _options(self.activation, ACTIVATIONS))
+        stages = tuple(self._stage(i, choose) for i in range(self._stages))
+        return network.Chain(stages, cast(network.Activation, activation), self.stem_stride or 1)
+
+    def _stage(self, i: int, choose: Choose) -> network.Stage:
+        depth = choose(f"stage{i}/depth", self._depths)
+        width = choose(f"stage{i}/width", self._widths(i))
+        connectivity = choose(f"stage{i}/connectivity", _options(self.connectivity, CONNECTIVITIES))
+        plan = network.Stage(depth, width, "linear", cast(network.Connectivity, connectivity))
+        if self._dimensions == 0:
+            return plan
+        operation = choose(f"stage{i}/operation", _options(self.operation, OPERATIONS))
+        return dataclasses.replace(
+            plan,
+            operation=cast(network.Operation, operation),
+            kernel=choose(f"stage{i}/kernel", _options(self.kernel, KERNELS)) if operation in WITH_KERNEL else None,
+            expansion=choose(f"stage{i}/expansion", _options(self.expansion, EXPANSIONS)) if operation == "mbconv" else None,
+            pooling=cast(network.Pooling, choose(f"stage{i}/pooling", _options(self.pooling, POOLINGS))) if i > 0 else None,
+        )
+
+    def build(self, description: network.Chain, problem: Problem) -> nn.Module:
+        from archwright.network.chain_network import ChainNetwork
+
+        return ChainNetwork(description, problem.input_shape, problem.outputs)
+
+    def for_problem(self, problem: Problem) -> Self:
+        """With dimensions, stem stride, stages and width for this input. Raises InputError where a setting does not fit it."""
+        if self.dimensions not in (None, problem.dimensions) or problem.dimensions > 2:
+            raise InputError(
+                f"space 'chain': dimensions={self.dimensions} does not fit inputs of shape {problem.input_shape}: leave it out, "
+                "or give flat features (F,), series (C, L) or images (C, H, W)"
+            )
+        stem_stride, stages = _reductions(problem.input_shape, self.stem_stride, self.stages)
+        return dataclasses.replace(
+            self,
+            dimensions=cast(Literal[0, 1, 2], problem.dimensions),
+            width=self.width or _width(problem.input_shape, stem_stride),
+            stages=stages,
+            stem_stride=stem_stride,
+        )
+
+    def canonical(self, architecture: Architecture) -> str:
+        """Flat features only: neighbouring stages of one width, both plain or both residual, are one longer stage."""
+        if self._dimensions > 0:
+            return answers_as_text(architecture.answers)
+        chain: network.Chain = self.describe(architecture)
+        return repr(dataclasses.replace(chain, stages=tuple(_joined(chain.stages))))
+
+    def questions(self) -> tuple[Question, ...]:
+        """All that can be asked: the last operation, MBConv, asks whatever the others do."""
+        asked: list[Question] = []
+
+        def last(question: Question) -> Option:
+            asked.append(question)
+            return question.options[-1]
+
+        ask(self.decide, last)
+        return tuple(asked)
+
+    def count(self) -> int:
+        """Activations times, per stage, depths x widths x connectivities x poolings x ways to set up an operation."""
+        return len(_options(self.activation, ACTIVATIONS)) * prod(self._stage_count(i) for i in range(self._stages))
+
+    def _stage_count(self, i: int) -> int:
+        shape = len(self._depths) * len(self._widths(i)) * len(_options(self.connectivity, CONNECTIVITIES))
+        if self._dimensions == 0:
+            return shape
+        poolings = len(_options(self.pooling, POOLINGS)) if i > 0 else 1
+        return shape * poolings * sum(self._operation_count(operation) for operation in _options(self.operation, OPERATIONS))
+
+    def _operation_count(self, operation: str) -> int:
+        kernels = len(_options(self.kernel, KERNELS)) if operation in WITH_KERNEL else 1
+        return kernels * (len(_options(self.expansion, EXPANSIONS)) if operation == "mbconv" else 1)
+
+    @property
+    def _dimensions(self) -> int:
+        return 2 if self.dimensions is None else self.dimensions
+
+    @property
+    def _stages(self) -> int:
+        return self.stages or (MOST_STAGES if self._dimensions > 0 else FLAT_STAGES)
+
+    @property
+    def _depths(self) -> tuple[int, ...]:
+        return tuple(range(1, self.most_blocks + 1))
+
+    def _widths(self, i: int) -> tuple[int, ...]:
+        """Around the base; that doubles from stage to stage where the resolution halves."""
+        base = self.width or (NARROW if self._dimensions > 0 else FLAT_WIDTH)
+        if self._dimensions == 0:
+            return (base // 2, base, base * 2)
+        return (base * 2**i * 3 // 4, base * 2**i, base * 2**i * 3 // 2)
+
+
+def _joined(stages: Sequence[network.Stage]) -> Iterator[network.Stage]:
+    """Runs of stages between which nothing changes, each as one stage; a dense one ends with its own compression."""
+    for (width, connectivity), run in itertools.groupby(stages, key=lambda stage: (stage.width, stage.connectivity)):
+        if connectivity == "dense":
+            yield from run
+        else:
+            yield network.Stage(sum(stage.depth for stage in run), width, "linear", connectivity)
+
+
+def _reductions(input_shape: tuple[int, ...], stem_stride: int | None, stages: int | None) -> tuple[int, int]:
+    """Stem stride and number of stages for an input. Raises InputError where fewer stages fit than were asked for."""
+    if len(input_shape) == 1:
+        return 1, stages or FLAT_STAGES
+    stride = stem_stride or stem_stride_for(input_shape)
+    fitting = 1 + fitting_halvings(input_shape, stride)
+    if stages is not None and stages > fitting:
+        raise InputError(
+            f"space 'chain': {stages} stages do not fit inputs of shape {input_shape} after a stem of stride {stride}: "
+            f"give stages={fitting} or fewer"
+        )
+    return stride, stages or min(fitting, MOST_STAGES)
+
+
+def _width(input_shape: tuple[int, ...], stem_stride: int) -> int:
+    """The base width that keeps most of a space's networks affordable on a CPU."""
+    if len(input_shape) == 1:
+        return FLAT_WIDTH
+    positions = prod(ceil(size / stem_stride) for size in input_shape[1:])
+    return WIDE if positions <= MANY_POSITIONS else NARROW
+
+
+def _options(setting: Choice | Literal["any"], known: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    """What the search may choose from: all that is known, or the one value that the setting fixes."""
+    return tuple(option for option in known if setting in ("any", option))

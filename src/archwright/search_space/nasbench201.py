@@ -1,0 +1,118 @@
+"""NAS-Bench-201: cells of four nodes and six edges with five operations (Dong & Yang 2020, arXiv:2001.00326)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.asking import questions_always_asked
+from archwright.architecture.cell_graph import NONE, CellGraph, Node
+from archwright.architecture.question import Choose, Question
+from archwright.architecture.settings import check_settings
+from archwright.data.problem import Problem
+from archwright.errors import InputError, UnknownAnswer
+from archwright.search_space.search_space import Published, SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NODES = 4
+EDGES = tuple((target, source) for target in range(1, NODES) for source in range(target))
+OPERATIONS = (NONE, "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+LEAST_SIDE = 4
+ZERO = "#"
+
+
+@dataclass(frozen=True)
+class NASBench201(SearchSpace):
+    """One operation on each of the six edges between four nodes; the last node is the cell's output.
+
+    Three stages of `repeats` cells (N in the paper), of `filters`, twice and four times as many channels.
+    """
+
+    name: ClassVar[str] = "nasbench201"
+
+    repeats: int = 5
+    filters: int = 16
+
+    def __post_init__(self) -> None:
+        check_settings(self, "space 'nasbench201'", repeats=(1, 100), filters=(1, 4096))
+
+    def decide(self, choose: Choose) -> CellGraph:
+        nodes = []
+        for target in range(1, NODES):
+            operations = tuple(choose(question_name(source, target), OPERATIONS) for source in range(target))
+            nodes.append(Node(tuple(range(target)), operations))
+        return CellGraph("cell", 1, tuple(nodes))
+
+    def build(self, description: CellGraph, problem: Problem) -> nn.Module:
+        from archwright.network.nasbench201_network import NASBench201Network
+
+        self.for_problem(problem)
+        return NASBench201Network(problem.input_shape, problem.outputs, description, repeats=self.repeats, filters=self.filters)
+
+    def for_problem(self, problem: Problem) -> NASBench201:
+        """The space takes series and images whose sides can be halved twice as they are."""
+        if problem.dimensions not in (1, 2):
+            raise InputError(
+                f"space 'nasbench201' takes series (C, L) or images (C, H, W), not inputs of shape {problem.input_shape}: "
+                "use space 'chain'"
+            )
+        if min(problem.input_shape[1:]) < LEAST_SIDE:
+            raise InputError(
+                f"space 'nasbench201' halves its inputs twice: shape {problem.input_shape} has a side below {LEAST_SIDE}: "
+                "use space 'cell' or 'chain'"
+            )
+        return self
+
+    def questions(self) -> tuple[Question, ...]:
+        return questions_always_asked(self.decide)
+
+    def count(self) -> int:
+        return int(len(OPERATIONS) ** len(EDGES))
+
+    def published(self) -> Published:
+        return Published(15_625, "5^6", "Dong & Yang 2020, arXiv:2001.00326, section 2.1; 6,466 distinct")
+
+    def canonical(self, architecture: Architecture) -> str:
+        """The benchmark's own reduction: the output as an expression of the input.
+
+        A skip is the expression it skips from, `none` and every operation on zeros are zeros, a sum does not depend on its order.
+        Like the benchmark's, it does not see whether two equal terms are one node used twice or two with weights of their own.
+        """
+        expressions = ["0"]
+        for node in self.describe(architecture).nodes:
+            terms = [_apply(op, expressions[state]) for state, op in zip(node.inputs, node.operations, strict=True)]
+            expressions.append("+".join(sorted(terms)))
+        return expressions[-1]
+
+    def to_string(self, architecture: Architecture) -> str:
+        """The benchmark's form, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
+        groups = []
+        for target in range(1, NODES):
+            edges = (f"{architecture.answers[question_name(source, target)]}~{source}|" for source in range(target))
+            groups.append("|" + "".join(edges))
+        return "+".join(groups)
+
+    def from_string(self, text: str) -> Architecture:
+        """The architecture that the benchmark writes so. Raises UnknownAnswer for another form or operation."""
+        if not FORM.fullmatch(text):
+            raise UnknownAnswer(f"{text!r} is not of the form |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
+        names = re.findall(r"\|?([^|~+]+)~\d", text)
+        return self.architecture({question_name(source, target): op for (target, source), op in zip(EDGES, names, strict=True)})
+
+
+FORM = re.compile(r"\+".join(r"\|" + "".join(rf"[^|~+]+~{source}\|" for source in range(target)) for target in range(1, NODES)))
+
+
+def question_name(source: int, target: int) -> str:
+    """The question about the edge from node `source` to node `target`."""
+    return f"{source}->{target}"
+
+
+def _apply(op: str, expression: str) -> str:
+    if op == NONE or expression == ZERO:
+        return ZERO
+    return expression if op == "skip_connect" else f"({expression})@{op}"

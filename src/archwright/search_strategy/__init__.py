@@ -1,0 +1,100 @@
+"""Where to look next, one network at a time: one file a strategy, found by name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any
+
+from archwright.architecture.plugins import find, known_names
+from archwright.architecture.settings import with_settings
+from archwright.errors import UnknownName
+from archwright.search_strategy.optuna_names import PREFIX, SAMPLERS
+from archwright.search_strategy.strategy import Strategy, limitations, sized_for_budget
+
+BUILT_IN = {
+    "random": "archwright.search_strategy.random_search:RandomSearch",
+    "regularized_evolution": "archwright.search_strategy.regularized_evolution:RegularizedEvolution",
+    "local_search": "archwright.search_strategy.local_search:LocalSearch",
+}
+GROUP = "archwright.strategies"
+
+
+@dataclass(frozen=True)
+class StrategyDescription:
+    """A strategy for people to read: its first docstring line, its paper, its settings with their defaults."""
+
+    name: str
+    summary: str
+    paper: str | None
+    settings: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "summary": self.summary, "paper": self.paper, "settings": dict(self.settings)}
+
+
+def strategy_names() -> list[str]:
+    """The strategies of the library, of installed packages (entry points `archwright.strategies`), and Optuna's samplers."""
+    return [*known_names(BUILT_IN, GROUP), *(PREFIX + sampler for sampler in SAMPLERS)]
+
+
+def make_strategy(name: str, settings: Mapping[str, Any] | None = None) -> Strategy:
+    """The strategy `name` (or `module:Class`, or `optuna:SAMPLER`) with these settings. Raises UnknownName or UnknownSetting."""
+    if name.startswith(PREFIX):
+        from archwright.search_strategy.optuna import OptunaStrategy
+
+        return OptunaStrategy(_sampler(name), settings or {})
+    strategy: Strategy = with_settings(_strategy_class(name), settings or {}, f"strategy {name!r}")
+    return strategy
+
+
+def describe_strategy(name: str) -> StrategyDescription:
+    """What `archwright describe strategy NAME` shows. Raises UnknownName."""
+    if name.startswith(PREFIX):
+        from archwright.search_strategy.optuna import sampler_settings
+
+        sampler = SAMPLERS[_sampler(name)]
+        return StrategyDescription(name, sampler.summary, sampler.paper, sampler_settings(_sampler(name)))
+    cls = _strategy_class(name)
+    summary = (inspect.getdoc(cls) or "").split("\n")[0]
+    return StrategyDescription(name, summary, getattr(cls, "paper", None), _defaults(cls))
+
+
+def _strategy_class(name: str) -> Any:
+    if name not in BUILT_IN and ":" not in name and name not in known_names(BUILT_IN, GROUP):
+        raise _unknown(name)
+    return find(name, BUILT_IN, GROUP, "strategy")
+
+
+def _sampler(name: str) -> str:
+    sampler = name.removeprefix(PREFIX)
+    if sampler not in SAMPLERS:
+        raise _unknown(name)
+    return sampler
+
+
+def _unknown(name: str) -> UnknownName:
+    names = strategy_names()
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return UnknownName(f"there is no strategy {name!r}{hint}: choose from {', '.join(names)}, or give module:Class")
+
+
+def _defaults(cls: type) -> dict[str, Any]:
+    """The settings of a strategy's class; one without a default shows None."""
+    if not is_dataclass(cls):
+        return {}
+    return {f.name: None if f.default is MISSING else f.default for f in fields(cls) if f.init}
+
+
+__all__ = [
+    "Strategy",
+    "StrategyDescription",
+    "describe_strategy",
+    "limitations",
+    "make_strategy",
+    "sized_for_budget",
+    "strategy_names",
+]

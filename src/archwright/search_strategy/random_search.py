@@ -1,0 +1,20 @@
+"""Random search: the strategy that every other has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar
+
+from archwright.evaluate.history import History, Proposal
+from archwright.search_space import SearchSpace
+
+
+@dataclass(frozen=True)
+class RandomSearch:
+    """Uniform for each question asked, whatever was seen (Li & Talwalkar 2020, arXiv:1902.07638)."""
+
+    paper: ClassVar[str] = "Li & Talwalkar 2020, Random search and reproducibility for neural architecture search, arXiv:1902.07638"
+
+    def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
+        return Proposal(space.sample(rng))

@@ -1,0 +1,64 @@
+"""Regularized evolution: a tournament picks the parent, and age, not worth, decides who dies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from random import Random
+from typing import ClassVar, Self
+
+from archwright.architecture.asking import questions_asked
+from archwright.errors import UnknownSetting
+from archwright.evaluate.history import Candidate, History, Proposal
+from archwright.evaluate.pareto import fitness
+from archwright.search_space import SearchSpace
+
+PUBLISHED_POPULATION = 100
+
+
+@dataclass(frozen=True)
+class RegularizedEvolution:
+    """Real et al. 2019, arXiv:1802.01548, Algorithm 1: ageing evolution with mutation only. Our two sizes are P and S in the paper.
+
+    Left unset, `population_size` is a quarter of the trials, between 4 and the paper's 100, and `sample_size` a quarter of the
+    population, at least 2 (for 100: the paper's 25).
+    Differs: with several objectives the tournament compares by front and crowding distance within the population (NSGA-II).
+    """
+
+    population_size: int | None = None
+    sample_size: int | None = None
+
+    paper: ClassVar[str] = "Real et al. 2019, Regularized evolution for image classifier architecture search, arXiv:1802.01548"
+
+    def __post_init__(self) -> None:
+        for name in ("population_size", "sample_size"):
+            size = getattr(self, name)
+            if size is not None and size < 1:
+                raise UnknownSetting(f"strategy 'regularized_evolution', setting {name!r}: {size} is too small, give at least 1")
+
+    def for_budget(self, trials: int | None) -> Self:
+        if self.population_size is not None or trials is None:
+            return self
+        return replace(self, population_size=min(PUBLISHED_POPULATION, max(4, trials // 4)))
+
+    def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
+        size = self.population_size or PUBLISHED_POPULATION
+        population = _youngest(history, size)  # the oldest die, not the worst
+        if len(population) < size:  # begin at random
+            return Proposal(space.sample(rng))
+        worth = fitness(population)
+        sample = rng.choices(range(size), k=self.sample_size or max(2, size // 4))
+        parent = population[max(sample, key=worth.__getitem__)]
+        if not _can_change(space, parent):
+            return Proposal(parent.architecture, parent=parent.number)
+        return Proposal(space.mutate(parent.architecture, rng), parent=parent.number)  # each cycle: one birth
+
+
+def _youngest(history: History, size: int) -> list[Candidate]:
+    """The last `size` to finish. Differs: what failed has no accuracy and is never born."""
+    return list(islice((candidate for candidate in reversed(history.finished) if candidate.scores), size))
+
+
+def _can_change(space: SearchSpace, candidate: Candidate) -> bool:
+    """Whether any of its answers has an alternative: not so in a space of one architecture."""
+    return any(len(question.options) > 1 for question in questions_asked(space.decide, candidate.architecture.answers).values())

@@ -1,0 +1,128 @@
+"""How a run's time is divided, and what fits into it.
+
+With `--minutes` the wall-clock time is divided between search, final trainings and baselines; how many epochs fit is
+worked out from measured epoch times. With `--trials` nothing depends on a clock, so the same command gives the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from archwright.errors import UnknownSetting
+
+TRIALS_AIMED_AT = 20
+"""Trainings a strategy should get out of its time: fewer are hardly a search."""
+LEAST_FINAL_EPOCHS = 4.0
+"""A final training shorter than this says little about a network."""
+CLOSING_SHARE, CLOSING_SECONDS = 0.06, 30.0
+"""Kept back for the export and the report: this share of all time, at most these seconds."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """`--set budget.KEY=VALUE`: the shares of a run's time, and the epochs where they are to be fixed by hand."""
+
+    search: float = 0.4
+    final: float = 0.4
+    baselines: float = 0.2
+    search_epochs: float | None = None
+    final_epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        shares = (self.search, self.final, self.baselines)
+        if min(shares) < 0 or not 0.99 <= sum(shares) <= 1.01:
+            raise UnknownSetting(f"budget: the shares of search, final and baselines are {shares}: they must add up to 1")
+        if self.search == 0 or self.final == 0:
+            raise UnknownSetting("budget: search and final need a share above 0")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run's trainings may cost. Seconds are of one worker; None means without a limit.
+
+    `search_epochs`, `final_epochs`: the most epochs of a training. `final_goal`, `baseline_goal`: seconds that a final training
+    aims to fill. `epoch_limit`: seconds an epoch may take before a candidate is refused.
+    """
+
+    search_epochs: float
+    final_epochs: float
+    seeds: int
+    top_k: int
+    expected_trials: int | None = None
+    final_goal: float | None = None
+    baseline_goal: float | None = None
+    epoch_limit: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, text: Mapping[str, Any]) -> Plan:
+        return cls(**text)
+
+
+def usual_epochs(n_train: int) -> int:
+    """Epochs enough to train a network of this library well: about 1.2 million samples seen, between 20 and 80 epochs."""
+    return int(min(80, max(20, 1_200_000 // max(n_train, 1))))
+
+
+def plan_by_trials(n_train: int, epochs: int | None, seeds: int, top_k: int, trials: int, budget: Budget) -> Plan:
+    """No clock: final trainings take `epochs`, and so do the search's, unless neither was given; then the search's take a quarter."""
+    final = budget.final_epochs or epochs or usual_epochs(n_train)
+    search = budget.search_epochs or epochs or max(1, final // 4)
+    return Plan(search, final, seeds, top_k, expected_trials=trials)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What there is to divide: seconds left of the run, workers, and how many share them."""
+
+    seconds: float
+    workers: int
+    strategies: int
+
+    @property
+    def usable(self) -> float:
+        """Worker-seconds for training: all but what closing the run takes."""
+        return (self.seconds - min(CLOSING_SECONDS, CLOSING_SHARE * self.seconds)) * self.workers
+
+
+def plan_by_minutes(
+    n_train: int, epochs: int | None, seeds: int, top_k: int, means: Means, budget: Budget, epoch_seconds: Sequence[float]
+) -> Plan:
+    """Epochs that fit, from the measured seconds an epoch of some networks of the space.
+
+    The search's trainings are as long as leaves room for twenty of them a strategy, never longer than the final ones. Where a
+    final training would be too short, fewer seeds are trained (the caller says so).
+    """
+    typical = median(epoch_seconds)
+    most = float(budget.final_epochs or epochs or usual_epochs(n_train))
+    search_seconds = budget.search * means.usable / means.strategies
+    search_epochs = budget.search_epochs or _whole(min(most, search_seconds / TRIALS_AIMED_AT / typical))
+    least = min(most, max(LEAST_FINAL_EPOCHS, search_epochs))
+    while seeds > 1 and _goal(budget.final, means, means.strategies * top_k * seeds) < least * typical:
+        seeds -= 1
+    final_goal = _goal(budget.final, means, means.strategies * top_k * seeds)
+    return Plan(
+        search_epochs=search_epochs,
+        final_epochs=most,
+        seeds=seeds,
+        top_k=top_k,
+        expected_trials=max(1, round(search_seconds / (search_epochs * typical))),
+        final_goal=final_goal,
+        epoch_limit=max(min(final_goal / least, 5 * search_seconds / TRIALS_AIMED_AT / search_epochs), typical),
+    )
+
+
+def _goal(share: float, means: Means, trainings: int) -> float:
+    """Seconds a training: the share of the workers' time, divided by the trainings; a worker left idle in the last round counts."""
+    rounds = -(-trainings // means.workers)
+    return share * means.usable / means.workers / rounds
+
+
+def _whole(epochs: float) -> float:
+    """Whole epochs from one upwards; below, a part of an epoch, at least a tenth."""
+    return float(int(epochs)) if epochs >= 1 else max(0.1, round(epochs, 2))

@@ -1,0 +1,402 @@
+"""The ledger: what was begun and what came of it, in Optuna's storage, so that a kill at any moment loses and repeats nothing.
+
+One Optuna study per search strategy, `RUN/search/NAME`, and `RUN/final` for final trainings and baselines, which also holds what
+concerns the whole run. The rows are mirrored in memory and written through, so a proposal never reads a study again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from optuna import Study
+from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.question import Question
+from archwright.errors import RunFolderError
+from archwright.evaluate.history import History, Objective, State
+from archwright.evaluate.job import Outcome, Stage
+from archwright.study.json_file import without_nan
+from archwright.study.lease import Lease, Renewal, new_lease
+from archwright.study.mirror import StudyMirror
+from archwright.study.row import ATTEMPT, RESULT, Row, optuna_result, result_attribute, study_name, trial_of
+from archwright.study.storage import OpenStorage, open_storage, patiently
+
+FINAL = "final"
+FINAL_OBJECTIVES = (Objective("validation", maximize=True),)
+LEASE, STUDIES, SETTING = "archwright:lease:", "archwright:studies", "archwright:setting:"
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Overtaken(Exception):
+    """Another coordinator took this number or this row in the meantime: look at the history again."""
+
+
+class Ledger:
+    """All rows of one run. Open it with `Ledger.open`, and close it (or use `with`), or the run stays leased to this process.
+
+    Every row's `run_number` is the count of the run's rows before it, found while no other coordinator of the run can begin a
+    row, and stored with it. (Trial ids will not do: other runs in the same database leave gaps in them, and PostgreSQL hands them
+    out before a transaction commits, so that a lower one can appear after a higher one.) A `sequence` is found in the same way.
+    Where only one coordinator is allowed (SQLite, memory) its mirror is exact, and nothing is read again.
+    """
+
+    def __init__(self, opened: OpenStorage, run_id: str, lease: Lease | None) -> None:
+        self._opened = opened
+        self._storage = opened.storage
+        self.run_id = run_id
+        self.notes = opened.notes
+        self.coordinator = lease.coordinator if lease is not None else ""
+        self._leases: dict[str, Lease] = {}
+        self._studies: dict[str, StudyMirror] = {}
+        self._begun = 0
+        self._attempted: set[int] = set()
+        self._again = False
+        self._lease = lease
+        self._renewal: Renewal | None = None
+        self._final_id = self._study_id(FINAL, FINAL_OBJECTIVES) if lease is not None else self._existing_study_id(FINAL)
+
+    @classmethod
+    def open(cls, url: str | None, run_folder: Path, run_id: str | None = None, *, coordinate: bool = True) -> Self:
+        """The ledger of run `run_id` (default: the folder's name) in the storage `url` (default: SQLite in the folder).
+
+        With `coordinate` it is begun if need be and leased to this process; without, it is only read. Results whose writing a
+        kill cut in two are completed. Raises InputError where the storage cannot be opened, RunFolderError where there is no such
+        run to read, or where another process works on a run in SQLite.
+        """
+        run_id = run_id or run_folder.absolute().name
+        opened = open_storage(url, run_folder, must_exist=not coordinate)
+        try:
+            ledger = cls(opened, run_id, new_lease() if coordinate else None)
+            ledger._take_lease()
+            ledger._alone(ledger._complete_results)
+        except BaseException:
+            opened.close()
+            raise
+        return ledger
+
+    def close(self) -> None:
+        """Give the lease back and close the storage."""
+        if self._renewal is not None:
+            self._renewal.end()
+            self._renewal = None
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # What concerns the whole run.
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """What `set_setting` stored under this name, by any coordinator."""
+        return patiently(lambda: self._storage.get_study_user_attrs(self._final_id)).get(SETTING + name, default)
+
+    def set_setting(self, name: str, value: Any) -> None:
+        """Store JSON for the whole run."""
+        patiently(lambda: self._storage.set_study_user_attr(self._final_id, SETTING + name, without_nan(value)))
+
+    def optuna_study(self, strategy: str) -> Study:
+        """The strategy's Optuna study, for Optuna's own samplers; its history must have been asked for before."""
+        return Study(study_name=f"{self.run_id}/search/{strategy}", storage=self._storage)
+
+    # Reading.
+
+    def rows(self, stage: Stage | None = None, strategy: str | None = None) -> tuple[Row, ...]:
+        """All rows of a stage and a strategy, or of all, in the order in which they were begun."""
+        if stage == "search" and strategy is not None:
+            mirror = self._studies.get(study_name(stage, strategy))
+            return tuple(mirror.rows.values()) if mirror is not None else ()
+        all_rows = (row for mirror in self._studies.values() for row in mirror.rows.values())
+        found = [row for row in all_rows if stage in (None, row.stage) and strategy in (None, row.strategy)]
+        return tuple(sorted(found, key=lambda row: row.run_number))
+
+    def first_with_key(self, stage: Stage, strategy: str, key: str) -> Row | None:
+        """The earliest row of a strategy with this network."""
+        mirror = self._studies.get(study_name(stage, strategy))
+        return mirror.first_with_key(stage, strategy, key) if mirror is not None else None
+
+    def next_number(self, stage: Stage, strategy: str) -> int:
+        """The number that the next row will get within its study."""
+        mirror = self._studies.get(study_name(stage, strategy))
+        return mirror.trials if mirror is not None else 0
+
+    def history(self, strategy: str, objectives: tuple[Objective, ...]) -> History:
+        """Everything seen so far in a strategy's search. Raises RunFolderError where the objectives are not those it began with."""
+        name = study_name("search", strategy)
+        if name not in self._studies:
+            self._alone(lambda: self._declare(name, objectives))
+        elif self._opened.shared and self._lease is not None:
+            patiently(self.refresh)
+        mirror = self._studies[name]
+        if mirror.objectives != objectives:
+            told = ", ".join(objective.name for objective in mirror.objectives)
+            raise RunFolderError(
+                f"the search by {strategy} in this run has the objectives {told}: ask for these, or give another --out"
+            )
+        return mirror.history()
+
+    def running(self) -> list[Row]:
+        """Rows that nobody works on any more: to be taken up again (`attempt`) under their own number and seed."""
+        if self._opened.shared:
+            patiently(self.refresh)
+        return [row for row in self.rows() if row.state == "running" and self._is_free(row)]
+
+    def refresh(self) -> None:
+        """Take in what other coordinators have written. Needed by hand only for a ledger that is just read."""
+        attributes = self._storage.get_study_user_attrs(self._final_id)
+        self._leases = {key: Lease.from_json(value) for key, value in attributes.items() if key.startswith(LEASE)}
+        for name, objectives in [(FINAL, FINAL_OBJECTIVES), *_declared(attributes).items()]:
+            if name not in self._studies:
+                self._studies[name] = StudyMirror(self._existing_study_id(name), objectives)
+            self._read(self._studies[name])
+
+    def _read(self, mirror: StudyMirror) -> None:
+        mirror.read(self._storage.get_all_trials(mirror.study_id, deepcopy=False))
+
+    # Writing.
+
+    def begin(
+        self,
+        *,
+        stage: Stage,
+        strategy: str,
+        architecture: Architecture | None = None,
+        questions: Sequence[Question] = (),
+        baseline: str | None = None,
+        key: str = "",
+        parent: int | None = None,
+        continues: int | None = None,
+        note: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        seen: int = 0,
+        epochs: float | None = None,
+        extra: Mapping[str, Any] | None = None,
+        number: int | None = None,
+    ) -> Row:
+        """Write a new running row, in one transaction. A strategy's history must have been asked for before.
+
+        `questions`: those that the architecture answers. `number`: where the caller has counted on this number within the study (it
+        seeds the proposal); raises Overtaken, and writes nothing, where another coordinator was faster.
+        """
+        self._begun += 1
+        row = Row(
+            run_number=-1,
+            number=-1,
+            trial_id=-1,
+            stage=stage,
+            strategy=strategy,
+            architecture=architecture,
+            baseline=baseline,
+            key=key,
+            parent=parent,
+            continues=continues,
+            note=dict(note or {}),
+            seed=seed,
+            seen=seen,
+            epochs=epochs,
+            coordinator=self.coordinator,
+            token=f"{self.coordinator}/{self._begun}",
+            extra=dict(extra or {}),
+        )
+        return self._alone(lambda: self._create(row, questions, number))
+
+    def _create(self, row: Row, questions: Sequence[Question], number: int | None) -> Row:
+        mirror = self._studies[row.study]
+        written = mirror.with_token(row.token)  # by an earlier try, if the storage failed after it
+        if written is not None:
+            return written
+        if number is not None and number != mirror.trials:
+            raise Overtaken(f"{row.study} has gone on to number {mirror.trials}")
+        row = replace(row, run_number=sum(len(other.rows) for other in self._studies.values()))
+        trial_id = self._storage.create_new_trial(mirror.study_id, trial_of(row, questions, mirror.objectives))
+        row = replace(row, trial_id=trial_id, number=self._storage.get_trial_number_from_id(trial_id))
+        mirror.put(row)
+        return row
+
+    def attempt(self, row: Row) -> int:
+        """Say that its training is begun now, and get which attempt this is: 1, and one more for each after the machine's fault.
+
+        Taking a row up again whose coordinator died does not count. Raises Overtaken where another coordinator has it.
+        """
+        if row.coordinator == self.coordinator and row.trial_id not in self._attempted:
+            self._attempted.add(row.trial_id)
+            return row.attempts
+        return self._alone(lambda: self._attempt_again(row.study, row.number))
+
+    def _attempt_again(self, study: str, number: int) -> int:
+        mirror = self._studies[study]
+        row = mirror.rows[number]
+        if row.sequence is not None or not (row.coordinator == self.coordinator or self._is_free(row)):
+            raise Overtaken(f"row {row.run_number} is taken")
+        retried = row.trial_id in self._attempted
+        row = replace(row, coordinator=self.coordinator, attempts=row.attempts + retried)
+        attempt = {"coordinator": row.coordinator, "attempts": row.attempts}
+        self._storage.set_trial_user_attr(row.trial_id, ATTEMPT, attempt)
+        self._attempted.add(row.trial_id)
+        mirror.put(row)
+        return row.attempts
+
+    def finish(
+        self,
+        row: Row,
+        state: State,
+        outcome: Outcome | None = None,
+        *,
+        cause: str | None = None,
+        scores: tuple[float, ...] | None = None,
+    ) -> Row:
+        """Write what became of a row, and return it. A row that is finished already (by another coordinator) stays as it is.
+
+        `scores`: one per objective, higher is better, for a complete row and the duplicates of one. A score that is no number
+        makes the row a failed one. `cause`: by default the outcome's.
+        """
+        told = cause if cause is not None else outcome.cause if outcome is not None else ""
+        if scores is not None and not all(map(math.isfinite, scores)):
+            state, scores, told = "failed", None, told or "the score is not a finite number"
+        mirror = self._studies[row.study]
+        if state == "complete" and row.stage == "search" and len(scores or ()) != len(mirror.objectives):
+            raise ValueError(f"row {row.run_number} is complete and has the scores {scores}: give one per objective")
+        result = replace(row, state=state, cause=told, scores=scores, outcome=outcome)
+        return self._alone(lambda: self._write_result(result))
+
+    def _write_result(self, result: Row) -> Row:
+        """The result first, then Optuna's state: a kill between the two is made good by `_complete_results`."""
+        mirror = self._studies[result.study]
+        row = mirror.rows[result.number]
+        if row.sequence is None:
+            row = replace(result, coordinator=row.coordinator, attempts=row.attempts, sequence=mirror.next_sequence)
+            self._storage.set_trial_user_attr(row.trial_id, RESULT, result_attribute(row))
+            mirror.put(row)
+        elif not self._again:
+            return row
+        self._set_state(row.trial_id, *optuna_result(row, mirror.objectives))
+        return row
+
+    def _set_state(self, trial_id: int, state: TrialState, values: list[float] | None) -> None:
+        try:
+            self._storage.set_trial_state_values(trial_id, state, values)
+        except UpdateFinishedTrialError:
+            logger.debug("trial %d was finished before", trial_id)
+
+    def _complete_results(self) -> None:
+        """Tell Optuna the state of rows whose result was written by a coordinator that died before it could."""
+        if self._lease is None:
+            return
+        for mirror in self._studies.values():
+            unfinished = {trial._trial_id for trial in self._storage.get_all_trials(mirror.study_id, False, (TrialState.RUNNING,))}
+            for row in mirror.rows.values():
+                if row.trial_id in unfinished and row.sequence is not None:
+                    self._set_state(row.trial_id, *optuna_result(row, mirror.objectives))
+
+    # Being alone.
+
+    def _alone(self, act: Callable[[], T]) -> T:
+        """Do something while no other coordinator can, knowing all that they have written; again where the storage fails."""
+        tries = itertools.count()
+
+        def attempt() -> T:
+            self._again = next(tries) > 0
+            with self._turn():
+                return act()
+
+        return patiently(attempt)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not (self._opened.shared and self._lease is not None):
+            if self._again or not self._studies:
+                self.refresh()
+            yield
+            return
+        with self._opened.alone(self.run_id):
+            self.refresh()
+            yield
+
+    def _take_lease(self) -> None:
+        lease = self._lease
+        if lease is None or self._opened.kind == "memory":
+            return
+        with self._opened.alone(self.run_id):
+            self.refresh()
+            if not self._opened.shared:
+                self._refuse_second(lease)
+            self._write_lease(lease)
+        self._renewal = Renewal(lease, self._write_lease, self._opened.leave_thread)
+
+    def _refuse_second(self, lease: Lease) -> None:
+        holder = next((other for other in self._leases.values() if other.excludes_others()), None)
+        if holder is not None:
+            raise RunFolderError(
+                f"{self._opened.place} is in use by {holder.holder}: wait for it or end it"
+                f"{_wait_told(holder)}; for several at a time give --storage postgresql://... or journal:PATH"
+            )
+
+    def _write_lease(self, lease: Lease) -> None:
+        self._storage.set_study_user_attr(self._final_id, LEASE + lease.coordinator, lease.to_json())
+
+    def renew_lease(self) -> None:
+        """Renew the lease if that is due. A thread does so as well, so this may be called or not."""
+        if self._renewal is not None:
+            patiently(self._renewal.renew_if_due)
+
+    def _is_free(self, row: Row) -> bool:
+        if row.coordinator == self.coordinator:
+            return False
+        lease = self._leases.get(LEASE + row.coordinator)
+        return lease is None or lease.run_out()
+
+    # Optuna studies.
+
+    def _declare(self, name: str, objectives: tuple[Objective, ...]) -> None:
+        """Begin a strategy's study, and tell the other coordinators of it."""
+        if name in self._studies:
+            return
+        if self._lease is None:
+            raise RunFolderError(f"run {self.run_id!r} holds no {name}: choose from {', '.join(self._studies)}")
+        study_id = self._study_id(name, objectives)
+        declared = {**_declared(self._storage.get_study_user_attrs(self._final_id)), name: objectives}
+        stored = {key: [[o.name, o.maximize] for o in value] for key, value in declared.items()}
+        self._storage.set_study_user_attr(self._final_id, STUDIES, stored)
+        self._studies[name] = StudyMirror(study_id, objectives)
+        self._read(self._studies[name])
+
+    def _study_id(self, name: str, objectives: Sequence[Objective]) -> int:
+        directions = [StudyDirection.MAXIMIZE if o.maximize else StudyDirection.MINIMIZE for o in objectives]
+        full_name = f"{self.run_id}/{name}"
+        try:
+            return patiently(lambda: self._storage.get_study_id_from_name(full_name))
+        except KeyError:
+            try:
+                return patiently(lambda: self._storage.create_new_study(directions, full_name))
+            except DuplicatedStudyError:
+                return patiently(lambda: self._storage.get_study_id_from_name(full_name))
+
+    def _existing_study_id(self, name: str) -> int:
+        try:
+            return self._storage.get_study_id_from_name(f"{self.run_id}/{name}")
+        except KeyError:
+            raise RunFolderError(f"{self._opened.place} holds no run {self.run_id!r}: see the folder and --storage") from None
+
+
+def _declared(attributes: Mapping[str, Any]) -> dict[str, tuple[Objective, ...]]:
+    stored = attributes.get(STUDIES, {})
+    return {name: tuple(Objective(*pair) for pair in objectives) for name, objectives in stored.items()}
+
+
+def _wait_told(holder: Lease) -> str:
+    return "" if holder.alive() else " (if that machine is gone, its lease runs out within a minute)"

@@ -1,0 +1,87 @@
+"""One Optuna study in memory: its rows, and the history that strategies see, kept up to date row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from optuna.trial import FrozenTrial
+
+from archwright.evaluate.history import Candidate, History, Objective
+from archwright.evaluate.job import Stage
+from archwright.study.row import Row, row_of
+
+
+class StudyMirror:
+    """What is known of the study `study_id`. `rows` by number; `trials` counts also those that somebody else put into the study."""
+
+    def __init__(self, study_id: int, objectives: tuple[Objective, ...]) -> None:
+        self.study_id = study_id
+        self.objectives = objectives
+        self.rows: dict[int, Row] = {}
+        self.trials = 0
+        self.next_sequence = 0
+        self._settled = 0
+        self._numbers: dict[str, int] = {}
+        self._first: dict[tuple[Stage, str, str], int] = {}
+        self._finished: list[Candidate] = []
+        self._pending: dict[int, Candidate] = {}
+        self._refused: list[Candidate] = []
+
+    def history(self) -> History:
+        """The study's rows as they are now; the finished in order of completion."""
+        return History(self.objectives, tuple(self._finished), tuple(self._pending.values()), tuple(self._refused))
+
+    def first_with_key(self, stage: Stage, strategy: str, key: str) -> Row | None:
+        """The row with the lowest number that holds this network."""
+        number = self._first.get((stage, strategy, key))
+        return self.rows[number] if number is not None else None
+
+    def with_token(self, token: str) -> Row | None:
+        """The row that a certain call of `Ledger.begin` wrote."""
+        number = self._numbers.get(token)
+        return self.rows[number] if number is not None else None
+
+    def read(self, trials: Sequence[FrozenTrial]) -> None:
+        """Take in what is new. `trials`: all of the study, by number; those from the first unfinished on are looked at."""
+        self.trials = max(self.trials, len(trials))
+        news = {row.token: row for trial in islice(trials, self._settled, None) if (row := self._news(trial)) is not None}
+        for row in sorted(news.values(), key=lambda row: -1 if row.sequence is None else row.sequence):
+            if self._numbers.get(row.token, row.number) <= row.number:
+                self.put(row)
+        while self._settled < len(trials) and self._is_settled(self._settled):
+            self._settled += 1
+
+    def _news(self, trial: FrozenTrial) -> Row | None:
+        return None if self._is_settled(trial.number) else row_of(trial)
+
+    def _is_settled(self, number: int) -> bool:
+        return number in self.rows and self.rows[number].sequence is not None
+
+    def put(self, row: Row) -> None:
+        """Take in a new row, or what became of one; to be called in order of completion."""
+        self._forget_double(row)
+        self.rows[row.number] = row
+        self.trials = max(self.trials, row.number + 1)
+        self._first.setdefault((row.stage, row.strategy, row.key), row.number)
+        if row.sequence is not None:
+            self.next_sequence = max(self.next_sequence, row.sequence + 1)
+        if row.stage == "search":
+            self._show(row)
+
+    def _forget_double(self, row: Row) -> None:
+        """Optuna makes a trial again where the database's answer was lost; the last of the two is the one that is worked on."""
+        number = self._numbers.setdefault(row.token, row.number)
+        if number != row.number:
+            self._numbers[row.token] = row.number
+            self._pending.pop(number, None)
+            double = self.rows.pop(number)
+            if self._first[double.stage, double.strategy, double.key] == number:
+                self._first[double.stage, double.strategy, double.key] = row.number
+
+    def _show(self, row: Row) -> None:
+        if row.sequence is None:
+            self._pending[row.number] = row.candidate()
+        else:
+            self._pending.pop(row.number, None)
+            (self._refused if row.state == "refused" else self._finished).append(row.candidate())

@@ -1,0 +1,138 @@
+"""Before the search: what fits into the time, by the measured epoch times of some networks of the space and of the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archwright.evaluate.job import Job, Outcome
+from archwright.execute.executor import Executor
+from archwright.study.budget import LEAST_FINAL_EPOCHS, Budget, Means, Plan, plan_by_minutes, plan_by_trials
+from archwright.study.request import Request
+
+PROBED_ARCHITECTURES = 5
+PROBE_SECONDS = 60.0
+"""A network that cannot be measured in this time is too slow for any run that is bounded by minutes."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that was asked for and is left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, the baselines that fit, and what was left out."""
+
+    plan: Plan
+    baselines: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "plan": self.plan.to_json(),
+            "baselines": list(self.baselines),
+            "skipped": [{"name": s.name, "reason": s.reason} for s in self.skipped],
+        }
+
+    @classmethod
+    def from_json(cls, text: Mapping[str, Any]) -> Planned:
+        return cls(Plan.from_json(text["plan"]), tuple(text["baselines"]), tuple(Skipped(**s) for s in text["skipped"]))
+
+
+def planned_by_trials(request: Request, budget: Budget, n_train: int) -> Planned:
+    """All that was asked for is trained."""
+    assert request.trials is not None
+    plan = plan_by_trials(n_train, request.epochs, request.seeds, request.top_k, request.trials, budget)
+    return Planned(plan, request.baselines)
+
+
+def planned_by_minutes(
+    request: Request,
+    budget: Budget,
+    n_train: int,
+    seconds_left: Callable[[], float],
+    executor: Executor,
+    probes: Mapping[str, Sequence[Job]],
+) -> Planned:
+    """What fits. `probes` holds jobs that measure networks of the space (under `space`) and each baseline (under its name)."""
+    measured = run_probes(executor, [job for jobs in probes.values() for job in jobs])
+    of_space = [t for job in probes["space"] if (t := measured[job.key].seconds_per_epoch) is not None]
+    means = Means(seconds_left(), executor.workers, len(request.all_strategies))
+    plan = plan_by_minutes(n_train, request.epochs, request.seeds, request.top_k, means, budget, of_space or [means.usable / 10])
+    skipped = []
+    if plan.seeds < request.seeds:
+        skipped.append(
+            Skipped("seeds", f"{request.seeds} were asked for, {plan.seeds} fit into the final trainings' share of the time")
+        )
+    baselines = {name: measured[probes[name][0].key] for name in request.baselines}
+    plan, kept, too_slow = _fit_baselines(plan, baselines, means, budget)
+    return Planned(plan, kept, (*skipped, *too_slow))
+
+
+def run_probes(executor: Executor, jobs: Sequence[Job]) -> dict[str, Outcome]:
+    """The outcome of each job by its key."""
+    for job in jobs:
+        executor.submit(job)
+    outcomes: dict[str, Outcome] = {}
+    while len(outcomes) < len(jobs):
+        outcomes.update({job.key: outcome for job, outcome in executor.wait(1.0)})
+    return outcomes
+
+
+def _fit_baselines(
+    plan: Plan, measured: Mapping[str, Outcome], means: Means, budget: Budget
+) -> tuple[Plan, tuple[str, ...], list[Skipped]]:
+    """Leave out the slowest baseline until each of the others gets enough epochs; time that they do not need goes to the finals."""
+    kept = dict(measured)
+    share = budget.baselines * means.usable / plan.seeds
+    skipped = []
+    while kept:
+        needs = {name: _seconds(outcome, plan.final_epochs) for name, outcome in kept.items()}
+        goal = fill_evenly(needs.values(), share)
+        least = {name: _seconds(outcome, least_baseline_epochs(plan.final_epochs)) for name, outcome in kept.items()}
+        slowest = max(least, key=lambda name: least[name])
+        if least[slowest] <= goal:
+            spare = share - sum(min(need, goal) for need in needs.values())
+            return _with_spare(replace(plan, baseline_goal=goal), spare * plan.seeds, means), tuple(kept), skipped
+        skipped.append(Skipped(slowest, _too_slow(kept.pop(slowest), least[slowest], goal)))
+    return _with_spare(plan, share * plan.seeds, means), (), skipped
+
+
+def _with_spare(plan: Plan, spare: float, means: Means) -> Plan:
+    """The plan with these worker-seconds added to the final trainings."""
+    assert plan.final_goal is not None
+    return replace(plan, final_goal=plan.final_goal + spare / (means.strategies * plan.top_k * plan.seeds))
+
+
+def fill_evenly(needs: Iterable[float], total: float) -> float:
+    """The seconds each may take at most, so that `total` is used: what the quick ones do not need goes to the slow ones."""
+    left, waiting = total, sorted(needs)
+    while waiting and waiting[0] <= left / len(waiting):
+        left -= waiting.pop(0)
+    return left / len(waiting) if waiting else total
+
+
+def least_baseline_epochs(final_epochs: float) -> float:
+    """A baseline that trains less than a quarter of the most epochs would be no fair comparison."""
+    return max(min(final_epochs, LEAST_FINAL_EPOCHS), final_epochs / 4)
+
+
+def _seconds(outcome: Outcome, epochs: float) -> float:
+    """Seconds of a training of so many epochs; a classical model's one fit counts as one."""
+    if outcome.seconds_per_epoch is None:
+        return float("inf")
+    return outcome.seconds_per_epoch * (1 if outcome.macs is None else epochs)
+
+
+def _too_slow(outcome: Outcome, needed: float, goal: float) -> str:
+    if outcome.seconds_per_epoch is None:
+        return f"could not be measured: {outcome.cause}"
+    return (
+        f"too slow for this budget: by a measured estimate an epoch takes {outcome.seconds_per_epoch:.1f} s and the shortest fair "
+        f"training {needed:.0f} s; its part of the time is {goal:.0f} s"
+    )

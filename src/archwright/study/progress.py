@@ -1,0 +1,77 @@
+"""What a run says while it works: a live line on a terminal, a quiet line a finished training in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.status import Status
+
+from archwright.study.crew import Crew
+from archwright.study.quantities import metric_text, seconds_text
+from archwright.study.row import Row
+
+
+class Progress:
+    """Tells what is done, how far it is, the best so far and the time left."""
+
+    def __init__(self, metric: str, console: Console | None = None) -> None:
+        self._metric = metric
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._status: Status | None = self._console.status("") if self._console.is_terminal else None
+        self._phase = ""
+        self._of: int | None = None
+        self._done = 0
+        self._best: float | None = None
+        self._left: Callable[[], float | None] = lambda: None
+
+    def __enter__(self) -> Self:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def say(self, text: str) -> None:
+        """One line that stays."""
+        self._console.print(text, markup=False)
+
+    def phase(self, name: str, of: int | None = None, left: Callable[[], float | None] = lambda: None) -> None:
+        """Begin a part of the run: so many trainings, where that is known, and a clock that says how long it may still take."""
+        self._phase, self._of, self._left, self._done, self._best = name, of, left, 0, None
+
+    def finished(self, row: Row) -> None:
+        """A row has got its result."""
+        self._done += 1
+        outcome = row.outcome
+        value = outcome.metrics.get(self._metric) if outcome is not None and outcome.state == "complete" else None
+        if value is not None and (self._best is None or value > self._best):
+            self._best = value
+        if row.state in ("complete", "failed", "pruned"):
+            what = f"{row.stage} {row.strategy or row.baseline} #{row.run_number}"
+            result = f"val {metric_text(self._metric, value)}" if value is not None else f"{row.state}: {row.cause}"
+            seconds = f" in {seconds_text(outcome.seconds)}" if outcome is not None else ""
+            self.say(f"[{self._count()}] {what}: {result}{seconds}{self._tail()}")
+
+    def look(self, crew: Crew) -> None:
+        """Refresh the live line."""
+        if self._status is None:
+            return
+        now = []
+        for row in crew.busy:
+            record = crew.progress(row)
+            epoch = f" epoch {record['epoch']:g}" if "epoch" in record else ""
+            now.append(f"{row.strategy or row.baseline} #{row.run_number}{epoch}")
+        self._status.update(f"{self._phase} {self._count()}{self._tail()} · {', '.join(now)}".replace("[", r"\["))
+
+    def _count(self) -> str:
+        return f"{self._done}/{self._of}" if self._of else str(self._done)
+
+    def _tail(self) -> str:
+        best = f" · best {metric_text(self._metric, self._best)}" if self._best is not None else ""
+        left = self._left()
+        return best + (f" · {seconds_text(max(left, 0.0))} left" if left is not None else "")

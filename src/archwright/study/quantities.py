@@ -1,0 +1,135 @@
+"""Every number as people read it: one place, so that the terminal, the verdict and the page never disagree.
+
+A number that is missing (None, or not finite) is a dash everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+MISSING = "\N{EN DASH}"
+PERCENT_METRICS = frozenset({"accuracy"})
+NAMES = {"accuracy": "accuracy", "f1": "macro F1", "r2": "R²"}
+
+
+def finite(value: Any) -> float | None:
+    """`value` as a float, None where it is missing, not a number or not finite. Texts of numbers are read."""
+    if value is None or isinstance(value, bool) or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def metric_name(metric: str) -> str:
+    """The metric as it stands in a sentence."""
+    return NAMES.get(metric, metric.replace("_", " "))
+
+
+def is_percent(metric: str) -> bool:
+    """Whether people read the metric in percent."""
+    return metric in PERCENT_METRICS
+
+
+def metric_text(metric: str, value: Any) -> str:
+    """0.9785 as `97.85 %` for accuracy, as `0.9785` for the others."""
+    number = finite(value)
+    if number is None:
+        return MISSING
+    return f"{100 * number:.2f} %" if is_percent(metric) else _minus(f"{number:.4f}")
+
+
+def interval_text(metric: str, interval: Sequence[Any] | None) -> str:
+    """The two ends of a confidence interval; a dash where there is none."""
+    if interval is None or finite(interval[0]) is None or finite(interval[1]) is None:
+        return MISSING
+    low, high = float(interval[0]), float(interval[1])
+    if is_percent(metric):
+        return _minus(f"{100 * low:.2f} to {100 * high:.2f} %")
+    return _minus(f"{low:.4f} to {high:.4f}")
+
+
+def difference_text(metric: str, value: float, signed: bool = True) -> str:
+    """A difference of two metrics: in percentage points for accuracy."""
+    plus = "+" if signed else ""
+    if is_percent(metric):
+        return _minus(f"{100 * value:{plus}.2f} percentage points")
+    return _minus(f"{value:{plus}.4f}")
+
+
+def difference_interval_text(metric: str, interval: Sequence[float]) -> str:
+    """The two ends of the interval of a difference, without the unit that stands before them."""
+    scale, digits = (100, 2) if is_percent(metric) else (1, 4)
+    return _minus(f"{scale * interval[0]:+.{digits}f} to {scale * interval[1]:+.{digits}f}")
+
+
+def count_text(value: Any) -> str:
+    """Parameters, MACs: three significant digits with k, M, G or T; small ones exactly."""
+    number = finite(value)
+    if number is None:
+        return MISSING
+    if abs(number) < 1000:
+        return _minus(f"{number:.0f}" if number == int(number) else f"{number:.3g}")
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= 0.9995 * size:
+            return _minus(f"{number / size:#.3g}".rstrip(".") + f" {unit}")
+    return _minus(f"{number / 1e3:#.3g}".rstrip(".") + " k")
+
+
+def seconds_text(value: Any) -> str:
+    """A time in seconds as ms, s, min or h."""
+    number = finite(value)
+    if number is None:
+        return MISSING
+    if abs(number) < 0.9995:
+        return f"{1000 * number:.3g} ms"
+    if abs(number) < 99.5:
+        return f"{number:.3g} s"
+    if abs(number) < 90 * 60:
+        return f"{number / 60:.1f} min"
+    return f"{number / 3600:.1f} h"
+
+
+def milliseconds_text(value: Any) -> str:
+    """A time in milliseconds."""
+    number = finite(value)
+    return MISSING if number is None else seconds_text(number / 1000)
+
+
+def memory_text(value: Any) -> str:
+    """A memory in MB as kB, MB or GB."""
+    number = finite(value)
+    if number is None:
+        return MISSING
+    if number < 1:
+        return f"{1000 * number:.3g} kB"
+    return f"{number:.0f} MB" if number < 1000 else f"{number / 1000:.3g} GB"
+
+
+def energy_text(value: Any) -> str:
+    """An energy in Wh as mWh, Wh or kWh."""
+    number = finite(value)
+    if number is None:
+        return MISSING
+    if number < 0.9995:
+        return f"{1000 * number:.3g} mWh"
+    return f"{number:.3g} Wh" if number < 999.5 else f"{number / 1000:.3g} kWh"
+
+
+def times_text(ratio: float) -> str:
+    """How many times more: `3.2 times`, `41 times`, `1,200 times`."""
+    return f"{ratio:,.1f} times" if ratio < 10 else f"{ratio:,.0f} times"
+
+
+def plural(count: int, noun: str, several: str | None = None) -> str:
+    """`1 seed`, `3 seeds`, `2,000 trials`."""
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
+def _minus(text: str) -> str:
+    """With the typographic minus sign."""
+    return text.replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,103 @@
+"""What is asked of a run: one object for the command line and for Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from archwright.errors import InputError, UnknownSetting
+
+DEFAULT_SPACE = "chain"
+DEFAULT_STRATEGIES = ("regularized_evolution",)
+DEFAULT_BASELINES = ("resnet-tiny", "resnet18", "random_forest")
+DEFAULT_TRIALS = 20
+EXTENDABLE = ("trials", "minutes", "workers", "executor", "out")
+"""What the same run may be continued with another value of."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One search, as asked for. `trials` bounds each strategy's trainings, `minutes` the whole run's wall-clock time.
+
+    `settings` holds `--set KEY=VALUE`: `space.K`, `strategy.K` or `NAME.K`, `train.K`, `budget.K`. `timeout` is in seconds a
+    training, `memory` in MB a training.
+    """
+
+    source: str
+    space: str = DEFAULT_SPACE
+    strategies: tuple[str, ...] = DEFAULT_STRATEGIES
+    baselines: tuple[str, ...] = DEFAULT_BASELINES
+    trials: int | None = None
+    minutes: float | None = None
+    epochs: int | None = None
+    top_k: int = 1
+    seeds: int = 3
+    seed: int = 0
+    workers: int | None = None
+    executor: str = "processes"
+    device: str = "auto"
+    objectives: tuple[str, ...] = ()
+    task: str | None = None
+    target: tuple[str, ...] = ()
+    layout: str | None = None
+    timeout: float | None = None
+    memory: float | None = None
+    storage: str | None = None
+    out: Path | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    random: bool = True
+
+    def __post_init__(self) -> None:
+        if self.trials is not None and self.minutes is not None:
+            raise InputError("both trials and minutes were given: bound the search by one of them")
+        if self.trials is None and self.minutes is None:
+            object.__setattr__(self, "trials", DEFAULT_TRIALS)
+        for name in ("trials", "minutes", "epochs", "top_k", "seeds", "workers", "timeout", "memory"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"{name} is {value}: give a number above zero")
+        if not self.strategies:
+            raise InputError("no strategy was given: name at least one, such as regularized_evolution")
+        for name in ("strategies", "baselines"):
+            given = getattr(self, name)
+            twice = sorted({item for item in given if given.count(item) > 1})
+            if twice:
+                raise InputError(f"{', '.join(twice)} stands twice among the {name}: name each once")
+
+    @property
+    def all_strategies(self) -> tuple[str, ...]:
+        """Those asked for and, unless it is switched off, random search at the same cost."""
+        if self.random and "random" not in self.strategies:
+            return (*self.strategies, "random")
+        return self.strategies
+
+    @property
+    def folder(self) -> Path:
+        """The run folder: `out`, or runs/SOURCE-SPACE-STRATEGY."""
+        if self.out is not None:
+            return Path(self.out)
+        parts = (Path(self.source).stem or self.source, self.space, "+".join(self.strategies))
+        return Path("runs") / "-".join(re.sub(r"[^A-Za-z0-9_.+]+", "_", part) for part in parts)
+
+    def settings_for(self, owner: str, *aliases: str) -> dict[str, str]:
+        """The part of `--set` that begins with `owner.` or one of its aliases, without it."""
+        prefixes = tuple(f"{name}." for name in (owner, *aliases))
+        return {key[len(prefix) :]: value for key, value in self.settings.items() for prefix in prefixes if key.startswith(prefix)}
+
+    def check_settings(self) -> None:
+        """Raises UnknownSetting where a `--set` key begins with nothing that is known here."""
+        known = ["space", "train", "budget", *self.all_strategies, *(["strategy"] if len(self.strategies) == 1 else [])]
+        for key in self.settings:
+            owner, dot, _ = key.rpartition(".")
+            if not dot or owner not in known:
+                raise UnknownSetting(f"--set {key}: begin the key with one of {', '.join(f'{name}.' for name in known)}")
+
+    def fixed(self) -> dict[str, Any]:
+        """What may not change when the run is continued, as JSON."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in EXTENDABLE}
+        values["settings"] = dict(sorted(self.settings.items()))
+        values["source"] = str(self.source)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}

@@ -1,0 +1,145 @@
+"""results.json: every method's final trainings, the verdict, and what was left out, read from the ledger."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from archwright.cost.energy import energy_wh
+from archwright.data.problem import Problem
+from archwright.study.ledger import Ledger
+from archwright.study.planning import Skipped
+from archwright.study.protocol import Contender, rows_of
+from archwright.study.row import Row
+from archwright.study.run_folder import RunFolder
+from archwright.study.statistics import TestRun, mean_with_interval
+
+PACKAGES = ("archwright", "torch", "lightning-fabric", "torchmetrics", "kornia", "optuna", "scikit-learn", "numpy", "onnx")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method after its final trainings: the contender that validation chose, and its complete runs by seed."""
+
+    name: str
+    kind: str
+    contender: Contender | None
+    runs: tuple[Row, ...]
+    all_runs: tuple[Row, ...]
+
+    @property
+    def best_run(self) -> Row:
+        """The run with the best validation metric; the first of equals."""
+        return max(self.runs, key=validation)
+
+
+def validation(row: Row) -> float:
+    """A final training's validation metric; it is the first in its outcome."""
+    assert row.outcome is not None
+    return next(iter(row.outcome.metrics.values()))
+
+
+def method_of(name: str, kind: str, contenders: Sequence[Contender], ledger: Ledger, plan: str) -> Method:
+    """The contender of a method with the best mean validation metric over its seeds."""
+    finished = [(c, rows_of(ledger, c, plan)) for c in contenders if c.method == name]
+    complete = [(c, tuple(row for row in rows if row.state == "complete")) for c, rows in finished]
+    usable = [(c, rows) for c, rows in complete if rows]
+    contender, runs = max(usable, key=lambda pair: mean(map(validation, pair[1])), default=(None, ()))
+    return Method(name, kind, contender, runs, tuple(row for _, rows in finished for row in rows))
+
+
+def method_json(method: Method, problem: Problem, ledger: Ledger, threads: int, device: str) -> dict[str, Any]:
+    """A method as it stands in results.json.
+
+    `search_seconds`: summed over its search's trainings. `train_seconds`: one final training, mean over seeds. `predict_seconds`: the
+    whole test split. `energy_wh`: an estimate, of the search and all its final trainings. Other costs: means over seeds.
+    """
+    searched = ledger.rows("search", method.name) if method.kind == "search" else ()
+    search_seconds = sum(row.outcome.seconds for row in searched if row.outcome is not None and row.state != "duplicate")
+    retraining = sum(row.outcome.seconds for row in method.all_runs if row.outcome is not None)
+    values = [row.outcome.test for row in method.runs if row.outcome is not None and row.outcome.test is not None]
+    centre, interval = mean_with_interval(values) if values else (None, None)
+    architecture = method.contender.architecture if method.contender is not None else None
+    return {
+        "name": method.name,
+        "kind": method.kind,
+        "metric": problem.metric,
+        "mean": centre,
+        "ci95": list(interval) if interval is not None else None,
+        "runs": [_run_json(row) for row in method.runs],
+        "parameters": _mean(method.runs, "parameters", whole=True),
+        "macs": _mean(method.runs, "macs", whole=True),
+        "peak_memory_mb": _mean(method.runs, "peak_memory_mb"),
+        "latency_ms": _mean(method.runs, "latency_ms"),
+        "search_seconds": search_seconds if method.kind == "search" else 0.0,
+        "train_seconds": _mean(method.runs, "seconds"),
+        "predict_seconds": _mean(method.runs, "predict_seconds"),
+        "energy_wh": energy_wh(search_seconds + retraining, threads, device),
+        "n_trials": sum(row.state in ("complete", "failed", "pruned") for row in searched),
+        "architecture": architecture.to_json() if architecture is not None else None,
+    }
+
+
+def _run_json(row: Row) -> dict[str, Any]:
+    assert row.outcome is not None
+    return {"seed": row.seed, "value": row.outcome.test, "val": validation(row), "epochs": row.outcome.epochs}
+
+
+def _mean(rows: Sequence[Row], name: str, whole: bool = False) -> float | int | None:
+    values = [value for row in rows if row.outcome is not None and (value := getattr(row.outcome, name)) is not None]
+    if not values:
+        return None
+    return round(mean(values)) if whole else float(mean(values))
+
+
+def test_runs(method: Method, folder: RunFolder) -> list[TestRun]:
+    """What each run of a method predicted on the test split; written by the training, the split itself is not read again."""
+    runs = []
+    for row in method.runs:
+        with np.load(folder.training_of(row) / "test.npz", allow_pickle=False) as file:
+            runs.append(TestRun(file["prediction"], file["target"], row.seed))
+    return runs
+
+
+test_runs.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's
+
+
+def failures(methods: Sequence[Method]) -> list[Skipped]:
+    """Final trainings that failed, by method, with their causes."""
+    told = []
+    for method in methods:
+        failed = [row for row in method.all_runs if row.state == "failed"]
+        if failed:
+            causes = "; ".join(dict.fromkeys(row.cause for row in failed))
+            told.append(Skipped(method.name, f"{len(failed)} of {len(method.all_runs)} final trainings failed: {causes}"))
+        elif not method.all_runs:
+            told.append(Skipped(method.name, "the search has no complete candidate to train"))
+    return told
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """The problem as it stands in results.json."""
+    names = ("name", "task", "metric", "input_shape", "n_train", "n_val", "n_test", "data_hash")
+    return {name: problem.to_json()[name] for name in names}
+
+
+def versions() -> dict[str, str]:
+    """What the numbers were made with."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def read_accesses(path: Path) -> list[Mapping[str, Any]]:
+    """The log of the test split: one record for each time that it was read."""
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()] if path.exists() else []

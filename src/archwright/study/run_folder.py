@@ -1,0 +1,115 @@
+"""The run folder: what was asked, the data, the clock, one folder a training, and the files that others read."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archwright.data.problem import Problem
+from archwright.errors import RunFolderError
+from archwright.study.json_file import read_json, write_json
+from archwright.study.request import Request
+from archwright.study.row import Row
+
+ASKED = "run.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths inside a run folder."""
+
+    path: Path
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def candidates(self) -> Path:
+        return self.path / "candidates.csv"
+
+    @property
+    def test_accesses(self) -> Path:
+        return self.path / "test_accesses.jsonl"
+
+    def training_of(self, row: Row) -> Path:
+        """Where one training keeps its checkpoint, log and result."""
+        return self.path / "trainings" / training_key(row)
+
+    def claim(self, request: Request, problem: Problem) -> None:
+        """Begin a run here or continue the one that is here. Raises RunFolderError where that one is another."""
+        asked = self.path / ASKED
+        fixed = {**request.fixed(), "data_hash": problem.data_hash}
+        if asked.exists():
+            self._compare(read_json(asked), fixed, request)
+        elif self.path.exists() and any(self.path.iterdir()):
+            raise RunFolderError(f"{self.path} is not empty and holds no run: give another folder with --out")
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(asked, {**fixed, "trials": request.trials, "minutes": request.minutes})
+
+    def _compare(self, before: Mapping[str, Any], now: Mapping[str, Any], request: Request) -> None:
+        if before.get("data_hash") != now["data_hash"]:
+            raise RunFolderError(
+                f"{self.path} belongs to other data ({before.get('source')}): give another folder with --out, "
+                "or the data that the run was begun with"
+            )
+        now_as_stored = json.loads(json.dumps(now))
+        changed = [key for key in now_as_stored if before.get(key) != now_as_stored[key]]
+        if changed:
+            told = "; ".join(f"{key} was {before.get(key)!r} and is now {now_as_stored[key]!r}" for key in changed)
+            raise RunFolderError(
+                f"{self.path} holds a run with other settings ({told}): give another folder with --out, or the same settings; "
+                "only more trials or minutes, other workers and another executor continue a run"
+            )
+        for name in ("trials", "minutes"):
+            had, has = before.get(name), getattr(request, name)
+            if (had is None) != (has is None):
+                raise RunFolderError(
+                    f"{self.path} is bounded by {'trials' if before.get('trials') else 'minutes'}: continue it by these"
+                )
+            if had is not None and has < had:
+                raise RunFolderError(f"{self.path} was run with {had} {name}, now {has} are asked for: give at least {had}")
+
+
+def training_key(row: Row) -> str:
+    """The name of one training within its run, which is a file name too; nothing in it can lead out of its folder."""
+    name = re.sub(r"[^A-Za-z0-9_+]+", "_", row.strategy or row.baseline or "")
+    return f"{row.run_number:05d}-{row.stage}-{name}"
+
+
+class Clock:
+    """Wall-clock seconds spent on a run, over all its starts; kept in a small file, so that a kill costs a few seconds at most."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._before = float(read_json(path)["seconds"]) if path.exists() else 0.0
+        self._start = time.monotonic()
+        self._saved = self._start
+
+    @property
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._start
+
+    def save(self, every: float = 2.0) -> None:
+        """Write the time down, at most each `every` seconds."""
+        now = time.monotonic()
+        if now - self._saved >= every:
+            write_json(self._path, {"seconds": round(self.seconds, 2)})
+            self._saved = now

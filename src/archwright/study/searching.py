@@ -1,0 +1,190 @@
+"""The search: each strategy proposes, the crew trains, the ledger remembers, until the budget is spent.
+
+All strategies take turns on the same workers, so none of them meets a slower hour of the machine than the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from archwright.architecture.asking import questions_asked
+from archwright.evaluate.history import History, Objective, key_of
+from archwright.evaluate.job import Job, Outcome
+from archwright.evaluate.objective import scores_of
+from archwright.search_space import SearchSpace
+from archwright.search_strategy import Strategy
+from archwright.study.crew import Crew, training_seed
+from archwright.study.ledger import Ledger, Overtaken
+from archwright.study.row import Row
+
+EXHAUSTED_AFTER = 1000
+"""Proposals in a row without a training (known or refused networks) after which a strategy's search is at its end."""
+
+MakeJob = Callable[[Row], Job]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When the search ends: `trials` trainings a strategy, or `over` says that the time has come."""
+
+    trials: int | None
+    deadline: float | None
+    clock: Callable[[], float]
+
+
+class Lane:
+    """One strategy's search: what it has proposed, trained and spent. All of it is read from the ledger."""
+
+    def __init__(
+        self, name: str, strategy: Strategy, space: SearchSpace, ledger: Ledger, objectives: tuple[Objective, ...]
+    ) -> None:
+        self.name = name
+        self.strategy = strategy
+        self.space = space
+        self.objectives = objectives
+        self.ledger = ledger
+        self.exhausted = False
+        self.running_seconds = 0.0
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return self.ledger.rows("search", self.name)
+
+    @property
+    def history(self) -> History:
+        return self.ledger.history(self.name, self.objectives)
+
+    @property
+    def trained(self) -> list[Row]:
+        return [row for row in self.rows if row.state in ("complete", "failed", "pruned")]
+
+    @property
+    def trainings(self) -> int:
+        """Finished and running trainings; rows that wait for an equal network's result are none."""
+        return len(self.trained) + sum(1 for row in self.rows if row.state == "running" and self.known(row) is None)
+
+    @property
+    def seconds(self) -> float:
+        """Training seconds spent."""
+        return sum(row.outcome.seconds for row in self.trained if row.outcome is not None)
+
+    @property
+    def typical_seconds(self) -> float:
+        """Mean seconds a training so far; 0 before the first has ended."""
+        return self.seconds / len(self.trained) if self.trained else 0.0
+
+    def known(self, row: Row) -> Row | None:
+        """The earlier row with an equal network, where there is one: finished, refused or still pending."""
+        first = self.ledger.first_with_key("search", self.name, row.key)
+        return first if first is not None and first.number < row.number else None
+
+
+def search(lanes: Sequence[Lane], crew: Crew, make_job: MakeJob, limits: Limits, seed: int, epochs: float) -> None:
+    """Run all lanes until each has used its budget or is exhausted; continues what an earlier start left unfinished."""
+    by_name = {lane.name: lane for lane in lanes}
+    waiting = [(by_name[row.strategy], row) for row in lanes[0].ledger.running() if row.stage == "search"]
+    while True:
+        waiting = _begin(waiting, crew, make_job)
+        while crew.free > 0 and not waiting and (lane := _next_lane(lanes, crew, limits)) is not None:
+            _propose(lane, crew, make_job, seed, epochs)
+        if not crew.busy and not waiting and _next_lane(lanes, crew, limits) is None:
+            return
+        for row, outcome in crew.finished():
+            _record(by_name[row.strategy], crew, row, outcome)
+
+
+def _begin(waiting: list[tuple[Lane, Row]], crew: Crew, make_job: MakeJob) -> list[tuple[Lane, Row]]:
+    """Take up rows that an earlier start left running; those for which there is no worker yet wait on."""
+    left = []
+    for lane, row in waiting:
+        known = lane.known(row)
+        if known is not None:
+            _settle(crew, row, known)
+        elif crew.free > 0:
+            crew.start(row, make_job(row))
+        else:
+            left.append((lane, row))
+    return left
+
+
+def _next_lane(lanes: Sequence[Lane], crew: Crew, limits: Limits) -> Lane | None:
+    """The strategy whose turn it is: the one that has spent least; None where all are done."""
+    able = [lane for lane in lanes if not lane.exhausted and not _spent(lane, limits)]
+    if limits.trials is not None:
+        return min(able, key=lambda lane: lane.trainings, default=None)
+    return min(able, key=lambda lane: (lane.seconds + _pending(lane, crew) * lane.typical_seconds, lane.trainings), default=None)
+
+
+def _pending(lane: Lane, crew: Crew) -> int:
+    return sum(row.strategy == lane.name and row.stage == "search" for row in crew.busy)
+
+
+def _spent(lane: Lane, limits: Limits) -> bool:
+    if limits.trials is not None:
+        return lane.trainings >= limits.trials
+    assert limits.deadline is not None
+    return lane.trainings > 0 and limits.clock() + lane.typical_seconds / 2 > limits.deadline
+
+
+def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float) -> None:
+    """Ask the strategy until it names a network that is not known, and begin its training."""
+    for _ in range(EXHAUSTED_AFTER):
+        row = _ask(lane, seed, epochs)
+        known = lane.known(row)
+        if known is None:
+            crew.start(row, make_job(row))
+            return
+        _settle(crew, row, known)
+        if known.state == "running":
+            return
+    lane.exhausted = True
+
+
+def _ask(lane: Lane, seed: int, epochs: float) -> Row:
+    """A new row for what the strategy proposes; asked again where another coordinator took the number meanwhile."""
+    while True:
+        history = lane.history
+        number = lane.ledger.next_number("search", lane.name)
+        proposal = lane.strategy.propose(lane.space, history, Random(f"{seed}/{lane.name}/{number}"))
+        try:
+            return lane.ledger.begin(
+                stage="search",
+                strategy=lane.name,
+                architecture=proposal.architecture,
+                questions=tuple(questions_asked(lane.space.decide, proposal.architecture.answers).values()),
+                key=key_of(lane.space, proposal.architecture),
+                parent=proposal.parent,
+                continues=proposal.continues,
+                note=proposal.note,
+                seen=len(history.finished),
+                seed=training_seed(seed, lane.name, number),
+                epochs=proposal.epochs if proposal.epochs is not None else epochs,
+                number=number,
+            )
+        except Overtaken:
+            continue
+
+
+def _settle(crew: Crew, row: Row, known: Row) -> None:
+    """Give a row the result of the equal network that is known; one that is pending leaves it waiting."""
+    if known.state == "running":
+        return
+    if known.state == "refused":
+        crew.record(row, "refused", cause=known.cause)
+    else:
+        crew.record(row, "duplicate", known.outcome, known.scores, f"the network of {known.run_number}")
+
+
+def _record(lane: Lane, crew: Crew, row: Row, outcome: Outcome) -> None:
+    """Write down what came of a training, for its row and for those that waited for an equal network."""
+    done = crew.record(row, outcome.state, outcome, scores_of(lane.objectives, outcome), outcome.cause)
+    for waiting in [r for r in lane.rows if r.state == "running" and r.key == row.key]:
+        _settle(crew, waiting, done)
+
+
+def best_candidates(lane: Lane, k: int) -> list[Row]:
+    """The k best complete candidates by their first score; the earlier of equals."""
+    complete = [row for row in lane.rows if row.state == "complete" and row.scores]
+    return sorted(complete, key=lambda row: (-(row.scores or (0.0,))[0], row.number))[:k]

@@ -1,0 +1,107 @@
+"""Augmentation of whole batches, on the device they are trained on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from archwright.data.problem import Problem
+from archwright.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Augment = Callable[[Tensor], Tensor]
+PADDED_SHARE = 1 / 7
+"""Crops are taken from an image padded by 4 pixels at 28x28 and 32x32 (He et al. 2016, arXiv:1512.03385), less for smaller ones."""
+KINDS = {"crop": (1, 2), "flip": (2,), "cutout": (2,)}
+"""What there is, and for inputs of how many dimensions."""
+
+
+def augmentation_names(asked: str, problem: Problem) -> tuple[str, ...]:
+    """What a recipe's `augmentation` asks for: "auto" (the problem's), "none", or names joined by "+".
+
+    Raises InputError for an unknown name or one that these inputs cannot undergo.
+    """
+    if asked == "auto":
+        return tuple(name for name in problem.augmentation if problem.dimensions in KINDS.get(name, ()))
+    names = () if asked == "none" else tuple(asked.split("+"))
+    for name in names:
+        if name not in KINDS:
+            raise InputError(f"there is no augmentation {name!r}: choose auto, none, or from {', '.join(KINDS)} joined by '+'")
+        if problem.dimensions not in KINDS[name]:
+            raise InputError(f"augmentation {name!r} does not fit inputs of shape {problem.input_shape}: leave it out")
+    return names
+
+
+def make_augmentation(names: Sequence[str], input_shape: tuple[int, ...], border: Tensor) -> Augment:
+    """The named augmentations one after the other. Takes and returns (B, *input_shape), normalised.
+
+    border: (C, 1...), the value beyond the edge of a series or an image.
+    """
+    steps: list[Augment] = []
+    if "crop" in names:
+        steps.append(Shift(input_shape, border))
+    if "flip" in names:
+        steps.append(_flip())
+    if "cutout" in names:
+        steps.append(_cutout())
+
+    def augment(x: Tensor) -> Tensor:
+        for step in steps:
+            x = step(x)
+        return x
+
+    return augment
+
+
+class Shift:
+    """Random crops of the padded batch: every sample moved by its own whole number of pixels.
+
+    Not kornia's RandomCrop: that takes images only, and cuts them out one by one (2 ms a batch of 128 on one CPU core, this 0.3 ms,
+    where a training step of a small network is 8 ms).
+    """
+
+    def __init__(self, input_shape: tuple[int, ...], border: Tensor) -> None:
+        self.pads = tuple(max(1, round(side * PADDED_SHARE)) for side in input_shape[1:])
+        self.border = border
+
+    def __call__(self, x: Tensor) -> Tensor:
+        padded = self._pad(x)
+        places = [torch.randint(0, 2 * pad + 1, (len(x),), device=x.device) for pad in self.pads]
+        for axis, side in enumerate(x.shape[2:]):
+            padded = padded.unfold(2 + axis, side, 1)  # (B, C, places..., sides...), no copy
+        return padded.movedim(1, -1 - len(self.pads))[torch.arange(len(x), device=x.device), *places]
+
+    def _pad(self, x: Tensor) -> Tensor:
+        sides = [side + 2 * pad for side, pad in zip(x.shape[2:], self.pads, strict=True)]
+        padded = self.border.to(x).expand(*x.shape[:2], *sides).contiguous()
+        inside = tuple(slice(pad, pad + side) for side, pad in zip(x.shape[2:], self.pads, strict=True))
+        padded[:, :, *inside] = x
+        return padded
+
+
+def _flip() -> nn.Module:
+    return _kornia().RandomHorizontalFlip(p=0.5)  # type: ignore[no-any-return, attr-defined]
+
+
+def _cutout() -> nn.Module:
+    """A square of half the image's side set to the mean (DeVries & Taylor 2017, arXiv:1708.04552).
+
+    Differs: the square lies wholly inside the image; the paper lets it hang over the edge.
+    """
+    return _kornia().RandomErasing(p=1.0, scale=(0.25, 0.25), ratio=(1.0, 1.0), value=0.0)  # type: ignore[no-any-return, attr-defined]
+
+
+def _kornia() -> object:
+    """Loaded only where it is used: half a second."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"kornia(\.|$)")
+        warnings.filterwarnings("ignore", category=FutureWarning, module=r"kornia(\.|$)")
+        import kornia.augmentation
+
+    return kornia.augmentation

@@ -1,0 +1,93 @@
+"""Batches of a split, straight from its arrays: a seeded permutation an epoch, normalised and augmented on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from archwright.data.preprocessing import Preprocessing
+from archwright.data.problem import Problem
+from archwright.data.raw_data import Array
+from archwright.data.splits import Split
+from archwright.train.augmentation import Augment
+from archwright.train.trained_model import Normalise, evaluation_batch
+
+KEPT_BYTES = 2**30
+"""Inputs up to this size (and a third of a GPU's free memory) are copied to the device once."""
+
+
+class Rows:
+    """A split on its way to the device: inputs normalised, a regression's targets standardised.
+
+    x: (N, *input_shape) uint8 or float32, in memory or memory-mapped. channels_last: memory order of the batches.
+    """
+
+    def __init__(
+        self, split: Split, problem: Problem, preprocessing: Preprocessing, device: torch.device, channels_last: bool
+    ) -> None:
+        self.device, self.channels_last = device, channels_last
+        self.normalise = Normalise(preprocessing.input_mean, preprocessing.input_std, problem.dimensions).to(device)
+        self.x: Array | Tensor = _on_device(split.x, device) if _fits(split.x, device) else split.x
+        self.y = torch.from_numpy(standardised(split.y, preprocessing)).to(device)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """x: (B, *input_shape) float32, y: (B,) or (B, outputs). rows: indices, or a slice of neighbours."""
+        x = self.x[rows] if isinstance(self.x, Tensor) else torch.from_numpy(np.array(self.x[_numpy(rows)])).to(self.device)
+        x = self.normalise(x)
+        return self.ordered(x), self.y[rows]
+
+    def ordered(self, x: Tensor) -> Tensor:
+        """In the memory order that the network likes."""
+        return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
+
+    def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """All rows once, in batches for evaluation."""
+        size = evaluation_batch(self.x.shape[1:])
+        for start in range(0, len(self), size):
+            yield self.take(slice(start, start + size))
+
+
+class Batches:
+    """Training batches. Each epoch has its own order, from the training's seed and the epoch's number alone.
+
+    What is left over when an epoch is cut into batches waits for another epoch's order; a split smaller than a batch is one batch.
+    """
+
+    def __init__(self, rows: Rows, batch_size: int, seed: int, augment: Augment) -> None:
+        self.rows, self.seed, self.augment = rows, seed, augment
+        self.batch_size = min(batch_size, len(rows))
+        self.per_epoch = len(rows) // self.batch_size
+
+    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of epoch `number`, counted from 0."""
+        order = torch.from_numpy(np.random.default_rng([self.seed, number]).permutation(len(self.rows))).to(self.rows.device)
+        for i in range(self.per_epoch):
+            x, y = self.rows.take(order[i * self.batch_size : (i + 1) * self.batch_size])
+            yield self.rows.ordered(self.augment(x)), y
+
+
+def standardised(y: Array, preprocessing: Preprocessing) -> Array:
+    """Targets as the network is trained on them: a regression's with mean 0 and standard deviation 1, others as they are."""
+    if preprocessing.target_mean is None or preprocessing.target_std is None:
+        return y
+    scaled: Array = (y - np.array(preprocessing.target_mean)) / np.array(preprocessing.target_std)
+    return scaled.astype(np.float32)
+
+
+def _numpy(rows: Tensor | slice) -> Array | slice:
+    return rows if isinstance(rows, slice) else rows.cpu().numpy()
+
+
+def _on_device(x: Array, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.array(x)).to(device)  # np.array: memory-mapped arrays are read-only
+
+
+def _fits(x: Array, device: torch.device) -> bool:
+    room = torch.cuda.mem_get_info(device)[0] // 3 if device.type == "cuda" else KEPT_BYTES
+    return bool(x.nbytes <= room)

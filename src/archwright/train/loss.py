@@ -1,0 +1,29 @@
+"""What training minimises, per task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from archwright.data.problem import Task
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def loss_function(task: Task, label_smoothing: float = 0.0) -> Loss:
+    """(output, target) -> mean loss (). Cross entropy, binary cross entropy, or mean squared error of standardised targets.
+
+    output: (B, outputs) logits or standardised targets. target: (B,) classes, or (B, outputs) labels or standardised targets.
+    `label_smoothing` (Szegedy et al. 2016, arXiv:1512.00567, section 7) moves this share of a label to the other classes.
+    """
+    if task == "classification":
+        return lambda output, target: F.cross_entropy(output, target, label_smoothing=label_smoothing)
+    if task == "multi_label":
+        return lambda output, target: F.binary_cross_entropy_with_logits(output, _smooth(target, label_smoothing))
+    return F.mse_loss
+
+
+def _smooth(target: Tensor, label_smoothing: float) -> Tensor:
+    return target * (1 - label_smoothing) + label_smoothing / 2 if label_smoothing else target

@@ -1,0 +1,104 @@
+"""A trained network with its preprocessing: raw inputs in, logits or targets in their own units out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from archwright.data.preprocessing import Preprocessing
+from archwright.data.problem import Problem
+from archwright.data.raw_data import Array
+from archwright.errors import ShapeError
+
+NUMBERS_AT_ONCE = 2**20
+LEAST_BATCH, LARGEST_BATCH = 32, 512
+
+
+class Normalise(nn.Module):
+    """(x - mean) / std per channel or feature. x: (B, *input_shape) of any type; returns the same shape in float32."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], dimensions: int) -> None:
+        super().__init__()
+        shape = (-1, *(1,) * dimensions)
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(shape))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.to(torch.float32) - self.mean) / self.std
+
+
+class Scale(nn.Module):
+    """Standardised targets back to their own units. y: (B, T)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
+
+    def forward(self, y: Tensor) -> Tensor:
+        return y * self.std + self.mean
+
+
+class TrainedModel(nn.Module):
+    """(B, *input_shape) raw numbers -> (B, outputs): logits, or a regression's targets in their own units.
+
+    The plain network is `network`; everything before and after it is kept in buffers, so the model moves as one.
+    """
+
+    def __init__(self, network: nn.Module, problem: Problem, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.problem = problem
+        self.normalise = Normalise(preprocessing.input_mean, preprocessing.input_std, problem.dimensions)
+        self.network = network
+        self.scale: nn.Module = nn.Identity()
+        if preprocessing.target_mean is not None and preprocessing.target_std is not None:
+            self.scale = Scale(preprocessing.target_mean, preprocessing.target_std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.scale(self.network(self.normalise(x)))
+        return output
+
+
+def predict(model: TrainedModel, x: Array, *, batch_size: int | None = None, device: str | torch.device = "cpu") -> Array:
+    """The model's outputs for raw inputs, in float32 and evaluation mode. x: (N, *input_shape); returns (N, outputs).
+
+    The one way from arrays to predictions: final evaluations and reloaded models both take it, so their numbers are the same.
+    Raises ShapeError where x is not of the problem's shape.
+    """
+    if tuple(x.shape[1:]) != model.problem.input_shape:
+        shape = model.problem.input_shape
+        raise ShapeError(
+            f"inputs are {tuple(x.shape[1:])}, the model was trained on {shape}: give {('N', *shape)}".replace("'", "")
+        )
+    batch_size = batch_size or evaluation_batch(model.problem.input_shape)
+    outputs = [np.empty((0, model.problem.outputs), np.float32)]
+    with _evaluating(model.to(device)), torch.inference_mode():
+        for start in range(0, len(x), batch_size):
+            batch = torch.from_numpy(np.array(x[start : start + batch_size])).to(device)
+            outputs.append(model(batch).cpu().numpy())
+    return np.concatenate(outputs)
+
+
+def evaluation_batch(input_shape: Sequence[int]) -> int:
+    """Samples at once without gradients: about a million numbers, between 32 and 512 samples."""
+    return max(LEAST_BATCH, min(LARGEST_BATCH, NUMBERS_AT_ONCE // int(np.prod(input_shape))))
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)

@@ -1,0 +1,93 @@
+"""Run functions for the tests: what a training may do to its process. `job.recipe` says what they are to do."""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from archwright.evaluate.job import Outcome
+
+
+def obey(job, on_epoch):
+    """Does what the recipe says, in its order: {"sleep": seconds}, {"raise": message}, {"kill": signal}, ..."""
+    Path(job.folder).mkdir(parents=True, exist_ok=True)
+    (Path(job.folder) / "pid").write_text(str(os.getpid()))
+    for what, value in job.recipe.items():
+        DEEDS[what](job, on_epoch, value)
+    return Outcome("complete", metrics={"accuracy": {1} if "wrong_outcome" in job.recipe else job.seed / 100})
+
+
+def report_epochs(job, on_epoch, count):
+    for epoch in range(count):
+        on_epoch({"epoch": epoch, "accuracy": job.seed / 100})
+
+
+def raise_error(job, on_epoch, message):
+    raise ArithmeticError(message)
+
+
+def print_lines(job, on_epoch, line):
+    print(line)
+    print(line, file=sys.stderr)
+    ctypes.CDLL(None).write(1, b"from C\n", 7)
+
+
+def ignore_terminate(job, on_epoch, value):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def hold_the_interpreter(job, on_epoch, count):
+    sum(range(count))  # one C call that never lets another thread run
+
+
+def fill_memory(job, on_epoch, megabytes):
+    filled = [b"\1" * 2**20 for _ in range(megabytes)]
+    time.sleep(60)
+    filled.clear()
+
+
+def write_result_and_die(job, on_epoch, value):
+    (Path(job.folder) / "result.json").write_text(json.dumps(Outcome("complete", cause="from the file").to_json()))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def start_helper(job, on_epoch, value):
+    helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    (Path(job.folder) / "helper").write_text(str(helper.pid))
+
+
+def tell_surroundings(job, on_epoch, value):
+    import torch
+
+    on_epoch(
+        {
+            "threads": torch.get_num_threads(),
+            "omp": os.environ.get("OMP_NUM_THREADS"),
+            "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
+            "device": job.device,
+            "sigint": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
+            "group": os.getpgrp() == os.getpid(),
+            "main": getattr(sys.modules["__main__"], "__file__", None),
+        }
+    )
+
+
+DEEDS = {
+    "wrong_outcome": lambda job, on_epoch, value: None,
+    "sleep": lambda job, on_epoch, seconds: time.sleep(seconds),
+    "epochs": report_epochs,
+    "raise": raise_error,
+    "print": print_lines,
+    "exit": lambda job, on_epoch, code: os._exit(code),
+    "kill": lambda job, on_epoch, number: os.kill(os.getpid(), number),
+    "ignore_terminate": ignore_terminate,
+    "hold": hold_the_interpreter,
+    "fill": fill_memory,
+    "write_result_and_die": write_result_and_die,
+    "helper": start_helper,
+    "tell": tell_surroundings,
+}

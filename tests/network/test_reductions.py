@@ -1,0 +1,28 @@
+import pytest
+
+from archwright.network.reductions import fitting_halvings, stem_stride_for
+
+
+@pytest.mark.parametrize(
+    ("shape", "stem", "halvings"),
+    [
+        ((1, 8, 8), 1, 1),  # 4
+        ((1, 28, 28), 1, 3),  # 14, 7, 4
+        ((1, 32, 32), 1, 3),
+        ((3, 224, 224), 4, 4),  # 56: 28, 14, 7, 4
+        ((1, 28, 5), 1, 0),
+        ((1, 28, 7), 1, 1),
+        ((5, 3), 1, 0),
+        ((5, 128), 1, 5),
+    ],
+)
+def test_halvings_leave_four_positions_on_the_shorter_side(shape, stem, halvings):
+    assert fitting_halvings(shape, stem) == halvings
+
+
+@pytest.mark.parametrize(
+    ("shape", "stride"),
+    [((10,), 1), ((1, 63, 63), 1), ((1, 64, 64), 2), ((3, 255), 1), ((3, 256), 2), ((1, 4, 300), 1), ((1, 8, 300), 2)],
+)
+def test_the_stem_halves_what_is_large_and_spares_the_shorter_side(shape, stride):
+    assert stem_stride_for(shape) == stride

@@ -1,0 +1,175 @@
+"""A run that never was: several methods, seeds, failures; for the report's tests and for looking at its pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from archwright.data.problem import Problem
+from archwright.network.chain_description import Chain, Stage
+from archwright.report.report_data import BudgetPart, ReportData
+
+PROBLEM = Problem("digits", "classification", (1, 8, 8), 10, n_train=1149, n_val=288, n_test=360, data_hash="5f0c9d2e11aa")
+CHAIN = Chain(
+    (
+        Stage(2, 24, "conv", "residual", kernel=3),
+        Stage(3, 32, "mbconv", "dense", kernel=5, expansion=4, pooling="max"),
+        Stage(1, 128, "bottleneck", "plain", pooling="stride"),
+    ),
+    "silu",
+)
+ANSWERS = {"activation": "silu", "stage0/depth": 2, "stage0/width": 24, "stage0/operation": "conv", "stage0/kernel": 3}
+SEARCHES = {"regularized_evolution": 0.978, "random": 0.974, "local_search": 0.971}
+BASELINES = {"resnet-tiny": (0.966, 77_273, 4.1e6), "resnet18": (0.975, 11_168_193, 2.2e8), "random_forest": (0.955, None, None)}
+
+
+def method(name: str, kind: str, mean: float, rng: Random, **more: Any) -> dict[str, Any]:
+    values = [round(min(1.0, rng.gauss(mean, 0.004)), 4) for _ in range(3)]
+    centre = sum(values) / 3
+    half = 4.303 * (sum((v - centre) ** 2 for v in values) / 2 / 3) ** 0.5
+    return {
+        "name": name,
+        "kind": kind,
+        "metric": "accuracy",
+        "mean": centre,
+        "ci95": [centre - half, centre + half],
+        "runs": [{"seed": i, "value": v, "val": v + rng.gauss(0.004, 0.002)} for i, v in enumerate(values)],
+        "parameters": 182_410,
+        "macs": 5_310_000,
+        "peak_memory_mb": 512.3,
+        "latency_ms": 1.31,
+        "search_seconds": None,
+        "train_seconds": 14.2,
+        "predict_seconds": 0.0412,
+        "energy_wh": 0.61,
+        "n_trials": None,
+        "architecture": None,
+        **more,
+    }
+
+
+def results(rng: Random) -> dict[str, Any]:
+    methods = [
+        method(name, "search", mean, rng, search_seconds=48.3, n_trials=24, macs=int(rng.uniform(2e6, 9e6)), architecture=ANSWERS)
+        for name, mean in SEARCHES.items()
+    ]
+    for name, (mean, parameters, macs) in BASELINES.items():
+        methods.append(method(name, "baseline", mean, rng, parameters=parameters, macs=macs and int(macs)))
+    return {
+        "problem": PROBLEM.to_json(),
+        "methods": methods,
+        "verdict": {
+            "choice": "regularized_evolution",
+            "text": "Within noise, the searched network (regularized_evolution) and the best baseline (resnet18) are equally good (97.69 % "
+            "against 97.41 % test accuracy, difference +0.28 percentage points, 95 % interval −0.83 to +1.39): use the searched network, "
+            "which needs 41 times fewer multiply-accumulates and 61 times fewer parameters.",
+            "difference": 0.0028,
+            "ci95": [-0.0083, 0.0139],
+        },
+        "test_accesses": 18,
+        "skipped": [
+            {"name": "resnet50", "reason": "one epoch takes 41 s here, 4 epochs would take 2.7 min, and 24 s are left for it"},
+            {"name": "local_search: third seed", "reason": "the time for final trainings was spent after two"},
+        ],
+        "settings": {"space": "chain", "strategies": list(SEARCHES), "seeds": 3, "top_k": 2, "train": {"learning_rate": 0.1}},
+        "versions": {"archwright": "0.1.0", "torch": "2.13.0", "python": "3.12.3", "cpu": "AMD EPYC, 2 cores"},
+    }
+
+
+def search_rows(rng: Random, trials: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for name, mean in SEARCHES.items():
+        elapsed = 0.0
+        for number in range(trials):
+            seconds = rng.uniform(1, 4)
+            elapsed += seconds
+            rows.append(_row(rng, name, number, trials, mean, seconds, elapsed))
+    for number, row in enumerate(rows):
+        row["number"] = number
+    return rows
+
+
+def _row(rng: Random, name: str, number: int, trials: int, mean: float, seconds: float, elapsed: float) -> dict[str, Any]:
+    macs = int(10 ** rng.uniform(5.2, 7.4))
+    rising = mean + 0.02 * (macs / 2.5e7) ** 0.3 - 0.05 * rng.random() * (1 - number / trials) - 0.03 * rng.random()
+    draw = rng.random()
+    state, cause = ("complete", "")
+    if draw < 0.05:
+        state, cause = "failed", "diverged: training loss was nan in epoch 2"
+    elif draw < 0.08:
+        state, cause = "failed", "out of memory: 3 GB asked for"
+    elif draw < 0.13:
+        state = "duplicate"
+    elif draw < 0.15:
+        state, cause = "refused", "one epoch would take 12 s, over the limit of 3 s"
+    complete = state == "complete"
+    return {
+        "sequence": number,
+        "elapsed": elapsed,
+        "state": state,
+        "cause": cause,
+        "stage": "search",
+        "strategy": name,
+        "architecture": json.dumps({**ANSWERS, "stage0/depth": number % 4}),
+        "key": f"{name[:2]}{number:05d}",
+        "parent": None,
+        "val_accuracy": min(0.995, rising) if complete else None,
+        "val_loss": 0.1 if complete else None,
+        "parameters": macs // 30,
+        "macs": macs,
+        "peak_memory_mb": 480.0,
+        "seconds": seconds if complete or state == "failed" else 0.0,
+        "epochs": 5,
+        "seed": rng.randrange(2**31),
+        "worker": "w0",
+    }
+
+
+def final_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The two best of each strategy, trained again with three seeds."""
+    finals = []
+    for name in SEARCHES:
+        done = [row for row in rows if row["strategy"] == name and row["state"] == "complete"]
+        for row in sorted(done, key=lambda row: -row["val_accuracy"])[:2]:
+            finals += [{**row, "stage": "final", "seed": seed, "val_accuracy": row["val_accuracy"] - 0.004} for seed in range(3)]
+    return finals
+
+
+def curve(rng: Random, top: float, epochs: int = 20) -> list[dict[str, float]]:
+    records = []
+    for epoch in range(1, epochs + 1):
+        share = 1 - 2.718 ** (-epoch / (0.16 * epochs))
+        val = 0.1 + (top - 0.1) * share + rng.gauss(0, 0.004)
+        train = 0.1 + (min(1.0, top + 0.012) - 0.1) * share + rng.gauss(0, 0.002)
+        record = {"epoch": epoch, "train_loss": 2.3 * (1 - train), "train_metric": train, "val_loss": 2.5 * (1 - val), "val_accuracy": val}
+        records.append(record)
+    return records
+
+
+def report_data(trials: int = 24, seed: int = 0, **changes: Any) -> ReportData:
+    rng = Random(seed)
+    rows = search_rows(rng, trials)
+    tops = {**SEARCHES, **{name: mean for name, (mean, macs, _) in BASELINES.items() if macs}}
+    content: dict[str, Any] = {
+        "results": results(rng),
+        "problem": PROBLEM,
+        "space": "chain",
+        "rows": [*rows, *final_rows(rows)],
+        "curves": {name: [curve(rng, mean) for _ in range(3)] for name, mean in tops.items()},
+        "architecture": {"space": "chain", "settings": {"dimensions": 2, "width": 16, "stages": None}, "answers": ANSWERS},
+        "description": CHAIN,
+        "accesses": [{"reason": f"final training {i + 1} of 18", "time": f"2025-06-01 12:{i:02d}:07"} for i in range(18)],
+        "budget": [BudgetPart("search", 96, 99.1), BudgetPart("final trainings", 96, 88.0), BudgetPart("baselines", 48, 41.7)],
+        "chance": 0.102,
+        "command": "archwright search digits --minutes 4 --strategy regularized_evolution,local_search",
+        "created": "1 June 2025",
+        "folder": "runs/digits-chain",
+    }
+    return ReportData(**{**content, **changes})
+
+
+def without(data: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """A copy of a mapping with some entries changed."""
+    return {**data, **changes}

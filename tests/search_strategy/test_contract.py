@@ -1,0 +1,184 @@
+"""What every search strategy promises. A new one joins by one line in ALL_STRATEGIES."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from random import Random
+from statistics import mean
+
+import numpy as np
+import pytest
+
+from archwright.architecture.asking import replay
+from archwright.evaluate.history import Candidate, History, Proposal, key_of
+from archwright.search_strategy import make_strategy, sized_for_budget
+
+ALL_STRATEGIES = {
+    "random": {},
+    "regularized_evolution": {"population_size": 8, "sample_size": 3},
+    "local_search": {"starts": 3},
+    "optuna:bruteforce": {},
+    "optuna:cmaes": {},
+    "optuna:gp": {"n_startup_trials": 6},
+    "optuna:nsgaii": {"population_size": 8},
+    "optuna:nsgaiii": {"population_size": 8},
+    "optuna:qmc": {},
+    "optuna:random": {},
+    "optuna:tpe": {"n_startup_trials": 6},
+}
+BLIND = {"random", "optuna:random", "optuna:bruteforce", "optuna:cmaes", "optuna:qmc"}
+"""They look at no score, so they are no better than random."""
+ONE_OBJECTIVE_ONLY = {"optuna:cmaes"}
+SLOW = {"optuna:gp"}
+SPACES = ["flat", "conditional", "tiny", "single"]
+
+
+def fresh(name):
+    return make_strategy(name, ALL_STRATEGIES[name])
+
+
+def trials_for(name):
+    return 14 if name in SLOW else 40
+
+
+@pytest.fixture(params=ALL_STRATEGIES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(params=SPACES)
+def space(request, toy):
+    return toy.spaces[request.param]
+
+
+def check(proposal, space):
+    """An architecture that the space itself accepts."""
+    assert isinstance(proposal, Proposal)
+    replay(space.decide, proposal.architecture.answers)
+    assert proposal.architecture == space.architecture(dict(proposal.architecture.answers))
+
+
+def test_an_empty_history_gets_a_valid_proposal(name, space, toy):
+    check(fresh(name).propose(space, History(toy.accuracy), Random(1)), space)
+
+
+def test_every_proposal_is_valid_even_where_all_networks_are_known(name, space, toy):
+    study = toy.Study(fresh(name), space)
+    history = study.run(trials_for(name))
+    for candidate in history.candidates:
+        replay(space.decide, candidate.architecture.answers)
+    check(study.propose(), space)
+
+
+def test_parents_are_numbers_of_earlier_candidates(name, toy):
+    for candidate in toy.Study(fresh(name), toy.spaces["flat"]).run(trials_for(name)).candidates:
+        assert candidate.parent is None or 0 <= candidate.parent < candidate.number
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_restarted_search_proposes_what_it_would_have_proposed(name, space, workers, toy):
+    study = toy.Study(fresh(name), space, seed=7)
+    study.run(trials_for(name) - 3, workers)
+    for _ in range(3):  # with a restart at every step, and what the old process still holds in memory
+        study.start()
+        assert study.propose(fresh(name)) == study.propose()
+        if study.pending:
+            study.finish()
+        assert study.propose(fresh(name)) == study.propose()
+
+
+def test_the_same_seed_repeats_the_search_and_another_does_not(name, toy):
+    once, again, other = (
+        [c.architecture for c in toy.Study(fresh(name), toy.spaces["flat"], seed=seed).run(12).candidates] for seed in (3, 3, 4)
+    )
+    assert once == again
+    assert once != other or name == "optuna:qmc"
+
+
+def test_a_proposal_is_a_function_of_its_arguments(name, toy):
+    strategy, one = fresh(name), toy.spaces["flat"]
+    history = toy.Study(strategy, one).run(trials_for(name))
+    proposal = strategy.propose(one, history, Random(5))
+    strategy.propose(toy.spaces["conditional"], History(toy.accuracy), Random(6))  # another search in between
+    assert strategy.propose(one, history, Random(5)) == proposal
+
+
+def test_global_random_state_is_left_alone(name, toy):
+    study = toy.Study(fresh(name), toy.spaces["flat"])
+    study.run(trials_for(name))
+    before = random.getstate(), np.random.get_state()[1].copy()
+    study.propose()
+    assert random.getstate() == before[0]
+    assert (np.random.get_state()[1] == before[1]).all()
+
+
+def test_the_history_is_not_changed(name, toy):
+    history = toy.Study(fresh(name), toy.spaces["conditional"]).run(trials_for(name))
+    copies = [replace(candidate) for candidate in history.candidates]
+    fresh(name).propose(toy.spaces["conditional"], history, Random(0))
+    assert list(history.candidates) == copies
+
+
+def fail_some(candidate: Candidate) -> str | None:
+    return {0: "failed", 1: "refused"}.get(int(candidate.key, 16) % 4)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_failed_refused_duplicate_and_pending_candidates_are_coped_with(name, space, workers, toy):
+    study = toy.Study(fresh(name), space, fails=fail_some)
+    study.run(trials_for(name), workers)
+    for _ in range(3):
+        check(study.propose(), space)
+        study.start()
+
+
+def test_a_search_in_which_everything_fails_goes_on(name, space, toy):
+    study = toy.Study(fresh(name), space, fails=lambda candidate: "failed")
+    study.run(15)
+    check(study.propose(), space)
+
+
+def test_several_workers_do_not_get_the_same_network_again_and_again(name, toy):
+    study = toy.Study(fresh(name), toy.spaces["flat"])
+    study.run(12)
+    for _ in range(6):
+        study.start()
+    assert len({candidate.key for candidate in study.pending}) >= 4
+
+
+def test_two_objectives_are_searched(name, space, toy):
+    if name in ONE_OBJECTIVE_ONLY:
+        pytest.skip("takes one objective, and says so: test_optuna.py")
+    study = toy.Study(fresh(name), space, objectives=toy.two)
+    history = study.run(trials_for(name), workers=2)
+    assert any(len(candidate.scores or ()) == 2 for candidate in history.finished)
+    assert study.propose(fresh(name)) == study.propose()
+
+
+def best_after(strategy, space, toy, trials, seed):
+    return toy.Study(strategy, space, seed=seed).run(trials).best().score
+
+
+@pytest.mark.parametrize("space_name", ["flat", "conditional"])
+def test_it_beats_random_search(name, space_name, toy):
+    if name in BLIND:
+        pytest.skip("looks at no score")
+    repeats, trials = (3, 30) if name in SLOW else (10, 60)
+    space = toy.spaces[space_name]
+    ours = mean(best_after(fresh(name), space, toy, trials, seed) for seed in range(repeats))
+    by_chance = mean(best_after(make_strategy("random"), space, toy, trials, seed) for seed in range(20))
+    assert ours > by_chance + 0.03
+
+
+def test_sizes_left_unset_follow_the_budget_and_stay_valid(name, toy):
+    for trials in (None, 1, 20, 4000):
+        strategy = sized_for_budget(make_strategy(name), trials)
+        check(strategy.propose(toy.spaces["flat"], History(toy.accuracy), Random(0)), toy.spaces["flat"])
+
+
+def test_what_is_proposed_has_the_key_that_the_study_gives_it(name, toy):
+    history = toy.Study(fresh(name), toy.spaces["tiny"]).run(12)
+    assert {candidate.key for candidate in history.complete} <= {
+        key_of(toy.spaces["tiny"], architecture) for architecture in toy.spaces["tiny"].enumerate()
+    }
