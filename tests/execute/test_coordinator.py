@@ -27,11 +27,23 @@ from archwright.evaluate.job import Job
 from archwright.execute import make_executor
 
 with make_executor("processes", 1, device="cpu", run="small_jobs:obey") as executor:
-    executor.submit(Job("job", "search", "", sys.argv[1] + "/job", 0, 1, recipe={"sleep": 1.5}))
+    executor.submit(Job("job", "search", "", sys.argv[1] + "/job", 0, 1, recipe={"sleep": 3}))
     try:
+        print("waiting", flush=True)
         executor.wait()
     except KeyboardInterrupt:
         print("interrupted", executor.wait()[0][1].state)
+"""
+
+SERVER_LOST = """
+import json, sys
+from archwright.evaluate.job import Job
+from archwright.execute import make_executor
+
+with make_executor("processes", 1, device="cpu", run="small_jobs:obey") as executor:
+    for name, deeds in {"lost": {"kill_server": 1, "sleep": 60}, "next": {}}.items():
+        executor.submit(Job(name, "search", "", f"{sys.argv[1]}/{name}", 0, 1, recipe=deeds))
+        print(json.dumps(executor.wait()[0][1].to_json()), flush=True)
 """
 
 OWN_SPACE = """
@@ -66,12 +78,19 @@ with make_executor("processes", 1, device="cpu", run="__main__:work") as executo
 """
 
 
+LIGHT = """
+from archwright.execute import fork_server
+fork_server.PRELOADED = ["torch"]  # these runs need no more
+"""
+
+
 @pytest.fixture
 def start(tmp_path):
     """Starts a coordinator in its own process group: `start(script)`, or as a notebook does, without a file."""
     started = []
 
     def run(script, notebook=False):
+        script = script.replace("\nwith make_executor", LIGHT + "\nwith make_executor")
         (tmp_path / "script.py").write_text(script)
         code = ["-c", script] if notebook else [str(tmp_path / "script.py")]
         environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
@@ -93,14 +112,24 @@ def test_trainings_end_soon_after_their_coordinator_was_killed(start, tmp_path, 
     pids = [pid_in(tmp_path / "hold"), pid_in(tmp_path / "helper"), pid_in(tmp_path / "helper", "helper")]
     assert all(map(is_alive, pids))
     coordinator.kill()
-    eventually(lambda: not any(map(is_alive, pids)), 3)
+    eventually(lambda: not any(map(is_alive, pids)), 10)
 
 
 def test_ctrl_c_reaches_the_coordinator_alone_and_its_script_runs_once(start, tmp_path, pid_in):
     coordinator = start(INTERRUPTED)
+    assert [coordinator.stdout.readline() for _ in range(2)] == ["started\n", "waiting\n"]
     pid_in(tmp_path / "job")
     os.killpg(coordinator.pid, signal.SIGINT)
-    assert coordinator.communicate(timeout=20) == ("started\ninterrupted complete\n", "")
+    assert coordinator.communicate(timeout=60) == ("interrupted complete\n", "")
+
+
+def test_the_loss_of_the_fork_server_costs_only_what_ran(start, tmp_path, pid_in, is_alive, eventually):
+    coordinator = start(SERVER_LOST)
+    lost = json.loads(coordinator.stdout.readline())
+    assert lost["machine_fault"]
+    assert lost["cause"].startswith("lost")
+    eventually(lambda: not is_alive(pid_in(tmp_path / "lost")))
+    assert json.loads(coordinator.stdout.readline())["state"] == "complete"
 
 
 def test_a_notebooks_own_space_is_known_to_the_training(start, tmp_path):

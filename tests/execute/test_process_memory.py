@@ -9,7 +9,7 @@ def test_resident_memory_grows_by_what_was_filled():
     if not can_measure():
         pytest.skip("no /proc")
     before = resident_mb(os.getpid())
-    filled = bytearray(b"\1") * (200 * 2**20)
+    filled = bytearray(b"\1") * (200_000_000)
     assert resident_mb(os.getpid()) - before == pytest.approx(200, abs=20)
     del filled
 

@@ -62,9 +62,9 @@ def results(rng: Random) -> dict[str, Any]:
         "methods": methods,
         "verdict": {
             "choice": "regularized_evolution",
-            "text": "Within noise, the searched network (regularized_evolution) and the best baseline (resnet18) are equally good (97.69 % "
-            "against 97.41 % test accuracy, difference +0.28 percentage points, 95 % interval −0.83 to +1.39): use the searched network, "
-            "which needs 41 times fewer multiply-accumulates and 61 times fewer parameters.",
+            "text": "Within noise, the searched network (regularized_evolution) and the best baseline (resnet18) are equally good "
+            "(97.69 % against 97.41 % test accuracy, difference +0.28 percentage points, 95 % interval −0.83 to +1.39): use the "
+            "searched network, which needs 41 times fewer multiply-accumulates and 61 times fewer parameters.",
             "difference": 0.0028,
             "ci95": [-0.0083, 0.0139],
         },
@@ -143,7 +143,13 @@ def curve(rng: Random, top: float, epochs: int = 20) -> list[dict[str, float]]:
         share = 1 - 2.718 ** (-epoch / (0.16 * epochs))
         val = 0.1 + (top - 0.1) * share + rng.gauss(0, 0.004)
         train = 0.1 + (min(1.0, top + 0.012) - 0.1) * share + rng.gauss(0, 0.002)
-        record = {"epoch": epoch, "train_loss": 2.3 * (1 - train), "train_metric": train, "val_loss": 2.5 * (1 - val), "val_accuracy": val}
+        record = {
+            "epoch": epoch,
+            "train_loss": 2.3 * (1 - train),
+            "train_metric": train,
+            "val_loss": 2.5 * (1 - val),
+            "val_accuracy": val,
+        }
         records.append(record)
     return records
 

@@ -20,7 +20,7 @@ ALL_STRATEGIES = {
     "local_search": {"starts": 3},
     "optuna:bruteforce": {},
     "optuna:cmaes": {},
-    "optuna:gp": {"n_startup_trials": 6},
+    "optuna:gp": {"n_startup_trials": 5},
     "optuna:nsgaii": {"population_size": 8},
     "optuna:nsgaiii": {"population_size": 8},
     "optuna:qmc": {},
@@ -39,7 +39,7 @@ def fresh(name):
 
 
 def trials_for(name):
-    return 14 if name in SLOW else 40
+    return 8 if name in SLOW else 30
 
 
 @pytest.fixture(params=ALL_STRATEGIES)
@@ -164,7 +164,7 @@ def best_after(strategy, space, toy, trials, seed):
 def test_it_beats_random_search(name, space_name, toy):
     if name in BLIND:
         pytest.skip("looks at no score")
-    repeats, trials = (3, 30) if name in SLOW else (10, 60)
+    repeats, trials = (2, 16) if name in SLOW else (8, 50)
     space = toy.spaces[space_name]
     ours = mean(best_after(fresh(name), space, toy, trials, seed) for seed in range(repeats))
     by_chance = mean(best_after(make_strategy("random"), space, toy, trials, seed) for seed in range(20))

@@ -98,10 +98,13 @@ def _is_extra(entry: Path, at_top: bool) -> bool:
 def _size_and_mode(file: Path) -> tuple[tuple[int, int], str]:
     from PIL import Image
 
-    with reading(file, "an image"), Image.open(file) as image:
-        if getattr(image, "n_frames", 1) > 1:
-            raise DataError(f"{file} has {getattr(image, 'n_frames', 1)} frames: save each as its own image")
-        return image.size, image.mode
+    try:
+        with reading(file, "an image"), Image.open(file) as image:
+            if getattr(image, "n_frames", 1) > 1:
+                raise DataError(f"{file} has {getattr(image, 'n_frames', 1)} frames: save each as its own image")
+            return image.size, image.mode
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{file} is too large ({error}): cut it into smaller images") from None
 
 
 def _common_mode(kinds: set[str], files: list[Path], modes: list[str]) -> tuple[str, tuple[str, ...]]:

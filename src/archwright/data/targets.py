@@ -105,7 +105,7 @@ def _labels(y: Array, outputs: Sequence[str], class_names: Sequence[str], where:
     table = y.reshape(len(y), -1)
     if table.dtype.kind == "U":
         raise DataError(
-            f"{where}: task multi_label, but the targets are texts such as {table[0, 0]!r}: give one column of 0 and 1 per label"
+            f"{where}: task multi_label, but the targets are texts such as '{table[0, 0]}': give one column of 0 and 1 per label"
         )
     names = _output_names(table, outputs, "label")
     wrong = np.argwhere((table != 0) & (table != 1))
@@ -125,7 +125,7 @@ def _amounts(y: Array, outputs: Sequence[str], class_names: Sequence[str], where
     table = y.reshape(len(y), -1)
     if table.dtype.kind == "U":
         raise DataError(
-            f"{where}: task regression, but the targets are texts such as {table[0, 0]!r}: give numbers, or task classification"
+            f"{where}: task regression, but the targets are texts such as '{table[0, 0]}': give numbers, or task classification"
         )
     names = _output_names(table, outputs, "target")
     values = as_float32(table, names, f"{where}: targets")

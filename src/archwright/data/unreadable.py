@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import tarfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from archwright.errors import DataError
 
 DAMAGE = (
     OSError, EOFError, ValueError, LookupError, SyntaxError, OverflowError, NotImplementedError, struct.error, zlib.error,
-    zipfile.BadZipFile, tarfile.TarError,
+    tokenize.TokenError, zipfile.BadZipFile, tarfile.TarError,
 )  # fmt: skip
 """What the readers of archives, arrays and images raise for damaged files."""
 

@@ -26,7 +26,9 @@ def attempt(run: str, job: Job, on_epoch: OnEpoch) -> Outcome:
     except Exception as error:
         with log_of(job).open("a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
-        return Outcome("failed", cause=_cause(error), seconds=time.monotonic() - start)
+        from archwright.train.failure import cause_of, is_machine_fault  # heavy: torch
+
+        return Outcome("failed", cause=cause_of(error), machine_fault=is_machine_fault(error), seconds=time.monotonic() - start)
     return outcome
 
 
@@ -34,10 +36,3 @@ def log_of(job: Job) -> Path:
     """Where the training's output goes: log.txt in the job's folder, which is made."""
     Path(job.folder).mkdir(parents=True, exist_ok=True)
     return Path(job.folder) / "log.txt"
-
-
-def _cause(error: Exception) -> str:
-    """Type, message, and the line that raised."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    message = " ".join(str(error).split())
-    return f"{type(error).__name__}: {message} ({Path(last.filename).name}:{last.lineno})"

@@ -7,7 +7,7 @@ import signal
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 
-PRELOADED = ["torch", "lightning_fabric", "archwright.evaluate.run", "archwright.execute.in_child"]
+PRELOADED = ["torch", "lightning_fabric", "kornia.augmentation", "archwright.evaluate.run", "archwright.execute.in_child"]
 
 
 def start_context() -> ForkServerContext | SpawnContext:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-MEBIBYTE = 2**20
+MB = 1_000_000
 
 
 def resident_mb(pid: int) -> float | None:
-    """Resident memory of a process in MB; None if it is gone, or where there is no /proc."""
+    """Resident memory of a process in MB (10^6 bytes), what it shares with others counted in.
+
+    None if it is gone, or where there is no /proc.
+    """
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError):
         return None
-    return pages * os.sysconf("SC_PAGE_SIZE") / MEBIBYTE
+    return pages * os.sysconf("SC_PAGE_SIZE") / MB
 
 
 def can_measure() -> bool:

@@ -23,6 +23,8 @@ from archwright.execute.process_memory import oom_kills, resident_mb
 GRACE_SECONDS = 5.0
 """A training ends itself at its time limit; one that is still there so much later hangs."""
 
+END_SECONDS = 5.0
+"""How long a killed process is waited for: one that sits in a broken driver may never end."""
 LOST = 255
 """The exit code that multiprocessing gives to a process whose fork server has died."""
 
@@ -71,7 +73,7 @@ class TrainingProcess:
         if hasattr(os, "killpg"):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
-        self._process.join(GRACE_SECONDS)
+        self._process.join(END_SECONDS)
 
     def _received(self) -> Outcome | None:
         """Read all that was sent; the outcome, if it is among it."""

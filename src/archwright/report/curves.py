@@ -54,7 +54,7 @@ def incumbent_chart(data: ReportData) -> str | None:
             axes.plot(steps[0][:-1], steps[1][:-1], MARKERS[data.colours[name] % 8], color=colour, markersize=4, linestyle="none")
         axes.set_xlim(left=0)
 
-    return _svg("incumbent", (6.6, 3.3), draw, f"Best validation {metric_name(data.metric)} so far against search time")
+    return _svg("incumbent", (8.8, 3.9), draw, f"Best validation {metric_name(data.metric)} so far against search time")
 
 
 def incumbent(data: ReportData, strategy: str) -> list[tuple[float, float]]:
@@ -70,10 +70,8 @@ def incumbent(data: ReportData, strategy: str) -> list[tuple[float, float]]:
 
 def _timed(data: ReportData, strategy: str) -> list[tuple[Row, float]]:
     """A strategy's candidates with the time of their completion: `elapsed`, or where that is missing the seconds summed up."""
-    rows = [row for row in data.rows if row.get("stage") == "search" and row.get("strategy") == strategy]
-    rows.sort(key=lambda row: (finite(row.get("sequence")) is None, finite(row.get("sequence")) or 0.0))
     summed, timed = 0.0, []
-    for row in rows:
+    for row in data.searches.get(strategy, ()):
         summed += finite(row.get("seconds")) or 0.0
         elapsed = finite(row.get("elapsed"))
         timed.append((row, summed if elapsed is None else elapsed))
@@ -138,7 +136,7 @@ def _common_limits(data: ReportData, word: str, columns: Sequence[str]) -> tuple
 
 def pareto_chart(data: ReportData) -> str | None:
     """Validation metric against MACs (parameters where those are missing) of all candidates, the front, and the final methods."""
-    cost, points = _cost_and_points(data)
+    cost, points = cost_column(data), _points_of_candidates(data)
     finals = [(m, finite(m.get(cost)) or 1.0, validation_mean(m) or 0.0) for m in data.methods if has_place(data, m)]
     if not points and not finals:
         return None
@@ -150,7 +148,13 @@ def pareto_chart(data: ReportData) -> str | None:
         if points:
             xs, ys = zip(*points, strict=True)
             axes.scatter(
-                xs, [_shown(data.metric, y) for y in ys], s=9, c=CLOUD, alpha=0.45, linewidths=0, rasterized=len(points) > MOST_DOTS
+                xs,
+                [_shown(data.metric, y) for y in ys],
+                s=9,
+                c=CLOUD,
+                alpha=min(0.45, max(0.03, 600 / len(points))),
+                linewidths=0,
+                rasterized=len(points) > MOST_DOTS,
             )
             front_x, front_y = zip(*_thin(pareto_front(points)), strict=True)
             axes.step(front_x, [_shown(data.metric, y) for y in front_y], where="post", color=INK, linewidth=1.2)
@@ -163,7 +167,7 @@ def pareto_chart(data: ReportData) -> str | None:
         _cut_tail(axes, [_shown(data.metric, y) for _, y in points], [_shown(data.metric, v) for _, _, v in finals])
         _plain_log_ticks(axes)
 
-    return _svg("pareto", (6.6, 3.6), draw, f"Validation {metric_name(data.metric)} against cost of all candidates")
+    return _svg("pareto", (8.8, 4.4), draw, f"Validation {metric_name(data.metric)} against cost of all candidates")
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -175,20 +179,22 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
     return front
 
 
-def _cost_and_points(data: ReportData) -> tuple[str, list[tuple[float, float]]]:
-    """`macs` or `parameters`, whichever is known, and (cost, validation metric) of all complete candidates of the search."""
-    rows = data.complete()
-    for cost in ("macs", "parameters"):
-        pairs = [(finite(row.get(cost)), data.value(row)) for row in rows]
-        points = [(c, v) for c, v in pairs if c and v is not None]
-        if points:
-            return cost, points
-    return "macs", []
+def cost_column(data: ReportData) -> str:
+    """`macs`, or `parameters` where no candidate has those."""
+    known = ("macs", "parameters")
+    return next((cost for cost in known if any(finite(row.get(cost)) for row in data.complete)), known[0])
+
+
+def _points_of_candidates(data: ReportData) -> list[tuple[float, float]]:
+    """(cost, validation metric) of all complete candidates of the search."""
+    column = cost_column(data)
+    pairs = [(finite(row.get(column)), data.value(row)) for row in data.complete]
+    return [(cost, value) for cost, value in pairs if cost and value is not None]
 
 
 def has_place(data: ReportData, method: Mapping[str, Any]) -> bool:
     """Whether a method has a cost and a validation metric, and so a mark in the chart."""
-    return bool(finite(method.get(_cost_and_points(data)[0]))) and validation_mean(method) is not None
+    return bool(finite(method.get(cost_column(data)))) and validation_mean(method) is not None
 
 
 def _cut_tail(axes: Axes, cloud: Sequence[float], finals: Sequence[float]) -> None:

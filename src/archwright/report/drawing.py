@@ -27,13 +27,12 @@ def draw_architecture(space: str, description: Any, answers: Mapping[str, Any], 
     `answers` are shown as a table.
     """
     if isinstance(description, CellPair):
-        cells = [description.normal, *([description.reduction] if description.reduction else [])]
-        titles = ["Normal cell", "Reduction cell"] if description.reduction else ["Cell, used at both strides"]
-        return _stacked(
-            [_cell(cell, title) for cell, title in zip(cells, titles, strict=True)], f"Cells of the {space} architecture"
-        )
+        cells = {"Normal cell" if description.reduction else "Cell, used at both strides": description.normal}
+        if description.reduction:
+            cells["Reduction cell"] = description.reduction
+        return _cells(cells, space)
     if isinstance(description, CellGraph):
-        return _stacked([_cell(description, "Cell")], f"Cell of the {space} architecture")
+        return _cells({"Cell": description}, space)
     if isinstance(description, Chain):
         return _stacked([_chain(description, problem)], f"Stages of the {space} architecture")
     return _stacked([_table(answers)], f"Answers of the {space} architecture")
@@ -63,7 +62,8 @@ class _Picture:
     ) -> None:
         weight = ' font-weight="600"' if bold else ""
         self.shapes.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{colour}"{weight}>{escape(words)}</text>'
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{colour}"{weight}>'
+            f"{escape(words)}</text>"
         )
         reach = {"start": 1.0, "middle": 0.5, "end": 0.0}[anchor] * len(words) * CHARACTER * size / 12
         self.grow(x + reach, y + 4)
@@ -117,6 +117,14 @@ def _width(words: str, padding: float = 20) -> float:
 # down a bus at its right and then straight along the row of the operation that reads it. Words are never crossed by a line.
 
 
+def _cells(cells: Mapping[str, CellGraph], space: str) -> str:
+    """Cells one below the other, and one legend."""
+    pictures = [_cell(cell, title) for title, cell in cells.items()]
+    operations = [operation for cell in cells.values() for node in cell.nodes for _, operation in node.edges]
+    _draw_legend(pictures[-1], operations, pictures[-1].height + 22)
+    return _stacked(pictures, f"Cells of the {space} architecture")
+
+
 def _cell(cell: CellGraph, title: str) -> _Picture:
     picture = _Picture()
     picture.text(0, 14, title, size=14, bold=True)
@@ -131,8 +139,6 @@ def _cell(cell: CellGraph, title: str) -> _Picture:
         buses.append(left - 16)
     _draw_buses(picture, cell, middles, rows, buses)
     _draw_output(picture, cell, middles, left, height)
-    operations = [op for node in cell.nodes for _, op in node.edges]
-    _draw_legend(picture, operations, height + 22)
     return picture
 
 
@@ -261,32 +267,36 @@ CARDS_IN_A_ROW = 4
 
 def _chain(chain: Chain, problem: Problem) -> _Picture:
     picture = _Picture()
-    shape = " × ".join(map(str, problem.input_shape))
-    first = f"stem, stride {chain.stem_stride}" if chain.stem_stride > 1 else "stem" if problem.dimensions else ""
-    words = ["input " + shape, *([first] if first else [])]
-    x = _row_of_pills(picture, words, 0, 16)
-    picture.text(x + 6, 20, f"activation: {chain.activation}", colour=MUTED)
     widest = max(stage.width for stage in chain.stages)
-    most_lines = max(len(_stage_words(stage, problem)) for stage in chain.stages)
-    card_height = 30 + 30 + TALLEST + most_lines * CARD_TEXT + 8
-    y = 54.0
-    for start in range(0, len(chain.stages), CARDS_IN_A_ROW):
-        _row_of_cards(picture, chain.stages[start : start + CARDS_IN_A_ROW], start, y, card_height, widest, problem)
-        y += card_height + 30
-    outputs = f"linear → {problem.outputs}"
-    _row_of_pills(picture, ["mean over positions", outputs] if problem.dimensions else [outputs], 0, y - 4)
-    _draw_legend(picture, [stage.operation for stage in chain.stages], y + 34)
+    lines = max(len(_stage_words(stage, problem)) for stage in chain.stages)
+    height = 60 + TALLEST + lines * CARD_TEXT + 12
+    starts = range(0, len(chain.stages), CARDS_IN_A_ROW)
+    x = _column_of_pills(picture, _first_words(chain, problem), 0, height / 2)
+    left, y = x + 26, 0.0
+    for start in starts:
+        stages = chain.stages[start : start + CARDS_IN_A_ROW]
+        x = _row_of_cards(picture, stages, start, left, y, height, widest, problem)
+        y += height + 24
+    middle = y - 24 - height / 2
+    _arrow(picture, x, middle, x + 26)
+    _column_of_pills(
+        picture, (["mean over positions"] if problem.dimensions else []) + [f"linear → {problem.outputs}"], x + 26, middle
+    )
+    _draw_legend(picture, [stage.operation for stage in chain.stages], y + 10)
     return picture
 
 
-def _row_of_pills(picture: _Picture, words: Sequence[str], x: float, y: float) -> float:
+def _first_words(chain: Chain, problem: Problem) -> list[str]:
+    stem = f"stem, stride {chain.stem_stride}" if chain.stem_stride > 1 else "stem"
+    return ["input " + " × ".join(map(str, problem.input_shape)), stem, f"activation {chain.activation}"]
+
+
+def _column_of_pills(picture: _Picture, words: Sequence[str], x: float, middle: float) -> float:
+    """Words one below the other, about the middle; returns the right end."""
+    width = max(_width(word) for word in words)
     for i, word in enumerate(words):
-        if i:
-            _arrow(picture, x, y, x + 22)
-            x += 22
-        picture.pill(x, y, _width(word), word, MUTED)
-        x += _width(word)
-    return x
+        picture.pill(x, middle + ROW * (i - (len(words) - 1) / 2), width, word, MUTED)
+    return x + width
 
 
 def _arrow(picture: _Picture, x: float, y: float, end: float) -> None:
@@ -294,24 +304,22 @@ def _arrow(picture: _Picture, x: float, y: float, end: float) -> None:
 
 
 def _row_of_cards(
-    picture: _Picture, stages: Sequence[Stage], before: int, y: float, height: float, widest: int, problem: Problem
-) -> None:
-    x = 0.0
+    picture: _Picture, stages: Sequence[Stage], before: int, x: float, y: float, height: float, widest: int, problem: Problem
+) -> float:
+    """The cards of some stages, an arrow before each; returns the right end."""
     for i, stage in enumerate(stages):
-        if i:
-            _arrow(picture, x, y + height / 2, x + 26)
-            x += 26
+        _arrow(picture, x - 26, y + height / 2, x)
         lines = _stage_words(stage, problem)
         bars = stage.depth * (BAR + BAR_GAP) + BAR_GAP
         width = max(bars + 20, max(_width(line, 28) for line in lines), 120)
-        colour = colour_of(stage.operation)
+        floor = y + 60 + TALLEST
         picture.box(x, y, width, height, RULE, 0.12, corner=10)
         picture.text(x + 14, y + 22, f"Stage {before + i + 1}", size=13, bold=True)
-        _blocks(picture, stage, x + (width - bars) / 2, y + 30 + 30 + TALLEST, colour, widest)
+        _blocks(picture, stage, x + (width - bars) / 2, floor, colour_of(stage.operation), widest)
         for k, line in enumerate(lines):
-            colour_of_line = INK if k < 2 else MUTED
-            picture.text(x + 14, y + 30 + 30 + TALLEST + 20 + k * CARD_TEXT, line, colour=colour_of_line)
-        x += width
+            picture.text(x + 14, floor + 22 + k * CARD_TEXT, line, colour=INK if k < 2 else MUTED)
+        x += width + 26
+    return x - 26
 
 
 def _blocks(picture: _Picture, stage: Stage, x: float, floor: float, colour: str, widest: int) -> None:
@@ -363,9 +371,8 @@ def _table(answers: Mapping[str, Any]) -> _Picture:
         for k, (name, answer) in enumerate(group):
             y = 24.0 * k
             if k % 2 == 0:
-                picture.lines.append(
-                    f'<rect x="{x:.1f}" y="{y:.1f}" width="{names + values:.1f}" height="24" rx="4" fill="{RULE}" fill-opacity="0.4"/>'
-                )
+                frame = f'x="{x:.1f}" y="{y:.1f}" width="{names + values:.1f}" height="24" rx="4"'
+                picture.lines.append(f'<rect {frame} fill="{RULE}" fill-opacity="0.4"/>')
             picture.text(x + 10, y + 16, name, colour=MUTED)
             picture.text(x + names, y + 16, answer, bold=True)
         picture.grow(x + names + values, 24.0 * len(group))

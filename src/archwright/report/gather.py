@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +14,6 @@ from archwright.data.problem import Problem
 from archwright.errors import RunFolderError
 from archwright.report.report_data import BudgetPart, ReportData
 from archwright.search_space import make_space
-from archwright.study.candidates_table import candidate_records
 from archwright.study.json_file import read_json
 from archwright.study.ledger import Ledger
 from archwright.study.results import read_accesses
@@ -40,7 +40,7 @@ def gather(path: Path) -> ReportData:
         results=results,
         problem=problem,
         space=settings["space"],
-        rows=_records(rows, problem.metric),
+        rows=_records(rows, folder.candidates),
         curves=_curves(results["methods"], rows),
         architecture=architecture,
         description=_description(architecture),
@@ -52,7 +52,7 @@ def gather(path: Path) -> ReportData:
     )
 
 
-def _records(rows: Sequence[Row], metric: str) -> list[dict[str, Any]]:
+def _records(rows: Sequence[Row], table: Path) -> list[dict[str, Any]]:
     """The candidate table's rows, each with its place in the order of completion and the seconds searched by then."""
     elapsed: Counter[str] = Counter()
     searched = {}
@@ -60,10 +60,10 @@ def _records(rows: Sequence[Row], metric: str) -> list[dict[str, Any]]:
         if row.outcome is not None and row.state != "duplicate":
             elapsed[row.strategy] += row.outcome.seconds  # type: ignore[assignment]  # a Counter adds any numbers
         searched[row.run_number] = elapsed[row.strategy]
-    return [
-        {**record, "sequence": row.sequence, "elapsed": searched.get(row.run_number)}
-        for row, record in zip(rows, candidate_records(rows, metric), strict=True)
-    ]
+    sequence = {row.run_number: row.sequence for row in rows}
+    with table.open(encoding="utf-8", newline="") as file:
+        numbered = [(int(record["number"]), record) for record in csv.DictReader(file)]
+    return [{**record, "sequence": sequence.get(n), "elapsed": searched.get(n)} for n, record in numbered]
 
 
 def _curves(methods: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dict[str, list[Sequence[Mapping[str, Any]]]]:

@@ -14,7 +14,17 @@ from archwright.report.citations import bibtex
 from archwright.report.drawing import draw_architecture
 from archwright.report.report_data import ReportData, Row
 from archwright.report.table import columns, in_order
-from archwright.study.quantities import MISSING, count_text, finite, metric_name, metric_text, plural, seconds_text
+from archwright.study.quantities import (
+    MISSING,
+    count_text,
+    difference_interval_text,
+    difference_text,
+    finite,
+    metric_name,
+    metric_text,
+    plural,
+    seconds_text,
+)
 
 TOP_CANDIDATES = 20
 MOST_PANELS = 12
@@ -60,13 +70,13 @@ def _content(data: ReportData) -> dict[str, Any]:
         "verdict": data.results["verdict"],
         "headline": _headline(data),
         "findings": findings,
-        "table": _table(data),
+        "tables": _tables(data),
         **pictures,
         "architecture_words": _architecture_words(data),
         "architecture_json": json.dumps(data.architecture, indent=2),
         "states": _states(data),
         "ranking": _ranking(data),
-        "n_complete": f"{len(data.complete()):,}",
+        "n_complete": f"{len(data.complete):,}",
         "snippets": paste.snippets(data),
         "budget": _budget(data),
         "skipped": data.results.get("skipped") or (),
@@ -125,9 +135,14 @@ def _headline(data: ReportData) -> str:
     return f"Use the searched network ({choice})" if kind == "search" else f"Use {choice}"
 
 
-def _table(data: ReportData) -> dict[str, Any]:
-    shown = [column for column in columns(data.metric) if column.heading != "kind"]
-    limits = strips.scale_of(data.methods)
+def _tables(data: ReportData) -> list[dict[str, Any]]:
+    """The columns of the table of methods in two tables that fit a screen: how good, and at what cost."""
+    return [_table(data, "quality", "How good"), _table(data, "cost", "At what cost")] if data.methods else []
+
+
+def _table(data: ReportData, about: str, title: str) -> dict[str, Any]:
+    shown = [column for column in columns(data.metric) if column.heading == "method" or column.about == about]
+    limits = strips.scale_of(data.methods) if about == "quality" else None
     rows: list[dict[str, Any]] = []
     group = None
     for method in in_order(data.methods):
@@ -143,11 +158,8 @@ def _table(data: ReportData) -> dict[str, Any]:
             }
         )
         group = kind
-    return {"columns": shown, "rows": rows, "strips": limits is not None, "strip_heading": _scale_words(data.metric, limits)}
-
-
-def _scale_words(metric: str, limits: tuple[float, float] | None) -> str:
-    return "" if limits is None else f"{metric_text(metric, limits[0])} … {metric_text(metric, limits[1])}"
+    scale = f"{metric_text(data.metric, limits[0])} … {metric_text(data.metric, limits[1])}" if limits else ""
+    return {"title": title, "columns": shown, "rows": rows, "scale": scale}
 
 
 def _pictures(data: ReportData) -> dict[str, Any]:
@@ -155,7 +167,7 @@ def _pictures(data: ReportData) -> dict[str, Any]:
         (name, _markup(curves.learning_chart(data, name, "metric")), _markup(curves.learning_chart(data, name, "loss")))
         for name in list(data.curves)[:MOST_PANELS]
     ]
-    searched = {str(row.get("strategy")) for row in data.complete()}
+    searched = {str(row.get("strategy")) for row in data.complete}
     return {
         "interval": _interval(data),
         "drawing": _drawing(data),
@@ -184,12 +196,15 @@ def _markup(svg: str | None) -> Any:
     return None if svg is None else Markup(svg)
 
 
-def _interval(data: ReportData) -> Any:
+def _interval(data: ReportData) -> dict[str, Any] | None:
+    """The difference between searched network and baseline in words and as a picture."""
     verdict = data.results["verdict"]
-    difference, interval = finite(verdict.get("difference")), verdict.get("ci95")
-    if difference is None or not interval or None in (finite(interval[0]), finite(interval[1])):
+    difference, ends = finite(verdict.get("difference")), [finite(end) for end in verdict.get("ci95") or (None, None)]
+    if difference is None or None in ends:
         return None
-    return _markup(strips.difference_picture(data.metric, difference, [float(interval[0]), float(interval[1])]))
+    interval = [float(end or 0.0) for end in ends]
+    words = f"{difference_text(data.metric, difference)} (95 % interval {difference_interval_text(data.metric, interval)})"
+    return {"words": words, "picture": _markup(strips.difference_picture(difference, interval))}
 
 
 def _drawing(data: ReportData) -> Any:
@@ -209,10 +224,7 @@ def _architecture_words(data: ReportData) -> str:
 
 def _states(data: ReportData) -> dict[str, Any] | None:
     """How many candidates of each strategy came to which end."""
-    counts: dict[str, Counter[str]] = {}
-    for row in data.rows:
-        if row.get("stage") == "search":
-            counts.setdefault(str(row.get("strategy")), Counter())[str(row.get("state"))] += 1
+    counts = {name: Counter(str(row.get("state")) for row in rows) for name, rows in data.searches.items()}
     order = ("complete", "failed", "pruned", "duplicate", "refused", "running")
     names = [state for state in order if any(count[state] for count in counts.values())]
     rows = [(name, [f"{count[state]:,}" for state in names]) for name, count in counts.items()]
@@ -221,14 +233,13 @@ def _states(data: ReportData) -> dict[str, Any] | None:
 
 def _ranking(data: ReportData) -> list[dict[str, str]]:
     """The best candidates of the search by validation, each network once per strategy."""
-    finals = _retrained(data)
-    best = sorted(data.complete(), key=lambda row: -(data.value(row) or 0.0))[:TOP_CANDIDATES]
+    best = sorted(data.complete, key=lambda row: -(data.value(row) or 0.0))[:TOP_CANDIDATES]
     return [
         {
             "strategy": str(row.get("strategy")),
             "number": str(row.get("number", "")),
             "search": metric_text(data.metric, data.value(row)),
-            "final": metric_text(data.metric, finals.get((row.get("strategy"), row.get("key")))),
+            "final": metric_text(data.metric, data.retrained.get((row.get("strategy"), row.get("key")))),
             "parameters": count_text(row.get("parameters")),
             "macs": count_text(row.get("macs")),
             "epochs": count_text(row.get("epochs")),
@@ -237,14 +248,6 @@ def _ranking(data: ReportData) -> list[dict[str, str]]:
         }
         for row in best
     ]
-
-
-def _retrained(data: ReportData) -> dict[tuple[Any, Any], float]:
-    """(strategy, key) -> mean validation metric of the final trainings."""
-    values: dict[tuple[Any, Any], list[float]] = {}
-    for row in data.complete("final"):
-        values.setdefault((row.get("strategy"), row.get("key")), []).append(data.value(row) or 0.0)
-    return {key: sum(of) / len(of) for key, of in values.items()}
 
 
 def _answers_text(row: Row) -> str:

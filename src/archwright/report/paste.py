@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archwright.report.report_data import ReportData
@@ -35,17 +35,19 @@ def methods_text(data: ReportData) -> str:
     problem, metric = data.problem, metric_name(data.metric)
     version = (data.results.get("versions") or {}).get("archwright", "")
     sentences = [
-        f"We looked for a neural network for {problem.name} ({TASK_NAMES[problem.task]}, inputs of shape {shape_text(problem.input_shape)}; "
-        f"{problem.n_train:,} training, {problem.n_val:,} validation and {problem.n_test:,} test samples) "
+        f"We looked for a neural network for {problem.name} ({TASK_NAMES[problem.task]}, inputs of shape "
+        f"{shape_text(problem.input_shape)}; {problem.n_train:,} training, {problem.n_val:,} validation and "
+        f"{problem.n_test:,} test samples) "
         f"with archwright {version}".rstrip()
         + ".",
-        f"The search space {data.space} was searched by {_searches(data)}; candidates were trained on the training split and compared by "
-        f"{metric} on the validation split.",
+        f"The search space {data.space} was searched by {_searches(data)}; candidates were trained on the training split and "
+        f"compared by {metric} on the validation split.",
         "The best networks were retrained from scratch, stopped by validation" + _seeds(data) + ".",
         _baselines(data),
         f"The test split was read {plural(test_access_count(data), 'time')}, only after a final training had ended.",
-        "We report means over seeds with 95 % intervals by Student's t; differences between methods are tested by a paired bootstrap over "
-        "seeds and test samples (2,000 resamples), widened for the small number of seeds (Hesterberg, 2015, arXiv:1411.5279).",
+        "We report means over seeds with 95 % intervals by Student's t; differences between methods are tested by a paired "
+        "bootstrap over seeds and test samples (2,000 resamples), widened for the small number of seeds (Hesterberg, 2015, "
+        "arXiv:1411.5279).",
         _result(data),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
@@ -59,7 +61,12 @@ def _searches(data: ReportData) -> str:
             cost = [plural(int(trials), "trial")] if trials else []
             cost += [f"{seconds_text(seconds)} of training"] if seconds else []
             told.append(f"{method['name'].replace('_', ' ')} ({', '.join(cost)})" if cost else method["name"].replace("_", " "))
-    return " and ".join(told) or "no strategy"
+    return enumeration(told) or "no strategy"
+
+
+def enumeration(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
 
 
 def _seeds(data: ReportData) -> str:
@@ -117,9 +124,9 @@ def snippets(data: ReportData) -> Mapping[str, Any]:
     model = f"{data.folder}/model"
     shape = ", ".join(map(str, data.problem.input_shape))
     reading = {
-        "classification": "y.argmax(1)                              # the classes",
-        "multi_label": "y.sigmoid() >= 0.5                       # the labels",
-        "regression": "y                                        # the targets, in their own units",
+        "classification": "classes = model(x).argmax(1)",
+        "multi_label": "labels = model(x).sigmoid() >= 0.5",
+        "regression": "targets = model(x)  # in their own units",
     }[data.problem.task]
     return {
         "command_line": f"archwright predict {model} YOUR_DATA -o predictions.csv",
@@ -127,11 +134,9 @@ def snippets(data: ReportData) -> Mapping[str, Any]:
             "import torch\n"
             "from archwright import load_model\n\n"
             f'model = load_model("{model}").eval()\n'
-            f"x = torch.zeros(8, {shape})".ljust(41)
-            + " # raw inputs, float32\n"
+            f"x = torch.zeros(8, {shape})  # raw inputs, float32\n"
             "with torch.inference_mode():\n"
-            "    y = model(x)\n"
-            f"{reading}"
+            f"    {reading}"
         ),
         "onnx": (
             "import numpy as np\n"

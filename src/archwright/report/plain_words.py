@@ -48,7 +48,8 @@ def all_trials_failed(data: ReportData) -> list[str]:
     if not failed or _searched(data, "complete"):
         return []
     return [
-        f"All {plural(len(failed), 'trial')} of the search failed ({_causes(failed)}): nothing below says anything about the search."
+        f"All {plural(len(failed), 'trial')} of the search failed ({_causes(failed)}): "
+        "nothing below says anything about the search."
     ]
 
 
@@ -60,7 +61,7 @@ def failed_trials(data: ReportData) -> list[str]:
     diverged = [row for row in failed if _diverged(row)]
     advice = ": a lower learning rate (--set train.learning_rate=...) may save those that diverged" if diverged else ""
     trained = [row for row in data.rows if row.get("state") in ("complete", "failed", "pruned")]
-    return [f"{len(failed)} of {plural(len(trained), 'training')} failed ({_causes(failed)}){advice}."]
+    return [f"{len(failed):,} of {plural(len(trained), 'training')} failed ({_causes(failed)}){advice}."]
 
 
 def _diverged(row: Row) -> bool:
@@ -100,7 +101,8 @@ def problem_too_easy(data: ReportData) -> list[str]:
         return []
     return [
         f"The problem may be too easy to tell methods apart: the seeds of all {len(known)} methods overlap, "
-        f"from {metric_text(data.metric, min(low for low, _ in known))} to {metric_text(data.metric, max(high for _, high in known))}. "
+        f"from {metric_text(data.metric, min(low for low, _ in known))} to "
+        f"{metric_text(data.metric, max(high for _, high in known))}. "
         "Take the smallest network; harder or fewer data would show differences."
     ]
 
@@ -138,15 +140,15 @@ def few_trials(data: ReportData) -> list[str]:
     if not few:
         return []
     return [
-        f"Few networks were tried by {', '.join(few)}: with fewer than {FEW_TRIALS} a search is mostly luck. Give it more time or trials."
+        f"Few networks were tried by {', '.join(few)}: with fewer than {FEW_TRIALS} a search is mostly luck. "
+        "Give it more time or trials."
     ]
 
 
 def many_duplicates(data: ReportData) -> list[str]:
     """The space is nearly exhausted, or the strategy goes round in circles."""
     found = []
-    for name in dict.fromkeys(str(row.get("strategy")) for row in _searched(data)):
-        rows = [row for row in _searched(data) if str(row.get("strategy")) == name]
+    for name, rows in data.searches.items():
         repeated = sum(row.get("state") == "duplicate" for row in rows)
         if len(rows) >= FEW_TRIALS and repeated > MANY_DUPLICATES * len(rows):
             share = f"{repeated:,} of {plural(len(rows), 'proposal')}"
@@ -164,8 +166,9 @@ def ranking_noise(data: ReportData) -> list[str]:
         concordance = _kendall(pairs)
         if concordance < 0.3:
             found.append(
-                f"The search ranked its best {len(pairs)} networks differently from their final trainings (Kendall's tau {concordance:.2f}): "
-                "its short trainings are noisy. A larger --top-k or more epochs in the search would choose better."
+                f"The search ranked its best {len(pairs)} networks differently from their final trainings "
+                f"(Kendall's tau {concordance:.2f}): its short trainings are noisy. "
+                "A larger --top-k or more epochs in the search would choose better."
             )
     lost = [search - final for search, final in pairs]
     if lost and mean(lost) > OVERFITTING[data.metric] / 2:
@@ -178,13 +181,8 @@ def ranking_noise(data: ReportData) -> list[str]:
 
 def _search_and_final(data: ReportData) -> list[tuple[float, float]]:
     """(validation metric in the search, mean of that in the final trainings) of each retrained network."""
-    search = {(row.get("strategy"), row.get("key")): data.value(row) for row in data.complete("search")}
-    finals: dict[tuple[object, object], list[float]] = {}
-    for row in data.complete("final"):
-        value = data.value(row)
-        if value is not None:
-            finals.setdefault((row.get("strategy"), row.get("key")), []).append(value)
-    return [(value, mean(finals[key])) for key, value in search.items() if key in finals and value is not None]
+    search = {(row.get("strategy"), row.get("key")): data.value(row) or 0.0 for row in data.complete} if data.retrained else {}
+    return [(value, data.retrained[key]) for key, value in search.items() if key in data.retrained]
 
 
 def _kendall(pairs: Sequence[tuple[float, float]]) -> float:
@@ -211,7 +209,8 @@ def training_worse_than_validation(data: ReportData) -> list[str]:
         data,
         gaps,
         "is {} worse on the training split than on validation",
-        "Augmentation and drop-path make training harder, which is as it should be; without them, the splits differ or training was too short",
+        "Augmentation and drop-path make training harder, which is as it should be; without them, the splits differ or training "
+        "was too short",
     )
 
 
@@ -252,7 +251,8 @@ def cut_short(data: ReportData) -> list[str]:
     if not rising:
         return []
     return [
-        f"The training of {', '.join(rising)} was still getting better when it ended: more epochs or minutes may change the verdict."
+        f"The training of {', '.join(rising)} was still getting better when it ended: "
+        "more epochs or minutes may change the verdict."
     ]
 
 

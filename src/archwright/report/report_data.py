@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
 from typing import Any
 
 from archwright.data.problem import Problem
@@ -26,12 +28,12 @@ class BudgetPart:
 class ReportData:
     """One run.
 
-    `results`: the content of results.json. `rows`: the columns of candidates.csv, and `sequence` (order of completion) and `elapsed`
-    (seconds that its strategy had searched when it was finished). `curves`: method -> one list per seed of records
+    `results`: the content of results.json. `rows`: the columns of candidates.csv, and `sequence` (order of completion) and
+    `elapsed` (seconds that its strategy had searched when it was finished). `curves`: method -> one list per seed of records
     {epoch, train_loss, train_metric, val_loss, val_<metric>} of the final trainings. `architecture`: JSON of the best searched
     network, `description`: what its space's `decide` returned. `accesses`: the log of the test split, {reason, time}.
-    `chance`: the test metric of always giving the commonest class. `command`: what was typed. `created`: a date, as it is to be shown.
-    `folder`: the run folder, as its user would type it.
+    `chance`: the test metric of always giving the commonest class. `command`: what was typed. `created`: a date, as it is to be
+    shown. `folder`: the run folder, as its user would type it.
     """
 
     results: Mapping[str, Any]
@@ -56,19 +58,40 @@ class ReportData:
     def methods(self) -> Sequence[Mapping[str, Any]]:
         return self.results.get("methods") or ()
 
-    @property
+    @cached_property
     def colours(self) -> dict[str, int]:
         """A number per method, the same in every picture: searches first."""
         names = [m["name"] for kind in ("search", "baseline") for m in self.methods if m.get("kind") == kind]
-        names += [str(row.get("strategy")) for row in self.rows if row.get("stage") == "search"]
-        return {name: i for i, name in enumerate(dict.fromkeys(names))}
+        return {name: i for i, name in enumerate(dict.fromkeys([*names, *self.searches]))}
+
+    @cached_property
+    def searches(self) -> dict[str, list[Row]]:
+        """The candidates of each strategy's search, in order of completion."""
+        searches: dict[str, list[Row]] = {}
+        for row in self.rows:
+            if row.get("stage") == "search":
+                searches.setdefault(str(row.get("strategy")), []).append(row)
+        for rows in searches.values():
+            rows.sort(key=lambda row: inf if (place := finite(row.get("sequence"))) is None else place)
+        return searches
+
+    @cached_property
+    def complete(self) -> list[Row]:
+        """The candidates of the search that have a validation metric."""
+        return [row for row in self.rows if row.get("stage") == "search" and self._is_complete(row)]
+
+    @cached_property
+    def retrained(self) -> dict[tuple[Any, Any], float]:
+        """(strategy, key) -> mean validation metric of a candidate's final trainings."""
+        values: dict[tuple[Any, Any], list[float]] = {}
+        for row in self.rows:
+            if row.get("stage") == "final" and self._is_complete(row):
+                values.setdefault((row.get("strategy"), row.get("key")), []).append(self.value(row) or 0.0)
+        return {key: sum(of) / len(of) for key, of in values.items()}
 
     def value(self, row: Row) -> float | None:
         """The validation metric of a candidate."""
-        return finite(row.get(f"val_{self.metric}"))
+        return finite(row.get(f"val_{self.problem.metric}"))
 
-    def complete(self, stage: str = "search") -> list[Row]:
-        """The candidates of a stage that have a validation metric."""
-        return [
-            row for row in self.rows if row.get("stage") == stage and row.get("state") == "complete" and self.value(row) is not None
-        ]
+    def _is_complete(self, row: Row) -> bool:
+        return row.get("state") == "complete" and self.value(row) is not None

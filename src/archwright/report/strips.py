@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archwright.study.quantities import difference_interval_text, difference_text, finite
+from archwright.study.quantities import finite
 
 STRIP_WIDTH, STRIP_HEIGHT = 150.0, 22.0
 
@@ -44,29 +44,22 @@ def strip(method: Mapping[str, Any], limits: tuple[float, float], colour: str) -
     return f'<svg width="{STRIP_WIDTH:.0f}" height="{STRIP_HEIGHT:.0f}" aria-hidden="true">{"".join(parts)}</svg>'
 
 
-def difference_picture(metric: str, difference: float, interval: Sequence[float]) -> str:
+def difference_picture(difference: float, interval: Sequence[float]) -> str:
     """The interval of the difference searched minus baseline, against zero."""
     reach = 1.15 * max(abs(interval[0]), abs(interval[1]), abs(difference), 1e-9)
 
     def x(value: float) -> float:
-        return 300 + 280 * value / reach
+        return 300 + 300 * value / reach
 
     colour = "var(--good)" if interval[0] > 0 else "var(--bad)" if interval[1] < 0 else "var(--muted)"
-    words = f"{difference_text(metric, difference)} (95 % interval {difference_interval_text(metric, interval)})"
-    where = min(max(x(difference), 190), 410)
     parts = [
-        _line(20, 580, 40, "var(--rule)", 1.5),
-        '<path d="M300 24V56" stroke="var(--ink)" stroke-width="1.5"/>',
-        f'<rect x="{x(interval[0]):.1f}" y="33" width="{max(2.0, x(interval[1]) - x(interval[0])):.1f}" height="14" rx="5" '
+        _line(0, 600, 20, "var(--rule)", 1.5),
+        '<path d="M300 4V36" stroke="var(--ink)" stroke-width="1.5"/>',
+        f'<rect x="{x(interval[0]):.1f}" y="12" width="{max(2.0, x(interval[1]) - x(interval[0])):.1f}" height="16" rx="5" '
         f'fill="{colour}" fill-opacity="0.35"/>',
-        f'<circle cx="{x(difference):.1f}" cy="40" r="6" fill="{colour}"/>',
-        f'<text x="{where:.1f}" y="16" font-size="14" font-weight="600" text-anchor="middle" fill="var(--ink)">{words}</text>',
-        '<text x="20" y="76" font-size="13" fill="var(--muted)">◂ baseline better</text>',
-        '<text x="300" y="76" font-size="13" text-anchor="middle" fill="var(--muted)">equal</text>',
-        '<text x="580" y="76" font-size="13" text-anchor="end" fill="var(--muted)">searched better ▸</text>',
+        f'<circle cx="{x(difference):.1f}" cy="20" r="7" fill="{colour}"/>',
     ]
-    label = f"Searched minus baseline: {words}"
-    return f'<svg class="chart" viewBox="0 0 600 84" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    return f'<svg class="chart" viewBox="0 0 600 40" aria-hidden="true">{"".join(parts)}</svg>'
 
 
 def _line(start: float, end: float, y: float, colour: str, width: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from archwright.study.quantities import (
     MISSING,
@@ -27,10 +27,14 @@ Method = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Column:
-    """A heading, what it means, and how a method's entry reads. `essential` ones are kept where there is little room."""
+    """A heading, what it means, and how a method's entry reads.
+
+    `about`: what a method is called, how good it is, or what it costs. `essential` ones are kept where there is little room.
+    """
 
     heading: str
     meaning: str
+    about: Literal["name", "quality", "cost"]
     text: Callable[[Method], str]
     essential: bool = False
     numeric: bool = True
@@ -40,23 +44,23 @@ def columns(metric: str) -> tuple[Column, ...]:
     """All columns of the table of methods."""
     name = metric_name(metric)
     return (
-        Column("method", "searched networks first", lambda m: str(m["name"]), essential=True, numeric=False),
-        Column("kind", "searched or baseline", _kind, numeric=False),
-        Column(f"test {name}", "mean over seeds", lambda m: metric_text(metric, m.get("mean")), essential=True),
+        Column("method", "searched networks first", "name", lambda m: str(m["name"]), essential=True, numeric=False),
+        Column("kind", "searched or baseline", "name", _kind, numeric=False),
+        Column(f"test {name}", "mean over seeds", "quality", lambda m: metric_text(metric, m.get("mean")), essential=True),
         Column(
-            "95 % interval", "of the mean, Student's t over seeds", lambda m: interval_text(metric, m.get("ci95")), essential=True
+            "95 % interval", "of the mean over seeds", "quality", lambda m: interval_text(metric, m.get("ci95")), essential=True
         ),
-        Column("seeds", "final trainings", lambda m: str(len(m.get("runs") or ())), essential=True),
-        Column("validation", f"mean {name} on the validation split", lambda m: metric_text(metric, validation_mean(m))),
-        Column("parameters", "trainable numbers", lambda m: count_text(m.get("parameters")), essential=True),
-        Column("MACs", "multiply-accumulates a sample", lambda m: count_text(m.get("macs"))),
-        Column("peak memory", "of the training process", lambda m: memory_text(m.get("peak_memory_mb"))),
-        Column("latency", "one sample", lambda m: milliseconds_text(m.get("latency_ms"))),
-        Column("search", "time of all trials", lambda m: _or_none(seconds_text(m.get("search_seconds")), m)),
-        Column("training", "time of a final training", lambda m: seconds_text(m.get("train_seconds")), essential=True),
-        Column("prediction", "time for the whole test split", lambda m: seconds_text(m.get("predict_seconds"))),
-        Column("energy", "estimate, search and retraining", lambda m: energy_text(m.get("energy_wh"))),
-        Column("trials", "candidates of the search", lambda m: _or_none(count_text(m.get("n_trials")), m)),
+        Column("seeds", "final trainings", "quality", lambda m: str(len(m.get("runs") or ())), essential=True),
+        Column("validation", f"mean {name} on the validation split", "quality", lambda m: metric_text(metric, validation_mean(m))),
+        Column("parameters", "trainable numbers", "cost", lambda m: count_text(m.get("parameters")), essential=True),
+        Column("MACs", "multiply-accumulates a sample", "cost", lambda m: count_text(m.get("macs"))),
+        Column("peak memory", "of the training process", "cost", lambda m: memory_text(m.get("peak_memory_mb"))),
+        Column("latency", "one sample", "cost", lambda m: milliseconds_text(m.get("latency_ms"))),
+        Column("search", "time of all trials", "cost", lambda m: _or_none(seconds_text(m.get("search_seconds")), m)),
+        Column("training", "time of a final training", "cost", lambda m: seconds_text(m.get("train_seconds")), essential=True),
+        Column("prediction", "time for the whole test split", "cost", lambda m: seconds_text(m.get("predict_seconds"))),
+        Column("energy", "estimate, search and retraining", "cost", lambda m: energy_text(m.get("energy_wh"))),
+        Column("trials", "candidates of the search", "cost", lambda m: _or_none(count_text(m.get("n_trials")), m)),
     )
 
 

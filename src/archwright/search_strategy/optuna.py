@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from math import prod
 from random import Random
@@ -61,7 +62,7 @@ class OptunaStrategy:
             raise InputError("optuna:cmaes takes one objective: ask for one, or take optuna:nsgaii")
         seed = rng.getrandbits(31)
         sequence = _first_seed(history, default=seed) if self.sampler in ONE_SEQUENCE else None
-        with quiet():
+        with quiet(), _one_thread() if self.sampler == "gp" else nullcontext():
             mirror = self._mirror(space, history)
             architecture, written = mirror.ask(self._sampler_for(space, seed, sequence))
         note = written if sequence is None else {**written, "seed": sequence}
@@ -108,6 +109,19 @@ class OptunaStrategy:
             raise UnknownSetting(
                 f"strategy '{PREFIX}{self.sampler}': Optuna does not take {dict(self.settings)}: {error}"
             ) from error
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """PyTorch on one thread: the Gaussian process's matrices are small, and the cores belong to the trainings."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def sampler_settings(sampler: str) -> dict[str, Any]:

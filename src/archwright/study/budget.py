@@ -70,7 +70,7 @@ def usual_epochs(n_train: int) -> int:
 
 
 def plan_by_trials(n_train: int, epochs: int | None, seeds: int, top_k: int, trials: int, budget: Budget) -> Plan:
-    """No clock: final trainings take `epochs`, and so do the search's, unless neither was given; then the search's take a quarter."""
+    """No clock: final and search trainings take `epochs`; where that was not given, the search's take a quarter of the usual."""
     final = budget.final_epochs or epochs or usual_epochs(n_train)
     search = budget.search_epochs or epochs or max(1, final // 4)
     return Plan(search, final, seeds, top_k, expected_trials=trials)

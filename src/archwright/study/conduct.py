@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 from random import Random
 from typing import Any
 
 from archwright.architecture.settings import settings_of, with_settings
-from archwright.data.load import Source, load_problem
+from archwright.data.load import load_problem
 from archwright.data.problem import Problem
+from archwright.data.sources import Source
 from archwright.data.splits import ProblemData
 from archwright.data.store import save_problem
 from archwright.errors import InputError
@@ -27,7 +26,7 @@ from archwright.network.baselines import build_baseline, is_network
 from archwright.search_space import SearchSpace, make_space
 from archwright.search_strategy import Strategy, limitations, make_strategy, sized_for_budget
 from archwright.study.budget import Budget
-from archwright.study.candidates_table import write_candidates
+from archwright.study.candidates_table import CandidatesTable
 from archwright.study.crew import Crew
 from archwright.study.json_file import read_json, write_json
 from archwright.study.ledger import Ledger
@@ -129,7 +128,7 @@ def is_finished(folder: RunFolder, request: Request) -> bool:
     if not folder.results.exists():
         return False
     settings = read_json(folder.results)["settings"]
-    return settings["trials"] == request.trials and settings["minutes"] == request.minutes
+    return bool(settings["trials"] == request.trials and settings["minutes"] == request.minutes)
 
 
 class Run:
@@ -144,6 +143,7 @@ class Run:
         self.executor = executor
         self.progress = progress
         self.clock = Clock(folder.path / "clock.json")
+        self.table = CandidatesTable(folder.candidates, self.problem.metric)
         self.crew = Crew(executor, ledger, self.clock, progress.look, self._recorded)
         self.threads = threads_per_worker(executor.workers)
 
@@ -233,8 +233,8 @@ class Run:
         )
 
     def _recorded(self, row: Row) -> None:
-        """After each result: the table, the terminal, and the disk space that only a training in flight needs."""
-        write_candidates(self.folder.candidates, self.ledger.rows(), self.problem.metric)
+        """After each result: the table and the terminal."""
+        self.table.write(self.ledger.rows())
         self.progress.finished(row)
 
     # Stages.
@@ -252,22 +252,18 @@ class Run:
                 self.progress.say(f"{name}: {told}")
         deadline = None if request.minutes is None else self.parts.budget.search * 60 * request.minutes
         of = request.trials * len(lanes) if request.trials is not None else None
-        left = None if deadline is None else deadline
-        self.progress.phase("search", of, lambda: None if left is None else left - self.clock.seconds)
-        search(
-            lanes,
-            self.crew,
-            self.job,
-            Limits(request.trials, deadline, lambda: self.clock.seconds),
-            request.seed,
-            plan.search_epochs,
-        )
+        self.progress.phase("search", of, None if deadline is None else partial(self._seconds_until, deadline))
+        limits = Limits(request.trials, deadline, lambda: self.clock.seconds)
+        search(lanes, self.crew, self.job, limits, request.seed, plan.search_epochs)
         return lanes
+
+    def _seconds_until(self, deadline: float) -> float:
+        return deadline - self.clock.seconds
 
     def contenders(self, lanes: Sequence[Lane]) -> list[Contender]:
         """The best candidates of every strategy."""
         return [
-            Contender("final", lane.name, row.key, row.architecture, row.run_number)
+            Contender("final", lane.name, row.key, row.architecture, row.number)
             for lane in lanes
             for row in best_candidates(lane, self.planned.plan.top_k)
         ]
@@ -289,7 +285,7 @@ class Run:
                 self.crew,
                 self.ledger,
                 self.job,
-                lambda s=share: self._late(s),
+                partial(self._late, share),
             )
         return left_out
 

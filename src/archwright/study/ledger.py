@@ -10,7 +10,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -29,12 +29,12 @@ from archwright.evaluate.job import Outcome, Stage
 from archwright.study.json_file import without_nan
 from archwright.study.lease import Lease, Renewal, new_lease
 from archwright.study.mirror import StudyMirror
-from archwright.study.row import ATTEMPT, RESULT, Row, optuna_result, result_attribute, study_name, trial_of
+from archwright.study.row import ATTEMPT, RESULT, Row, ended_elsewhere, optuna_result, result_attribute, study_name, trial_of
 from archwright.study.storage import OpenStorage, open_storage, patiently
 
 FINAL = "final"
 FINAL_OBJECTIVES = (Objective("validation", maximize=True),)
-LEASE, STUDIES, SETTING = "archwright:lease:", "archwright:studies", "archwright:setting:"
+LEASE, STUDIES, SETTING, LAST_TURN = "archwright:lease:", "archwright:studies", "archwright:setting:", "archwright:turn"
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -77,22 +77,25 @@ class Ledger:
         run to read, or where another process works on a run in SQLite.
         """
         run_id = run_id or run_folder.absolute().name
-        opened = open_storage(url, run_folder, must_exist=not coordinate)
-        try:
+        with ExitStack() as undo:
+            opened = open_storage(url, run_folder, must_exist=not coordinate)
+            undo.callback(opened.close)
             ledger = cls(opened, run_id, new_lease() if coordinate else None)
             ledger._take_lease()
+            undo.callback(ledger._end_lease)
             ledger._alone(ledger._complete_results)
-        except BaseException:
-            opened.close()
-            raise
+            undo.pop_all()
         return ledger
 
     def close(self) -> None:
         """Give the lease back and close the storage."""
+        self._end_lease()
+        self._opened.close()
+
+    def _end_lease(self) -> None:
         if self._renewal is not None:
             self._renewal.end()
             self._renewal = None
-        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
@@ -136,12 +139,13 @@ class Ledger:
         return mirror.trials if mirror is not None else 0
 
     def history(self, strategy: str, objectives: tuple[Objective, ...]) -> History:
-        """Everything seen so far in a strategy's search. Raises RunFolderError where the objectives are not those it began with."""
+        """Everything seen so far in a strategy's search: by other coordinators, up to our last `begin`, `finish` or `refresh`.
+
+        Raises RunFolderError where the objectives are not those that the search began with.
+        """
         name = study_name("search", strategy)
         if name not in self._studies:
             self._alone(lambda: self._declare(name, objectives))
-        elif self._opened.shared and self._lease is not None:
-            patiently(self.refresh)
         mirror = self._studies[name]
         if mirror.objectives != objectives:
             told = ", ".join(objective.name for objective in mirror.objectives)
@@ -157,8 +161,10 @@ class Ledger:
         return [row for row in self.rows() if row.state == "running" and self._is_free(row)]
 
     def refresh(self) -> None:
-        """Take in what other coordinators have written. Needed by hand only for a ledger that is just read."""
-        attributes = self._storage.get_study_user_attrs(self._final_id)
+        """Take in what other coordinators have written."""
+        self._take_in(self._storage.get_study_user_attrs(self._final_id))
+
+    def _take_in(self, attributes: Mapping[str, Any]) -> None:
         self._leases = {key: Lease.from_json(value) for key, value in attributes.items() if key.startswith(LEASE)}
         for name, objectives in [(FINAL, FINAL_OBJECTIVES), *_declared(attributes).items()]:
             if name not in self._studies:
@@ -224,9 +230,18 @@ class Ledger:
             raise Overtaken(f"{row.study} has gone on to number {mirror.trials}")
         row = replace(row, run_number=sum(len(other.rows) for other in self._studies.values()))
         trial_id = self._storage.create_new_trial(mirror.study_id, trial_of(row, questions, mirror.objectives))
-        row = replace(row, trial_id=trial_id, number=self._storage.get_trial_number_from_id(trial_id))
+        row = replace(row, trial_id=trial_id, number=self._number_of(trial_id, mirror))
         mirror.put(row)
         return row
+
+    def _number_of(self, trial_id: int, mirror: StudyMirror) -> int:
+        """The next number, unless somebody else has put trials into the study; told from Optuna's memory, without a query."""
+        try:
+            if self._storage.get_trial_id_from_study_id_trial_number(mirror.study_id, mirror.trials) == trial_id:
+                return mirror.trials
+        except KeyError:
+            logger.warning("the study of run %s was changed by hand", self.run_id)
+        return self._storage.get_trial_number_from_id(trial_id)
 
     def attempt(self, row: Row) -> int:
         """Say that its training is begun now, and get which attempt this is: 1, and one more for each after the machine's fault.
@@ -280,7 +295,10 @@ class Ledger:
         row = mirror.rows[result.number]
         if row.sequence is None:
             row = replace(result, coordinator=row.coordinator, attempts=row.attempts, sequence=mirror.next_sequence)
-            self._storage.set_trial_user_attr(row.trial_id, RESULT, result_attribute(row))
+            try:
+                self._storage.set_trial_user_attr(row.trial_id, RESULT, result_attribute(row))
+            except UpdateFinishedTrialError:
+                row = ended_elsewhere(row)
             mirror.put(row)
         elif not self._again:
             return row
@@ -318,27 +336,32 @@ class Ledger:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        if not (self._opened.shared and self._lease is not None):
-            if self._again or not self._studies:
+        """Alone in the run, and knowing all; studies are read again only where somebody else had the last turn."""
+        if not self._opened.shared or self._lease is None:
+            if self._again:
                 self.refresh()
             yield
             return
         with self._opened.alone(self.run_id):
-            self.refresh()
+            attributes = self._storage.get_study_user_attrs(self._final_id)
+            if self._again or attributes.get(LAST_TURN) != self.coordinator:
+                self._take_in(attributes)
+                self._storage.set_study_user_attr(self._final_id, LAST_TURN, self.coordinator)
             yield
 
     def _take_lease(self) -> None:
         lease = self._lease
         if lease is None or self._opened.kind == "memory":
+            self.refresh()
             return
         with self._opened.alone(self.run_id):
             self.refresh()
             if not self._opened.shared:
-                self._refuse_second(lease)
+                self._refuse_second()
             self._write_lease(lease)
         self._renewal = Renewal(lease, self._write_lease, self._opened.leave_thread)
 
-    def _refuse_second(self, lease: Lease) -> None:
+    def _refuse_second(self) -> None:
         holder = next((other for other in self._leases.values() if other.excludes_others()), None)
         if holder is not None:
             raise RunFolderError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 
 from optuna.trial import FrozenTrial
@@ -48,7 +49,8 @@ class StudyMirror:
         news = {row.token: row for trial in islice(trials, self._settled, None) if (row := self._news(trial)) is not None}
         for row in sorted(news.values(), key=lambda row: -1 if row.sequence is None else row.sequence):
             if self._numbers.get(row.token, row.number) <= row.number:
-                self.put(row)
+                unnumbered = row.sequence is None and row.state != "running"  # ended by another program
+                self.put(replace(row, sequence=self.next_sequence) if unnumbered else row)
         while self._settled < len(trials) and self._is_settled(self._settled):
             self._settled += 1
 

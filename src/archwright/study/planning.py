@@ -90,7 +90,7 @@ def _fit_baselines(
     """Leave out the slowest baseline until each of the others gets enough epochs; time that they do not need goes to the finals."""
     kept = dict(measured)
     share = budget.baselines * means.usable / plan.seeds
-    skipped = []
+    skipped: list[Skipped] = []
     while kept:
         needs = {name: _seconds(outcome, plan.final_epochs) for name, outcome in kept.items()}
         goal = fill_evenly(needs.values(), share)

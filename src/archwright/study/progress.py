@@ -25,7 +25,7 @@ class Progress:
         self._of: int | None = None
         self._done = 0
         self._best: float | None = None
-        self._left: Callable[[], float | None] = lambda: None
+        self._left: Callable[[], float] | None = None
 
     def __enter__(self) -> Self:
         if self._status is not None:
@@ -40,7 +40,7 @@ class Progress:
         """One line that stays."""
         self._console.print(text, markup=False)
 
-    def phase(self, name: str, of: int | None = None, left: Callable[[], float | None] = lambda: None) -> None:
+    def phase(self, name: str, of: int | None = None, left: Callable[[], float] | None = None) -> None:
         """Begin a part of the run: so many trainings, where that is known, and a clock that says how long it may still take."""
         self._phase, self._of, self._left, self._done, self._best = name, of, left, 0, None
 
@@ -73,5 +73,4 @@ class Progress:
 
     def _tail(self) -> str:
         best = f" · best {metric_text(self._metric, self._best)}" if self._best is not None else ""
-        left = self._left()
-        return best + (f" · {seconds_text(max(left, 0.0))} left" if left is not None else "")
+        return best + (f" · {seconds_text(max(self._left(), 0.0))} left" if self._left is not None else "")

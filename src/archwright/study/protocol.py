@@ -16,7 +16,7 @@ from archwright.study.row import Row
 class Contender:
     """What goes through the final protocol for one method: a candidate of a search, or a baseline.
 
-    `method`: the strategy's or the baseline's name. `candidate`: number over the run of the candidate it was.
+    `method`: the strategy's or the baseline's name. `candidate`: its number in the search.
     """
 
     stage: Stage

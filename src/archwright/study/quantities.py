@@ -11,6 +11,7 @@ from typing import Any
 
 MISSING = "\N{EN DASH}"
 PERCENT_METRICS = frozenset({"accuracy"})
+UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 NAMES = {"accuracy": "accuracy", "f1": "macro F1", "r2": "R²"}
 
 
@@ -74,10 +75,8 @@ def count_text(value: Any) -> str:
         return MISSING
     if abs(number) < 1000:
         return _minus(f"{number:.0f}" if number == int(number) else f"{number:.3g}")
-    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= 0.9995 * size:
-            return _minus(f"{number / size:#.3g}".rstrip(".") + f" {unit}")
-    return _minus(f"{number / 1e3:#.3g}".rstrip(".") + " k")
+    size, unit = next(((size, unit) for size, unit in UNITS if abs(number) >= 0.9995 * size), UNITS[-1])
+    return _minus(f"{_three_digits(number / size)} {unit}")
 
 
 def seconds_text(value: Any) -> str:
@@ -86,9 +85,9 @@ def seconds_text(value: Any) -> str:
     if number is None:
         return MISSING
     if abs(number) < 0.9995:
-        return f"{1000 * number:.3g} ms"
+        return f"{_three_digits(1000 * number)} ms"
     if abs(number) < 99.5:
-        return f"{number:.3g} s"
+        return f"{_three_digits(number)} s"
     if abs(number) < 90 * 60:
         return f"{number / 60:.1f} min"
     return f"{number / 3600:.1f} h"
@@ -106,8 +105,8 @@ def memory_text(value: Any) -> str:
     if number is None:
         return MISSING
     if number < 1:
-        return f"{1000 * number:.3g} kB"
-    return f"{number:.0f} MB" if number < 1000 else f"{number / 1000:.3g} GB"
+        return f"{_three_digits(1000 * number)} kB"
+    return f"{number:.0f} MB" if number < 1000 else f"{_three_digits(number / 1000)} GB"
 
 
 def energy_text(value: Any) -> str:
@@ -116,8 +115,8 @@ def energy_text(value: Any) -> str:
     if number is None:
         return MISSING
     if number < 0.9995:
-        return f"{1000 * number:.3g} mWh"
-    return f"{number:.3g} Wh" if number < 999.5 else f"{number / 1000:.3g} kWh"
+        return f"{_three_digits(1000 * number)} mWh"
+    return f"{_three_digits(number)} Wh" if number < 999.5 else f"{_three_digits(number / 1000)} kWh"
 
 
 def times_text(ratio: float) -> str:
@@ -128,6 +127,11 @@ def times_text(ratio: float) -> str:
 def plural(count: int, noun: str, several: str | None = None) -> str:
     """`1 seed`, `3 seeds`, `2,000 trials`."""
     return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
+def _three_digits(number: float) -> str:
+    """Three significant digits, more only before the point: `0.500`, `48.3`, `512`, `1235`."""
+    return f"{number:.0f}" if abs(number) >= 999.5 else f"{number:#.3g}".rstrip(".")
 
 
 def _minus(text: str) -> str:

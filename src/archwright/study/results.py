@@ -59,8 +59,9 @@ def method_of(name: str, kind: str, contenders: Sequence[Contender], ledger: Led
 def method_json(method: Method, problem: Problem, ledger: Ledger, threads: int, device: str) -> dict[str, Any]:
     """A method as it stands in results.json.
 
-    `search_seconds`: summed over its search's trainings. `train_seconds`: one final training, mean over seeds. `predict_seconds`: the
-    whole test split. `energy_wh`: an estimate, of the search and all its final trainings. Other costs: means over seeds.
+    `search_seconds`: summed over its search's trainings. `train_seconds`: one final training, mean over seeds.
+    `predict_seconds`: the whole test split. `energy_wh`: an estimate, of the search and all its final trainings.
+    Other costs: means over seeds.
     """
     searched = ledger.rows("search", method.name) if method.kind == "search" else ()
     search_seconds = sum(row.outcome.seconds for row in searched if row.outcome is not None and row.state != "duplicate")

@@ -118,7 +118,14 @@ def row_of(trial: FrozenTrial) -> Row | None:
     )
     if ATTEMPT in trial.user_attrs:
         row = replace(row, **trial.user_attrs[ATTEMPT])
-    return with_result(row, trial.user_attrs[RESULT]) if RESULT in trial.user_attrs else row
+    if RESULT in trial.user_attrs:
+        return with_result(row, trial.user_attrs[RESULT])
+    return ended_elsewhere(row) if trial.state.is_finished() else row
+
+
+def ended_elsewhere(row: Row) -> Row:
+    """The row of a trial that somebody ended from outside, as in Optuna's dashboard: no result can be written to it any more."""
+    return replace(row, state="failed", cause="its trial was ended by another program", outcome=None, scores=None)
 
 
 def with_result(row: Row, result: Mapping[str, Any]) -> Row:

