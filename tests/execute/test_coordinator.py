@@ -129,7 +129,8 @@ def test_the_loss_of_the_fork_server_costs_only_what_ran(start, tmp_path, pid_in
     assert lost["machine_fault"]
     assert lost["cause"].startswith("lost")
     eventually(lambda: not is_alive(pid_in(tmp_path / "lost")))
-    assert json.loads(coordinator.stdout.readline())["state"] == "complete"
+    following = json.loads(coordinator.stdout.readline())
+    assert following["state"] == "complete", following["cause"]
 
 
 def test_a_notebooks_own_space_is_known_to_the_training(start, tmp_path):

@@ -157,3 +157,16 @@ def test_memory_is_given_back_a_process_ends_with_its_job(two, job, pid_in, is_a
     pids = [pid_in(each.folder) for each in jobs]
     assert len(set(pids)) == 3
     assert not any(map(is_alive, pids))
+
+
+def test_a_process_that_cannot_be_started_is_the_machines_fault(two, job, monkeypatch):
+    def refused(*_):
+        raise OSError("no more processes")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training_process, "start_process", refused)
+        two.submit(job("unlucky"))
+    outcome = only_outcome(two)
+    assert (outcome.cause, outcome.machine_fault) == ("no process could be started: no more processes", True)
+    two.submit(job("next"))
+    assert only_outcome(two).state == "complete"

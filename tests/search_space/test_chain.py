@@ -185,9 +185,21 @@ def test_the_same_seed_gives_the_same_weights():
 @pytest.mark.parametrize(
     ("space", "problem"),
     [
-        (Chain(stages=1, most_blocks=2, width=4, activation="relu"), DIGITS),
-        (Chain(stages=2, most_blocks=1, width=4, activation="relu", connectivity="residual", kernel=3, expansion=2), DIGITS),
-        (Chain(stages=3, most_blocks=2, width=8, activation="relu"), FLAT),
+        (Chain(stages=1, most_blocks=2, width=4, activation="silu"), DIGITS),
+        (
+            Chain(
+                stages=2,
+                most_blocks=1,
+                width=4,
+                activation="silu",
+                connectivity="residual",
+                kernel=3,
+                expansion=2,
+                operation="separable",
+            ),
+            DIGITS,
+        ),
+        (Chain(stages=3, most_blocks=2, width=8, activation="silu"), FLAT),
     ],
     ids=["connections", "poolings", "flat"],
 )
@@ -195,7 +207,7 @@ def test_the_canonical_text_is_the_same_exactly_for_equal_networks(space, proble
     """The oracle: with equal random numbers, equal networks give equal outputs and different ones do not."""
     space, rng = space.for_problem(problem), Random(0)
     architectures = list(space.enumerate())
-    sampled = rng.sample(architectures, min(len(architectures), 600))
+    sampled = rng.sample(architectures, min(len(architectures), 400))
     by_text, by_output = {}, {}
     for architecture in sampled:
         output = fingerprint(space, architecture, problem)
@@ -214,7 +226,7 @@ def fingerprint(space, architecture, problem):
 
 def test_most_networks_for_28_x_28_cost_a_few_million_macs():
     space = Chain().for_problem(IMAGES)
-    macs = [multiply_accumulates(space.network(space.sample(Random(i)), IMAGES), (1, 28, 28)) for i in range(60)]
+    macs = [multiply_accumulates(space.network(space.sample(Random(i)), IMAGES), (1, 28, 28)) for i in range(25)]
     fifths = statistics.quantiles(macs, n=5)
     assert 3e6 < fifths[0] < fifths[-1] < 35e6
 

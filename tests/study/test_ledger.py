@@ -18,6 +18,7 @@ from archwright.architecture.question import Question
 from archwright.errors import RunFolderError
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
+from archwright.study import journal as journal_module
 from archwright.study import lease as lease_module
 from archwright.study.ledger import Ledger, Overtaken
 from archwright.study.row import RESULT, categorical
@@ -227,17 +228,18 @@ def test_other_objectives_are_refused(url, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
-def test_a_kill_at_any_moment_loses_and_doubles_nothing(kind, tmp_path):
+def test_a_kill_at_any_moment_loses_and_doubles_nothing(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_module, "LOCK_GRACE_S", 3)  # the last kill may well have left two locks
     url = f"journal:{tmp_path}/run.journal" if kind == "journal" else ""
     folder = tmp_path / "run"
     folder.mkdir()
     script = Path(__file__).with_name("write_until_killed.py")
-    subprocess.run([sys.executable, str(script), url, str(folder), "8"], check=True, timeout=110)
-    said = [int(line) for line in (folder / "finished.txt").read_text().split() if line != "open"]
+    subprocess.run([sys.executable, str(script), url, str(folder), "6"], check=True, timeout=110)
+    said = [int(line) for line in (folder / "finished.txt").read_text().split()]
     with Ledger.open(url or None, folder, "run") as ledger:
         rows = ledger.rows("search", "random")
         finished = {row.number: row for row in rows if row.sequence is not None}
-        assert len(said) == len(set(said)) > 8
+        assert len(said) == len(set(said)) > 6
         assert set(said) <= set(finished)
         assert [row.number for row in rows] == [row.run_number for row in rows] == list(range(len(rows)))
         assert sorted(row.sequence for row in finished.values()) == list(range(len(finished)))
@@ -360,6 +362,7 @@ def test_a_row_of_a_living_coordinator_is_not_taken_up(shared_url, tmp_path, mon
     with open_ledger(shared_url, tmp_path) as one, open_ledger(shared_url, tmp_path) as two:
         one.history("random", ONE)
         row = begin(one)
+        assert one.attempt(row) == 1
         assert two.running() == []
         with pytest.raises(Overtaken):
             two.attempt(row)
@@ -368,7 +371,7 @@ def test_a_row_of_a_living_coordinator_is_not_taken_up(shared_url, tmp_path, mon
         assert two.attempt(row) == 1
         finish(two, row)
         with pytest.raises(Overtaken):
-            one.attempt(one.attempt(row) and row)
+            one.attempt(row)
 
 
 def test_many_threads_with_a_ledger_each_make_no_double(shared_url, tmp_path):
@@ -456,12 +459,12 @@ def test_a_trial_that_optuna_made_twice_counts_once(shared_url, tmp_path, monkey
         assert len(again.history("random", ONE).finished) == 2
 
 
-def test_a_restarted_server_is_waited_for(server, tmp_path):
+def test_connections_that_the_server_closed_are_made_again(server, tmp_path):
     with open_ledger(server.get_uri(), tmp_path) as ledger:
         ledger.history("random", ONE)
         row = begin(ledger)
         server.psql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend';"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'postgres';"
         )
         assert finish(ledger, row).state == "complete"
         assert begin(ledger).number == 1

@@ -103,7 +103,7 @@ def test_with_one_seed_the_verdict_says_so():
     assert "single seed" in mixed["text"]
 
 
-FAILED = {"runs": [], "mean": None}
+FAILED = {"macs": None, "parameters": None}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""Run by test_ledger.py: a coordinator that begins and finishes rows, told to by nobody and killed again and again.
+"""Run by test_ledger.py: a coordinator that begins and finishes rows and is killed again and again.
 
-Arguments: storage URL or "", run folder, how many lives. Each finished row's number goes to `finished.txt` in the run folder once `finish`
-has returned, each life's coordinator is a process of its own, and it takes up what the last one left.
+Arguments: storage URL or "", run folder, how many lives. Each finished row's number goes to `finished.txt` in the run folder
+once `finish` has returned. Each life is a process of its own, and takes up what the last one left.
 """
 
 import os
@@ -15,6 +15,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.architecture.question import Question
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
+from archwright.study import journal
 from archwright.study.ledger import Ledger
 
 OBJECTIVES = (Objective("accuracy", True),)
@@ -26,7 +27,6 @@ def live(url: str | None, folder: Path) -> None:
     ledger = Ledger.open(url, folder, "run")
     ledger.history("random", OBJECTIVES)
     left = ledger.running()
-    os.write(said, b"open\n")
     while True:
         row = left.pop() if left else begin(ledger)
         ledger.attempt(row)
@@ -48,16 +48,18 @@ def begin(ledger: Ledger) -> object:
 
 
 def main(url: str, folder: str, lives: int) -> None:
+    journal.LOCK_GRACE_S = 1  # each kill leaves a lock, as nothing but writing is done here
     rng = random.Random(0)
     for _ in range(lives):
         said = Path(folder) / "finished.txt"
-        opened = said.read_text().count("open") if said.exists() else 0
+        said.touch()
+        enough = said.read_text().count("\n") + rng.randint(2, 6)
         child = os.fork()
         if child == 0:
             live(url or None, Path(folder))
-        while not said.exists() or said.read_text().count("open") == opened:
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0.0, 0.3))
+        while said.read_text().count("\n") < enough:
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0.0, 0.05))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
 

@@ -4,10 +4,39 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import time
+from collections.abc import Callable
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from archwright.execute.main_module import main_left_alone
 
 PRELOADED = ["torch", "lightning_fabric", "kornia.augmentation", "archwright.evaluate.run", "archwright.execute.in_child"]
+
+PAUSES_SECONDS = (0.1, 1.0)
+"""Between tries to start a process: a server that was killed takes a moment to be gone, and only then there is a new one."""
+
+
+def start_process(target: Callable[[Any, Connection], None], order: Any, name: str) -> tuple[BaseProcess, Connection]:
+    """A new process that runs `target(order, pipe)`, and our end of the pipe. Raises OSError or EOFError if there can be none."""
+    for pause in PAUSES_SECONDS:
+        try:
+            return _start_once(target, order, name)
+        except (OSError, EOFError):
+            time.sleep(pause)
+    return _start_once(target, order, name)
+
+
+def _start_once(target: Callable[[Any, Connection], None], order: Any, name: str) -> tuple[BaseProcess, Connection]:
+    context = start_context()
+    reader, writer = context.Pipe(duplex=False)
+    process = context.Process(target=target, args=(order, writer), name=name, daemon=True)
+    with writer, main_left_alone():
+        process.start()
+    return process, reader
 
 
 def start_context() -> ForkServerContext | SpawnContext:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from archwright.evaluate.job import Job, Outcome
-from archwright.execute.fork_server import start_context
+from archwright.execute.fork_server import start_process
 from archwright.execute.in_child import Order, train
-from archwright.execute.main_module import main_left_alone, pack_main
+from archwright.execute.main_module import pack_main
 from archwright.execute.placement import Placement
 from archwright.execute.process_memory import oom_kills, resident_mb
 
@@ -40,12 +40,8 @@ class TrainingProcess:
         self._oom_kills = oom_kills()
         text = json.dumps(replace(job, device=placement.device).to_json())
         order = Order(text, run, placement.visible, pack_main(job, run))
-        context = start_context()
         self._pipe: Connection | None
-        self._pipe, writer = context.Pipe(duplex=False)
-        self._process = context.Process(target=train, args=(order, writer), name=name, daemon=True)
-        with writer, main_left_alone():
-            self._process.start()
+        self._process, self._pipe = start_process(train, order, name)
         self._start = time.monotonic()
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archwright.architecture.architecture import Architecture
-from archwright.data.problem import Problem
+from archwright.data.store import open_problem
 from archwright.errors import RunFolderError
 from archwright.report.report_data import BudgetPart, ReportData
 from archwright.search_space import make_space
@@ -30,7 +30,7 @@ def gather(path: Path) -> ReportData:
     if not folder.results.exists():
         raise RunFolderError(f"the run in {path} is not finished (no results.json): give its command again, and it continues")
     results = read_json(folder.results)
-    problem = Problem.from_json(read_json(folder.data / "problem.json"))
+    problem = open_problem(folder.data).problem
     with Ledger.open(read_json(path / ASKED)["storage"], path, coordinate=False) as ledger:
         rows = ledger.rows()
     searched = best_on_validation(results["methods"], "search")

@@ -103,10 +103,15 @@ class Chain(SearchSpace):
 
     def for_problem(self, problem: Problem) -> Self:
         """With dimensions, stem stride, stages and width for this input. Raises InputError where a setting does not fit it."""
-        if self.dimensions not in (None, problem.dimensions) or problem.dimensions > 2:
+        if problem.dimensions > 2:
             raise InputError(
-                f"space 'chain': dimensions={self.dimensions} does not fit inputs of shape {problem.input_shape}: leave it out, "
-                "or give flat features (F,), series (C, L) or images (C, H, W)"
+                f"space 'chain' does not take inputs of shape {problem.input_shape}: "
+                "give flat features (F,), series (C, L) or images (C, H, W)"
+            )
+        if self.dimensions not in (None, problem.dimensions):
+            raise InputError(
+                f"space 'chain': dimensions={self.dimensions} does not fit inputs of shape {problem.input_shape}: "
+                f"leave it out, or give dimensions={problem.dimensions}"
             )
         stem_stride, stages = _reductions(problem.input_shape, self.stem_stride, self.stages)
         return dataclasses.replace(

@@ -16,9 +16,10 @@ from archwright.data.sources import Source
 from archwright.data.splits import ProblemData
 from archwright.data.store import save_problem
 from archwright.errors import InputError
+from archwright.evaluate.full import trained_network
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Job
-from archwright.evaluate.model_folder import load_weights, save_model
+from archwright.evaluate.model_folder import save_model
 from archwright.evaluate.objective import parse_objectives
 from archwright.execute import executor_names, make_executor, threads_per_worker
 from archwright.execute.executor import Executor
@@ -39,7 +40,7 @@ from archwright.study.row import Row
 from archwright.study.run_folder import Clock, RunFolder, training_key
 from archwright.study.searching import Lane, Limits, best_candidates, search
 from archwright.study.verdict import best_on_validation, make_verdict
-from archwright.train.recipe import Recipe
+from archwright.train.recipe import Recipe, recipe_for
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,6 @@ def make_parts(request: Request, source: Source | None = None, space: SearchSpac
         for name in request.all_strategies
     }
     budget = with_settings(Budget, request.settings_for("budget"), "budget")
-    recipe = with_settings(Recipe, request.settings_for("train"), "train")
-    if request.minutes is not None and recipe.precision == "auto":
-        recipe = replace(recipe, precision="measure")
     made = space if space is not None else make_space(request.space, request.settings_for("space"))
     data = load_problem(
         source if source is not None else request.source,
@@ -85,6 +83,9 @@ def make_parts(request: Request, source: Source | None = None, space: SearchSpac
         seed=request.seed,
     )
     _check_baselines(request.baselines, data.problem)
+    recipe = recipe_for(data.problem.n_train, request.settings_for("train"))
+    if request.minutes is not None and recipe.precision == "auto":
+        recipe = replace(recipe, precision="measure")
     return Parts(
         request,
         data,
@@ -323,9 +324,9 @@ class Run:
         """model/: the run of the best searched network that validation chose."""
         row = method.best_run
         assert row.architecture is not None
-        network = self.parts.space.network(row.architecture, self.problem)
-        load_weights(network, self.folder.training_of(row) / "weights.safetensors")
-        save_model(self.folder.model, network, row.architecture, self.problem, self.parts.data.preprocessing)
+        network = trained_network(self.job(row), self.problem)
+        for note in save_model(self.folder.model, network, row.architecture, self.problem, self.parts.data.preprocessing):
+            self.progress.say(note)
 
     def _settings(self) -> dict[str, Any]:
         request = self.request

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.settings import settings_of, with_settings
+from archwright.architecture.settings import settings_of
 from archwright.data.load import load_problem
 from archwright.data.problem import Problem
 from archwright.data.splits import ProblemData
@@ -22,7 +22,7 @@ from archwright.study.budget import usual_epochs
 from archwright.study.json_file import read_json, write_json
 from archwright.study.request import Request
 from archwright.study.run_folder import RunFolder
-from archwright.train.recipe import Recipe
+from archwright.train.recipe import recipe_for
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def train_architecture(request: Request, architecture_file: Path) -> Trained:
     architecture = read_architecture(architecture_file)
     space = make_space(architecture.space, architecture.settings)
     space.describe(architecture)
-    recipe = with_settings(Recipe, request.settings_for("train"), "train")
     data = load_problem(request.source, task=request.task, target=request.target, layout=request.layout, seed=request.seed)
+    recipe = recipe_for(data.problem.n_train, request.settings_for("train"))
     if space.for_problem(data.problem) != space:
         fits = settings_of(space.for_problem(data.problem))
         told = ", ".join(

@@ -22,7 +22,7 @@ CHUNK_NUMBERS = 2_000_000  # counts drawn at a time: 16 MB
 class TestRun:
     """One final network on the whole test split.
 
-    `prediction`: (N, K) logits or probabilities, (N, L) probabilities of labels, or (N, T) targets in their own units.
+    `prediction`: (N,) classes or (N, K) logits, (N, L) probabilities of labels, or (N, T) targets in their own units.
     `target`: (N,) classes, (N, L) labels or (N, T) targets, in the same order for all methods.
     """
 
@@ -76,7 +76,8 @@ def sample_columns(metric: str, prediction: Array, target: Array) -> Array:
     if len(prediction) != len(target) or (metric != "accuracy" and prediction.shape != target.shape):
         raise ShapeError(f"predictions are {prediction.shape} and targets {target.shape}: give one prediction per target")
     if metric == "accuracy":
-        return np.asarray(prediction.argmax(axis=1) == target, dtype=np.float64)[:, None]
+        classes = prediction if prediction.ndim == 1 else prediction.argmax(axis=1)
+        return np.asarray(classes == target, dtype=np.float64)[:, None]
     if metric == "f1":
         positive, actual = prediction >= 0.5, target >= 0.5
         return np.concatenate([positive & actual, positive.astype(np.float64) + actual], axis=1)

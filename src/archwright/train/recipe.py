@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from archwright.architecture.settings import with_settings
 
 
 @dataclass(frozen=True)
@@ -29,3 +32,17 @@ class Recipe:
     augmentation: str = "auto"
     patience: int = 0
     precision: Literal["auto", "measure", "32", "bf16", "16"] = "auto"
+
+
+def recipe_for(n_train: int, given: Mapping[str, Any]) -> Recipe:
+    """A recipe with these settings; batch size and learning rate, where they are not given, suit so many training samples.
+
+    Small data sets get small batches, so that an epoch has about 32 steps: the largest power of two between 16 and 128. The
+    learning rate falls with the root of the batch size, and AdamW's is a hundredth of SGD's.
+    Raises UnknownSetting for a key or value that is not known.
+    """
+    asked = with_settings(Recipe, given, "train")
+    batch_size = asked.batch_size if "batch_size" in given else min(128, max(16, 1 << (max(n_train, 1) // 32).bit_length() - 1))
+    usual = {"sgd": 0.1, "adamw": 0.001}[asked.optimizer] * (batch_size / 128) ** 0.5
+    rate = asked.learning_rate if "learning_rate" in given else round(usual, 6)
+    return with_settings(Recipe, {**given, "batch_size": batch_size, "learning_rate": rate}, "train")

@@ -9,7 +9,7 @@ import torch
 from archwright.cost.parameters import parameter_count
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownName
-from archwright.network.baselines import baseline_names, build_baseline, is_network
+from archwright.network.baselines import baseline_names, baseline_summary, build_baseline, is_network
 
 NETWORKS = [name for name in baseline_names() if is_network(name)]
 SHAPES = [(1, 28, 28), (3, 96, 64), (3, 2, 5), (2, 300), (1, 1)]
@@ -81,9 +81,15 @@ def test_anybodys_baseline_by_module_and_function(tmp_path, monkeypatch):
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert is_network("mine_for_baselines:tiny")
+    assert baseline_summary("mine_for_baselines:tiny") == "Mine."
     assert build_baseline("mine_for_baselines:tiny", problem((4,), outputs=7)).out_features == 7
 
 
+def test_each_has_a_summary_of_its_own():
+    assert len({baseline_summary(name) for name in baseline_names()}) == len(baseline_names())
+
+
 def test_names_are_listed_without_torch():
-    code = "import sys; from archwright.network.baselines import baseline_names; baseline_names(); print('torch' in sys.modules)"
+    code = "import sys; from archwright.network.baselines import *; [baseline_summary(n) for n in baseline_names()]"
+    code += "; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"

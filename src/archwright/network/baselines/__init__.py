@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 from archwright.architecture.plugins import find, known_names
@@ -22,6 +23,16 @@ NETWORKS = {
 }
 CLASSICAL = ("random_forest",)
 """Baselines that are no networks: they are fitted, not trained by gradients."""
+SUMMARIES = {
+    "resnet-tiny": "ResNet of 10 layers with an eighth of ResNet-18's filters (after He et al. 2016); an MLP for flat features",
+    "resnet18": "ResNet-18 (He et al. 2016); for flat features a residual MLP (Gorishniy et al. 2021)",
+    "resnet50": "ResNet-50 with bottlenecks (He et al. 2016); for flat features a residual MLP (Gorishniy et al. 2021)",
+    "densenet": "DenseNet-BC of 100 layers, growth rate 12 (Huang et al. 2017)",
+    "vgg": "VGG-16 with batch normalisation (Simonyan & Zisserman 2015)",
+    "googlenet": "GoogLeNet, nine inception modules, with batch normalisation (Szegedy et al. 2015)",
+    "highway": "highway network, convolutional or for flat features (Srivastava et al. 2015)",
+    "random_forest": "scikit-learn's random forest on flattened inputs (Breiman 2001)",
+}
 GROUP = "archwright.baselines"
 _KNOWN = {**NETWORKS, **dict.fromkeys(CLASSICAL, "")}
 
@@ -29,6 +40,13 @@ _KNOWN = {**NETWORKS, **dict.fromkeys(CLASSICAL, "")}
 def baseline_names() -> list[str]:
     """The baselines of the library and of installed packages (entry points `archwright.baselines`), the classical ones last."""
     return [*known_names(NETWORKS, GROUP), *CLASSICAL]
+
+
+def baseline_summary(name: str) -> str:
+    """One line on a baseline; of anybody's own, what its docstring says first. Raises UnknownName where there is none."""
+    if name in SUMMARIES:
+        return SUMMARIES[name]
+    return (inspect.getdoc(find(name, _KNOWN, GROUP, "baseline")) or "").split("\n")[0]
 
 
 def is_network(name: str) -> bool:

@@ -1,0 +1,107 @@
+"""A trained model as one ONNX file that takes raw inputs, checked against the model before anybody relies on it."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from archwright.data.problem import Task
+from archwright.data.raw_data import Array
+from archwright.train.trained_model import TrainedModel, predict
+
+TOLERANCE = 1e-4
+"""Largest difference from the model, relative to the size of the outputs (at least 1)."""
+CHECKED_SAMPLES = 3
+
+
+class ExportError(RuntimeError):
+    """The model cannot be written as ONNX, or the file does not compute what the model computes."""
+
+
+def export_onnx(model: TrainedModel, file: Path) -> None:
+    """Write `file`: "input" (batch, *input_shape) float32, not normalised -> "output", as the model gives, and where the outputs
+    are classes or labels "probabilities". The batch is free; the weights are in the file.
+
+    Raises ExportError where PyTorch cannot export the network, or the outputs differ by more than 1e-4.
+    """
+    labelled = _WithProbabilities(model, model.problem.task).eval()
+    names = ["output"] if model.problem.task == "regression" else ["output", "probabilities"]
+    example = torch.zeros(2, *model.problem.input_shape)
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                labelled,
+                (example,),
+                dynamo=True,
+                input_names=["input"],
+                output_names=names,
+                dynamic_shapes={"x": {0: torch.export.Dim("batch")}},
+                verbose=False,
+            )
+            if program is None:
+                raise ExportError("the network could not be exported")
+            program.save(file, external_data=False)
+    except Exception as error:  # whatever an exporter raises about somebody's network
+        raise ExportError(f"the network could not be exported to ONNX: {str(error).strip().splitlines()[0]}") from error
+    _check(model, file)
+
+
+def _check(model: TrainedModel, file: Path) -> None:
+    """The file against the model, for one sample and for several, on numbers like those it was trained on."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    x = _samples(model)
+    for inputs in (x[:1], x):
+        expected = predict(model, inputs)
+        given = session.run(["output"], {"input": inputs})[0]
+        difference = float(np.abs(given - expected).max() / max(1.0, float(np.abs(expected).max())))
+        if not difference <= TOLERANCE:
+            raise ExportError(f"the ONNX file differs from the model by {difference:.1e}, more than {TOLERANCE:.0e}")
+
+
+def _samples(model: TrainedModel) -> Array:
+    noise = np.random.default_rng(0).standard_normal((CHECKED_SAMPLES, *model.problem.input_shape))
+    mean, std = model.normalise.mean.cpu().numpy(), model.normalise.std.cpu().numpy()
+    samples: Array = (noise * std + mean).astype(np.float32)
+    return samples
+
+
+class _WithProbabilities(nn.Module):
+    """The model's output, and what it means."""
+
+    def __init__(self, model: TrainedModel, task: Task) -> None:
+        super().__init__()
+        self.model, self.task = model, task
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        output: Tensor = self.model(x)
+        if self.task == "regression":
+            return output
+        return output, output.softmax(dim=1) if self.task == "classification" else output.sigmoid()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's remarks on its own future, and its log, are not for our users."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for category in (DeprecationWarning, FutureWarning, UserWarning):
+                warnings.filterwarnings("ignore", category=category, module=r"(torch|onnxscript|onnx_ir|onnx|copyreg)(\.|$)")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
