@@ -125,6 +125,8 @@ def print_result(result: Result) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)
     console.print(rich_table(result.results, essential=console.width < WIDE))
     console.print(f"\n{result.verdict}", markup=False)
     for skipped in result.results["skipped"]:

@@ -100,7 +100,14 @@ def test_a_chain_shows_what_each_stage_is():
         Stage(3, 32, "mbconv", "dense", kernel=5, expansion=4, pooling="max"),
     )
     words = [text for *_, text in parts(draw_architecture("chain", Chain(stages, "silu", 2), {}, PROBLEM))[1]]
-    for expected in ("2 × conv 3 × 3", "24 channels", "residual connections", "3 × mbconv 5 × 5", "halved by max pooling", "expansion 4"):
+    for expected in (
+        "2 × conv 3 × 3",
+        "24 channels",
+        "residual connections",
+        "3 × mbconv 5 × 5",
+        "halved by max pooling",
+        "expansion 4",
+    ):
         assert expected in words
     assert "stem, stride 2" in words
     series = [text for *_, text in parts(draw_architecture("chain", Chain(stages, "silu"), {}, SERIES))[1]]

@@ -52,7 +52,7 @@ def train_network(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: 
     if refusal or job.stage == "probe":
         return Outcome("refused" if refusal else "complete", refusal, **facts)
     progress = _train(job, recipe, network, data, plan, device, on_epoch)
-    facts.update(_facts_of(progress, device))
+    facts.update(_facts_of(progress, plan, device))
     if job.stage in ("final", "baseline"):
         facts.update(_finish(job, data, progress, device))
     return Outcome("complete", **facts)
@@ -135,15 +135,14 @@ def validate(network: nn.Module, rows: Rows, data: ProblemData) -> dict[str, flo
     return metrics
 
 
-def _facts_of(progress: Progress, device: torch.device) -> dict[str, Any]:
-    measured = (progress.seconds / progress.epochs) if progress.epochs else None
+def _facts_of(progress: Progress, plan: Plan, device: torch.device) -> dict[str, Any]:
     return {
         "metrics": {key.removeprefix("val_"): value for key, value in progress.best.items() if key.startswith("val_")},
         "cause": "; ".join(progress.notes),
         "curve": tuple(progress.curve),
         "seconds": progress.seconds,
         "epochs": progress.epochs,
-        "seconds_per_epoch": measured,
+        "seconds_per_epoch": (progress.seconds - plan.seconds) / progress.epochs,
         "peak_memory_mb": peak_memory_mb(device),
     }
 

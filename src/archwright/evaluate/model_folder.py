@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -22,6 +22,8 @@ from archwright.evaluate.full import WEIGHTS, write_weights
 from archwright.evaluate.onnx_export import ExportError, export_onnx
 from archwright.search_space import make_space
 from archwright.train.trained_model import TrainedModel
+
+Read = TypeVar("Read")
 
 ARCHITECTURE, PREPROCESSING, ONNX = "architecture.json", "preprocessing.json", "model.onnx"
 
@@ -51,9 +53,10 @@ def load_model(folder: Path | str) -> TrainedModel:
     Raises InputError where a file is missing, damaged, or does not fit the others.
     """
     folder = Path(folder)
-    text = _read_json(folder / ARCHITECTURE)
-    architecture, problem = Architecture.from_json(text), _read_problem(text, folder / ARCHITECTURE)
-    preprocessing = _read_preprocessing(folder / PREPROCESSING)
+    described, prepared = _read_json(folder / ARCHITECTURE), _read_json(folder / PREPROCESSING)
+    architecture = _read(lambda: Architecture.from_json(described), folder / ARCHITECTURE)
+    problem = _read(lambda: _problem(described, prepared), folder / ARCHITECTURE)
+    preprocessing = _read(lambda: _preprocessing(prepared, problem), folder / PREPROCESSING)
     network = make_space(architecture.space, architecture.settings).network(architecture, problem)
     _load_weights(network, folder / WEIGHTS)
     return TrainedModel(network, problem, preprocessing).eval()
@@ -66,7 +69,7 @@ def _write(
     description = {**architecture.to_json(), "input_shape": list(problem.input_shape), "output": output}
     write_weights(network.state_dict(), folder / WEIGHTS)
     _write_json(description, folder / ARCHITECTURE)
-    _write_json(preprocessing.to_json(), folder / PREPROCESSING)
+    _write_json({**preprocessing.to_json(), "input_names": list(problem.inputs)}, folder / PREPROCESSING)
     try:
         export_onnx(TrainedModel(network, problem, preprocessing).cpu().eval(), folder / ONNX)
     except ExportError as error:
@@ -100,23 +103,29 @@ def _read_json(file: Path) -> dict[str, Any]:
     return content
 
 
-def _read_problem(text: Mapping[str, Any], file: Path) -> Problem:
+def _read(read: Callable[[], Read], file: Path) -> Read:
+    """What `read` makes of the file's contents. Raises InputError where something in it is missing or of the wrong kind."""
     try:
-        output = text["output"]
-        if output["task"] not in TASKS:
-            raise ValueError(f"task {output['task']!r}")
-        shape = tuple(int(side) for side in text["input_shape"])
-        return Problem("model", output["task"], shape, int(output["outputs"]), tuple(output["names"]))
+        return read()
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(file, error) from None
+        raise _damaged(file, f"{type(error).__name__}: {error}") from None
 
 
-def _read_preprocessing(file: Path) -> Preprocessing:
-    text = _read_json(file)
-    try:
-        return Preprocessing.from_json(text)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(file, error) from None
+def _problem(described: Mapping[str, Any], prepared: Mapping[str, Any]) -> Problem:
+    output, names = described["output"], tuple(prepared.get("input_names", ()))
+    if output["task"] not in TASKS:
+        raise ValueError(f"there is no task {output['task']!r}")
+    shape = tuple(int(side) for side in described["input_shape"])
+    return Problem("model", output["task"], shape, int(output["outputs"]), tuple(output["names"]), inputs=names)
+
+
+def _preprocessing(prepared: Mapping[str, Any], problem: Problem) -> Preprocessing:
+    preprocessing = Preprocessing.from_json(prepared)
+    if not len(preprocessing.input_mean) == len(preprocessing.input_std) == problem.input_shape[0]:
+        raise ValueError(f"means and standard deviations of {problem.input_shape[0]} channels or features were expected")
+    if (preprocessing.target_mean is None) != (problem.task != "regression"):
+        raise ValueError(f"it does not belong to a {problem.task}")
+    return preprocessing
 
 
 def _load_weights(network: nn.Module, file: Path) -> None:

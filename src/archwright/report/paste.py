@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,8 +28,9 @@ test_access_count.__test__ = False  # type: ignore[attr-defined]  # not a test o
 
 
 def final_run_count(data: ReportData) -> int:
-    """Final trainings, of searched networks and baselines."""
-    return sum(len(method.get("runs") or ()) for method in data.methods)
+    """Final trainings of searched networks and baselines; those of candidates that validation left behind are only among the rows."""
+    begun = sum(row.get("stage") in ("final", "baseline") for row in data.rows)
+    return max(begun, sum(len(method.get("runs") or ()) for method in data.methods))
 
 
 def methods_text(data: ReportData) -> str:
@@ -129,11 +132,11 @@ def snippets(data: ReportData) -> Mapping[str, Any]:
         "regression": "targets = model(x)  # in their own units",
     }[data.problem.task]
     return {
-        "command_line": f"archwright predict {model} YOUR_DATA -o predictions.csv",
+        "command_line": f"archwright predict {shlex.quote(model)} YOUR_DATA -o predictions.csv",
         "python": (
             "import torch\n"
-            "from archwright import load_model\n\n"
-            f'model = load_model("{model}").eval()\n'
+            "from archwright.evaluate.model_folder import load_model\n\n"
+            f"model = load_model({json.dumps(model)})\n"
             f"x = torch.zeros(8, {shape})  # raw inputs, float32\n"
             "with torch.inference_mode():\n"
             f"    {reading}"
@@ -141,7 +144,7 @@ def snippets(data: ReportData) -> Mapping[str, Any]:
         "onnx": (
             "import numpy as np\n"
             "import onnxruntime\n\n"
-            f'session = onnxruntime.InferenceSession("{model}/model.onnx")\n'
+            f"session = onnxruntime.InferenceSession({json.dumps(model + '/model.onnx')})\n"
             f"x = np.zeros((8, {shape}), dtype=np.float32)\n"
             "y = session.run(None, {session.get_inputs()[0].name: x})[0]"
         ),

@@ -28,7 +28,7 @@ def plain_words(data: ReportData) -> list[str]:
         ranking_noise,
         overfitting,
         training_worse_than_validation,
-        cut_by_the_time_limit,
+        left_out,
         cut_short,
     )
     return [sentence for finding in findings for sentence in finding(data)]
@@ -236,7 +236,7 @@ def _gap_of(curve: Curve, metric: str) -> float | None:
     return train - val
 
 
-def cut_by_the_time_limit(data: ReportData) -> list[str]:
+def left_out(data: ReportData) -> list[str]:
     """Something that was asked for was left out."""
     skipped = data.results.get("skipped") or ()
     if not skipped:

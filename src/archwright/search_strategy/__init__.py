@@ -50,16 +50,22 @@ def make_strategy(name: str, settings: Mapping[str, Any] | None = None) -> Strat
     return strategy
 
 
+def strategy_summary(name: str) -> str:
+    """One line on what the strategy does, without importing Optuna. Raises UnknownName."""
+    if name.startswith(PREFIX):
+        return SAMPLERS[_sampler(name)].summary
+    return (inspect.getdoc(_strategy_class(name)) or "").split("\n")[0]
+
+
 def describe_strategy(name: str) -> StrategyDescription:
     """What `archwright describe strategy NAME` shows. Raises UnknownName."""
     if name.startswith(PREFIX):
         from archwright.search_strategy.optuna import sampler_settings
 
-        sampler = SAMPLERS[_sampler(name)]
-        return StrategyDescription(name, sampler.summary, sampler.paper, sampler_settings(_sampler(name)))
+        sampler = _sampler(name)
+        return StrategyDescription(name, strategy_summary(name), SAMPLERS[sampler].paper, sampler_settings(sampler))
     cls = _strategy_class(name)
-    summary = (inspect.getdoc(cls) or "").split("\n")[0]
-    return StrategyDescription(name, summary, getattr(cls, "paper", None), _defaults(cls))
+    return StrategyDescription(name, strategy_summary(name), getattr(cls, "paper", None), _defaults(cls))
 
 
 def _strategy_class(name: str) -> Any:
@@ -77,7 +83,7 @@ def _sampler(name: str) -> str:
 
 def _unknown(name: str) -> UnknownName:
     names = strategy_names()
-    close = difflib.get_close_matches(name, names, n=1)
+    close = [PREFIX + name] if name in SAMPLERS else difflib.get_close_matches(name, names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return UnknownName(f"there is no strategy {name!r}{hint}: choose from {', '.join(names)}, or give module:Class")
 
@@ -97,4 +103,5 @@ __all__ = [
     "make_strategy",
     "sized_for_budget",
     "strategy_names",
+    "strategy_summary",
 ]

@@ -18,7 +18,7 @@ from archwright.data.store import save_problem
 from archwright.errors import InputError
 from archwright.evaluate.full import trained_network
 from archwright.evaluate.history import Objective
-from archwright.evaluate.job import Job
+from archwright.evaluate.job import Job, Stage
 from archwright.evaluate.model_folder import save_model
 from archwright.evaluate.objective import parse_objectives
 from archwright.execute import executor_names, make_executor, threads_per_worker
@@ -31,7 +31,15 @@ from archwright.study.candidates_table import CandidatesTable
 from archwright.study.crew import Crew
 from archwright.study.json_file import read_json, write_json
 from archwright.study.ledger import Ledger
-from archwright.study.planning import PROBE_SECONDS, PROBED_ARCHITECTURES, Planned, Skipped, planned_by_minutes, planned_by_trials
+from archwright.study.planning import (
+    LEAST_PROBE_SECONDS,
+    PROBE_SHARE,
+    PROBED_ARCHITECTURES,
+    Planned,
+    Skipped,
+    planned_by_minutes,
+    planned_by_trials,
+)
 from archwright.study.progress import Progress
 from archwright.study.protocol import Contender, FinalTraining, final_trainings, train_finally
 from archwright.study.request import Request
@@ -163,10 +171,6 @@ class Run:
         """Names the plan: more minutes make another one, more trials go on with the same."""
         return "trials" if self.request.minutes is None else f"minutes={self.request.minutes:g}"
 
-    def seconds_left(self) -> float:
-        assert self.request.minutes is not None
-        return 60 * self.request.minutes - self.clock.seconds
-
     @cached_property
     def planned(self) -> Planned:
         """What fits; decided once for a run and kept in the ledger."""
@@ -178,7 +182,7 @@ class Run:
         else:
             self.progress.say("measuring how long an epoch takes")
             planned = planned_by_minutes(
-                self.request, self.parts.budget, self.problem.n_train, self.seconds_left, self.executor, self._probes()
+                self.request, self.parts.budget, self.problem.n_train, lambda: self.clock.seconds, self.executor, self._probes()
             )
         self.ledger.set_setting(f"plan {self.bound}", planned.to_json())
         return planned
@@ -191,13 +195,14 @@ class Run:
         return probes
 
     def _probe(self, key: str, **subject: Any) -> Job:
+        assert self.request.minutes is not None
         return Job(
             key=key,
             stage="probe",
             folder=str(self.folder.path / "trainings" / key),
             seed=self.request.seed,
             epochs=1.0,
-            time_limit=PROBE_SECONDS,
+            time_limit=max(LEAST_PROBE_SECONDS, PROBE_SHARE * 60 * self.request.minutes),
             **subject,
             **self._common,
         )
@@ -251,7 +256,7 @@ class Run:
             lanes.append(Lane(name, sized, self.parts.space, self.ledger, self.parts.objectives))
             if (told := limitations(sized, self.parts.space)) is not None:
                 self.progress.say(f"{name}: {told}")
-        deadline = None if request.minutes is None else self.parts.budget.search * 60 * request.minutes
+        deadline = self.planned.search_until
         of = request.trials * len(lanes) if request.trials is not None else None
         self.progress.phase("search", of, None if deadline is None else partial(self._seconds_until, deadline))
         limits = Limits(request.trials, deadline, lambda: self.clock.seconds)
@@ -274,25 +279,22 @@ class Run:
 
     def train_finals(self, lanes: Sequence[Lane]) -> list[FinalTraining]:
         """The final trainings of the best candidates, then those of the baselines; returns those there was no time for."""
-        shares = (self.parts.budget.search + self.parts.budget.final, 1.0)
+        plan = self.planned.plan
+        stages: tuple[tuple[Stage, list[Contender], float | None], ...] = (
+            ("final", self.contenders(lanes), self.planned.final_until),
+            ("baseline", self.baselines(), None if self.request.minutes is None else 60 * self.request.minutes),
+        )
         left_out = []
-        for name, contenders, share in zip(("final", "baseline"), (self.contenders(lanes), self.baselines()), shares, strict=True):
-            trainings = final_trainings(contenders, self.planned.plan.seeds, self.request.seed)
-            self.progress.phase(name, len(trainings), None if self.request.minutes is None else self.seconds_left)
-            left_out += train_finally(
-                trainings,
-                self.bound,
-                self.planned.plan.final_epochs,
-                self.crew,
-                self.ledger,
-                self.job,
-                partial(self._late, share),
-            )
+        for stage, contenders, until in stages:
+            trainings = final_trainings(contenders, plan.seeds, self.request.seed)
+            self.progress.phase(stage, len(trainings), None if until is None else partial(self._seconds_until, until))
+            late = partial(self._late, until, plan.final_goal if stage == "final" else plan.baseline_goal)
+            left_out += train_finally(trainings, self.bound, plan.final_epochs, self.crew, self.ledger, self.job, late)
         return left_out
 
-    def _late(self, share: float) -> bool:
-        """Whether the time up to this share of the run is over."""
-        return self.request.minutes is not None and self.clock.seconds > share * 60 * self.request.minutes
+    def _late(self, until: float | None, goal: float | None) -> bool:
+        """Whether most of a training that began now would lie behind the end of its stage's time."""
+        return until is not None and goal is not None and self.clock.seconds + goal / 2 > until
 
     # Results.
 

@@ -11,9 +11,9 @@ from archwright.execute.executor import Executor
 from archwright.study.budget import LEAST_FINAL_EPOCHS, Budget, Means, Plan, plan_by_minutes, plan_by_trials
 from archwright.study.request import Request
 
-PROBED_ARCHITECTURES = 5
-PROBE_SECONDS = 60.0
-"""A network that cannot be measured in this time is too slow for any run that is bounded by minutes."""
+PROBED_ARCHITECTURES = 4
+PROBE_SHARE, LEAST_PROBE_SECONDS = 0.03, 10.0
+"""A network that cannot be measured in this share of the run's time is too slow for it."""
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,35 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan, the baselines that fit, and what was left out."""
+    """A plan, the baselines that fit, and what was left out.
+
+    `search_until`, `final_until`: seconds of the run's clock after which no further training of that stage begins; None is never.
+    """
 
     plan: Plan
     baselines: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
+    search_until: float | None = None
+    final_until: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
             "plan": self.plan.to_json(),
             "baselines": list(self.baselines),
             "skipped": [{"name": s.name, "reason": s.reason} for s in self.skipped],
+            "search_until": self.search_until,
+            "final_until": self.final_until,
         }
 
     @classmethod
     def from_json(cls, text: Mapping[str, Any]) -> Planned:
-        return cls(Plan.from_json(text["plan"]), tuple(text["baselines"]), tuple(Skipped(**s) for s in text["skipped"]))
+        return cls(
+            Plan.from_json(text["plan"]),
+            tuple(text["baselines"]),
+            tuple(Skipped(**s) for s in text["skipped"]),
+            text["search_until"],
+            text["final_until"],
+        )
 
 
 def planned_by_trials(request: Request, budget: Budget, n_train: int) -> Planned:
@@ -55,14 +68,16 @@ def planned_by_minutes(
     request: Request,
     budget: Budget,
     n_train: int,
-    seconds_left: Callable[[], float],
+    clock: Callable[[], float],
     executor: Executor,
     probes: Mapping[str, Sequence[Job]],
 ) -> Planned:
     """What fits. `probes` holds jobs that measure networks of the space (under `space`) and each baseline (under its name)."""
     measured = run_probes(executor, [job for jobs in probes.values() for job in jobs])
     of_space = [t for job in probes["space"] if (t := measured[job.key].seconds_per_epoch) is not None]
-    means = Means(seconds_left(), executor.workers, len(request.all_strategies))
+    assert request.minutes is not None
+    now = clock()
+    means = Means(60 * request.minutes - now, executor.workers, len(request.all_strategies))
     plan = plan_by_minutes(n_train, request.epochs, request.seeds, request.top_k, means, budget, of_space or [means.usable / 10])
     skipped = []
     if plan.seeds < request.seeds:
@@ -70,8 +85,14 @@ def planned_by_minutes(
             Skipped("seeds", f"{request.seeds} were asked for, {plan.seeds} fit into the final trainings' share of the time")
         )
     baselines = {name: measured[probes[name][0].key] for name in request.baselines}
-    plan, kept, too_slow = _fit_baselines(plan, baselines, means, budget)
-    return Planned(plan, kept, (*skipped, *too_slow))
+    fitted = _fit_baselines(plan, baselines, means, budget)
+    return Planned(
+        fitted.plan,
+        fitted.names,
+        (*skipped, *fitted.skipped),
+        search_until=now + budget.search * means.usable / means.workers,
+        final_until=now + (means.usable - fitted.seconds) / means.workers,
+    )
 
 
 def run_probes(executor: Executor, jobs: Sequence[Job]) -> dict[str, Outcome]:
@@ -84,9 +105,17 @@ def run_probes(executor: Executor, jobs: Sequence[Job]) -> dict[str, Outcome]:
     return outcomes
 
 
-def _fit_baselines(
-    plan: Plan, measured: Mapping[str, Outcome], means: Means, budget: Budget
-) -> tuple[Plan, tuple[str, ...], list[Skipped]]:
+@dataclass(frozen=True)
+class Fitted:
+    """The plan with the baselines' part settled, which of them are trained, and the worker-seconds that they will take."""
+
+    plan: Plan
+    names: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    seconds: float
+
+
+def _fit_baselines(plan: Plan, measured: Mapping[str, Outcome], means: Means, budget: Budget) -> Fitted:
     """Leave out the slowest baseline until each of the others gets enough epochs; time that they do not need goes to the finals."""
     kept = dict(measured)
     share = budget.baselines * means.usable / plan.seeds
@@ -97,10 +126,11 @@ def _fit_baselines(
         least = {name: _seconds(outcome, least_baseline_epochs(plan.final_epochs)) for name, outcome in kept.items()}
         slowest = max(least, key=lambda name: least[name])
         if least[slowest] <= goal:
-            spare = share - sum(min(need, goal) for need in needs.values())
-            return _with_spare(replace(plan, baseline_goal=goal), spare * plan.seeds, means), tuple(kept), skipped
+            used = sum(min(need, goal) for need in needs.values())
+            fitting = _with_spare(replace(plan, baseline_goal=goal), (share - used) * plan.seeds, means)
+            return Fitted(fitting, tuple(kept), tuple(skipped), used * plan.seeds)
         skipped.append(Skipped(slowest, _too_slow(kept.pop(slowest), least[slowest], goal)))
-    return _with_spare(plan, share * plan.seeds, means), (), skipped
+    return Fitted(_with_spare(plan, share * plan.seeds, means), (), tuple(skipped), 0.0)
 
 
 def _with_spare(plan: Plan, spare: float, means: Means) -> Plan:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 Augment = Callable[[Tensor], Tensor]
-PADDED_SHARE = 1 / 7
-"""Crops are taken from an image padded by 4 pixels at 28x28 and 32x32 (He et al. 2016, arXiv:1512.03385), less for smaller ones."""
+PADDED_SHARE = 7
+"""Each side is padded by this part of it: by 4 pixels at 28x28 and 32x32 (He et al. 2016, arXiv:1512.03385), by 1 at 8x8."""
 KINDS = {"crop": (1, 2), "flip": (2,), "cutout": (2,)}
 """What there is, and for inputs of how many dimensions."""
 
@@ -67,7 +67,7 @@ class Shift:
     """
 
     def __init__(self, input_shape: tuple[int, ...], border: Tensor) -> None:
-        self.pads = tuple(max(1, round(side * PADDED_SHARE)) for side in input_shape[1:])
+        self.pads = tuple(max(1, side // PADDED_SHARE) for side in input_shape[1:])
         self.border = border
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -76,9 +76,8 @@ def test_unknown_names_and_the_random_forest():
 
 
 def test_anybodys_baseline_by_module_and_function(tmp_path, monkeypatch):
-    (tmp_path / "mine_for_baselines.py").write_text(
-        "from torch import nn\ndef tiny(problem): return nn.Linear(4, problem.outputs)\n"
-    )
+    code = 'from torch import nn\ndef tiny(problem):\n    """Mine."""\n    return nn.Linear(4, problem.outputs)\n'
+    (tmp_path / "mine_for_baselines.py").write_text(code)
     monkeypatch.syspath_prepend(str(tmp_path))
     assert is_network("mine_for_baselines:tiny")
     assert baseline_summary("mine_for_baselines:tiny") == "Mine."
@@ -90,6 +89,10 @@ def test_each_has_a_summary_of_its_own():
 
 
 def test_names_are_listed_without_torch():
-    code = "import sys; from archwright.network.baselines import *; [baseline_summary(n) for n in baseline_names()]"
-    code += "; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+    code = """
+import sys
+from archwright.network import baselines
+[baselines.baseline_summary(name) for name in baselines.baseline_names()]
+sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from random import Random
 from typing import Any
+
+import pytest
 
 from archwright.data.problem import Problem
 from archwright.network.chain_description import Chain, Stage
@@ -68,7 +70,7 @@ def results(rng: Random) -> dict[str, Any]:
             "difference": 0.0028,
             "ci95": [-0.0083, 0.0139],
         },
-        "test_accesses": 18,
+        "test_accesses": 27,
         "skipped": [
             {"name": "resnet50", "reason": "one epoch takes 41 s here, 4 epochs would take 2.7 min, and 24 s are left for it"},
             {"name": "local_search: third seed", "reason": "the time for final trainings was spent after two"},
@@ -137,12 +139,28 @@ def final_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return finals
 
 
-def curve(rng: Random, top: float, epochs: int = 20) -> list[dict[str, float]]:
+def baseline_rows() -> list[dict[str, Any]]:
+    return [
+        {
+            "stage": "baseline",
+            "state": "complete",
+            "strategy": name,
+            "key": name,
+            "seed": seed,
+            "seconds": 9.0,
+            "val_accuracy": mean,
+        }
+        for name, (mean, _, _) in BASELINES.items()
+        for seed in range(3)
+    ]
+
+
+def curve(rng: Random, top: float, epochs: int = 20, gap: float = 0.012) -> list[dict[str, float]]:
     records = []
     for epoch in range(1, epochs + 1):
         share = 1 - 2.718 ** (-epoch / (0.16 * epochs))
         val = 0.1 + (top - 0.1) * share + rng.gauss(0, 0.004)
-        train = 0.1 + (min(1.0, top + 0.012) - 0.1) * share + rng.gauss(0, 0.002)
+        train = 0.1 + (min(1.0, top + gap) - 0.1) * share + rng.gauss(0, 0.002)
         record = {
             "epoch": epoch,
             "train_loss": 2.3 * (1 - train),
@@ -162,11 +180,11 @@ def report_data(trials: int = 24, seed: int = 0, **changes: Any) -> ReportData:
         "results": results(rng),
         "problem": PROBLEM,
         "space": "chain",
-        "rows": [*rows, *final_rows(rows)],
+        "rows": [*rows, *final_rows(rows), *baseline_rows()],
         "curves": {name: [curve(rng, mean) for _ in range(3)] for name, mean in tops.items()},
         "architecture": {"space": "chain", "settings": {"dimensions": 2, "width": 16, "stages": None}, "answers": ANSWERS},
         "description": CHAIN,
-        "accesses": [{"reason": f"final training {i + 1} of 18", "time": f"2025-06-01 12:{i:02d}:07"} for i in range(18)],
+        "accesses": [{"reason": f"final training {i + 1} of 27", "time": f"2025-06-01 12:{i:02d}:07"} for i in range(27)],
         "budget": [BudgetPart("search", 96, 99.1), BudgetPart("final trainings", 96, 88.0), BudgetPart("baselines", 48, 41.7)],
         "chance": 0.102,
         "command": "archwright search digits --minutes 4 --strategy regularized_evolution,local_search",
@@ -176,6 +194,19 @@ def report_data(trials: int = 24, seed: int = 0, **changes: Any) -> ReportData:
     return ReportData(**{**content, **changes})
 
 
-def without(data: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    """A copy of a mapping with some entries changed."""
-    return {**data, **changes}
+@pytest.fixture(scope="session")
+def data() -> ReportData:
+    """A run that went well but for some diverged trials."""
+    return report_data()
+
+
+@pytest.fixture(scope="session")
+def make_data() -> Callable[..., ReportData]:
+    """The same run, with fields of it changed; `trials`: how many per strategy."""
+    return report_data
+
+
+@pytest.fixture(scope="session")
+def make_curve() -> Callable[..., list[dict[str, float]]]:
+    """A learning curve that ends at a given validation metric."""
+    return lambda top, **more: curve(Random(0), top, **more)

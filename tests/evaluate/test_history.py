@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archwright.architecture.architecture import Architecture
+from archwright.evaluate.history import Candidate, History, Objective, key_of
+from archwright.search_space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Pair(SearchSpace):
+    """Two letters whose order does not matter."""
+
+    name = "pair"
+
+    def decide(self, choose):
+        return choose("first", ["a", "b"]) + choose("second", ["a", "b"])
+
+    def build(self, description, problem):
+        raise NotImplementedError
+
+    def canonical(self, architecture):
+        return "".join(sorted(self.describe(architecture)))
+
+
+def candidate(number, key, state="complete", scores=(0.5,)):
+    return Candidate(number, Architecture("toy", {}, {"q": number}), key, state, scores)
+
+
+HISTORY = History(
+    (Objective("accuracy", maximize=True),),
+    finished=[
+        candidate(1, "one", scores=(0.7,)),
+        candidate(0, "zero", scores=(0.9,)),
+        candidate(3, "one", "duplicate", (0.7,)),
+        candidate(4, "four", "failed", None),
+        candidate(6, "six", scores=(0.9,)),
+    ],
+    pending=[candidate(5, "five", "running", None)],
+    refused=[candidate(2, "two", "refused", None)],
+)
+
+
+def test_a_score_is_higher_where_the_value_is_better():
+    up, down = Objective("accuracy", maximize=True), Objective("macs", maximize=False)
+    assert up.score(0.9) > up.score(0.8)
+    assert down.score(1e6) > down.score(2e6)
+
+
+def test_candidates_are_in_the_order_of_their_numbers():
+    assert [c.number for c in HISTORY.candidates] == list(range(7))
+
+
+def test_keys_are_all_that_is_known_or_running():
+    assert HISTORY.keys == {"zero", "one", "two", "four", "five", "six"}
+
+
+def test_complete_has_each_network_once_in_order_of_completion():
+    assert [c.number for c in HISTORY.complete] == [1, 0, 6]
+
+
+def test_the_best_is_the_first_to_reach_the_highest_score():
+    assert HISTORY.best().number == 0
+    assert History(HISTORY.objectives).best() is None
+
+
+def test_what_failed_is_worse_than_all():
+    assert candidate(0, "k", "failed", None).score < candidate(1, "l", scores=(-1e9,)).score
+
+
+def test_equal_networks_share_a_key_and_others_do_not():
+    space = Pair()
+    ab, ba, aa = (space.architecture({"first": text[0], "second": text[1]}) for text in ("ab", "ba", "aa"))
+    assert key_of(space, ab) == key_of(space, ba) != key_of(space, aa)

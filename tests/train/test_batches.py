@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+
+from archwright.data.preprocessing import Preprocessing
+from archwright.data.problem import Problem
+from archwright.data.splits import Split
+from archwright.train import batches as module
+from archwright.train.batches import Batches, Rows
+
+CPU = torch.device("cpu")
+PREPROCESSING = Preprocessing((100.0,), (50.0,))
+
+
+def rows_of(x, y, preprocessing=PREPROCESSING, channels_last=False, task="classification"):
+    problem = Problem("p", task, x.shape[1:], 3)
+    return Rows(Split(x, y, np.arange(len(x))), problem, preprocessing, CPU, channels_last)
+
+
+def numbered(count):
+    return rows_of(np.arange(count, dtype=np.float32).reshape(count, 1), np.arange(count))
+
+
+def same(x):
+    return x
+
+
+def test_an_epoch_has_every_sample_once_in_an_order_of_its_own():
+    batches = Batches(numbered(24), 8, 5, same)
+    epochs = [torch.cat([y for _, y in batches.epoch(number)]).tolist() for number in (0, 1, 0)]
+    assert batches.per_epoch == 3
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(24))
+    assert epochs[0] == epochs[2] != epochs[1]
+
+
+def test_another_seed_gives_another_order():
+    orders = [torch.cat([y for _, y in Batches(numbered(24), 8, seed, same).epoch(0)]).tolist() for seed in (0, 1)]
+    assert orders[0] != orders[1]
+
+
+def test_what_is_left_over_comes_in_another_epoch():
+    batches = Batches(numbered(10), 4, 0, same)
+    seen = [{int(y) for _, ys in batches.epoch(number) for y in ys} for number in range(10)]
+    assert all(len(epoch) == 8 for epoch in seen)
+    assert set.union(*seen) == set(range(10))
+
+
+def test_a_split_smaller_than_a_batch_is_one_batch():
+    batches = Batches(numbered(5), 128, 0, same)
+    assert [len(y) for _, y in batches.epoch(0)] == [5]
+
+
+def test_inputs_are_normalised_and_belong_to_their_targets():
+    for x, y in Batches(numbered(12), 4, 0, same).epoch(0):
+        assert torch.allclose(x[:, 0], (y - 100) / 50)
+
+
+def test_images_of_bytes_are_normalised_too():
+    x = np.arange(2 * 3 * 2 * 2, dtype=np.uint8).reshape(2, 3, 2, 2)
+    preprocessing = Preprocessing((1.0, 2.0, 3.0), (2.0, 4.0, 8.0))
+    given, _ = rows_of(x, np.array([0, 1]), preprocessing).take(slice(0, 2))
+    expected = (x.astype(np.float32) - np.array([1, 2, 3]).reshape(3, 1, 1)) / np.array([2, 4, 8]).reshape(3, 1, 1)
+    assert given.dtype == torch.float32
+    assert np.allclose(given.numpy(), expected)
+
+
+def test_targets_of_a_regression_are_standardised():
+    y = np.array([[1.0, 10.0], [3.0, 30.0]], dtype=np.float32)
+    preprocessing = Preprocessing((0.0,), (1.0,), (2.0, 20.0), (1.0, 10.0))
+    _, given = rows_of(np.zeros((2, 1), np.float32), y, preprocessing, task="regression").take(slice(0, 2))
+    assert given.tolist() == [[-1, -1], [1, 1]]
+
+
+def test_memory_mapped_inputs_give_the_same_batches(tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(40, 1, 4, 4)).astype(np.float32))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    kept = rows_of(mapped, np.arange(40))
+    monkeypatch.setattr(module, "KEPT_BYTES", 10)
+    read = rows_of(mapped, np.arange(40))
+    assert isinstance(kept.x, torch.Tensor)
+    assert isinstance(read.x, np.ndarray)
+    for (a, y), (b, z) in zip(Batches(kept, 8, 0, same).epoch(0), Batches(read, 8, 0, same).epoch(0), strict=True):
+        assert torch.equal(a, b)
+        assert torch.equal(y, z)
+    for (a, _), (b, _) in zip(kept.in_order(), read.in_order(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_batches_lie_in_the_memory_order_that_was_asked_for(channels_last):
+    rows = rows_of(np.zeros((8, 3, 4, 4), np.float32), np.arange(8), Preprocessing((0.0,) * 3, (1.0,) * 3), channels_last)
+    x, _ = next(Batches(rows, 4, 0, lambda x: x.contiguous()).epoch(0))
+    assert x.is_contiguous(memory_format=torch.channels_last) == channels_last
+
+
+def test_evaluation_takes_all_rows_in_order():
+    rows = numbered(1300)
+    batches = [y for _, y in rows.in_order()]
+    assert len(batches) > 1
+    assert torch.cat(batches).tolist() == list(range(1300))

@@ -1,0 +1,113 @@
+import logging
+
+import pytest
+import torch
+from torch import nn
+
+from archwright.errors import InputError
+from archwright.train import precision as module
+from archwright.train.precision import (
+    TrainingPrecision,
+    choose_precision,
+    dense_and_grouped_macs,
+    make_fabric,
+    precision_options,
+    time_steps,
+    untouched_randomness,
+)
+
+CPU = torch.device("cpu")
+IMAGE = (8, 16, 16)
+
+
+def dense(width=32):
+    return nn.Sequential(nn.Conv2d(8, width, 3, padding=1), nn.Conv2d(width, 16, 3, padding=1))
+
+
+def separable():
+    return nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.Conv2d(8, 256, 1))
+
+
+@pytest.fixture
+def _bfloat16_cpu(monkeypatch):
+    monkeypatch.setattr(module, "_computes_in_bfloat16", lambda: True)
+
+
+def test_macs_of_dense_and_grouped_convolutions_are_counted_apart():
+    pixels = 16 * 16
+    assert dense_and_grouped_macs(separable(), IMAGE) == (pixels * 8 * 256, pixels * 9 * 8)
+    assert dense_and_grouped_macs(nn.Linear(7, 3), (7,)) == (21, 0)
+    assert dense_and_grouped_macs(nn.Conv1d(4, 6, 5), (4, 10)) == (6 * 6 * 4 * 5, 0)
+
+
+@pytest.mark.usefixtures("_bfloat16_cpu")
+@pytest.mark.parametrize(
+    ("network", "shape", "number"),
+    [
+        (dense(), IMAGE, "bfloat16"),
+        (dense(1), IMAGE, "float32"),
+        (separable(), IMAGE, "float32"),
+        (nn.Linear(1000, 1000), (1000,), "bfloat16"),
+        (nn.Linear(64, 64), (64,), "float32"),
+    ],
+)
+def test_auto_takes_bfloat16_for_dense_products_of_some_size(network, shape, number):
+    chosen = choose_precision("auto", network, shape, CPU)
+    assert chosen == TrainingPrecision(number, channels_last=len(shape) == 3)
+
+
+def test_auto_takes_float32_where_the_cpu_does_not_compute_in_bfloat16(monkeypatch):
+    monkeypatch.setattr(module, "_computes_in_bfloat16", lambda: False)
+    assert choose_precision("auto", dense(), IMAGE, CPU).number == "float32"
+    assert {option.number for option in precision_options(IMAGE, CPU)} == {"float32"}
+
+
+@pytest.mark.usefixtures("_bfloat16_cpu")
+def test_options_are_both_numbers_in_both_orders():
+    assert len(set(precision_options(IMAGE, CPU))) == 4
+    assert len(set(precision_options((100,), CPU))) == 2
+
+
+def test_what_is_asked_for_is_taken():
+    assert choose_precision("bf16", separable(), IMAGE, CPU).number == "bfloat16"
+    assert choose_precision("32", dense(), IMAGE, CPU).number == "float32"
+
+
+def test_float16_on_a_cpu_is_refused():
+    with pytest.raises(InputError, match="bf16"):
+        choose_precision("16", dense(), IMAGE, CPU)
+
+
+@pytest.mark.parametrize("precision", [TrainingPrecision("bfloat16", True), TrainingPrecision("float32", False)])
+def test_a_precision_is_read_from_its_text(precision):
+    assert TrainingPrecision.from_text(str(precision)) == precision
+
+
+@pytest.mark.parametrize("number", ["float32", "bfloat16"])
+def test_fabric_runs_the_network_in_that_precision_and_says_nothing(number, caplog, capfd):
+    seen = []
+    layer = nn.Linear(4, 4)
+    layer.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    with caplog.at_level(logging.INFO):
+        forward = make_fabric(CPU, TrainingPrecision(number)).setup(layer)
+    assert forward(torch.zeros(2, 4)).dtype == torch.float32
+    assert seen == [getattr(torch, number)]
+    assert layer.weight.dtype == torch.float32
+    assert (caplog.text, *capfd.readouterr()) == ("", "", "")
+
+
+def test_a_measurement_leaves_the_random_states_alone():
+    torch.manual_seed(3)
+    with untouched_randomness():
+        torch.rand(10)
+    drawn = torch.rand(4)
+    torch.manual_seed(3)
+    assert torch.equal(drawn, torch.rand(4))
+
+
+def test_slow_steps_are_timed_less_often(monkeypatch):
+    clock = iter(range(0, 1000, 3))
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(clock)))
+    calls = []
+    assert time_steps(lambda: calls.append(1), CPU) == 3.0
+    assert len(calls) == 2
