@@ -1,3 +1,69 @@
-"""archwright: neural architecture search on PyTorch that says honestly whether the search was worth it."""
+"""archwright: neural architecture search on PyTorch that says honestly whether the search was worth it.
+
+The names below are all that a user needs; each is imported when it is first asked for (PEP 562), so that `import archwright` and
+the command line start without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archwright.architecture.architecture import Architecture
+    from archwright.data.arrays import Arrays
+    from archwright.errors import InputError
+    from archwright.evaluate.history import Candidate, History, Proposal
+    from archwright.evaluate.model_folder import load_model
+    from archwright.main_job import Result, search
+    from archwright.search_space import SearchSpace
+    from archwright.search_strategy import Strategy
+    from archwright.search_strategy.archwright_sampler import ArchwrightSampler
+    from archwright.train.trained_model import predict
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "search",
+    "Result",
+    "Arrays",
+    "load_model",
+    "predict",
+    "SearchSpace",
+    "Architecture",
+    "Strategy",
+    "Proposal",
+    "History",
+    "Candidate",
+    "ArchwrightSampler",
+    "InputError",
+    "__version__",
+]
+
+_HOMES = {
+    "search": "archwright.main_job",
+    "Result": "archwright.main_job",
+    "Arrays": "archwright.data.arrays",
+    "load_model": "archwright.evaluate.model_folder",
+    "predict": "archwright.train.trained_model",
+    "SearchSpace": "archwright.search_space",
+    "Architecture": "archwright.architecture.architecture",
+    "Strategy": "archwright.search_strategy",
+    "Proposal": "archwright.evaluate.history",
+    "History": "archwright.evaluate.history",
+    "Candidate": "archwright.evaluate.history",
+    "ArchwrightSampler": "archwright.search_strategy.archwright_sampler",
+    "InputError": "archwright.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'archwright' has no attribute {name!r}: it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """All that can be asked for, imported yet or not."""
+    return sorted({*globals(), *__all__})

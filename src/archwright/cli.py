@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,9 +39,16 @@ def main() -> None:
     except InputError as error:
         print(f"archwright: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends a run that can be continued: say so, and exit with 130."""
+    try:
+        yield
     except KeyboardInterrupt:
         print("archwright: interrupted; the same command continues where it stopped", file=sys.stderr)
-        sys.exit(130)
+        raise typer.Exit(130) from None
 
 
 @app.command("search")
@@ -103,7 +112,8 @@ def search_command(
         settings=assignments(settings),
         random=not no_random,
     )
-    print_result(run(request))
+    with interruptible():
+        print_result(run(request))
 
 
 @app.command("report")
@@ -159,7 +169,8 @@ def train_command(
         out=out if out is not None else Path("runs") / f"{Path(source).stem or source}-train",
         settings=assignments(settings),
     )
-    trained = train_architecture(request, architecture)
+    with interruptible():
+        trained = train_architecture(request, architecture)
     metric = trained.problem.metric
     print(f"test {metric_name(metric)} {metric_text(metric, trained.outcome.test)} after {trained.outcome.epochs:g} epochs")
     print(f"model: {trained.folder / 'model'}")

@@ -107,10 +107,9 @@ def test_a_proposal_is_a_function_of_its_arguments(name, toy):
 def test_global_random_state_is_left_alone(name, toy):
     study = toy.Study(fresh(name), toy.spaces["flat"])
     study.run(trials_for(name))
-    before = random.getstate(), np.random.get_state()[1].copy()
+    before = random.getstate(), str(np.random.get_state())  # noqa: NPY002 - the global generator is what is watched
     study.propose()
-    assert random.getstate() == before[0]
-    assert (np.random.get_state()[1] == before[1]).all()
+    assert (random.getstate(), str(np.random.get_state())) == before  # noqa: NPY002
 
 
 def test_the_history_is_not_changed(name, toy):

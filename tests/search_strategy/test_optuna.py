@@ -61,12 +61,12 @@ def test_a_region_that_fails_is_left(name, toy):
 
 
 def test_cmaes_takes_one_objective(toy):
-    with pytest.raises(InputError, match="one objective.*optuna:nsgaii"):
+    with pytest.raises(InputError, match=r"one objective.*optuna:nsgaii"):
         make_strategy("optuna:cmaes").propose(toy.spaces["flat"], History(toy.two), Random(0))
 
 
 def test_a_grid_that_is_too_large_is_refused(toy):
-    with pytest.raises(InputError, match="65,536 combinations.*optuna:bruteforce"):
+    with pytest.raises(InputError, match=r"65,536 combinations.*optuna:bruteforce"):
         make_strategy("optuna:grid").propose(toy.spaces["flat"], History(toy.accuracy), Random(0))
 
 

@@ -87,6 +87,8 @@ class ArchwrightSampler(BaseSampler):
         architecture = self._architecture(trial.params) or self._architecture(kept.get("answers", {}))
         if architecture is None:
             return None
+        if kept.get("answers") != architecture.answers:  # enqueued by hand: what was proposed was not tried
+            kept = {}
         scores = _scores(trial, objectives)
         return Candidate(
             number=trial.number,

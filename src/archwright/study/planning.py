@@ -12,7 +12,7 @@ from archwright.study.budget import LEAST_FINAL_EPOCHS, Budget, Means, Plan, pla
 from archwright.study.request import Request
 
 PROBED_ARCHITECTURES = 4
-PROBE_SHARE, LEAST_PROBE_SECONDS = 0.03, 10.0
+PROBE_SHARE, LEAST_PROBE_SECONDS = 0.03, 20.0
 """A network that cannot be measured in this share of the run's time is too slow for it."""
 
 
@@ -161,7 +161,7 @@ def _seconds(outcome: Outcome, epochs: float) -> float:
 
 def _too_slow(outcome: Outcome, needed: float, goal: float) -> str:
     if outcome.seconds_per_epoch is None:
-        return f"could not be measured: {outcome.cause}"
+        return f"too slow for this budget: its speed could not even be measured ({outcome.cause})"
     return (
         f"too slow for this budget: by a measured estimate an epoch takes {outcome.seconds_per_epoch:.1f} s and the shortest fair "
         f"training {needed:.0f} s; its part of the time is {goal:.0f} s"
