@@ -26,23 +26,9 @@ OUTCOME = Outcome(
     worker="host:7",
 )
 COLUMNS = [
-    "number",
-    "state",
-    "cause",
-    "stage",
-    "strategy",
-    "architecture",
-    "key",
-    "parent",
-    "val_accuracy",
-    "val_loss",
-    "parameters",
-    "macs",
-    "peak_memory_mb",
-    "seconds",
-    "epochs",
-    "seed",
-    "worker",
+    *("number", "state", "cause", "stage", "strategy", "architecture", "key", "parent"),
+    *("val_accuracy", "val_loss"),
+    *("parameters", "macs", "peak_memory_mb", "seconds", "epochs", "seed", "worker"),
 ]
 
 

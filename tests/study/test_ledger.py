@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -31,12 +32,12 @@ ANSWERS = {"op": None, "depth": 2, "odd": True}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A real PostgreSQL server."""
+def server():
+    """A real PostgreSQL server. Not in pytest's folder: root's server runs as another user, whom the next pytest would lock out."""
     pgserver = pytest.importorskip("pgserver")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-        running = pgserver.get_server(str(tmp_path_factory.mktemp("postgres")))
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        running = pgserver.get_server(f"{folder}/data")
         yield running
         running.cleanup()
 

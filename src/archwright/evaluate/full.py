@@ -53,6 +53,7 @@ def train_network(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: 
         return Outcome("refused" if refusal else "complete", refusal, **facts)
     progress = _train(job, recipe, network, data, plan, device, on_epoch)
     facts.update(_facts_of(progress, plan, device))
+    facts["latency_ms"] = latency_ms(network.to(memory_format=torch.contiguous_format), data.problem.input_shape, device=device)
     if job.stage in ("final", "baseline"):
         facts.update(_finish(job, data, progress, device))
     return Outcome("complete", **facts)
@@ -157,7 +158,6 @@ def _finish(job: Job, data: ProblemData, progress: Progress, device: torch.devic
     return {
         "test": result.value,
         "predict_seconds": result.seconds,
-        "latency_ms": latency_ms(network, data.problem.input_shape, device=device),
         "peak_memory_mb": peak_memory_mb(device),
     }
 

@@ -28,7 +28,7 @@ test_access_count.__test__ = False  # type: ignore[attr-defined]  # not a test o
 
 
 def final_run_count(data: ReportData) -> int:
-    """Final trainings of searched networks and baselines; those of candidates that validation left behind are only among the rows."""
+    """Final trainings of networks and baselines; those of candidates that validation left behind are only among the rows."""
     begun = sum(row.get("stage") in ("final", "baseline") for row in data.rows)
     return max(begun, sum(len(method.get("runs") or ()) for method in data.methods))
 
