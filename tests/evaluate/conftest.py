@@ -93,7 +93,7 @@ def stored(tmp_path_factory):
         if task not in made:
             folder = tmp_path_factory.mktemp(task)
             x, y = arrays(task)
-            data = load_problem(Arrays(x, y), task=task)
+            data = load_problem(Arrays(x, y), task=task, layout="flat" if x.ndim == 2 else None)
             made[task] = save_problem(data, folder / "data")
         return made[task]
 

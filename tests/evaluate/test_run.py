@@ -129,7 +129,7 @@ def test_a_finished_job_is_not_done_again(job_of, monkeypatch):
 def test_a_job_killed_after_its_predictions_does_not_open_the_test_split_again(job_of, test_log, monkeypatch):
     job = job_of(stage="final")
 
-    def kill(*args):
+    def kill(*args, **arrays):
         raise Killed
 
     with monkeypatch.context() as patched:
@@ -145,7 +145,7 @@ def test_a_job_killed_after_its_predictions_does_not_open_the_test_split_again(j
 def test_a_job_killed_while_it_predicted_says_that_it_opens_the_split_again(job_of, test_log, monkeypatch):
     job = job_of(stage="final")
 
-    def kill(*args):
+    def kill(*args, **arrays):
         raise Killed
 
     with monkeypatch.context() as patched:
@@ -164,7 +164,7 @@ def test_a_job_killed_while_it_predicted_says_that_it_opens_the_split_again(job_
     [("nan", "diverged: training loss was nan in epoch 2"), ("memory", "out of memory: "), ("error", "KeyError: ")],
 )
 def test_trouble_in_the_training_is_a_result_with_its_cause(job_of, trouble, cause):
-    job = job_of(trouble=trouble, after=20, epochs=3.0)
+    job = job_of(trouble=trouble, after=12, epochs=3.0)
     outcome = run_job(job)
     assert outcome.state == "failed"
     assert outcome.cause.startswith(cause)

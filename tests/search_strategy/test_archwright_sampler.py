@@ -6,6 +6,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from archwright.evaluate.history import Proposal
 from archwright.search_strategy import make_strategy
 from archwright.search_strategy.archwright_sampler import ATTRIBUTE, ArchwrightSampler
 
@@ -134,6 +135,21 @@ def test_what_else_an_objective_asks_is_drawn_at_random_and_repeatably(toy):
     assert len(set(rates[0])) == 6
 
 
+def test_a_trial_that_was_enqueued_in_part_is_not_taken_for_what_was_proposed(toy):
+    """Local search takes trials with a parent for steps and those without for starts."""
+    space, seen = toy.spaces["conditional"], []
+
+    class Spy:
+        def propose(self, space, history, rng):
+            seen.append([(candidate.architecture.answers["depth"], candidate.note) for candidate in history.candidates])
+            return Proposal(space.architecture({"depth": 1, "0/op": "pool", "0/width": 8}), note={"climb": 0})
+
+    study = optuna.create_study()
+    study.enqueue_trial({"depth": 3})
+    optimize(Spy(), space, objective_of(toy, space), 3, study=study)
+    assert seen == [[], [(3, {})], [(3, {}), (1, {"climb": 0})]]
+
+
 def test_trials_of_another_origin_are_learned_from(toy):
     space = toy.spaces["tiny"]
     study = optuna.create_study(direction="maximize")
@@ -145,5 +161,5 @@ def test_trials_of_another_origin_are_learned_from(toy):
         3,
         study=study,
     )
-    assert study.trials[0].params == {"first": "a", "second": "b"} != study.trials[0].system_attrs[ATTRIBUTE]["answers"]
+    assert study.trials[0].params == {"first": "a", "second": "b"}
     assert study.trials[2].system_attrs[ATTRIBUTE]["parent"] in (0, 1)

@@ -167,6 +167,19 @@ def test_the_finished_are_in_order_of_completion(url, tmp_path):
         assert finish(again, again.rows()[1]).sequence == 3
 
 
+def test_rows_are_in_order_of_their_numbers_and_the_first_of_equals_is_known(url, tmp_path):
+    with open_ledger(url, tmp_path) as ledger:
+        ledger.history("random", ONE)
+        first = begin(ledger, key="same")
+        begin(ledger, key="same")
+        third = begin(ledger, key="third")
+        finish(ledger, third)
+        first = finish(ledger, first)
+    with open_ledger(url, tmp_path) as again:
+        assert [row.number for row in again.rows("search", "random")] == [0, 1, 2]
+        assert again.first_with_key("search", "random", "same") == first
+
+
 def test_a_history_does_not_change_afterwards(tmp_path):
     with open_ledger("memory:", tmp_path) as ledger:
         history = ledger.history("random", ONE)

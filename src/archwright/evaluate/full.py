@@ -53,7 +53,7 @@ def train_network(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: 
         return Outcome("refused" if refusal else "complete", refusal, **facts)
     progress = _train(job, recipe, network, data, plan, device, on_epoch)
     facts.update(_facts_of(progress, plan, device))
-    facts["latency_ms"] = latency_ms(network.to(memory_format=torch.contiguous_format), data.problem.input_shape, device=device)
+    facts["latency_ms"] = latency_ms(network, data.problem.input_shape, device=device)
     if job.stage in ("final", "baseline"):
         facts.update(_finish(job, data, progress, device))
     return Outcome("complete", **facts)

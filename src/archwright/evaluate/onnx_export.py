@@ -49,7 +49,8 @@ def export_onnx(model: TrainedModel, file: Path) -> None:
                 raise ExportError("the network could not be exported")
             program.save(file, external_data=False)
     except Exception as error:  # whatever an exporter raises about somebody's network
-        raise ExportError(f"the network could not be exported to ONNX: {str(error).strip().splitlines()[0]}") from error
+        reason = error.__cause__ or error  # the exporter's own message is advice on how to report it
+        raise ExportError(f"the network could not be exported to ONNX: {type(reason).__name__}: {_first_line(reason)}") from error
     _check(model, file)
 
 
@@ -67,6 +68,10 @@ def _check(model: TrainedModel, file: Path) -> None:
         difference = float(np.abs(given - expected).max() / max(1.0, float(np.abs(expected).max())))
         if not difference <= TOLERANCE:
             raise ExportError(f"the ONNX file differs from the model by {difference:.1e}, more than {TOLERANCE:.0e}")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0]
 
 
 def _samples(model: TrainedModel) -> Array:
@@ -96,7 +101,7 @@ def _quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             for category in (DeprecationWarning, FutureWarning, UserWarning):

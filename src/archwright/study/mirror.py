@@ -51,6 +51,8 @@ class StudyMirror:
             if self._numbers.get(row.token, row.number) <= row.number:
                 unnumbered = row.sequence is None and row.state != "running"  # ended by another program
                 self.put(replace(row, sequence=self.next_sequence) if unnumbered else row)
+        if news:
+            self.rows = dict(sorted(self.rows.items()))
         while self._settled < len(trials) and self._is_settled(self._settled):
             self._settled += 1
 
@@ -65,7 +67,8 @@ class StudyMirror:
         self._forget_double(row)
         self.rows[row.number] = row
         self.trials = max(self.trials, row.number + 1)
-        self._first.setdefault((row.stage, row.strategy, row.key), row.number)
+        place = (row.stage, row.strategy, row.key)
+        self._first[place] = min(row.number, self._first.get(place, row.number))
         if row.sequence is not None:
             self.next_sequence = max(self.next_sequence, row.sequence + 1)
         if row.stage == "search":

@@ -1,0 +1,87 @@
+"""What a request names, made and checked before anything is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from archwright.architecture.settings import with_settings
+from archwright.data.load import load_problem
+from archwright.data.problem import Problem
+from archwright.data.sources import Source
+from archwright.data.splits import ProblemData
+from archwright.errors import InputError
+from archwright.evaluate.history import Objective
+from archwright.evaluate.objective import parse_objectives
+from archwright.execute import executor_names
+from archwright.network.baselines import build_baseline, is_network
+from archwright.search_space import SearchSpace, make_space
+from archwright.search_strategy import Strategy, make_strategy
+from archwright.study.budget import Budget
+from archwright.study.request import Request
+from archwright.train.recipe import Recipe, recipe_for
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a request names, made and checked before anything is written."""
+
+    request: Request
+    data: ProblemData
+    space: SearchSpace
+    strategies: dict[str, Strategy]
+    recipe: Recipe
+    budget: Budget
+    objectives: tuple[Objective, ...]
+
+    @property
+    def workers(self) -> int:
+        """As asked for; by default every core where minutes count, else one, so that the same command gives the same result."""
+        if self.request.workers is not None:
+            return self.request.workers
+        return (os.cpu_count() or 1) if self.request.minutes is not None else 1
+
+
+def make_parts(request: Request, source: Source | None = None, space: SearchSpace | None = None) -> Parts:
+    """Everything a request names. Raises InputError for whatever is unknown or does not fit, before a file is written."""
+    request.check_settings()
+    if request.executor not in executor_names():
+        raise InputError(f"there is no executor {request.executor!r}: choose from {', '.join(executor_names())}")
+    one = ("strategy",) if len(request.strategies) == 1 else ()
+    strategies = {
+        name: make_strategy(name, request.settings_for(name, *(one if name in request.strategies else ())))
+        for name in request.all_strategies
+    }
+    budget = with_settings(Budget, request.settings_for("budget"), "budget")
+    made = space if space is not None else make_space(request.space, request.settings_for("space"))
+    data = load_problem(
+        source if source is not None else request.source,
+        task=request.task,
+        target=request.target,
+        layout=request.layout,
+        seed=request.seed,
+    )
+    _check_baselines(request.baselines, data.problem)
+    recipe = recipe_for(data.problem.n_train, request.settings_for("train"))
+    if request.minutes is not None and recipe.precision == "auto":
+        recipe = replace(recipe, precision="measure")
+    return Parts(
+        request,
+        data,
+        made.for_problem(data.problem),
+        strategies,
+        recipe,
+        budget,
+        parse_objectives(request.objectives, data.problem),
+    )
+
+
+def _check_baselines(names: Sequence[str], problem: Problem) -> None:
+    """Build each without memory for its weights, so that one that does not suit the data is said before anything is trained."""
+    import torch
+
+    with torch.device("meta"):
+        for name in names:
+            if is_network(name):
+                build_baseline(name, problem)
