@@ -81,9 +81,9 @@ def test_the_data_decide_stages_and_stem(shape, stages, stem_stride):
     assert (space.dimensions, space.stages, space.stem_stride) == (len(shape) - 1, stages, stem_stride)
 
 
-def test_small_maps_get_wider_networks():
-    assert Chain().for_problem(DIGITS).width == 2 * Chain().for_problem(IMAGES).width
+def test_a_width_that_is_given_stays():
     assert Chain(width=24).for_problem(DIGITS).width == 24
+    assert Chain(width=24).for_problem(DIGITS).questions()[2].options == (18, 24, 36)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_dense_stages_have_bounded_channels():
     for module in network.modules():
         module.register_forward_hook(lambda _, __, output: widest.append(output.shape[1]))
     network(torch.randn(2, *DIGITS.input_shape))
-    assert max(widest) <= 4 * 96, "six blocks that add half of 96 channels each"
+    assert max(widest) == 4 * 48, "six blocks that add half of 48 channels each"
 
 
 def test_the_same_seed_gives_the_same_weights():

@@ -39,7 +39,7 @@ def fresh(name):
 
 
 def trials_for(name):
-    return 8 if name in SLOW else 30
+    return 7 if name in SLOW else 25
 
 
 @pytest.fixture(params=ALL_STRATEGIES)
@@ -79,8 +79,9 @@ def test_parents_are_numbers_of_earlier_candidates(name, toy):
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_restarted_search_proposes_what_it_would_have_proposed(name, space, workers, toy):
     study = toy.Study(fresh(name), space, seed=7)
-    study.run(trials_for(name) - 3, workers)
-    for _ in range(3):  # with a restart at every step, and what the old process still holds in memory
+    steps = 1 if name in SLOW else 3
+    study.run(trials_for(name) - steps, workers)
+    for _ in range(steps):  # with a restart at every step, and what the old process still holds in memory
         study.start()
         assert study.propose(fresh(name)) == study.propose()
         if study.pending:
@@ -90,7 +91,8 @@ def test_a_restarted_search_proposes_what_it_would_have_proposed(name, space, wo
 
 def test_the_same_seed_repeats_the_search_and_another_does_not(name, toy):
     once, again, other = (
-        [c.architecture for c in toy.Study(fresh(name), toy.spaces["flat"], seed=seed).run(12).candidates] for seed in (3, 3, 4)
+        [c.architecture for c in toy.Study(fresh(name), toy.spaces["flat"], seed=seed).run(trials_for(name)).candidates]
+        for seed in (3, 3, 4)
     )
     assert once == again
     assert once != other or name == "optuna:qmc"
@@ -140,7 +142,7 @@ def test_a_search_in_which_everything_fails_goes_on(name, space, toy):
 
 def test_several_workers_do_not_get_the_same_network_again_and_again(name, toy):
     study = toy.Study(fresh(name), toy.spaces["flat"])
-    study.run(12)
+    study.run(trials_for(name))
     for _ in range(6):
         study.start()
     assert len({candidate.key for candidate in study.pending}) >= 4
@@ -163,7 +165,7 @@ def best_after(strategy, space, toy, trials, seed):
 def test_it_beats_random_search(name, space_name, toy):
     if name in BLIND:
         pytest.skip("looks at no score")
-    repeats, trials = (2, 16) if name in SLOW else (8, 50)
+    repeats, trials = (2, 13) if name in SLOW else (5, 40)
     space = toy.spaces[space_name]
     ours = mean(best_after(fresh(name), space, toy, trials, seed) for seed in range(repeats))
     by_chance = mean(best_after(make_strategy("random"), space, toy, trials, seed) for seed in range(20))

@@ -21,9 +21,19 @@ def test_the_head_reads_the_mean_of_the_points_output():
     network = WithPoint()
     head = AuxiliaryHead(network, 3)
     head.initialise(network, torch.zeros(2, 1, 6, 6))
-    x = torch.randn(4, 1, 6, 6)
-    network.eval()(x)
-    assert torch.allclose(head(), head.linear(network.first(x).mean(dim=(2, 3))))
+    x, seen = torch.randn(4, 1, 6, 6), []
+    network.first.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    network(x)
+    assert torch.allclose(head(), head.linear(seen[0].mean(dim=(2, 3))))
+
+
+def test_nothing_is_held_back_in_evaluation():
+    network = WithPoint()
+    head = AuxiliaryHead(network, 3)
+    head.initialise(network, torch.zeros(2, 1, 6, 6))
+    network.eval()(torch.zeros(2, 1, 6, 6))
+    with pytest.raises(InputError):
+        head()
 
 
 def test_the_head_leaves_statistics_and_weights_of_the_network_alone():

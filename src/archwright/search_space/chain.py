@@ -11,7 +11,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, prod
+from math import prod
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar, cast
 
 from archwright.architecture.architecture import Architecture, answers_as_text
@@ -37,10 +37,8 @@ KERNELS = (3, 5)
 EXPANSIONS = (2, 4)
 MOST_STAGES = 3
 FLAT_STAGES = 2
-FLAT_WIDTH = 128
-WIDE, NARROW = 32, 16
-"""Width of the first stage on maps of at most `MANY_POSITIONS`, and on larger ones, where each channel costs more."""
-MANY_POSITIONS = 256
+WIDTH = {0: 128, 1: 32, 2: 16}
+"""The base width for flat features, series and images: most networks for 28x28 pixels then cost 3 to 25 million MACs."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ class Chain(SearchSpace):
         return dataclasses.replace(
             self,
             dimensions=cast(Literal[0, 1, 2], problem.dimensions),
-            width=self.width or _width(problem.input_shape, stem_stride),
+            width=self.width or WIDTH[problem.dimensions],
             stages=stages,
             stem_stride=stem_stride,
         )
@@ -169,7 +167,7 @@ class Chain(SearchSpace):
 
     def _widths(self, i: int) -> tuple[int, ...]:
         """Around the base; that doubles from stage to stage where the resolution halves."""
-        base = self.width or (NARROW if self._dimensions > 0 else FLAT_WIDTH)
+        base = self.width or WIDTH[self._dimensions]
         if self._dimensions == 0:
             return (base // 2, base, base * 2)
         return (base * 2**i * 3 // 4, base * 2**i, base * 2**i * 3 // 2)
@@ -196,14 +194,6 @@ def _reductions(input_shape: tuple[int, ...], stem_stride: int | None, stages: i
             f"give stages={fitting} or fewer"
         )
     return stride, stages or min(fitting, MOST_STAGES)
-
-
-def _width(input_shape: tuple[int, ...], stem_stride: int) -> int:
-    """The base width that keeps most of a space's networks affordable on a CPU."""
-    if len(input_shape) == 1:
-        return FLAT_WIDTH
-    positions = prod(ceil(size / stem_stride) for size in input_shape[1:])
-    return WIDE if positions <= MANY_POSITIONS else NARROW
 
 
 def _options(setting: Choice | Literal["any"], known: tuple[Choice, ...]) -> tuple[Choice, ...]:

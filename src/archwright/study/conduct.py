@@ -45,7 +45,7 @@ def conduct(request: Request, source: Source | None = None, space: SearchSpace |
     """Run what is asked, or what is left of it, and write everything but the report. Returns the run's folder."""
     parts = make_parts(request, source, space)
     folder = RunFolder(request.folder.absolute())
-    folder.claim(request, parts.data.problem)
+    folder.check(request, parts.data.problem)
     if is_finished(folder, request):
         return folder
     save_problem(parts.data, folder.data)
@@ -54,6 +54,7 @@ def conduct(request: Request, source: Source | None = None, space: SearchSpace |
         make_executor(request.executor, parts.workers, device=request.device) as executor,
         Progress(parts.data.problem.metric) as progress,
     ):
+        folder.claim(request, parts.data.problem)
         Run(parts, folder, ledger, executor, progress).finish()
     return folder
 
@@ -165,8 +166,9 @@ class Run:
         )
 
     def _recorded(self, row: Row) -> None:
-        """After each result: the table and the terminal."""
-        self.table.write(self.ledger.rows())
+        """After each result: the table (for a run of duplicates once, at its end) and the terminal."""
+        if row.state != "duplicate":
+            self.table.write(self.ledger.rows())
         self.progress.finished(row)
 
     # Stages.
@@ -187,6 +189,7 @@ class Run:
         self.progress.phase("search", of, None if deadline is None else partial(self._seconds_until, deadline))
         limits = Limits(request.trials, deadline, lambda: self.clock.seconds)
         search(lanes, self.crew, self.job, limits, request.seed, plan.search_epochs)
+        self.table.write(self.ledger.rows())
         return lanes
 
     def _seconds_until(self, deadline: float) -> float:

@@ -47,10 +47,10 @@ class StudyMirror:
         """Take in what is new. `trials`: all of the study, by number; those from the first unfinished on are looked at."""
         self.trials = max(self.trials, len(trials))
         news = {row.token: row for trial in islice(trials, self._settled, None) if (row := self._news(trial)) is not None}
-        for row in sorted(news.values(), key=lambda row: -1 if row.sequence is None else row.sequence):
+        for row in sorted(news.values(), key=_completion):
             if self._numbers.get(row.token, row.number) <= row.number:
-                unnumbered = row.sequence is None and row.state != "running"  # ended by another program
-                self.put(replace(row, sequence=self.next_sequence) if unnumbered else row)
+                numbered = row.sequence is not None or row.state == "running"
+                self.put(row if numbered else replace(row, sequence=self.next_sequence))
         if news:
             self.rows = dict(sorted(self.rows.items()))
         while self._settled < len(trials) and self._is_settled(self._settled):
@@ -90,3 +90,10 @@ class StudyMirror:
         else:
             self._pending.pop(row.number, None)
             (self._refused if row.state == "refused" else self._finished).append(row.candidate())
+
+
+def _completion(row: Row) -> float:
+    """The running first, then in order of completion, then those that another program ended without a number."""
+    if row.sequence is not None:
+        return row.sequence
+    return -1 if row.state == "running" else float("inf")

@@ -17,6 +17,8 @@ from archwright.study.request import Request
 from archwright.study.row import Row
 
 ASKED = "run.json"
+BEGUN = ("data", "study.db", "study.db-wal", "study.db-shm")
+"""What a start that was killed before it wrote `run.json` may have left."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,20 @@ class RunFolder:
         """Where one training keeps its checkpoint, log and result."""
         return self.path / "trainings" / training_key(row)
 
-    def claim(self, request: Request, problem: Problem) -> None:
-        """Begin a run here or continue the one that is here. Raises RunFolderError where that one is another."""
+    def check(self, request: Request, problem: Problem) -> None:
+        """Raises RunFolderError where there is another run here than the one asked for, or something else; writes nothing."""
         asked = self.path / ASKED
-        fixed = {**request.fixed(), "data_hash": problem.data_hash}
         if asked.exists():
-            self._compare(read_json(asked), fixed, request)
-        elif self.path.exists() and any(self.path.iterdir()):
+            self._compare(read_json(asked), self._fixed(request, problem), request)
+        elif self.path.exists() and any(entry.name not in BEGUN for entry in self.path.iterdir()):
             raise RunFolderError(f"{self.path} is not empty and holds no run: give another folder with --out")
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(asked, {**fixed, "trials": request.trials, "minutes": request.minutes})
+
+    def claim(self, request: Request, problem: Problem) -> None:
+        """Write down what is asked of the run here."""
+        write_json(self.path / ASKED, {**self._fixed(request, problem), "trials": request.trials, "minutes": request.minutes})
+
+    def _fixed(self, request: Request, problem: Problem) -> dict[str, Any]:
+        return {**request.fixed(), "data_hash": problem.data_hash}
 
     def _compare(self, before: Mapping[str, Any], now: Mapping[str, Any], request: Request) -> None:
         if before.get("data_hash") != now["data_hash"]:

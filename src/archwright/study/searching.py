@@ -27,7 +27,7 @@ MakeJob = Callable[[Row], Job]
 
 @dataclass(frozen=True)
 class Limits:
-    """When the search ends: `trials` trainings a strategy, or `over` says that the time has come."""
+    """When the search ends: after `trials` trainings a strategy, or when `clock` reaches `deadline` (seconds)."""
 
     trials: int | None
     deadline: float | None
@@ -45,8 +45,6 @@ class Lane:
         self.space = space
         self.objectives = objectives
         self.ledger = ledger
-        self.exhausted = False
-        self.running_seconds = 0.0
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -64,6 +62,12 @@ class Lane:
     def trainings(self) -> int:
         """Finished and running trainings; rows that wait for an equal network's result are none."""
         return len(self.trained) + sum(1 for row in self.rows if row.state == "running" and self.known(row) is None)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether so many proposals in a row were known or refused that nothing new is to be expected."""
+        last = self.rows[-EXHAUSTED_AFTER:]
+        return len(last) == EXHAUSTED_AFTER and all(row.state in ("duplicate", "refused") for row in last)
 
     @property
     def seconds(self) -> float:
@@ -125,12 +129,12 @@ def _spent(lane: Lane, limits: Limits) -> bool:
     if limits.trials is not None:
         return lane.trainings >= limits.trials
     assert limits.deadline is not None
-    return lane.trainings > 0 and limits.clock() + lane.typical_seconds / 2 > limits.deadline
+    return len(lane.rows) > 0 and limits.clock() + lane.typical_seconds / 2 > limits.deadline
 
 
 def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float) -> None:
     """Ask the strategy until it names a network that is not known, and begin its training."""
-    for _ in range(EXHAUSTED_AFTER):
+    while not lane.exhausted:
         row = _ask(lane, seed, epochs)
         known = lane.known(row)
         if known is None:
@@ -139,7 +143,6 @@ def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float
         _settle(crew, row, known)
         if known.state == "running":
             return
-    lane.exhausted = True
 
 
 def _ask(lane: Lane, seed: int, epochs: float) -> Row:

@@ -43,4 +43,5 @@ class AuxiliaryHead(nn.Module):
         return output
 
     def _remember(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        self._seen = output
+        if module.training or isinstance(self.linear, nn.LazyLinear):
+            self._seen = output
