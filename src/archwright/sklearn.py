@@ -21,6 +21,7 @@ from archwright.data.arrays import Arrays
 from archwright.data.load import load_inputs
 from archwright.data.problem import Task
 from archwright.data.raw_data import Array
+from archwright.evaluate.model_folder import load_model
 from archwright.main_job import search
 from archwright.train.trained_model import predict
 
@@ -82,7 +83,7 @@ class _Search(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
                 task=task,
                 **options,
             )
-            self.model_ = result.best.model
+            self.model_ = load_model(result.best.folder)
             self.results_ = result.results
         return self
 

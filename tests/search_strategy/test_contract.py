@@ -12,7 +12,7 @@ import pytest
 
 from archwright.architecture.asking import replay
 from archwright.evaluate.history import Candidate, History, Proposal, key_of
-from archwright.search_strategy import make_strategy, sized_for_budget
+from archwright.search_strategy import limitations, make_strategy, sized_for_budget
 
 ALL_STRATEGIES = {
     "random": {},
@@ -21,8 +21,8 @@ ALL_STRATEGIES = {
     "optuna:bruteforce": {},
     "optuna:cmaes": {},
     "optuna:gp": {"n_startup_trials": 5},
-    "optuna:nsgaii": {"population_size": 8},
-    "optuna:nsgaiii": {"population_size": 8},
+    "optuna:nsgaii": {"population_size": 5},
+    "optuna:nsgaiii": {"population_size": 5},
     "optuna:qmc": {},
     "optuna:random": {},
     "optuna:tpe": {"n_startup_trials": 6},
@@ -165,8 +165,10 @@ def best_after(strategy, space, toy, trials, seed):
 def test_it_beats_random_search(name, space_name, toy):
     if name in BLIND:
         pytest.skip("looks at no score")
-    repeats, trials = (2, 13) if name in SLOW else (5, 40)
     space = toy.spaces[space_name]
+    if "at random" in (limitations(fresh(name), space) or ""):
+        pytest.skip("answers most questions of this space at random, and says so")
+    repeats, trials = (2, 16) if name in SLOW else (6, 60)
     ours = mean(best_after(fresh(name), space, toy, trials, seed) for seed in range(repeats))
     by_chance = mean(best_after(make_strategy("random"), space, toy, trials, seed) for seed in range(20))
     assert ours > by_chance + 0.03

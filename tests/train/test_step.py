@@ -60,7 +60,7 @@ def test_the_gradient_is_clipped_to_its_norm():
     before = [parameter.detach().clone() for parameter in module.parameters()]
     recipe = {"momentum": 0.0, "weight_decay": 0.0, "learning_rate": 1.0, "warmup": 0.0}
     step_of(module, gradient_clip=0.01, **recipe)(*batch(), 0.0)
-    moved = torch.cat([(a - b).flatten() for a, b in zip(module.parameters(), before, strict=True)]).norm()
+    moved = torch.cat([(a.detach() - b).flatten() for a, b in zip(module.parameters(), before, strict=True)]).norm()
     assert float(moved) == pytest.approx(0.01, rel=1e-3)
 
 

@@ -14,7 +14,9 @@ def read_digits() -> RawData:
 
     pixels, labels = load_digits(return_X_y=True)
     images = pixels.reshape(-1, 8, 8).astype(np.uint8)
-    return RawData("digits", "digits", images, labels.astype(np.int64), class_names=tuple("0123456789"), layout="image", augmentation=("crop",))
+    return RawData(
+        "digits", "digits", images, labels.astype(np.int64), class_names=tuple("0123456789"), layout="image", augmentation=("crop",)
+    )
 
 
 DIGITS = Dataset(

@@ -57,7 +57,7 @@ def _records(rows: Sequence[Row], table: Path) -> list[dict[str, Any]]:
     elapsed: Counter[str] = Counter()
     searched = {}
     for row in sorted((r for r in rows if r.stage == "search" and r.sequence is not None), key=lambda r: (r.strategy, r.sequence)):
-        if row.outcome is not None and row.state != "duplicate":
+        if row.outcome is not None:
             elapsed[row.strategy] += row.outcome.seconds  # type: ignore[assignment]  # a Counter adds any numbers
         searched[row.run_number] = elapsed[row.strategy]
     sequence = {row.run_number: row.sequence for row in rows}
@@ -92,9 +92,7 @@ def _budget(settings: Mapping[str, Any], rows: Sequence[Row]) -> list[BudgetPart
     parts = []
     for stage, name in (("search", "search"), ("final", "final"), ("baseline", "baselines")):
         whole = 60 * settings["minutes"] * settings["workers"] if settings["minutes"] else None
-        used = sum(
-            row.outcome.seconds for row in rows if row.stage == stage and row.outcome is not None and row.state != "duplicate"
-        )
+        used = sum(row.outcome.seconds for row in rows if row.stage == stage and row.outcome is not None)
         parts.append(BudgetPart(name, whole * settings["budget"][name] if whole else None, used))
     return parts
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from archwright.evaluate.history import State
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.executor import Executor
-from archwright.study.ledger import Ledger
+from archwright.study.ledger import Ledger, Overtaken
 from archwright.study.row import Row
 from archwright.study.run_folder import Clock
 
@@ -52,9 +52,13 @@ class Crew:
         return next((dict(records[key]) for key, (r, _) in self._rows.items() if r is row and key in records), {})
 
     def start(self, row: Row, job: Job) -> None:
-        """Begin a training, or take it up again from its checkpoint."""
+        """Begin a training, or take it up again from its checkpoint; nothing where another coordinator has taken it up."""
+        try:
+            attempt = self._ledger.attempt(row)
+        except Overtaken:
+            return
         Path(job.folder).mkdir(parents=True, exist_ok=True)
-        self._rows[job.key] = (row, self._ledger.attempt(row))
+        self._rows[job.key] = (row, attempt)
         self._executor.submit(job)
 
     def finished(self, timeout: float = 0.5) -> list[tuple[Row, Outcome]]:

@@ -64,7 +64,7 @@ def method_json(method: Method, problem: Problem, ledger: Ledger, threads: int, 
     Other costs: means over seeds.
     """
     searched = ledger.rows("search", method.name) if method.kind == "search" else ()
-    search_seconds = sum(row.outcome.seconds for row in searched if row.outcome is not None and row.state != "duplicate")
+    search_seconds = sum(row.outcome.seconds for row in searched if row.outcome is not None)
     retraining = sum(row.outcome.seconds for row in method.all_runs if row.outcome is not None)
     values = [row.outcome.test for row in method.runs if row.outcome is not None and row.outcome.test is not None]
     centre, interval = mean_with_interval(values) if values else (None, None)

@@ -6,7 +6,7 @@ All strategies take turns on the same workers, so none of them meets a slower ho
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from archwright.architecture.asking import questions_asked
@@ -177,7 +177,8 @@ def _settle(crew: Crew, row: Row, known: Row) -> None:
     if known.state == "refused":
         crew.record(row, "refused", cause=known.cause)
     else:
-        crew.record(row, "duplicate", known.outcome, known.scores, f"the network of {known.run_number}")
+        free = replace(known.outcome, seconds=0.0) if known.outcome is not None else None
+        crew.record(row, "duplicate", free, known.scores, f"the network of {known.run_number}")
 
 
 def _record(lane: Lane, crew: Crew, row: Row, outcome: Outcome) -> None:
