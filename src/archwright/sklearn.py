@@ -125,6 +125,11 @@ class ArchwrightRegressor(RegressorMixin, _Search):  # type: ignore[misc]
     After `fit`: `model_` (a plain module: raw inputs in, targets in their units out), `results_` (the content of results.json).
     """
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
     def fit(self, X: Any, y: Any) -> Self:
         """Raises InputError, a ValueError, where data or parameters cannot be used."""
         x, y = validate_data(self, X, y, allow_nd=True, multi_output=True, y_numeric=True, ensure_min_samples=2)

@@ -171,7 +171,7 @@ def test_dense_stages_have_bounded_channels():
     answers = {question.name: question.options[-1] for question in space.questions()}
     network, widest = space.network(space.architecture(answers), DIGITS), []
     for module in network.modules():
-        module.register_forward_hook(lambda _, __, output: widest.append(output.shape[1]))
+        module.register_forward_pre_hook(lambda _, inputs: widest.append(inputs[0].shape[1]))
     network(torch.randn(2, *DIGITS.input_shape))
     assert max(widest) == 4 * 48, "six blocks that add half of 48 channels each"
 

@@ -168,7 +168,7 @@ def test_it_beats_random_search(name, space_name, toy):
     space = toy.spaces[space_name]
     if "at random" in (limitations(fresh(name), space) or ""):
         pytest.skip("answers most questions of this space at random, and says so")
-    repeats, trials = (2, 16) if name in SLOW else (6, 60)
+    repeats, trials = (2, 16) if name in SLOW else (4, 60)
     ours = mean(best_after(fresh(name), space, toy, trials, seed) for seed in range(repeats))
     by_chance = mean(best_after(make_strategy("random"), space, toy, trials, seed) for seed in range(20))
     assert ours > by_chance + 0.03

@@ -22,7 +22,8 @@ from archwright.study import quantities as q
         (q.count_text, 0.5, "0.5"),
         (q.memory_text, 512.3, "512 MB"),
         (q.memory_text, 2048, "2.05 GB"),
-        (q.energy_text, 0.61, "610 mWh"),
+        (q.energy_text, 0.0061, "6.10 mWh"),
+        (q.energy_text, 0.61, "0.610 Wh"),
         (q.energy_text, 1500, "1.50 kWh"),
     ],
 )
@@ -35,6 +36,12 @@ def test_accuracy_is_in_percent_and_the_others_are_not():
     assert q.metric_text("r2", -0.25) == "\N{MINUS SIGN}0.2500"
     assert q.difference_text("accuracy", 0.0123) == "+1.23 percentage points"
     assert q.difference_interval_text("r2", (-0.1, 0.2)) == "\N{MINUS SIGN}0.1000 to +0.2000"
+
+
+def test_an_interval_is_shown_no_further_than_the_metric_goes():
+    assert q.interval_text("accuracy", (-0.3, 1.2)) == "0.00 to 100.00 %"
+    assert q.interval_text("r2", (-0.3, 1.2)) == "\N{MINUS SIGN}0.3000 to 1.0000"
+    assert q.interval_text("accuracy", (0.3, 0.4)) == "30.00 to 40.00 %"
 
 
 @pytest.mark.parametrize("missing", [None, "", math.nan, math.inf, "nan", "no number"])

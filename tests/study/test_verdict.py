@@ -71,6 +71,16 @@ def test_within_noise_the_simpler_or_clearly_cheaper_one_is_to_be_used(searched,
     assert reason in got["text"]
 
 
+@pytest.mark.parametrize("better", ["evolution", "resnet18"])
+def test_a_large_difference_within_noise_is_followed_and_said_to_be_perhaps_chance(better):
+    far = [*runs_with(0.5, 1), *runs_with(0.99, 1)]
+    near = runs_with(0.6, 2)
+    searched, baseline = (far, near) if better == "evolution" else (near, far)
+    got = verdict(("evolution", "search", searched, {"macs": 1}), ("resnet18", "baseline", baseline, {}))
+    assert got["choice"] == better
+    assert "may be chance" in got["text"]
+
+
 def test_methods_are_chosen_on_validation_not_on_test():
     entries = (
         ("evolution", "search", runs_with(0.9), {"val": 0.99}),
@@ -87,7 +97,7 @@ def test_random_search_that_did_as_well_is_told():
     baseline = ("resnet18", "baseline", runs_with(0.8), {})
     good = ("evolution", "search", runs_with(0.95, flip=5), {"val": 0.99})
     equal = verdict(good, ("random", "search", runs_with(0.95, seed=2, flip=5), {}), baseline)
-    assert "Random search at the same cost did equally well" in equal["text"]
+    assert "Random search at the same cost cannot be told apart" in equal["text"]
     worse = verdict(good, ("random", "search", runs_with(0.85, seed=2, flip=5), {}), baseline)
     assert "also beats random search" in worse["text"]
     better = verdict(("evolution", "search", runs_with(0.9), {"val": 0.999}), ("random", "search", runs_with(0.97), {}), baseline)

@@ -85,14 +85,15 @@ def _end(data: ReportData, strategy: str) -> float:
 def learning_chart(data: ReportData, name: str, what: str) -> str | None:
     """Training (dashed) and validation (solid) of a method's final trainings over epochs, a line per seed.
 
-    what: "metric" or "loss". None without any such number.
+    what: "metric" or "loss". None where no seed has two such numbers.
     """
     word = data.metric if what == "metric" else "loss"
     columns = {"train": f"train_{what}", "val": f"val_{word}"}
     limits = _common_limits(data, word, tuple(columns.values()))
     lines = [(_points(curve, column), part) for part, column in columns.items() for curve in data.curves.get(name, ())]
-    if limits is None or not any(line for line, _ in lines):
+    if limits is None or not any(len(line) > 1 for line, _ in lines):
         return None
+    last = max(epoch for line, _ in lines for epoch, _ in line)
     colour = SERIES[data.colours.get(name, 0) % SERIES_COLOURS]
 
     from matplotlib.ticker import MaxNLocator
@@ -106,6 +107,7 @@ def learning_chart(data: ReportData, name: str, what: str) -> str | None:
                 marker = MARKERS[0] if len(line) == 1 else ""
                 axes.plot(epochs, [_shown(word, v) for v in values], marker=marker, markersize=4, **style)
         axes.set_ylim(*limits)
+        axes.set_xlim(0, 1.03 * last)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     identity = f"learning-{what}-{data.colours.get(name, 0)}"

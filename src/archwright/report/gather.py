@@ -48,6 +48,7 @@ def gather(path: Path) -> ReportData:
         budget=_budget(settings, rows),
         chance=_chance(folder, results),
         command=_command(settings, path),
+        folder=str(path),
         created=datetime.fromtimestamp(folder.results.stat().st_mtime).strftime("%Y-%m-%d %H:%M"),
     )
 

@@ -127,7 +127,7 @@ def simple_baseline_within_noise(data: ReportData) -> list[str]:
     if best["mean"] < low:
         return []
     return [
-        f"A classical model without a network, {best['name']}, does as well as the best network "
+        f"A classical model without a network, {best['name']}, is at least as good as the best network, within noise "
         f"({metric_text(data.metric, best['mean'])} against {metric_text(data.metric, network['mean'])} for {network['name']}): "
         "these data may not need a neural network."
     ]

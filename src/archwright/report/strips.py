@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archwright.study.quantities import finite
+from archwright.study.quantities import MOST, finite
 
 STRIP_WIDTH, STRIP_HEIGHT = 150.0, 22.0
 
@@ -16,7 +16,7 @@ def scale_of(methods: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None
     if not values:
         return None
     margin = 0.12 * (max(values) - min(values)) or 0.05 * abs(values[0]) or 0.05
-    return min(values) - margin, max(values) + margin
+    return min(values) - margin, max(min(max(values) + margin, MOST), max(values) + 0.1 * margin)
 
 
 def seed_values(method: Mapping[str, Any]) -> list[float]:

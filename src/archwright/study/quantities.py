@@ -12,6 +12,8 @@ from typing import Any
 MISSING = "\N{EN DASH}"
 PERCENT_METRICS = frozenset({"accuracy"})
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+LEAST = {"accuracy": 0.0, "f1": 0.0}
+MOST = 1.0
 NAMES = {"accuracy": "accuracy", "f1": "macro F1", "r2": "R²"}
 
 
@@ -45,10 +47,10 @@ def metric_text(metric: str, value: Any) -> str:
 
 
 def interval_text(metric: str, interval: Sequence[Any] | None) -> str:
-    """The two ends of a confidence interval; a dash where there is none."""
+    """The two ends of a confidence interval; a dash where there is none. Shown no further than the metric can go."""
     if interval is None or finite(interval[0]) is None or finite(interval[1]) is None:
         return MISSING
-    low, high = float(interval[0]), float(interval[1])
+    low, high = max(float(interval[0]), LEAST.get(metric, -math.inf)), min(float(interval[1]), MOST)
     if is_percent(metric):
         return _minus(f"{100 * low:.2f} to {100 * high:.2f} %")
     return _minus(f"{low:.4f} to {high:.4f}")
@@ -114,7 +116,7 @@ def energy_text(value: Any) -> str:
     number = finite(value)
     if number is None:
         return MISSING
-    if number < 0.9995:
+    if number < 0.01:
         return f"{_three_digits(1000 * number)} mWh"
     return f"{_three_digits(number)} Wh" if number < 999.5 else f"{_three_digits(number / 1000)} kWh"
 

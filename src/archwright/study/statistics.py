@@ -166,30 +166,30 @@ def _mean_over_drawn_seeds(rng: np.random.Generator, values: Array, first: int) 
 
 
 def _interval(difference: float, replicates: Array, first: Array, second: Array, samples: int) -> tuple[float, float]:
-    """The percentile interval, widened about the estimate for there being few seeds.
+    """The percentile interval, stretched about the estimate for there being few seeds.
 
     Hesterberg 2015 (arXiv:1411.5279, sec. 4): with n draws a bootstrap's variance is (n - 1) / n of what it should be, and
     its quantiles are the normal's where Student's t has longer tails: three seeds alone would be covered in 3 of 4 cases, not
     in 19 of 20. Differs: he takes further percentiles; three seeds have too few resamples for that, so the interval is stretched.
-    Degrees of freedom by Welch and Satterthwaite, from the variance over seeds and the rest, which is that over samples.
+    The variance over seeds is that of two independent groups, its degrees of freedom by Welch and Satterthwaite: that two
+    networks were trained with one seed hardly makes them alike, and the differences of three pairs know less than six runs.
     """
     low, high = (float(end) for end in np.quantile(replicates, (0.025, 0.975)))
-    parts = _seed_variances(first, second)
     drawn = float(replicates.var())
-    total = drawn + sum(variance / seeds for variance, seeds in parts)
-    if total <= 0 or drawn <= 0:
+    seeds = [(float(values.var(ddof=1)) / len(values), len(values) - 1) for values in (first, second) if len(values) > 1]
+    rest = max(drawn - _seed_variance_drawn(first, second), 0.0)
+    total = rest + sum(variance for variance, _ in seeds)
+    if drawn <= 0 or total <= 0:
         return low, high
-    rest = max(total - sum(variance for variance, _ in parts), 0.0)
-    weight = rest**2 / max(samples - 1, 1) + sum(variance**2 / (seeds - 1) for variance, seeds in parts)
-    freedom = total**2 / weight if weight > 0 else math.inf
-    stretch = math.sqrt(total / drawn) * float(stats.t.ppf(0.975, min(freedom, 1e9)) / stats.norm.ppf(0.975))
+    freedom = total**2 / (rest**2 / max(samples - 1, 1) + sum(variance**2 / degrees for variance, degrees in seeds))
+    stretch = math.sqrt(total / drawn) * float(stats.t.ppf(0.975, freedom) / stats.norm.ppf(0.975))
     return difference + stretch * (low - difference), difference + stretch * (high - difference)
 
 
-def _seed_variances(first: Array, second: Array) -> list[tuple[float, int]]:
-    """Variance of the mean over seeds and the number of seeds: of the paired differences, or of either method's values."""
+def _seed_variance_drawn(first: Array, second: Array) -> float:
+    """How much of the replicates' variance comes from drawing seeds, of pairs where both methods have equally many."""
     groups = [first - second] if len(first) == len(second) else [first, second]
-    return [(float(group.var(ddof=1)) / len(group), len(group)) for group in groups if len(group) > 1]
+    return sum(float(group.var()) / len(group) for group in groups)
 
 
 def _hedges_g(first: Array, second: Array) -> float | None:

@@ -22,6 +22,7 @@ from archwright.study.statistics import Comparison, TestRun, compare
 
 Method = Mapping[str, Any]
 CLEARLY_SMALLER = 2.0  # times fewer operations or parameters for which a searched network is taken though no better
+FAR_APART = 0.02  # difference in the metric that is followed even where it may be chance
 
 
 class Verdict(TypedDict):
@@ -90,8 +91,8 @@ def _judge(metric: str, searched: Method, baseline: Method, comparison: Comparis
         f"test {metric_name(metric)}, {_difference(metric, comparison)}"
     )
     if not comparison.beyond_noise:
-        choice, why = _cheaper(searched, baseline)
-        return choice, f"Within noise, {ours} and {theirs} are equally good ({numbers}): use {_named(choice, searched)}, {why}."
+        choice, why = _within_noise(searched, baseline, comparison)
+        return choice, f"Within noise, {ours} and {theirs} cannot be told apart ({numbers}): use {_named(choice, searched)}, {why}."
     if comparison.difference > 0:
         return searched["name"], f"Yes, {ours} beats {theirs} beyond noise ({numbers}): use the searched network."
     return baseline["name"], f"No, {theirs} beats {ours} beyond noise ({numbers}): use {baseline['name']}."
@@ -106,6 +107,14 @@ def _difference(metric: str, comparison: Comparison) -> str:
 
 def _named(choice: str, searched: Method) -> str:
     return "the searched network" if choice == searched["name"] else choice
+
+
+def _within_noise(searched: Method, baseline: Method, comparison: Comparison) -> tuple[str, str]:
+    """Which of two that cannot be told apart, and why: the cheaper, unless they look too unlike to go by cost."""
+    if abs(comparison.difference) <= FAR_APART:
+        return _cheaper(searched, baseline)
+    better = searched if comparison.difference > 0 else baseline
+    return better["name"], "which did better here, though that may be chance: more seeds would tell"
 
 
 def _cheaper(searched: Method, baseline: Method) -> tuple[str, str]:
@@ -158,7 +167,7 @@ def _random_note(
     comparison = compare(problem.metric, predictions[searched["name"]], predictions["random"])
     numbers = _difference(problem.metric, comparison)
     if not comparison.beyond_noise:
-        return f"Random search at the same cost did equally well ({numbers}), so the strategy brought nothing measurable."
+        return f"Random search at the same cost cannot be told apart from it ({numbers}): the strategy brought nothing measurable."
     if comparison.difference > 0:
         return f"The strategy also beats random search at the same cost ({numbers})."
     return f"Random search at the same cost did better on the test split ({numbers}), though not on validation."

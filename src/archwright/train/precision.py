@@ -1,6 +1,6 @@
 """Lower precision and memory order: what trains a network fastest on the device at hand. Evaluation is always float32.
 
-The rule was measured (benchmarks, batch 128, one core of a CPU with AVX-512 bfloat16; milliseconds a step, channels last):
+The rule was measured (batch 128, one core of a CPU with AVX-512 bfloat16; milliseconds a step, channels last):
 
     network                       MMAC   float32   bfloat16
     residual 3x3, 28x28           20.9     240       162

@@ -1,0 +1,54 @@
+import ast
+import inspect
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import archwright
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("torch", "lightning_fabric", "sklearn", "pandas", "matplotlib", "optuna", "numpy")
+
+
+def heavy_after(code):
+    script = f"import sys\n{code}\nprint(*[name for name in {HEAVY} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    return run.stdout.split()
+
+
+def test_every_name_is_there_and_listed():
+    for name in archwright.__all__:
+        assert getattr(archwright, name) is not None
+    assert set(archwright.__all__) <= set(dir(archwright))
+
+
+def test_type_checkers_see_the_same_names_from_the_same_places():
+    """mypy reads the imports under TYPE_CHECKING, Python the table of homes."""
+    tree = ast.parse(inspect.getsource(archwright))
+    guard = next(node for node in tree.body if isinstance(node, ast.If))
+    shown = {alias.name: node.module for node in guard.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert shown == archwright._HOMES
+    assert {*shown, "__version__"} == set(archwright.__all__)
+
+
+def test_an_unknown_name_says_what_there_is():
+    with pytest.raises(AttributeError, match=r"'serch'.*search"):
+        archwright.serch  # noqa: B018
+
+
+def test_the_import_and_the_command_line_need_nothing_heavy():
+    assert (
+        heavy_after("import archwright; archwright.InputError, archwright.Arrays, archwright.SearchSpace, archwright.History") == []
+    )
+    assert heavy_after("import archwright.cli") == []
+
+
+def test_the_check_above_can_fail():
+    assert "numpy" in heavy_after("import archwright; archwright.predict")
+
+
+def test_the_version_is_that_of_the_package():
+    assert archwright.__version__ == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
