@@ -138,5 +138,5 @@ class ArchwrightRegressor(RegressorMixin, _Search):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Array:
         """(N,) or (N, targets), as y was."""
-        outputs: Array = self._outputs(X).numpy()
+        outputs: Array = self._outputs(X).double().numpy()
         return outputs[:, 0] if self._single_target else outputs

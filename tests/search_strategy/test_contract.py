@@ -12,6 +12,7 @@ import pytest
 
 from archwright.architecture.asking import replay
 from archwright.evaluate.history import Candidate, History, Proposal, key_of
+from archwright.search_space import make_space
 from archwright.search_strategy import limitations, make_strategy, sized_for_budget
 
 ALL_STRATEGIES = {
@@ -69,6 +70,13 @@ def test_every_proposal_is_valid_even_where_all_networks_are_known(name, space, 
     for candidate in history.candidates:
         replay(space.decide, candidate.architecture.answers)
     check(study.propose(), space)
+
+
+@pytest.mark.parametrize("built_in", ["cell", "chain", "nasbench201"])
+def test_the_spaces_of_the_library_are_searched(name, built_in, toy):
+    space = make_space(built_in)
+    for candidate in toy.Study(fresh(name), space).run(7 if name in SLOW else 12).candidates:
+        replay(space.decide, candidate.architecture.answers)
 
 
 def test_parents_are_numbers_of_earlier_candidates(name, toy):

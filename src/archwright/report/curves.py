@@ -152,9 +152,9 @@ def pareto_chart(data: ReportData) -> str | None:
             axes.scatter(
                 xs,
                 [_shown(data.metric, y) for y in ys],
-                s=9,
+                s=12,
                 c=CLOUD,
-                alpha=min(0.45, max(0.03, 600 / len(points))),
+                alpha=min(0.8, max(0.03, 600 / len(points))),
                 linewidths=0,
                 rasterized=len(points) > MOST_DOTS,
             )

@@ -38,6 +38,7 @@ from archwright.study.results import Method, failures, method_json, method_of, p
 from archwright.study.row import Row
 from archwright.study.run_folder import Clock, RunFolder, training_key
 from archwright.study.searching import Lane, Limits, best_candidates, search
+from archwright.study.storage import check_storage
 from archwright.study.verdict import best_on_validation, make_verdict
 
 
@@ -48,14 +49,16 @@ def conduct(request: Request, source: Source | None = None, space: SearchSpace |
     folder.check(request, parts.data.problem)
     if is_finished(folder, request):
         return folder
-    save_problem(parts.data, folder.data)
     with (
-        Ledger.open(request.storage, folder.path) as ledger,
         make_executor(request.executor, parts.workers, device=request.device) as executor,
         Progress(parts.data.problem.metric) as progress,
     ):
+        check_storage(request.storage, folder.path)
         folder.claim(request, parts.data.problem)
-        Run(parts, folder, ledger, executor, progress).finish()
+        with Ledger.open(request.storage, folder.path, folder.asked["name"]) as ledger:
+            folder.extend(request)
+            save_problem(parts.data, folder.data)
+            Run(parts, folder, ledger, executor, progress).finish()
     return folder
 
 
@@ -87,6 +90,7 @@ class Run:
         """All stages, each continuing what an earlier start left."""
         for note in (*self.parts.data.notes, *self.ledger.notes):
             self.progress.say(note)
+        self.table.write(self.ledger.rows())
         lanes = self.search()
         left_out = self.train_finals(lanes)
         self.write_results(lanes, left_out)

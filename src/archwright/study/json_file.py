@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ def write_json(path: Path, content: Any) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(json.dumps(without_nan(content), indent=2, allow_nan=False) + "\n")
     os.replace(part, path)
+
+
+def create_json(path: Path, content: Any) -> None:
+    """Write as `write_json` does, where there is no such file yet; one that is there stays."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.new")
+    write_json(part, content)
+    with suppress(FileExistsError):
+        os.link(part, path)
+    part.unlink()
 
 
 def without_nan(content: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,11 @@ from typing import Any
 
 from archwright.data.problem import Problem
 from archwright.errors import RunFolderError
-from archwright.study.json_file import read_json, write_json
+from archwright.study.json_file import create_json, read_json, write_json
 from archwright.study.request import Request
 from archwright.study.row import Row
 
 ASKED = "run.json"
-BEGUN = ("data", "study.db", "study.db-wal", "study.db-shm")
-"""What a start that was killed before it wrote `run.json` may have left."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,25 @@ class RunFolder:
         """Raises RunFolderError where there is another run here than the one asked for, or something else; writes nothing."""
         asked = self.path / ASKED
         if asked.exists():
-            self._compare(read_json(asked), self._fixed(request, problem), request)
-        elif self.path.exists() and any(entry.name not in BEGUN for entry in self.path.iterdir()):
+            self._compare(self.asked, self._fixed(request, problem), request)
+        elif self.path.exists() and any(not entry.name.startswith(".") for entry in self.path.iterdir()):
             raise RunFolderError(f"{self.path} is not empty and holds no run: give another folder with --out")
 
     def claim(self, request: Request, problem: Problem) -> None:
-        """Write down what is asked of the run here."""
-        write_json(self.path / ASKED, {**self._fixed(request, problem), "trials": request.trials, "minutes": request.minutes})
+        """Begin the run here, unless it is here already; of several starts at a time the first one decides."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        name = f"{self.path.name}-{uuid.uuid4().hex[:8]}"
+        create_json(self.path / ASKED, {**self._fixed(request, problem), **_bound(request), "name": name})
+
+    def extend(self, request: Request) -> None:
+        """Write down how long the run is to be now."""
+        write_json(self.path / ASKED, {**self.asked, **_bound(request)})
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the run was begun with. `name`: of the run in its ledger; it stays when the folder is moved."""
+        asked: dict[str, Any] = read_json(self.path / ASKED)
+        return asked
 
     def _fixed(self, request: Request, problem: Problem) -> dict[str, Any]:
         return {**request.fixed(), "data_hash": problem.data_hash}
@@ -92,6 +103,10 @@ class RunFolder:
                 )
             if had is not None and has < had:
                 raise RunFolderError(f"{self.path} was run with {had} {name}, now {has} are asked for: give at least {had}")
+
+
+def _bound(request: Request) -> dict[str, Any]:
+    return {"trials": request.trials, "minutes": request.minutes}
 
 
 def training_key(row: Row) -> str:

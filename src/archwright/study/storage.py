@@ -78,6 +78,15 @@ def open_storage(url: str | None, run_folder: Path, must_exist: bool = False) ->
     raise InputError(f"--storage {url.partition(':')[0]!r}... is not a known kind of storage: give {KNOWN}")
 
 
+def check_storage(url: str | None, run_folder: Path) -> None:
+    """Raises InputError where `open_storage` would, or where the storage would not outlast the run; the run folder stays as it is."""
+    if url is None:
+        return
+    if url == "memory:":
+        raise InputError(f"--storage memory: forgets the run at its end: give {KNOWN}")
+    open_storage(url, run_folder).close()
+
+
 def _open_sqlite(path: Path, must_exist: bool) -> OpenStorage:
     """Optuna advises against SQLite for several writers, so a run in it has one coordinator (see `Ledger.open`).
 
