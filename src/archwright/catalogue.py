@@ -27,9 +27,9 @@ def _spaces() -> list[Entry]:
 
 
 def _strategies() -> list[Entry]:
-    from archwright.search_strategy import describe_strategy, strategy_names
+    from archwright.search_strategy import strategy_names, strategy_summary
 
-    return [{"name": name, "summary": describe_strategy(name).summary} for name in strategy_names()]
+    return [{"name": name, "summary": strategy_summary(name)} for name in strategy_names()]
 
 
 def _datasets() -> list[Entry]:

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from archwright.errors import InputError
+
+UsageError: Any = typer.BadParameter.__base__
+"""A mistake in the options; typer has it from click, and newer versions under a name of their own."""
 
 app = typer.Typer(
     name="archwright",
@@ -35,10 +38,23 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 def main() -> None:
     """Run the command line: 0 when done, 2 for a mistake in what was asked, 130 when interrupted."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except InputError as error:
-        print(f"archwright: {error}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(str(error))
+    except UsageError as error:
+        if "\n" in error.format_message():  # no command was given, and the message is the help
+            error.show()
+            sys.exit(2)
+        _refuse(f"{error.format_message().rstrip('.')}: see {error.ctx.command_path if error.ctx else 'archwright'} --help")
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _refuse(f"{error.filename}: {error.strerror}: see that it can be read and written, then give the same command again")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(f"archwright: {sentence}", file=sys.stderr)
+    sys.exit(2)
 
 
 @contextmanager

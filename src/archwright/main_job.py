@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archwright.architecture.settings import settings_of
 from archwright.data.arrays import Arrays
 from archwright.errors import InputError
 from archwright.report.gather import gather
@@ -105,15 +106,19 @@ def search(
         trials=trials,
         minutes=minutes,
         out=Path(out) if out is not None else None,
-        settings={key: str(value) for key, value in (settings or {}).items()},
+        settings={key: str(value) for key, value in {**_settings_in(space), **(settings or {})}.items()},
         **options,
     )
-    return run(request, arrays if isinstance(arrays, Arrays) else None, space if isinstance(space, SearchSpace) else None)
+    return run(request, arrays if isinstance(arrays, Arrays) else None)
 
 
-def run(request: Request, source: Arrays | None = None, space: SearchSpace | None = None) -> Result:
+def _settings_in(space: str | SearchSpace) -> dict[str, Any]:
+    return {f"space.{key}": value for key, value in settings_of(space).items()} if isinstance(space, SearchSpace) else {}
+
+
+def run(request: Request, source: Arrays | None = None) -> Result:
     """Conduct a request to its end and write its report."""
-    folder = conduct(request, source, space)
+    folder = conduct(request, source)
     result = Result(folder.path, read_json(folder.results))
     if not folder.report.exists() or folder.report.stat().st_mtime < folder.results.stat().st_mtime:
         result.report()

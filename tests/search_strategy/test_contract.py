@@ -40,7 +40,7 @@ def fresh(name):
 
 
 def trials_for(name):
-    return 7 if name in SLOW else 25
+    return 7 if name in SLOW else 18
 
 
 @pytest.fixture(params=ALL_STRATEGIES)

@@ -135,7 +135,7 @@ def snippets(data: ReportData) -> Mapping[str, Any]:
         "command_line": f"archwright predict {shlex.quote(model)} YOUR_DATA -o predictions.csv",
         "python": (
             "import torch\n"
-            "from archwright.evaluate.model_folder import load_model\n\n"
+            "from archwright import load_model\n\n"
             f"model = load_model({json.dumps(model)})\n"
             f"x = torch.zeros(8, {shape})  # raw inputs, float32\n"
             "with torch.inference_mode():\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 from archwright.architecture.plugins import find, known_names
 from archwright.architecture.settings import with_settings
+from archwright.errors import UnknownName
 from archwright.search_space.search_space import Published, SearchSpace
 
 BUILT_IN = {
@@ -30,6 +31,8 @@ def make_space(name: str, settings: Mapping[str, Any] | None = None) -> SearchSp
 def space_class(name: str) -> type[SearchSpace]:
     """The class of the space `name` (or `module:Class`). Raises UnknownName."""
     cls: type[SearchSpace] = find(name, BUILT_IN, GROUP, "space")
+    if not (isinstance(cls, type) and issubclass(cls, SearchSpace)):
+        raise UnknownName(f"space {name!r} is no subclass of archwright.SearchSpace: give module:Class of one that is")
     return cls
 
 

@@ -71,7 +71,10 @@ def describe_strategy(name: str) -> StrategyDescription:
 def _strategy_class(name: str) -> Any:
     if name not in BUILT_IN and ":" not in name and name not in known_names(BUILT_IN, GROUP):
         raise _unknown(name)
-    return find(name, BUILT_IN, GROUP, "strategy")
+    cls = find(name, BUILT_IN, GROUP, "strategy")
+    if not (isinstance(cls, type) and hasattr(cls, "propose")):
+        raise UnknownName(f"strategy {name!r} is no class with a method propose: give module:Class of one that has it")
+    return cls
 
 
 def _sampler(name: str) -> str:

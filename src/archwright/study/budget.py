@@ -35,6 +35,10 @@ class Budget:
         shares = (self.search, self.final, self.baselines)
         if min(shares) < 0 or not 0.99 <= sum(shares) <= 1.01:
             raise UnknownSetting(f"budget: the shares of search, final and baselines are {shares}: they must add up to 1")
+        for name in ("search_epochs", "final_epochs"):
+            epochs = getattr(self, name)
+            if epochs is not None and epochs <= 0:
+                raise UnknownSetting(f"budget, setting {name!r}: {epochs} is out of range: give a number above 0")
         if self.search == 0 or self.final == 0:
             raise UnknownSetting("budget: search and final need a share above 0")
 

@@ -15,7 +15,6 @@ from archwright.evaluate.job import Job, Stage
 from archwright.evaluate.model_folder import save_model
 from archwright.execute import make_executor, threads_per_worker
 from archwright.execute.executor import Executor
-from archwright.search_space import SearchSpace
 from archwright.search_strategy import limitations, sized_for_budget
 from archwright.study.candidates_table import CandidatesTable
 from archwright.study.crew import Crew
@@ -42,9 +41,9 @@ from archwright.study.storage import check_storage
 from archwright.study.verdict import best_on_validation, make_verdict
 
 
-def conduct(request: Request, source: Source | None = None, space: SearchSpace | None = None) -> RunFolder:
+def conduct(request: Request, source: Source | None = None) -> RunFolder:
     """Run what is asked, or what is left of it, and write everything but the report. Returns the run's folder."""
-    parts = make_parts(request, source, space)
+    parts = make_parts(request, source)
     folder = RunFolder(request.folder.absolute())
     folder.check(request, parts.data.problem)
     if is_finished(folder, request):

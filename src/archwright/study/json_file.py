@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +30,13 @@ def create_json(path: Path, content: Any) -> None:
     """Write as `write_json` does, where there is no such file yet; one that is there stays."""
     part = path.with_name(f".{path.name}.{os.getpid()}.new")
     write_json(part, content)
-    with suppress(FileExistsError):
+    try:
         os.link(part, path)
-    part.unlink()
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        os.replace(part, path)
+    part.unlink(missing_ok=True)
 
 
 def without_nan(content: Any) -> Any:

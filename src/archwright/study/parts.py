@@ -20,6 +20,7 @@ from archwright.search_space import SearchSpace, make_space
 from archwright.search_strategy import Strategy, make_strategy
 from archwright.study.budget import Budget
 from archwright.study.request import Request
+from archwright.train.augmentation import augmentation_names
 from archwright.train.recipe import Recipe, recipe_for
 
 
@@ -43,7 +44,7 @@ class Parts:
         return (os.cpu_count() or 1) if self.request.minutes is not None else 1
 
 
-def make_parts(request: Request, source: Source | None = None, space: SearchSpace | None = None) -> Parts:
+def make_parts(request: Request, source: Source | None = None) -> Parts:
     """Everything a request names. Raises InputError for whatever is unknown or does not fit, before a file is written."""
     request.check_settings()
     if request.executor not in executor_names():
@@ -54,7 +55,7 @@ def make_parts(request: Request, source: Source | None = None, space: SearchSpac
         for name in request.all_strategies
     }
     budget = with_settings(Budget, request.settings_for("budget"), "budget")
-    made = space if space is not None else make_space(request.space, request.settings_for("space"))
+    space = make_space(request.space, request.settings_for("space"))
     data = load_problem(
         source if source is not None else request.source,
         task=request.task,
@@ -64,12 +65,13 @@ def make_parts(request: Request, source: Source | None = None, space: SearchSpac
     )
     _check_baselines(request.baselines, data.problem)
     recipe = recipe_for(data.problem.n_train, request.settings_for("train"))
+    augmentation_names(recipe.augmentation, data.problem)  # raises where they do not fit
     if request.minutes is not None and recipe.precision == "auto":
         recipe = replace(recipe, precision="measure")
     return Parts(
         request,
         data,
-        made.for_problem(data.problem),
+        space.for_problem(data.problem),
         strategies,
         recipe,
         budget,

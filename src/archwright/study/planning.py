@@ -121,9 +121,9 @@ def _fit_baselines(plan: Plan, measured: Mapping[str, Outcome], means: Means, bu
     share = budget.baselines * means.usable / plan.seeds
     skipped: list[Skipped] = []
     while kept:
-        needs = {name: _seconds(outcome, plan.final_epochs) for name, outcome in kept.items()}
+        needs = {name: _seconds(outcome, plan.final_epochs, plan) for name, outcome in kept.items()}
         goal = fill_evenly(needs.values(), share)
-        least = {name: _seconds(outcome, least_baseline_epochs(plan.final_epochs)) for name, outcome in kept.items()}
+        least = {name: _seconds(outcome, least_baseline_epochs(plan.final_epochs), plan) for name, outcome in kept.items()}
         slowest = max(least, key=lambda name: least[name])
         if least[slowest] <= goal:
             used = sum(min(need, goal) for need in needs.values())
@@ -152,11 +152,11 @@ def least_baseline_epochs(final_epochs: float) -> float:
     return max(min(final_epochs, LEAST_FINAL_EPOCHS), final_epochs / 4)
 
 
-def _seconds(outcome: Outcome, epochs: float) -> float:
-    """Seconds of a training of so many epochs; a classical model's one fit counts as one."""
+def _seconds(outcome: Outcome, epochs: float, plan: Plan) -> float:
+    """Seconds of a training of so many epochs; a classical model's whole fit stands for the most epochs."""
     if outcome.seconds_per_epoch is None:
         return float("inf")
-    return outcome.seconds_per_epoch * (1 if outcome.macs is None else epochs)
+    return outcome.seconds_per_epoch * (epochs if outcome.macs is not None else epochs / plan.final_epochs)
 
 
 def _too_slow(outcome: Outcome, needed: float, goal: float) -> str:

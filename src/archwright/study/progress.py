@@ -45,17 +45,18 @@ class Progress:
         self._phase, self._of, self._left, self._done, self._best = name, of, left, 0, None
 
     def finished(self, row: Row) -> None:
-        """A row has got its result."""
+        """A row has got its result; a known or refused network is no training, and not told."""
+        if row.state not in ("complete", "failed", "pruned"):
+            return
         self._done += 1
         outcome = row.outcome
         value = outcome.metrics.get(self._metric) if outcome is not None and outcome.state == "complete" else None
         if value is not None and (self._best is None or value > self._best):
             self._best = value
-        if row.state in ("complete", "failed", "pruned"):
-            what = f"{row.stage} {row.strategy or row.baseline} #{row.run_number}"
-            result = f"val {metric_text(self._metric, value)}" if value is not None else f"{row.state}: {row.cause}"
-            seconds = f" in {seconds_text(outcome.seconds)}" if outcome is not None else ""
-            self.say(f"[{self._count()}] {what}: {result}{seconds}{self._tail()}")
+        what = f"{row.stage} {row.strategy or row.baseline} #{row.run_number}"
+        result = f"val {metric_text(self._metric, value)}" if value is not None else f"{row.state}: {row.cause}"
+        seconds = f" in {seconds_text(outcome.seconds)}" if outcome is not None else ""
+        self.say(f"[{self._count()}] {what}: {result}{seconds}{self._tail()}")
 
     def look(self, crew: Crew) -> None:
         """Refresh the live line."""

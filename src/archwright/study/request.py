@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,10 @@ class Request:
             object.__setattr__(self, "trials", DEFAULT_TRIALS)
         for name in ("trials", "minutes", "epochs", "top_k", "seeds", "workers", "timeout", "memory"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < inf:
                 raise InputError(f"{name} is {value}: give a number above zero")
+        if self.seed < 0:
+            raise InputError(f"seed is {self.seed}: give a whole number from 0 up")
         if not self.strategies:
             raise InputError("no strategy was given: name at least one, such as regularized_evolution")
         for name in ("strategies", "baselines"):
@@ -94,6 +97,10 @@ class Request:
             owner, dot, _ = key.rpartition(".")
             if not dot or owner not in known:
                 raise UnknownSetting(f"--set {key}: begin the key with one of {', '.join(f'{name}.' for name in known)}")
+        for key in self.settings:
+            twin = f"{self.strategies[0]}.{key.removeprefix('strategy.')}"
+            if key.startswith("strategy.") and twin in self.settings:
+                raise UnknownSetting(f"--set {key} and --set {twin} are the same setting: give one of them")
 
     def fixed(self) -> dict[str, Any]:
         """What may not change when the run is continued, as JSON."""

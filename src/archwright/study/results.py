@@ -91,7 +91,7 @@ def method_json(method: Method, problem: Problem, ledger: Ledger, threads: int, 
 
 def _run_json(row: Row) -> dict[str, Any]:
     assert row.outcome is not None
-    return {"seed": row.seed, "value": row.outcome.test, "val": validation(row), "epochs": row.outcome.epochs}
+    return {"seed": row.seed, "value": row.outcome.test, "val": validation(row)}
 
 
 def _mean(rows: Sequence[Row], name: str, whole: bool = False) -> float | int | None:

@@ -22,6 +22,9 @@ from archwright.study.row import Row
 EXHAUSTED_AFTER = 1000
 """Proposals in a row without a training (known or refused networks) after which a strategy's search is at its end."""
 
+TOLD_OF_PENDING = 10
+"""Proposals of networks in training, between two results, after which a strategy waits for a result."""
+
 MakeJob = Callable[[Row], Job]
 
 
@@ -45,6 +48,7 @@ class Lane:
         self.space = space
         self.objectives = objectives
         self.ledger = ledger
+        self.told_of_pending = 0
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -68,6 +72,11 @@ class Lane:
         """Whether so many proposals in a row were known or refused that nothing new is to be expected."""
         last = self.rows[-EXHAUSTED_AFTER:]
         return len(last) == EXHAUSTED_AFTER and all(row.state in ("duplicate", "refused") for row in last)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the strategy has nothing new to propose before one of the networks in training has its result."""
+        return self.told_of_pending >= TOLD_OF_PENDING
 
     @property
     def seconds(self) -> float:
@@ -114,8 +123,8 @@ def _begin(waiting: list[tuple[Lane, Row]], crew: Crew, make_job: MakeJob) -> li
 
 
 def _next_lane(lanes: Sequence[Lane], crew: Crew, limits: Limits) -> Lane | None:
-    """The strategy whose turn it is: the one that has spent least; None where all are done."""
-    able = [lane for lane in lanes if not lane.exhausted and not _spent(lane, limits)]
+    """The strategy whose turn it is: the one that has spent least; None where all are done, or wait for a result."""
+    able = [lane for lane in lanes if not (lane.waits or lane.exhausted or _spent(lane, limits))]
     if limits.trials is not None:
         return min(able, key=lambda lane: lane.trainings, default=None)
     return min(able, key=lambda lane: (lane.seconds + _pending(lane, crew) * lane.typical_seconds, lane.trainings), default=None)
@@ -133,16 +142,15 @@ def _spent(lane: Lane, limits: Limits) -> bool:
 
 
 def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float) -> None:
-    """Ask the strategy until it names a network that is not known, and begin its training."""
-    while not lane.exhausted:
+    """Ask the strategy until it names a network that is not known, and begin its training; or until it has to wait."""
+    while not (lane.waits or lane.exhausted):
         row = _ask(lane, seed, epochs)
         known = lane.known(row)
         if known is None:
             crew.start(row, make_job(row))
             return
         _settle(crew, row, known)
-        if known.state == "running":
-            return
+        lane.told_of_pending += known.state == "running"
 
 
 def _ask(lane: Lane, seed: int, epochs: float) -> Row:
@@ -183,7 +191,12 @@ def _settle(crew: Crew, row: Row, known: Row) -> None:
 
 def _record(lane: Lane, crew: Crew, row: Row, outcome: Outcome) -> None:
     """Write down what came of a training, for its row and for those that waited for an equal network."""
-    done = crew.record(row, outcome.state, outcome, scores_of(lane.objectives, outcome), outcome.cause)
+    lane.told_of_pending = 0
+    scores = scores_of(lane.objectives, outcome)
+    if outcome.state == "complete" and scores is None:
+        done = crew.record(row, "failed", outcome, cause="an objective was not measured")
+    else:
+        done = crew.record(row, outcome.state, outcome, scores, outcome.cause)
     for waiting in [r for r in lane.rows if r.state == "running" and r.key == row.key]:
         _settle(crew, waiting, done)
 

@@ -12,16 +12,18 @@ from archwright.data.load import load_problem
 from archwright.data.problem import Problem
 from archwright.data.splits import ProblemData
 from archwright.data.store import save_problem
-from archwright.errors import InputError, RunFolderError
+from archwright.errors import InputError, RunFolderError, UnknownSetting
 from archwright.evaluate.full import trained_network
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.model_folder import save_model
 from archwright.execute import make_executor, threads_per_worker
+from archwright.execute.executor import Executor
 from archwright.search_space import make_space
 from archwright.study.budget import usual_epochs
 from archwright.study.json_file import read_json, write_json
 from archwright.study.request import Request
 from archwright.study.run_folder import RunFolder
+from archwright.train.augmentation import augmentation_names
 from archwright.train.recipe import recipe_for
 
 
@@ -40,11 +42,13 @@ def train_architecture(request: Request, architecture_file: Path) -> Trained:
     A training that was killed continues. Raises InputError where the file holds no architecture of a known space, or it does not
     fit the data; RunFolderError where the folder holds something else; InputError with the cause where the training fails.
     """
+    _check_settings(request)
     architecture = read_architecture(architecture_file)
     space = make_space(architecture.space, architecture.settings)
     space.describe(architecture)
     data = load_problem(request.source, task=request.task, target=request.target, layout=request.layout, seed=request.seed)
     recipe = recipe_for(data.problem.n_train, request.settings_for("train"))
+    augmentation_names(recipe.augmentation, data.problem)  # raises where they do not fit
     if space.for_problem(data.problem) != space:
         fits = settings_of(space.for_problem(data.problem))
         told = ", ".join(
@@ -52,8 +56,6 @@ def train_architecture(request: Request, architecture_file: Path) -> Trained:
         )
         raise InputError(f"{architecture_file} was made for other data than {request.source} ({told}): search anew for these")
     folder = RunFolder(request.folder.absolute())
-    _claim(folder, request, architecture, data)
-    save_problem(data, folder.data)
     job = Job(
         key="training",
         stage="final",
@@ -68,7 +70,10 @@ def train_architecture(request: Request, architecture_file: Path) -> Trained:
         time_limit=request.timeout,
         memory_limit=request.memory,
     )
-    outcome = _run(job)
+    with make_executor("processes", 1, device=request.device) as executor:
+        _claim(folder, request, architecture, data)
+        save_problem(data, folder.data)
+        outcome = _run(job, executor)
     if outcome.state != "complete":
         raise InputError(f"the training ended without a network: {outcome.cause} (its log is in {job.folder})")
     save_model(folder.model, trained_network(job, data.problem), architecture, data.problem, data.preprocessing)
@@ -101,15 +106,20 @@ def _claim(folder: RunFolder, request: Request, architecture: Architecture, data
     )
     if file.exists() and read_json(file) != asked:
         raise RunFolderError(f"{folder.path} holds another training: give another folder with --out")
-    if not file.exists() and folder.path.exists() and any(folder.path.iterdir()):
+    if not file.exists() and folder.path.exists() and any(not entry.name.startswith(".") for entry in folder.path.iterdir()):
         raise RunFolderError(f"{folder.path} is not empty and holds no training: give another folder with --out")
     folder.path.mkdir(parents=True, exist_ok=True)
     write_json(file, asked)
 
 
-def _run(job: Job) -> Outcome:
-    with make_executor("processes", 1, device=job.device) as executor:
-        executor.submit(job)
-        while True:
-            for _, outcome in executor.wait(1.0):
-                return outcome
+def _check_settings(request: Request) -> None:
+    for key in request.settings:
+        if not key.startswith("train."):
+            raise UnknownSetting(f"--set {key}: begin the key with train. (the space's settings are in the architecture)")
+
+
+def _run(job: Job, executor: Executor) -> Outcome:
+    executor.submit(job)
+    while True:
+        for _, outcome in executor.wait(1.0):
+            return outcome

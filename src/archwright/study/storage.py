@@ -79,7 +79,7 @@ def open_storage(url: str | None, run_folder: Path, must_exist: bool = False) ->
 
 
 def check_storage(url: str | None, run_folder: Path) -> None:
-    """Raises InputError where `open_storage` would, or where the storage would not outlast the run; the run folder stays as it is."""
+    """Raises InputError where `open_storage` would, or the storage would not outlast the run. Leaves the run folder as it is."""
     if url is None:
         return
     if url == "memory:":

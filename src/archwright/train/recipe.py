@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal
 
-from archwright.architecture.settings import with_settings
+from archwright.architecture.settings import check_settings, with_settings
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Recipe:
     augmentation: str = "auto"
     patience: int = 0
     precision: Literal["auto", "measure", "32", "bf16", "16"] = "auto"
+
+    def __post_init__(self) -> None:
+        shares = dict.fromkeys(("momentum", "warmup", "label_smoothing", "drop_path"), (0.0, 1.0))
+        upwards = dict.fromkeys(("learning_rate", "weight_decay", "auxiliary", "gradient_clip", "patience"), (0.0, inf))
+        check_settings(self, "train", batch_size=(1, inf), **shares, **upwards)
 
 
 def recipe_for(n_train: int, given: Mapping[str, Any]) -> Recipe:

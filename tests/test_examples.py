@@ -1,0 +1,46 @@
+"""Every script in examples/ runs as it stands, in a folder of its own, and says what it promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SAYS = {
+    "own_data_arrays": ["random_forest", "damping ratio: simulated ["],
+    "own_space": ["538,083 architectures", "resnet-tiny"],
+    "own_strategy": ["without training: 6 of 6", "own_strategy:HillClimber", "random"],
+    "optuna_study": ["trial 7: accuracy 0.", "best: {"],
+    "load_model": ["largest difference of the logits:"],
+}
+
+
+def test_every_example_is_run():
+    assert set(SAYS) == {script.stem for script in EXAMPLES.glob("*.py")}
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_it_runs_and_says_what_it_promises(name, tmp_path):
+    environment = {**os.environ, "PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py")],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    for words in SAYS[name]:
+        assert words in done.stdout
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_it_is_in_the_list(name):
+    assert f"[{name}.py]({name}.py)" in (EXAMPLES / "README.md").read_text(encoding="utf-8")

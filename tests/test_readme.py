@@ -1,0 +1,151 @@
+"""What the Markdown files tell people to type can be typed: commands, options, names, imports and links."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+import archwright.main_job
+from archwright.architecture.plugins import known_names
+from archwright.architecture.settings import with_settings
+from archwright.cli import app
+from archwright.data.datasets import dataset_names
+from archwright.data.problem import Problem
+from archwright.evaluate.objective import parse_objectives
+from archwright.execute import executor_names
+from archwright.network.baselines import baseline_names, is_network
+from archwright.search_space import make_space, space_names
+from archwright.search_strategy import BUILT_IN, GROUP, make_strategy
+from archwright.study.budget import Budget
+from archwright.train.recipe import recipe_for
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"(?:^\$ (?:\.venv/bin/)?|`)(archwright [^`\n]+?)(?:`|$)", re.MULTILINE)
+OF_CONTRIBUTING = {"mlp", "elite", "waves", "linear", "polite"}
+"""Parts of the package in CONTRIBUTING.md, which test_contributing.py installs."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Something that a page tells people to type."""
+
+    page: str
+    text: str
+
+    def __str__(self):
+        return f"{self.page}: {self.text.splitlines()[0]}"
+
+
+def blocks(language):
+    for page in PAGES:
+        for match in BLOCK.finditer(page.read_text(encoding="utf-8")):
+            if match["language"] == language:
+                yield Told(page.name, match["content"])
+
+
+def all_commands():
+    for page in PAGES:
+        for text in COMMAND.findall(page.read_text(encoding="utf-8")):
+            yield Told(page.name, text.partition("  #")[0].strip())
+
+
+def written_out(text):
+    """`list spaces|datasets` is two commands; what stands in brackets or is called RUN may be typed or not."""
+    first, *others = text.split("|")
+    stem = first.rsplit(" ", 1)[0]
+    return [shlex.split(line)[1:] for line in (first, *(f"{stem} {other}" for other in others))]
+
+
+COMMANDS = [arguments for told in all_commands() for arguments in [(told, words) for words in written_out(told.text)]]
+each_command = pytest.mark.parametrize(
+    ("told", "words"), COMMANDS, ids=[f"{told.page}: {' '.join(words)}" for told, words in COMMANDS]
+)
+
+
+def parse(words):
+    """The options as the command line reads them. Raises typer's UsageError for one that is unknown."""
+    command, rest = get_command(app), list(words)
+    while hasattr(command, "commands"):
+        assert rest[0] in command.commands, f"no command {rest[0]!r}"
+        command, rest = command.commands[rest[0]], rest[1:]
+    return command.make_context(command.name, rest).params
+
+
+def test_commands_are_found_and_a_wrong_option_is_noticed():
+    assert len(COMMANDS) > 15
+    with pytest.raises(Exception, match="No such option: --trails"):
+        parse(["search", "digits", "--trails", "3"])
+
+
+@each_command
+def test_every_command_has_known_options(told, words):
+    parse(words)
+
+
+@each_command
+def test_every_search_names_what_there_is(told, words, monkeypatch):
+    if words[0] != "search" or OF_CONTRIBUTING & set(words):
+        pytest.skip("no search of this library's parts")
+    monkeypatch.chdir(ROOT / "examples")
+    asked = []
+    monkeypatch.setattr(archwright.main_job, "run", asked.append)
+    monkeypatch.setattr(archwright.main_job, "print_result", lambda result: None)
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output or done.exception
+    (request,) = asked
+    request.check_settings()
+    make_space(request.space, request.settings_for("space"))
+    for name in request.all_strategies:
+        make_strategy(name, request.settings_for(name, "strategy"))
+    for name in request.baselines:
+        is_network(name)
+    recipe_for(1000, request.settings_for("train"))
+    with_settings(Budget, request.settings_for("budget"), "budget")
+    parse_objectives(request.objectives, Problem("toy", "classification", (1, 8, 8), 10))
+    assert request.executor in executor_names()
+    assert request.source in dataset_names() or "." in request.source or "/" in request.source
+
+
+@each_command
+def test_every_list_and_description_can_be_had(told, words):
+    if words[0] not in ("list", "describe") or OF_CONTRIBUTING & set(words):
+        pytest.skip("no list and no description")
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.exception
+    assert len(done.output) > 100
+
+
+PYTHON = list(blocks("python"))
+
+
+@pytest.mark.parametrize("told", PYTHON, ids=str)
+def test_every_import_and_name_of_archwright_is_there(told):
+    tree = ast.parse(told.text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("archwright"):
+            module = importlib.import_module(node.module)
+            assert all(hasattr(module, alias.name) for alias in node.names)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "archwright":
+            assert hasattr(archwright, node.attr)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_into_this_repository_leads_somewhere(page):
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert not [target for target in targets if not (page.parent / target).exists()]
+
+
+def test_readme_names_every_part():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    parts = [*space_names(), *known_names(BUILT_IN, GROUP), *baseline_names(), *executor_names()]
+    assert not [name for name in parts if f"`{name}`" not in text]
