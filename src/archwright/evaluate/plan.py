@@ -80,24 +80,37 @@ def _decide(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, dev
     if not timed and len(options) == 1:
         return Plan(str(options[0]), job.epochs)
     with untouched_randomness():
-        seconds = {option: _epoch_seconds(job, recipe, network, data, device, option) for option in options}
-    fastest = min(options, key=lambda option: seconds[option])
+        steps = {option: _step_seconds(job, recipe, network, data, device, option) for option in options}
+        fastest = min(options, key=lambda option: steps[option])
+        epoch = _epoch_seconds(job, recipe, network, data, device, fastest, steps[fastest])
     spent = time.perf_counter() - start
-    return Plan(str(fastest), epochs_that_fit(job, seconds[fastest], spent), seconds[fastest], spent)
+    return Plan(str(fastest), epochs_that_fit(job, epoch, spent), epoch, spent)
+
+
+def _step_seconds(
+    job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, precision: TrainingPrecision
+) -> float:
+    """Seconds of a real training step, on a copy of the network."""
+    step = SupervisedStep(copy.deepcopy(network), data.problem, recipe, device, precision)
+    batches = make_batches(job, recipe, data, device, precision)
+    endless = (batch for number in range(1000) for batch in batches.epoch(number))
+    return time_steps(lambda: step(*next(endless), 0.5), device)
 
 
 def _epoch_seconds(
-    job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, precision: TrainingPrecision
+    job: Job,
+    recipe: Recipe,
+    network: nn.Module,
+    data: ProblemData,
+    device: torch.device,
+    precision: TrainingPrecision,
+    step_seconds: float,
 ) -> float:
-    """An estimate from a few real training steps and validation batches, on a copy of the network."""
-    shadow = copy.deepcopy(network)
-    step = SupervisedStep(shadow, data.problem, recipe, device, precision)
-    batches = make_batches(job, recipe, data, device, precision)
-    endless = (batch for number in range(1000) for batch in batches.epoch(number))
-    training = time_steps(lambda: step(*next(endless), 0.5), device)
+    """An epoch's training steps and its validation, whose batches are timed on a copy of the network."""
+    shadow = copy.deepcopy(network).eval()
     rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
     x, _ = next(rows.in_order())
-    shadow.eval()
     with torch.inference_mode():
         validating = time_steps(lambda: shadow(x), device)
-    return training * batches.per_epoch + validating * math.ceil(len(rows) / len(x))
+    per_epoch = make_batches(job, recipe, data, device, precision).per_epoch
+    return step_seconds * per_epoch + validating * math.ceil(len(rows) / len(x))

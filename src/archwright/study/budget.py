@@ -128,5 +128,5 @@ def _goal(share: float, means: Means, trainings: int) -> float:
 
 
 def _whole(epochs: float) -> float:
-    """Whole epochs from one upwards; below, a part of an epoch, at least a tenth."""
-    return float(int(epochs)) if epochs >= 1 else max(0.1, round(epochs, 2))
+    """Whole epochs from one upwards; below, a part of an epoch, at least a quarter."""
+    return float(int(epochs)) if epochs >= 1 else max(0.25, round(epochs, 2))
