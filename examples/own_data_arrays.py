@@ -23,11 +23,11 @@ def simulate(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def main() -> None:
-    x, y = simulate(600)
+    x, y = simulate(400)
     result = archwright.search(
         archwright.Arrays(x=x, y=y, name="spring", layout="flat"),
-        trials=3,
-        epochs=10,
+        trials=2,
+        epochs=8,
         seeds=2,
         baselines=("random_forest",),
         executor="serial",  # quickest for trainings of a second; "processes" is safer for long ones

@@ -62,7 +62,7 @@ def main() -> None:
         "digits",
         space="own_space:Plain",
         trials=2,
-        epochs=2,
+        epochs=1,
         seeds=1,
         baselines=("resnet-tiny",),
         executor="serial",

@@ -44,7 +44,7 @@ def main() -> None:
     result = archwright.search(
         "digits",
         strategy="own_strategy:HillClimber",
-        trials=4,
+        trials=3,
         epochs=1,
         seeds=1,
         baselines=(),

@@ -1,7 +1,12 @@
-"""Small networks gain nothing from threads, and test processes on a few cores lose by them: one thread each."""
+"""One thread for each test process, as small networks gain nothing from more; and one small run that many tests read."""
 
+import fcntl
 import os
+import shutil
 import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,3 +20,79 @@ def one_thread():
     torch = sys.modules.get("torch")
     if torch is not None and torch.get_num_threads() != 1:
         torch.set_num_threads(1)
+
+
+@dataclass(frozen=True)
+class SmallRun:
+    """A small finished run: its folder, and what it was asked for, as options of `archwright.search` and of the command line."""
+
+    folder: Path
+    source: str
+    options: dict[str, Any]
+    arguments: list[str]
+
+    def copy(self, to: Path) -> Path:
+        """The run in a folder of a test's own."""
+        shutil.copytree(self.folder, to)
+        return to
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+    """A folder that all test processes of this session see."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_run(shared_folder):
+    """A real run on 160 handwritten digits of four kinds, made by the first test process that asks. Leave its folder as it is."""
+    run = SmallRun(
+        shared_folder / "run",
+        str(shared_folder / "digits.npz"),
+        {
+            "trials": 3,
+            "epochs": 4,
+            "seeds": 2,
+            "baselines": ("random_forest", "resnet-tiny"),
+            "settings": {"space.width": 4, "space.most_blocks": 1},
+        },
+        [
+            *("--trials", "3", "--epochs", "4", "--seeds", "2", "--baselines", "random_forest,resnet-tiny"),
+            *("--set", "space.width=4", "--set", "space.most_blocks=1"),
+        ],
+    )
+    with (shared_folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (run.folder / "report.html").exists():
+            _make(run)
+    return run
+
+
+def _make(run):
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    import archwright
+
+    images, kinds = load_digits(return_X_y=True)
+    few = np.flatnonzero(kinds < 4)[:160]
+    np.savez(run.source, x=images[few].reshape(-1, 1, 8, 8).astype(np.float32), y=kinds[few])
+    with pytest.MonkeyPatch.context() as patch:
+        train_with_one_thread(patch)
+        archwright.search(run.source, out=run.folder, **run.options)
+
+
+@pytest.fixture
+def one_thread_each(monkeypatch):
+    """Trainings of runs in this test take one thread each, as those of `small_run` do: the same numbers, and the same speed."""
+    train_with_one_thread(monkeypatch)
+
+
+def train_with_one_thread(patch):
+    from archwright.study import conduct, single
+
+    for module in (conduct, single):
+        patch.setattr(module, "threads_per_worker", lambda workers: 1)

@@ -6,7 +6,6 @@ import ast
 import importlib
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -30,46 +29,35 @@ from archwright.train.recipe import recipe_for
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"(?:^\$ (?:\.venv/bin/)?|`)(archwright [^`\n]+?)(?:`|$)", re.MULTILINE)
+COMMAND = re.compile(r"^\$ (?:\.venv/bin/)?(archwright .+)$", re.MULTILINE)
 OF_CONTRIBUTING = {"mlp", "elite", "waves", "linear", "polite"}
 """Parts of the package in CONTRIBUTING.md, which test_contributing.py installs."""
 
 
-@dataclass(frozen=True)
-class Told:
-    """Something that a page tells people to type."""
-
-    page: str
-    text: str
-
-    def __str__(self):
-        return f"{self.page}: {self.text.splitlines()[0]}"
-
-
-def blocks(language):
-    for page in PAGES:
-        for match in BLOCK.finditer(page.read_text(encoding="utf-8")):
-            if match["language"] == language:
-                yield Told(page.name, match["content"])
+def written_out(text):
+    """`list spaces|datasets` is two commands."""
+    first, *others = text.split("|")
+    stem = first.rsplit(" ", 1)[0]
+    return [first, *(f"{stem} {other}" for other in others)]
 
 
 def all_commands():
+    """Where it stands and what it says: the words after `archwright`."""
     for page in PAGES:
         for text in COMMAND.findall(page.read_text(encoding="utf-8")):
-            yield Told(page.name, text.partition("  #")[0].strip())
+            yield from ((f"{page.name}: {line}", shlex.split(line)[1:]) for line in written_out(text))
 
 
-def written_out(text):
-    """`list spaces|datasets` is two commands; what stands in brackets or is called RUN may be typed or not."""
-    first, *others = text.split("|")
-    stem = first.rsplit(" ", 1)[0]
-    return [shlex.split(line)[1:] for line in (first, *(f"{stem} {other}" for other in others))]
-
-
-COMMANDS = [arguments for told in all_commands() for arguments in [(told, words) for words in written_out(told.text)]]
-each_command = pytest.mark.parametrize(
-    ("told", "words"), COMMANDS, ids=[f"{told.page}: {' '.join(words)}" for told, words in COMMANDS]
-)
+COMMANDS = dict(all_commands())
+OWN = {told: words for told, words in COMMANDS.items() if not OF_CONTRIBUTING & set(words)}
+SEARCHES = {told: words for told, words in OWN.items() if words[0] == "search"}
+LISTS = {told: words for told, words in OWN.items() if words[0] in ("list", "describe")}
+PYTHON = [
+    pytest.param(match["content"], id=f"{page.name}: {match['content'].splitlines()[0]}")
+    for page in PAGES
+    for match in BLOCK.finditer(page.read_text(encoding="utf-8"))
+    if match["language"] == "python"
+]
 
 
 def parse(words):
@@ -87,15 +75,13 @@ def test_commands_are_found_and_a_wrong_option_is_noticed():
         parse(["search", "digits", "--trails", "3"])
 
 
-@each_command
-def test_every_command_has_known_options(told, words):
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_every_command_has_known_options(words):
     parse(words)
 
 
-@each_command
-def test_every_search_names_what_there_is(told, words, monkeypatch):
-    if words[0] != "search" or OF_CONTRIBUTING & set(words):
-        pytest.skip("no search of this library's parts")
+@pytest.mark.parametrize("words", SEARCHES.values(), ids=SEARCHES)
+def test_every_search_names_what_there_is(words, monkeypatch):
     monkeypatch.chdir(ROOT / "examples")
     asked = []
     monkeypatch.setattr(archwright.main_job, "run", asked.append)
@@ -116,22 +102,16 @@ def test_every_search_names_what_there_is(told, words, monkeypatch):
     assert request.source in dataset_names() or "." in request.source or "/" in request.source
 
 
-@each_command
-def test_every_list_and_description_can_be_had(told, words):
-    if words[0] not in ("list", "describe") or OF_CONTRIBUTING & set(words):
-        pytest.skip("no list and no description")
+@pytest.mark.parametrize("words", LISTS.values(), ids=LISTS)
+def test_every_list_and_description_can_be_had(words):
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.exception
     assert len(done.output) > 100
 
 
-PYTHON = list(blocks("python"))
-
-
-@pytest.mark.parametrize("told", PYTHON, ids=str)
-def test_every_import_and_name_of_archwright_is_there(told):
-    tree = ast.parse(told.text)
-    for node in ast.walk(tree):
+@pytest.mark.parametrize("code", PYTHON)
+def test_every_import_and_name_of_archwright_is_there(code):
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("archwright"):
             module = importlib.import_module(node.module)
             assert all(hasattr(module, alias.name) for alias in node.names)

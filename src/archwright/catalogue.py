@@ -35,7 +35,7 @@ def _strategies() -> list[Entry]:
 def _datasets() -> list[Entry]:
     from archwright.data.datasets import describe_datasets
 
-    return describe_datasets()
+    return [{**row, "summary": row["description"]} for row in describe_datasets()]
 
 
 def _baselines() -> list[Entry]:

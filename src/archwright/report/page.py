@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from archwright.study.quantities import (
     plural,
     seconds_text,
 )
+from archwright.train.atomic_file import written_atomically
 
 TOP_CANDIDATES = 20
 MOST_PANELS = 12
@@ -44,9 +44,8 @@ MARKS = (
 
 def write_report(path: Path, data: ReportData) -> None:
     """Write the page of a run to `path`, at once or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(page(data), encoding="utf-8")
-    os.replace(part, path)
+    with written_atomically(path) as unfinished:
+        unfinished.write_text(page(data), encoding="utf-8")
 
 
 def page(data: ReportData) -> str:

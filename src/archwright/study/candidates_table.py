@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archwright.study.row import Row
+from archwright.train.atomic_file import written_atomically
 
 BEFORE = ("number", "state", "cause", "stage", "strategy", "architecture", "key", "parent")
 MEASURED = ("parameters", "macs", "peak_memory_mb", "seconds", "epochs")
@@ -75,9 +76,7 @@ def _line(fields: Iterable[Any]) -> str:
 
 
 def _write_at_once(path: Path, lines: Iterable[str]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with written_atomically(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         file.writelines(lines)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, path)

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from archwright.errors import RunFolderError
+from archwright.train.atomic_file import written_atomically
 
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises RunFolderError where it cannot be read."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path} cannot be read as JSON ({error}): restore it, or begin anew with another --out") from error
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write at once or not at all. NaN and infinity become null."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(without_nan(content), indent=2, allow_nan=False) + "\n")
-    os.replace(part, path)
+    with written_atomically(path) as unfinished:
+        unfinished.write_text(json.dumps(without_nan(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def create_json(path: Path, content: Any) -> None:
-    """Write as `write_json` does, where there is no such file yet; one that is there stays."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.new")
-    write_json(part, content)
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        pass
-    except OSError:  # a file system without links
-        os.replace(part, path)
-    part.unlink(missing_ok=True)
+    """Write at once, unless the file is there already; of several processes at a time the first one writes."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+        whole = Path(folder) / path.name
+        write_json(whole, content)
+        try:
+            os.link(whole, path)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without links
+            os.replace(whole, path)
 
 
 def without_nan(content: Any) -> Any:

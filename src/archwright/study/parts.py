@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from archwright.data.splits import ProblemData
 from archwright.errors import InputError
 from archwright.evaluate.history import Objective
 from archwright.evaluate.objective import parse_objectives
-from archwright.execute import executor_names
+from archwright.execute import executor_names, usable_cpus
 from archwright.network.baselines import build_baseline, is_network
 from archwright.search_space import SearchSpace, make_space
 from archwright.search_strategy import Strategy, make_strategy
@@ -41,7 +40,7 @@ class Parts:
         """As asked for; by default every core where minutes count, else one, so that the same command gives the same result."""
         if self.request.workers is not None:
             return self.request.workers
-        return (os.cpu_count() or 1) if self.request.minutes is not None else 1
+        return usable_cpus() if self.request.minutes is not None else 1
 
 
 def make_parts(request: Request, source: Source | None = None) -> Parts:

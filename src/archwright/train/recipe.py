@@ -49,7 +49,7 @@ def recipe_for(n_train: int, given: Mapping[str, Any]) -> Recipe:
     Raises UnknownSetting for a key or value that is not known.
     """
     asked = with_settings(Recipe, given, "train")
-    batch_size = asked.batch_size if "batch_size" in given else min(128, max(16, 1 << (max(n_train, 1) // 32).bit_length() - 1))
+    batch_size = asked.batch_size if "batch_size" in given else min(128, max(16, 1 << max(n_train // 32, 1).bit_length() - 1))
     usual = {"sgd": 0.1, "adamw": 0.001}[asked.optimizer] * (batch_size / 128) ** 0.5
     rate = asked.learning_rate if "learning_rate" in given else round(usual, 6)
     return with_settings(Recipe, {**given, "batch_size": batch_size, "learning_rate": rate}, "train")

@@ -1,0 +1,106 @@
+import json
+from statistics import median_low
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archwright.architecture.settings import with_settings
+from archwright.errors import UnknownSetting
+from archwright.study.budget import (
+    CLOSING_SECONDS,
+    LEAST_FINAL_EPOCHS,
+    Budget,
+    Means,
+    Plan,
+    plan_by_minutes,
+    plan_by_trials,
+    usual_epochs,
+)
+
+
+@pytest.mark.parametrize(("n_train", "epochs"), [(60_000, 20), (30_000, 40), (15_000, 80), (90, 80), (0, 80), (10**7, 20)])
+def test_usual_epochs_show_about_the_same_number_of_samples(n_train, epochs):
+    assert usual_epochs(n_train) == epochs
+
+
+@pytest.mark.parametrize(
+    ("given_settings", "told"),
+    [
+        ({"search": "0.9"}, "add up to 1"),
+        ({"search": "-0.4", "final": "1.2"}, "add up to 1"),
+        ({"search": "0", "final": "0.8"}, "above 0"),
+        ({"search": "0.8", "final": "0"}, "above 0"),
+        ({"search_epochs": "0"}, "search_epochs"),
+        ({"final_epochs": "-3"}, "final_epochs"),
+        ({"share": "1"}, "'share'"),
+    ],
+)
+def test_a_division_that_makes_no_sense_is_refused(given_settings, told):
+    with pytest.raises(UnknownSetting, match=told):
+        with_settings(Budget, given_settings, "budget")
+
+
+@pytest.mark.parametrize(
+    ("epochs", "budget", "search", "final"),
+    [
+        (None, Budget(), 20, 80),
+        (3, Budget(), 3, 3),
+        (None, Budget(final_epochs=8), 2, 8),
+        (None, Budget(final_epochs=1), 1, 1),
+        (6, Budget(search_epochs=0.5), 0.5, 6),
+        (6, Budget(final_epochs=12), 6, 12),
+    ],
+)
+def test_by_trials_no_clock_plays_a_part(epochs, budget, search, final):
+    plan = plan_by_trials(100, epochs, seeds=3, top_k=2, trials=7, budget=budget)
+    assert plan == Plan(search, final, seeds=3, top_k=2, expected_trials=7)
+
+
+def test_a_plan_is_json():
+    plan = plan_by_minutes(100, None, 3, 1, Means(60.0, 2, 2), Budget(), [0.1])
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+MEANS = st.builds(Means, st.floats(5, 10_000), st.integers(1, 8), st.integers(1, 4))
+SHARES = st.sampled_from([Budget(), Budget(0.2, 0.7, 0.1), Budget(0.6, 0.4, 0.0)])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    MEANS,
+    SHARES,
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.lists(st.floats(0.01, 50), min_size=1, max_size=4),
+    st.integers(10, 10**5),
+)
+def test_by_minutes_what_is_planned_fits_into_the_time(means, budget, seeds, top_k, epoch_seconds, n_train):
+    """An independent account of the worker-seconds: the search, then the finals in rounds over the workers."""
+    plan = plan_by_minutes(n_train, None, seeds, top_k, means, budget, epoch_seconds)
+    assert 0 <= means.seconds * means.workers - means.usable <= CLOSING_SECONDS * means.workers
+    trainings = means.strategies * top_k * plan.seeds
+    rounds = -(-trainings // means.workers)
+    assert rounds * plan.final_goal <= budget.final * means.seconds
+    assert 1 <= plan.seeds <= seeds
+    assert 0.25 <= plan.search_epochs <= plan.final_epochs == usual_epochs(n_train)
+    assert plan.epoch_limit >= median_low(epoch_seconds)
+    if plan.seeds < seeds:  # only because a final training would otherwise have been too short
+        more = means.strategies * top_k * (plan.seeds + 1)
+        too_short = budget.final * means.usable / means.workers / -(-more // means.workers)
+        assert too_short < max(LEAST_FINAL_EPOCHS, plan.search_epochs) * max(epoch_seconds)
+
+
+def test_by_minutes_the_search_is_shared_and_aims_at_twenty_trainings_a_strategy():
+    one = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 1), Budget(), [1.0])
+    assert one.search_epochs == 19.0  # 0.4 of 970 s, over 20 trainings of epochs of 1 s
+    assert one.expected_trials == 20
+    two = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 2), Budget(), [1.0])
+    assert two.search_epochs == 9.0
+
+
+def test_epochs_that_are_asked_for_bound_the_trainings():
+    plan = plan_by_minutes(1_000, 2, 1, 1, Means(1_000.0, 1, 1), Budget(), [1.0])
+    assert (plan.search_epochs, plan.final_epochs) == (2.0, 2.0)
+    fixed = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 1), Budget(search_epochs=1.5, final_epochs=7), [1.0])
+    assert (fixed.search_epochs, fixed.final_epochs) == (1.5, 7.0)

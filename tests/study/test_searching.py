@@ -1,0 +1,354 @@
+"""The search loop on a real ledger, with trainings that take no time: what is proposed, trained, known, refused and recorded."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import pytest
+
+from archwright.evaluate.history import Objective, Proposal
+from archwright.evaluate.job import Job, Outcome
+from archwright.search_space import SearchSpace
+from archwright.search_strategy import make_strategy
+from archwright.study import searching
+from archwright.study.crew import ATTEMPTS, Crew
+from archwright.study.ledger import Ledger
+from archwright.study.run_folder import Clock
+from archwright.study.searching import Lane, Limits, best_candidates, search
+
+ACCURACY = (Objective("accuracy", True),)
+TRIALS = 6
+
+
+@dataclass(frozen=True)
+class Pair(SearchSpace):
+    """Two questions of `options` answers each."""
+
+    options: int = 10
+
+    def decide(self, choose):
+        return tuple(choose(name, range(self.options)) for name in "ab")
+
+    def build(self, description, problem):
+        raise NotImplementedError
+
+
+def accuracy(answers):
+    return (answers["a"] + answers["b"]) / 100
+
+
+def trained(job):
+    """A training's outcome: the accuracy grows with the answers, the operations with the first alone."""
+    answers = job.architecture["answers"]
+    return Outcome("complete", metrics={"accuracy": accuracy(answers)}, macs=100 * answers["a"], seconds=2.0, epochs=job.epochs)
+
+
+class Interrupted(Exception):
+    """As if the process had been killed."""
+
+
+class AtOnce:
+    """An executor whose oldest training ends whenever somebody waits. `interrupt_at`: how many may end before the kill."""
+
+    def __init__(self, workers=1, outcome=trained, interrupt_at=None):
+        self.workers = workers
+        self.outcome = outcome
+        self.interrupt_at = interrupt_at
+        self.submitted = []
+        self.waiting = []
+
+    def submit(self, job):
+        self.submitted.append(job)
+        self.waiting.append(job)
+        assert len(self.waiting) <= self.workers
+
+    def wait(self, timeout=None):
+        if self.interrupt_at is not None and len(self.submitted) - len(self.waiting) >= self.interrupt_at:
+            raise Interrupted
+        return [(job := self.waiting.pop(0), self.outcome(job))]
+
+    def progress(self):
+        return {}
+
+
+class Bench:
+    """A ledger and all that `search` wants around it."""
+
+    def __init__(self, folder, storage="memory:"):
+        self.folder = folder
+        self.ledger = Ledger.open(storage, folder, "run")
+        self.recorded = []
+
+    def lane(self, strategy="random", space=None, objectives=ACCURACY, **settings):
+        made = make_strategy(strategy, settings) if isinstance(strategy, str) else strategy
+        name = strategy if isinstance(strategy, str) else type(strategy).__name__
+        return Lane(name, made, space or Pair(), self.ledger, objectives)
+
+    def run(self, *lanes, executor=None, trials=TRIALS, limits=None, seed=0):
+        executor = executor or AtOnce()
+        crew = Crew(executor, self.ledger, Clock(self.folder / "clock.json"), lambda crew: None, self.recorded.append)
+        search(lanes, crew, self.job, limits or Limits(trials, None, lambda: 0.0), seed, epochs=3.0)
+        return executor
+
+    def job(self, row):
+        return Job(
+            key=str(row.run_number),
+            stage="search",
+            data="",
+            folder=str(self.folder / str(row.run_number)),
+            seed=row.seed,
+            epochs=row.epochs,
+            architecture=row.architecture.to_json(),
+        )
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Proposes the same networks again and again: `networks` of them in turn."""
+
+    networks: int = 1
+
+    def propose(self, space, history, rng):
+        known = len(history.candidates)
+        return Proposal(space.architecture({"a": known % self.networks, "b": 0}), note={"known": known})
+
+
+def content(row):
+    """What of a row must not depend on when it was made."""
+    return (row.run_number, row.number, row.state, row.strategy, row.key, row.parent, row.seed, row.seen, row.scores, row.sequence)
+
+
+def test_each_strategy_gets_its_trials_in_turn(bench):
+    lanes = bench.lane("random"), bench.lane("regularized_evolution", population_size=3, sample_size=2)
+    executor = bench.run(*lanes)
+    assert [lane.trainings for lane in lanes] == [TRIALS, TRIALS]
+    assert len(executor.submitted) == 2 * TRIALS
+    order = [row.strategy for row in bench.ledger.rows("search") if row.state == "complete"]
+    for end in range(1, len(order)):
+        counts = Counter(order[:end])
+        assert abs(counts["random"] - counts["regularized_evolution"]) <= 1
+
+
+def test_scores_follow_the_objectives_and_stand_beside_the_proposals_facts(bench):
+    lane = bench.lane("random", objectives=(*ACCURACY, Objective("macs", False)))
+    bench.run(lane)
+    for row in lane.rows:
+        answers = row.architecture.answers
+        assert row.scores == (pytest.approx(accuracy(answers)), -100 * answers["a"])
+        assert row.epochs == row.outcome.epochs == 3.0
+        assert row.seen == row.number  # one worker: each proposal had seen all before it
+
+
+def test_the_seed_of_a_training_depends_on_its_number_not_on_the_workers(tmp_path):
+    runs = {}
+    for workers in (1, 3):
+        bench = Bench(tmp_path / str(workers))
+        bench.run(bench.lane("random"), executor=AtOnce(workers))
+        runs[workers] = [(row.number, row.seed, row.key) for row in bench.ledger.rows("search")]
+    assert runs[1] == runs[3]
+    other = Bench(tmp_path / "other")
+    other.run(other.lane("random"), seed=1)
+    assert not {row.seed for row in other.ledger.rows()} & {seed for _, seed, _ in runs[1]}
+
+
+def test_parallel_proposals_tell_how_much_they_had_seen(bench):
+    lane = bench.lane("random")
+    bench.run(lane, executor=AtOnce(workers=3))
+    assert [row.seen for row in lane.rows] == [0, 0, 0, 1, 2, 3]
+
+
+def test_an_equal_network_gets_the_known_result_and_costs_nothing(bench, monkeypatch):
+    monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 8)
+    lane = bench.lane(Repeat(networks=2))
+    executor = bench.run(lane)
+    assert [row.state for row in lane.rows] == ["complete", "complete", *["duplicate"] * 8]
+    assert len(executor.submitted) == 2
+    for row in lane.rows[2:]:
+        first = lane.rows[row.number % 2]
+        assert (row.scores, row.outcome.metrics, row.outcome.seconds) == (first.scores, first.outcome.metrics, 0.0)
+        assert row.cause == f"the network of {first.run_number}"
+    assert lane.seconds == 4.0
+
+
+def test_a_search_of_a_whole_small_space_ends_exhausted(bench, monkeypatch):
+    monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 60)
+    lane = bench.lane("random", Pair(options=2))
+    bench.run(lane, trials=50)
+    assert len({row.key for row in lane.rows if row.state == "complete"}) == lane.trainings == 4
+    assert lane.exhausted
+    numbers = [row.number for row in lane.rows]
+    assert numbers == list(range(len(numbers)))
+    before = len(numbers)
+    bench.run(lane, trials=80)  # as `--trials 80` would later
+    assert len(lane.rows) == before
+
+
+def test_one_exhausted_strategy_does_not_end_the_others(bench, monkeypatch):
+    monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 5)
+    stuck, free = bench.lane(Repeat()), bench.lane("random")
+    bench.run(stuck, free)
+    assert (stuck.trainings, free.trainings) == (1, TRIALS)
+
+
+def test_proposals_of_a_network_in_training_wait_for_its_result(bench, monkeypatch):
+    """More workers than networks: the free worker neither trains one twice nor asks for ever."""
+    monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 50)
+    lane = bench.lane(Repeat(networks=1))
+    seen = []
+    executor = AtOnce(workers=3, outcome=lambda job: (seen.extend(row.state for row in lane.rows), trained(job))[1])
+    bench.run(lane, executor=executor)
+    assert len(executor.submitted) == 1
+    assert Counter(seen) == {"running": 1 + searching.TOLD_OF_PENDING}
+    assert Counter(row.state for row in lane.rows) == {"complete": 1, "duplicate": 50}
+    assert {row.scores for row in lane.rows} == {(0.0,)}
+
+
+def test_a_refused_network_is_no_training_and_is_not_tried_again(bench, monkeypatch):
+    monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 6)
+    lane = bench.lane(Repeat(networks=2))
+
+    def outcome(job):
+        odd = job.architecture["answers"]["a"] == 1
+        return Outcome("refused", "it needs at least 9 MB") if odd else trained(job)
+
+    executor = bench.run(lane, executor=AtOnce(outcome=outcome))
+    assert len(executor.submitted) == 2
+    refused = [row for row in lane.rows if row.state == "refused"]
+    assert len(refused) == 3
+    assert {row.cause for row in refused} == {"it needs at least 9 MB"}
+    assert lane.trainings == 1
+    assert lane.history.refused
+    assert {candidate.state for candidate in lane.history.finished} == {"complete", "duplicate"}
+
+
+def test_a_search_in_which_all_is_refused_ends(bench, monkeypatch):
+    monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 10)
+    lane = bench.lane("random")
+    bench.run(lane, executor=AtOnce(outcome=lambda job: Outcome("refused", "too large")))
+    assert [row.state for row in lane.rows] == ["refused"] * 10
+
+
+def test_a_failed_training_is_a_result_and_counts(bench):
+    lane = bench.lane("random")
+    bench.run(lane, executor=AtOnce(outcome=lambda job: Outcome("failed", "diverged: training loss was nan", seconds=1.0)))
+    assert [(row.state, row.cause, row.scores) for row in lane.rows] == [
+        ("failed", "diverged: training loss was nan", None)
+    ] * TRIALS
+    assert best_candidates(lane, 3) == []
+
+
+def test_a_duplicate_of_a_failed_network_has_no_scores(bench, monkeypatch):
+    monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 2)
+    lane = bench.lane(Repeat())
+    bench.run(lane, executor=AtOnce(outcome=lambda job: Outcome("failed", "boom")))
+    assert [(row.state, row.scores) for row in lane.rows] == [("failed", None), ("duplicate", None), ("duplicate", None)]
+
+
+def test_an_objective_that_was_not_measured_fails_the_training_not_the_search(bench):
+    lane = bench.lane("random", objectives=(*ACCURACY, Objective("latency_ms", False)))
+    bench.run(lane)
+    assert {(row.state, row.cause) for row in lane.rows} == {("failed", "an objective was not measured")}
+
+
+@pytest.mark.parametrize("faults", [1, ATTEMPTS])
+def test_a_fault_of_the_machine_is_tried_again_under_the_same_number(bench, faults):
+    left = [faults]
+
+    def outcome(job):
+        if job.key == "2" and left[0]:
+            left[0] -= 1
+            return Outcome("failed", "killed by signal 9", machine_fault=True)
+        return trained(job)
+
+    lane = bench.lane("random")
+    executor = bench.run(lane, executor=AtOnce(outcome=outcome))
+    assert [job.key for job in executor.submitted].count("2") == min(faults + 1, ATTEMPTS)
+    assert len({job.seed for job in executor.submitted if job.key == "2"}) == 1
+    expected = ("complete", "") if faults < ATTEMPTS else ("failed", f"killed by signal 9 (tried {ATTEMPTS} times)")
+    assert (lane.rows[2].state, lane.rows[2].cause) == expected
+    assert len(lane.rows) == TRIALS
+
+
+@pytest.mark.parametrize("strategy", ["regularized_evolution", "local_search"])
+def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(tmp_path, strategy):
+    def searched(folder, *stops):
+        folder.mkdir()
+        for stop in (*stops, None):
+            bench = Bench(folder, storage=f"journal:{folder / 'journal'}")
+            try:
+                lanes = bench.lane(strategy, Pair(options=3)), bench.lane(Repeat(networks=TRIALS))
+                bench.run(*lanes, executor=AtOnce(interrupt_at=stop))
+            except Interrupted:
+                assert sum(row.state == "running" for row in bench.ledger.rows()) == 1
+            finally:
+                bench.ledger.close()
+        return [content(row) for row in bench.ledger.rows()]
+
+    assert searched(tmp_path / "stopped", 0, 1, 4, 2) == searched(tmp_path / "whole")
+
+
+def test_a_proposal_may_name_its_parent_its_epochs_and_a_note(bench):
+    @dataclass(frozen=True)
+    class Chain:
+        def propose(self, space, history, rng):
+            number = len(history.candidates)
+            return Proposal(
+                space.architecture({"a": number, "b": 0}),
+                parent=number - 1 if number else None,
+                epochs=number + 0.5,
+                note={"level": number},
+            )
+
+    lane = bench.lane(Chain())
+    executor = bench.run(lane, trials=3)
+    assert [row.parent for row in lane.rows] == [None, 0, 1]
+    assert [job.epochs for job in executor.submitted] == [0.5, 1.5, 2.5]
+    assert [candidate.note["level"] for candidate in lane.history.finished] == [0, 1, 2]
+
+
+class Hours:
+    """A clock that goes on by `step` seconds with each training."""
+
+    def __init__(self, executor, step):
+        self.executor, self.step = executor, step
+
+    def __call__(self):
+        return self.step * (len(self.executor.submitted) - len(self.executor.waiting))
+
+
+@pytest.mark.parametrize(("deadline", "trainings"), [(0.0, 1), (2.9, 1), (3.1, 2), (7.1, 4)])
+def test_a_deadline_stops_the_search_where_most_of_a_training_would_lie_behind_it(bench, deadline, trainings):
+    lane, executor = bench.lane("random"), AtOnce()
+    bench.run(lane, executor=executor, limits=Limits(None, deadline, Hours(executor, step=2.0)))
+    assert lane.trainings == trainings
+
+
+def test_with_a_deadline_strategies_get_equal_seconds_not_equal_numbers(bench):
+    slow, fast = bench.lane(Repeat(networks=99), Pair(99)), bench.lane("random")
+
+    def outcome(job):
+        return replace(trained(job), seconds=3.0 if job.architecture["settings"]["options"] == 99 else 1.0)
+
+    executor = AtOnce(outcome=outcome)
+    bench.run(slow, fast, executor=executor, limits=Limits(None, 20.0, Hours(executor, step=1.0)))
+    assert slow.seconds == pytest.approx(fast.seconds, abs=3.0)
+    assert fast.trainings >= 2 * slow.trainings
+
+
+def test_the_best_candidates_are_the_first_with_the_highest_first_score(bench):
+    lane = bench.lane(Repeat(networks=5), objectives=(*ACCURACY, Objective("macs", False)))
+    bench.run(
+        lane,
+        executor=AtOnce(outcome=lambda job: replace(trained(job), metrics={"accuracy": [0.5, 0.9, 0.9, 0.1, 0.2][int(job.key)]})),
+        trials=5,
+    )
+    assert [row.number for row in best_candidates(lane, 3)] == [1, 2, 0]
+
+
+def test_every_result_is_told_once(bench):
+    bench.run(bench.lane("random"), executor=AtOnce(workers=2))
+    assert sorted(row.run_number for row in bench.recorded) == list(range(TRIALS))

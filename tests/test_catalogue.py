@@ -1,0 +1,24 @@
+import json
+
+import pytest
+
+from archwright.catalogue import catalogue, space_description, strategy_description
+from archwright.errors import UnknownName
+
+
+@pytest.mark.parametrize("what", ["spaces", "strategies", "datasets", "baselines"])
+def test_everything_has_a_name_and_one_line_about_it_and_is_json(what):
+    rows = catalogue(what)
+    assert json.loads(json.dumps(rows)) == rows
+    assert len({row["name"] for row in rows}) == len(rows) > 2
+    assert all(row["summary"] and "\n" not in row["summary"] for row in rows)
+
+
+def test_an_unknown_list_is_an_error_that_names_the_known():
+    with pytest.raises(UnknownName, match=r"'space'.*spaces, strategies, datasets, baselines"):
+        catalogue("space")
+
+
+def test_descriptions_hold_the_settings_that_were_given():
+    assert space_description("cell", {"cells": "1"})["settings"]["cells"] == 1
+    assert strategy_description("regularized_evolution", {"population_size": "7"})["settings"]["population_size"] in (7, "7")

@@ -1,0 +1,90 @@
+"""docs/ names everything that is in the files of a run, and the numbers that the code works with."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from archwright.data.datasets import dataset_names
+from archwright.data.division import LARGE
+from archwright.data.image_folder import SUFFIXES
+from archwright.data.problem import METRICS, TASKS, Problem
+from archwright.data.targets import FEW_CLASSES, MANY_CLASSES
+from archwright.study.budget import CLOSING_SECONDS, CLOSING_SHARE, LEAST_FINAL_EPOCHS, TRIALS_AIMED_AT, Budget, Plan, usual_epochs
+from archwright.study.candidates_table import AFTER, BEFORE
+from archwright.study.planning import LEAST_PROBE_SECONDS, PROBE_SHARE, PROBED_ARCHITECTURES
+from archwright.study.request import Request
+from archwright.study.results import Method, method_json, problem_json
+from archwright.study.searching import EXHAUSTED_AFTER
+from archwright.study.statistics import RESAMPLES
+from archwright.study.verdict import CLEARLY_SMALLER, Verdict
+from archwright.train.recipe import Recipe, recipe_for
+
+DOCS = Path(__file__).parents[1] / "docs"
+PROBLEM = Problem("toy", "classification", (3,), 2)
+
+
+def page(name):
+    return " ".join((DOCS / name).read_text(encoding="utf-8").split())
+
+
+def keys_of_results():
+    yield from problem_json(PROBLEM)
+    yield from method_json(Method("none", "baseline", None, (), ()), PROBLEM, ledger=None, threads=1, device="cpu")
+    yield from Verdict.__annotations__
+    yield from (field.name for field in fields(Request) if field.name != "out")
+    yield from (field.name for field in fields(Plan))
+
+
+@pytest.mark.parametrize(
+    "key", [*dict.fromkeys([*BEFORE, *AFTER, *(f"val_{metric}" for metric in METRICS.values()), *keys_of_results()])]
+)
+def test_every_column_and_key_is_explained(key):
+    assert f"`{key}`" in page("results.md")
+
+
+@pytest.mark.parametrize("name", [*dataset_names(), *TASKS, *SUFFIXES])
+def test_every_data_set_task_and_image_format_is_named(name):
+    assert f"`{name}`" in page("data.md")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"integers with at most {FEW_CLASSES} values (or at most {MANY_CLASSES:,},",
+        f"(10 % from {LARGE:,} rows on)",
+    ],
+)
+def test_numbers_about_data_are_those_of_the_code(words):
+    assert words in page("data.md")
+
+
+BUDGET, RECIPE = Budget(), Recipe()
+RATES = {optimizer: recipe_for(10**6, {"optimizer": optimizer}).learning_rate for optimizer in ("sgd", "adamw")}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"After {EXHAUSTED_AFTER} of these",
+        f"between {usual_epochs(10**9)} and {usual_epochs(1)} epochs",
+        f"{PROBED_ARCHITECTURES} architectures of the space",
+        f"at most {100 * PROBE_SHARE:g} % of the time or {LEAST_PROBE_SECONDS:g} s, whichever is more",
+        f"{100 * CLOSING_SHARE:g} % and at most {CLOSING_SECONDS:g} s are kept back",
+        f"{100 * BUDGET.search:g} % search, {100 * BUDGET.final:g} % final trainings, {100 * BUDGET.baselines:g} % baselines",
+        f"room for {TRIALS_AIMED_AT} of them",
+        f"shorter than {LEAST_FINAL_EPOCHS:g} epochs",
+        f"Nesterov momentum {RECIPE.momentum}",
+        "weight decay 5e-4",
+        f"over {100 * RECIPE.warmup:g} % of the steps",
+        f"norm {RECIPE.gradient_clip:g}.",
+        f"Peak {RATES['sgd']} for SGD and {RATES['adamw']} for AdamW",
+        f"at least {recipe_for(1, {}).batch_size}, that gives about 32 steps",
+        f"{RESAMPLES} times, test samples are drawn",
+        f"at least {CLEARLY_SMALLER:g} times fewer",
+    ],
+)
+def test_numbers_about_methods_are_those_of_the_code(words):
+    assert words in page("methods.md")

@@ -1,0 +1,28 @@
+import pytest
+
+from archwright.errors import UnknownSetting
+from archwright.train.recipe import recipe_for
+
+
+@pytest.mark.parametrize(
+    ("n_train", "batch_size"),
+    [(1, 16), (31, 16), (32, 16), (1023, 16), (1024, 32), (1081, 32), (4095, 64), (4096, 128), (10**6, 128)],
+)
+def test_batches_are_the_largest_power_of_two_that_leaves_about_32_steps(n_train, batch_size):
+    assert recipe_for(n_train, {}).batch_size == batch_size
+
+
+def test_the_learning_rate_falls_with_the_root_of_the_batch_size():
+    assert recipe_for(10**6, {}).learning_rate == 0.1
+    assert recipe_for(1024, {}).learning_rate == 0.05
+    assert recipe_for(1024, {"optimizer": "adamw"}).learning_rate == pytest.approx(0.0005)
+
+
+def test_what_is_given_is_kept():
+    recipe = recipe_for(1024, {"batch_size": "100", "learning_rate": "0.3"})
+    assert (recipe.batch_size, recipe.learning_rate) == (100, 0.3)
+
+
+def test_an_unknown_key_is_an_error():
+    with pytest.raises(UnknownSetting, match="did you mean 'learning_rate'"):
+        recipe_for(1024, {"learningrate": "0.3"})
