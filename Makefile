@@ -11,7 +11,7 @@ install: $(VENV)/installed  ## the environment, from constraints.txt, with every
 
 # The CPU build of torch is asked for by its exact version first, so that no other requirement pulls in another build.
 $(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "archwright needs Python 3.11 or newer: make PYTHON=python3.11 install")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "archwright needs Python 3.11.4 or newer: make PYTHON=python3.11 install")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check $(shell grep '^torch==' constraints.txt)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all]'

@@ -10,7 +10,7 @@ import archwright
 def main() -> None:
     # The model of a search that takes seconds. Once the run is finished the same call trains nothing.
     result = archwright.search(
-        "digits", trials=1, epochs=2, seeds=1, baselines=(), random=False, executor="serial", out="runs/load-model"
+        "digits", trials=1, epochs=3, seeds=1, baselines=(), random=False, executor="serial", out="runs/load-model"
     )
     folder = result.path / "model"
 

@@ -22,7 +22,7 @@ images = torch.tensor(pixels, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16
 TRAIN_X, VAL_X, TRAIN_Y, VAL_Y = train_test_split(images, torch.tensor(labels), test_size=0.2, random_state=0, stratify=labels)
 
 
-def accuracy(network: nn.Module, epochs: int = 1) -> float:
+def accuracy(network: nn.Module, epochs: int = 2) -> float:
     """Validation accuracy, in [0, 1], after a training of your own."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
     for _ in range(epochs):

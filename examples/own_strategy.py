@@ -49,7 +49,7 @@ def main() -> None:
         seeds=1,
         baselines=(),
         executor="serial",
-        settings={"space.width": 8, "strategy.starts": 2},
+        settings={"space.width": 8, "space.most_blocks": 1, "strategy.starts": 2},
         out="runs/own-strategy",
     )
     print(result.table())  # with random search at the same cost

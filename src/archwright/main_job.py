@@ -81,7 +81,7 @@ def search(
     *,
     space: str | SearchSpace = "chain",
     strategy: str | Sequence[str] = "regularized_evolution",
-    baselines: Sequence[str] = ("resnet-tiny", "resnet18", "random_forest"),
+    baselines: str | Sequence[str] = ("resnet-tiny", "resnet18", "random_forest"),
     trials: int | None = None,
     minutes: float | None = None,
     out: str | Path | None = None,
@@ -94,15 +94,13 @@ def search(
     line (epochs, top_k, seeds, seed, workers, executor, device, objectives, task, target, timeout, memory, storage, random).
     Raises InputError (one sentence with the mend) for whatever is unknown or does not fit.
     """
-    unknown = sorted(set(options) - set(Request.__dataclass_fields__))
-    if unknown:
-        raise InputError(f"search has no option {', '.join(unknown)}: it has {', '.join(Request.__dataclass_fields__)}")
+    _check_arguments(space, strategy, options)
     arrays = Arrays(x=source[0], y=source[1]) if isinstance(source, tuple) else source
     request = Request(
         source=arrays.name if isinstance(arrays, Arrays) else str(arrays),
         space=space if isinstance(space, str) else space.reference,
-        strategies=(strategy,) if isinstance(strategy, str) else tuple(strategy),
-        baselines=tuple(baselines),
+        strategies=_named(strategy),
+        baselines=_named(baselines),
         trials=trials,
         minutes=minutes,
         out=Path(out) if out is not None else None,
@@ -110,6 +108,29 @@ def search(
         **options,
     )
     return run(request, arrays if isinstance(arrays, Arrays) else None)
+
+
+OPTIONS = (
+    *("epochs", "top_k", "seeds", "seed", "workers", "executor", "device", "objectives", "task", "target", "layout"),
+    *("timeout", "memory", "storage", "random"),
+)
+
+
+def _check_arguments(space: Any, strategy: Any, options: Mapping[str, Any]) -> None:
+    """Raises InputError for an option that there is not, and for a part that is neither a name nor what it should be."""
+    unknown = sorted(set(options) - set(OPTIONS))
+    if unknown:
+        raise InputError(f"search has no option {', '.join(unknown)}: besides its own arguments it has {', '.join(OPTIONS)}")
+    if not isinstance(space, (str, SearchSpace)):
+        raise InputError(f"space is {space!r}: give a name, module:Class, or a SearchSpace")
+    if not all(isinstance(name, str) for name in ((strategy,) if isinstance(strategy, str) else strategy)):
+        raise InputError(
+            f"strategy is {strategy!r}: give names or module:Class, and settings as settings={{'strategy.KEY': value}}"
+        )
+
+
+def _named(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _settings_in(space: str | SearchSpace) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from archwright.data.splits import Split
 from archwright.train import loop
 from archwright.train.batches import Batches, Rows
 from archwright.train.failure import Diverged, TimedOut
-from archwright.train.loop import Training, train
+from archwright.train.loop import Training, run_training
 
 
 class Killed(BaseException):
@@ -82,7 +82,7 @@ def weights_of(step):
 @pytest.mark.parametrize(("epochs", "steps", "ends"), [(3.0, 15, [1, 2, 3]), (0.4, 2, [0.4]), (1.5, 8, [1, 1.6]), (0.01, 1, [0.2])])
 def test_fractions_of_an_epoch_are_steps_and_the_end_is_validated(epochs, steps, ends):
     step = TwoOptimizers()
-    progress = train(training_of(step, epochs=epochs))
+    progress = run_training(training_of(step, epochs=epochs))
     assert len(step.done) == progress.step == steps
     assert [record["epoch"] for record in progress.curve] == pytest.approx(ends)
     assert step.done == pytest.approx([(i + 0.5) / steps for i in range(steps)])
@@ -90,7 +90,7 @@ def test_fractions_of_an_epoch_are_steps_and_the_end_is_validated(epochs, steps,
 
 def test_each_epoch_is_told_as_it_ends():
     told = []
-    progress = train(training_of(TwoOptimizers()), told.append)
+    progress = run_training(training_of(TwoOptimizers()), told.append)
     assert told == progress.curve
     assert set(told[0]) == {"epoch", "train_loss", "train_metric", "val_accuracy", "val_loss", "learning_rate", "seconds"}
     assert [record["seconds"] for record in told] == sorted(record["seconds"] for record in told)
@@ -99,21 +99,23 @@ def test_each_epoch_is_told_as_it_ends():
 def test_the_weights_of_the_best_epoch_are_kept():
     step, seen = TwoOptimizers(), []
     training = training_of(step, [0.5, 0.9, 0.9, 0.7], epochs=4.0)
-    progress = train(training, lambda record: seen.append({name: t.clone() for name, t in step.network.state_dict().items()}))
+    progress = run_training(
+        training, lambda record: seen.append({name: t.clone() for name, t in step.network.state_dict().items()})
+    )
     assert progress.best["epoch"] == 2
     assert all(torch.equal(progress.best_weights[name], seen[1][name]) for name in seen[1])
     assert not torch.equal(progress.best_weights["0.weight"], seen[3]["0.weight"])
 
 
 def test_training_stops_when_it_has_not_become_better_for_long_enough():
-    progress = train(training_of(TwoOptimizers(), [0.5, 0.6, 0.6, 0.4, 0.9], epochs=5.0, patience=2))
+    progress = run_training(training_of(TwoOptimizers(), [0.5, 0.6, 0.6, 0.4, 0.9], epochs=5.0, patience=2))
     assert progress.epochs == 4
 
 
 @pytest.mark.parametrize("killed_after", [1, 2])
 def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path, killed_after):
     whole = TwoOptimizers()
-    expected = train(training_of(whole, [0.1, 0.3, 0.2], checkpoint=tmp_path / "whole.pt"))
+    expected = run_training(training_of(whole, [0.1, 0.3, 0.2], checkpoint=tmp_path / "whole.pt"))
 
     def kill(record):
         if record["epoch"] == killed_after:
@@ -121,10 +123,10 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path, killed
 
     file = tmp_path / "parts.pt"
     with pytest.raises(Killed):
-        train(training_of(TwoOptimizers(), [0.1, 0.3, 0.2], checkpoint=file), kill)
+        run_training(training_of(TwoOptimizers(), [0.1, 0.3, 0.2], checkpoint=file), kill)
     torch.manual_seed(99)
     rest, told = TwoOptimizers(), []
-    progress = train(training_of(rest, [0.1, 0.3, 0.2][killed_after:], checkpoint=file), told.append)
+    progress = run_training(training_of(rest, [0.1, 0.3, 0.2][killed_after:], checkpoint=file), told.append)
     assert torch.equal(weights_of(whole), weights_of(rest))
     assert len(told) == 3 - killed_after
     assert without_seconds(progress.curve) == without_seconds(expected.curve)
@@ -138,9 +140,9 @@ def without_seconds(curve):
 
 def test_a_finished_training_is_not_begun_again(tmp_path):
     training = training_of(TwoOptimizers(), checkpoint=tmp_path / "c.pt")
-    first = train(training)
+    first = run_training(training)
     step = TwoOptimizers()
-    assert train(replace(training, step=step, network=step.network)).curve == first.curve
+    assert run_training(replace(training, step=step, network=step.network)).curve == first.curve
     assert step.done == []
 
 
@@ -157,11 +159,11 @@ def test_seconds_are_counted_over_all_parts(tmp_path, monkeypatch):
         raise Killed
 
     with pytest.raises(Killed):
-        train(training_of(Slow(), checkpoint=tmp_path / "c.pt"), kill, seconds=100.0)
+        run_training(training_of(Slow(), checkpoint=tmp_path / "c.pt"), kill, seconds=100.0)
     now[0] += 1000.0
-    assert train(training_of(Slow(), checkpoint=tmp_path / "c.pt"), seconds=100.0).seconds == 115.0
+    assert run_training(training_of(Slow(), checkpoint=tmp_path / "c.pt"), seconds=100.0).seconds == 115.0
     with pytest.raises(TimedOut, match="timed out after 112 s"):
-        train(training_of(Slow(), checkpoint=tmp_path / "d.pt", time_limit=112.0), seconds=100.0)
+        run_training(training_of(Slow(), checkpoint=tmp_path / "d.pt", time_limit=112.0), seconds=100.0)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -172,12 +174,12 @@ def test_a_loss_that_is_no_number_ends_it(value):
             return (loss * value if done > 0.5 else loss), output
 
     with pytest.raises(Diverged, match="epoch 2"):
-        train(training_of(Diverging()))
+        run_training(training_of(Diverging()))
 
 
 def test_a_validation_that_is_no_number_ends_it():
     with pytest.raises(Diverged, match="validation"):
-        train(training_of(TwoOptimizers(), [0.5, math.nan]))
+        run_training(training_of(TwoOptimizers(), [0.5, math.nan]))
 
 
 def test_a_full_disk_costs_the_checkpoint_and_not_the_training(tmp_path, monkeypatch):
@@ -185,7 +187,7 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_training(tmp_path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(loop, "save_checkpoint", full)
-    progress = train(training_of(TwoOptimizers(), checkpoint=tmp_path / "c.pt"))
+    progress = run_training(training_of(TwoOptimizers(), checkpoint=tmp_path / "c.pt"))
     assert progress.epochs == 3
     assert len(progress.notes) == 1
     assert "No space left on device" in progress.notes[0]

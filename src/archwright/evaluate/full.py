@@ -25,7 +25,7 @@ from archwright.network.baselines import build_baseline
 from archwright.search_space import make_space
 from archwright.train.atomic_file import written_atomically
 from archwright.train.batches import Rows
-from archwright.train.loop import Progress, Record, Training, train
+from archwright.train.loop import Progress, Record, Training, run_training
 from archwright.train.metric import decide, metric_of, root_mean_square_error, scores
 from archwright.train.precision import TrainingPrecision
 from archwright.train.random_state import seed_everything
@@ -121,7 +121,7 @@ def _train(
         checkpoint=Path(job.folder) / CHECKPOINT,
         time_limit=job.time_limit,
     )
-    return train(training, on_epoch, seconds=plan.seconds)
+    return run_training(training, on_epoch, seconds=plan.seconds)
 
 
 def validate(network: nn.Module, rows: Rows, data: ProblemData) -> dict[str, float]:

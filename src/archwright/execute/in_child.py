@@ -28,7 +28,7 @@ class Order:
     main: bytes
 
 
-def train(order: Order, pipe: Connection) -> None:
+def carry_out(order: Order, pipe: Connection) -> None:
     """Do the job, sending {"epoch": record} after each epoch and {"outcome": ...} at the end, as JSON."""
     job = Job.from_json(json.loads(order.job))
     _leave_the_terminal()

@@ -15,7 +15,7 @@ from typing import Any
 
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.fork_server import start_process
-from archwright.execute.in_child import Order, train
+from archwright.execute.in_child import Order, carry_out
 from archwright.execute.main_module import pack_main
 from archwright.execute.placement import Placement
 from archwright.execute.process_memory import oom_kills, resident_mb
@@ -41,7 +41,7 @@ class TrainingProcess:
         text = json.dumps(replace(job, device=placement.device).to_json())
         order = Order(text, run, placement.visible, pack_main(job, run))
         self._pipe: Connection | None
-        self._process, self._pipe = start_process(train, order, name)
+        self._process, self._pipe = start_process(carry_out, order, name)
         self._start = time.monotonic()
 
     @property

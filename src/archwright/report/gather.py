@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,6 +17,7 @@ from archwright.report.report_data import BudgetPart, ReportData
 from archwright.search_space import make_space
 from archwright.study.json_file import read_json
 from archwright.study.ledger import Ledger
+from archwright.study.request import Request
 from archwright.study.results import read_accesses
 from archwright.study.row import Row
 from archwright.study.run_folder import ASKED, RunFolder
@@ -74,7 +76,8 @@ def _curves(methods: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dict[s
         seeds = {run["seed"] for run in method["runs"]}
         of_method = [row for row in rows if row.stage != "search" and method["name"] in (row.strategy, row.baseline)]
         wanted = [row for row in of_method if row.seed in seeds and _same_architecture(row, method) and row.outcome is not None]
-        curves[method["name"]] = [row.outcome.curve for row in wanted if row.outcome is not None and row.outcome.curve]
+        last = {row.seed: row.outcome.curve for row in wanted if row.outcome is not None}  # of several budgets, the last
+        curves[method["name"]] = [curve for curve in last.values() if curve]
     return curves
 
 
@@ -109,9 +112,14 @@ def _chance(folder: RunFolder, results: Mapping[str, Any]) -> float | None:
 
 
 def _command(settings: Mapping[str, Any], path: Path) -> str:
-    bound = f"--minutes {settings['minutes']:g}" if settings["minutes"] else f"--trials {settings['trials']}"
-    chosen = "".join(f" --set {key}={value}" for key, value in settings["settings"].items())
-    return (
-        f"archwright search {settings['source']} --space {settings['space']} --strategy {','.join(settings['strategies'])} "
-        f"{bound} --seeds {settings['seeds']} --seed {settings['seed']}{chosen} --out {path.name}"
-    )
+    """What to type for this run; options that have their usual value are left out."""
+    usual = {**Request(settings["source"]).fixed(), "trials": None, "minutes": None}
+    words = ["archwright", "search", settings["source"]]
+    for name in usual:
+        if name not in ("source", "settings", "random") and settings[name] != usual[name]:
+            value = settings[name]
+            option = "strategy" if name == "strategies" else name.replace("_", "-")
+            words += [f"--{option}", ",".join(value) if isinstance(value, list) else f"{value}"]
+    words += [] if settings["random"] else ["--no-random"]
+    words += [word for key, value in settings["settings"].items() for word in ("--set", f"{key}={value}")]
+    return shlex.join([*words, "--out", path.name])

@@ -10,7 +10,7 @@ from typing import Any
 from archwright.architecture.settings import settings_of
 from archwright.data.sources import Source
 from archwright.data.store import save_problem
-from archwright.evaluate.full import trained_network
+from archwright.evaluate.full import device_of, trained_network
 from archwright.evaluate.job import Job, Stage
 from archwright.evaluate.model_folder import save_model
 from archwright.execute import make_executor, threads_per_worker
@@ -37,7 +37,7 @@ from archwright.study.results import Method, failures, method_json, method_of, p
 from archwright.study.row import Row
 from archwright.study.run_folder import Clock, RunFolder, training_key
 from archwright.study.searching import Lane, Limits, best_candidates, search
-from archwright.study.storage import check_storage
+from archwright.study.storage import check_storage, without_password
 from archwright.study.verdict import best_on_validation, make_verdict
 
 
@@ -234,7 +234,9 @@ class Run:
         """model/ and, last of all, results.json: once it is there the run is finished."""
         methods = [method_of(lane.name, "search", self.contenders(lanes), self.ledger, self.bound) for lane in lanes]
         methods += [method_of(name, "baseline", self.baselines(), self.ledger, self.bound) for name in self.planned.baselines]
-        as_json = [method_json(method, self.problem, self.ledger, self.threads, self.request.device) for method in methods]
+        as_json = [
+            method_json(method, self.problem, self.ledger, self.threads, str(device_of(self.request.device))) for method in methods
+        ]
         verdict = make_verdict(self.problem, as_json, {m.name: test_runs(m, self.folder) for m in methods})
         searched = best_on_validation(as_json, "search")
         if searched is not None:
@@ -266,6 +268,7 @@ class Run:
         request = self.request
         return {
             **request.fixed(),
+            "storage": without_password(request.storage),
             "trials": request.trials,
             "minutes": request.minutes,
             "workers": self.executor.workers,

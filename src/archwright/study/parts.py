@@ -40,13 +40,13 @@ class Parts:
         """As asked for; by default every core where minutes count, else one, so that the same command gives the same result."""
         if self.request.workers is not None:
             return self.request.workers
-        return usable_cpus() if self.request.minutes is not None else 1
+        return usable_cpus() if self.request.minutes is not None and self.request.executor != "serial" else 1
 
 
 def make_parts(request: Request, source: Source | None = None) -> Parts:
     """Everything a request names. Raises InputError for whatever is unknown or does not fit, before a file is written."""
     request.check_settings()
-    if request.executor not in executor_names():
+    if request.executor not in executor_names() and ":" not in request.executor:
         raise InputError(f"there is no executor {request.executor!r}: choose from {', '.join(executor_names())}")
     one = ("strategy",) if len(request.strategies) == 1 else ()
     strategies = {

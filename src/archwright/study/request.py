@@ -56,6 +56,14 @@ class Request:
             raise InputError("both trials and minutes were given: bound the search by one of them")
         if self.trials is None and self.minutes is None:
             object.__setattr__(self, "trials", DEFAULT_TRIALS)
+        for name in ("trials", "epochs", "top_k", "seeds", "seed", "workers"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, int):
+                raise InputError(f"{name} is {value!r}: give a whole number")
+        for name in ("minutes", "timeout", "memory"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, (int, float)):
+                raise InputError(f"{name} is {value!r}: give a number")
         for name in ("trials", "minutes", "epochs", "top_k", "seeds", "workers", "timeout", "memory"):
             value = getattr(self, name)
             if value is not None and not 0 < value < inf:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -85,6 +86,11 @@ def check_storage(url: str | None, run_folder: Path) -> None:
     if url == "memory:":
         raise InputError(f"--storage memory: forgets the run at its end: give {KNOWN}")
     open_storage(url, run_folder).close()
+
+
+def without_password(url: str | None) -> str | None:
+    """The URL as it may be shown."""
+    return re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", url) if url is not None else None
 
 
 def _open_sqlite(path: Path, must_exist: bool) -> OpenStorage:

@@ -87,7 +87,7 @@ class Progress:
         return bool(patience and self.best and self.epochs - self.best["epoch"] >= patience)
 
 
-def train(training: Training, on_epoch: Callable[[Record], None] | None = None, *, seconds: float = 0.0) -> Progress:
+def run_training(training: Training, on_epoch: Callable[[Record], None] | None = None, *, seconds: float = 0.0) -> Progress:
     """Train to the end, from the checkpoint where there is one; each epoch's record goes to `on_epoch`.
 
     `seconds`: spent before, on the same account. Raises Diverged, TimedOut, and whatever the step raises.

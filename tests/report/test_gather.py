@@ -1,0 +1,77 @@
+"""All that a report is made of is read from a finished run."""
+
+import json
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+
+from archwright.errors import RunFolderError
+from archwright.network.chain_description import Chain
+from archwright.report.gather import gather
+from archwright.report.page import page
+
+
+@pytest.fixture(scope="module")
+def gathered(small_run):
+    return gather(small_run.folder)
+
+
+def test_every_row_of_the_table_is_there_with_its_place_in_time(gathered):
+    assert [int(row["number"]) for row in gathered.rows] == list(range(14))
+    for strategy in ("regularized_evolution", "random"):
+        own = [row for row in gathered.rows if (row["stage"], row["strategy"]) == ("search", strategy)]
+        assert [row["sequence"] for row in own] == [0, 1, 2]
+        assert [row["elapsed"] for row in own] == pytest.approx(np.cumsum([float(row["seconds"]) for row in own]))
+    assert {row["elapsed"] for row in gathered.rows if row["stage"] != "search"} == {None}
+
+
+def test_each_method_has_a_learning_curve_a_seed(gathered):
+    epochs = {name: [len(curve) for curve in curves] for name, curves in gathered.curves.items()}
+    assert epochs == {"regularized_evolution": [4, 4], "random": [4, 4], "random_forest": [1, 1], "resnet-tiny": [4, 4]}
+    assert gathered.curves["resnet-tiny"][0] != gathered.curves["resnet-tiny"][1]
+
+
+def test_the_best_architecture_is_described_for_drawing(gathered, small_run):
+    saved = json.loads((small_run.folder / "model" / "architecture.json").read_text())
+    assert gathered.architecture["answers"] == saved["answers"]
+    assert isinstance(gathered.description, Chain)
+
+
+def test_what_the_run_cost_and_what_chance_would_get(gathered, small_run):
+    assert [part.name for part in gathered.budget] == ["search", "final", "baselines"]
+    assert {part.planned_seconds for part in gathered.budget} == {None}
+    for part, stage in zip(gathered.budget, ("search", "final", "baseline"), strict=True):
+        own = [float(row["seconds"]) for row in gathered.rows if row["stage"] == stage]
+        assert part.used_seconds == pytest.approx(sum(own))
+    y = np.load(small_run.folder / "data" / "train" / "y.npy")
+    assert gathered.chance == pytest.approx(max(np.mean(y == kind) for kind in range(4)))
+    assert len(gathered.accesses) == 8
+
+
+def test_the_command_is_the_one_that_continues_the_run(gathered, small_run, monkeypatch, capsys):
+    from archwright.cli import main
+    from archwright.study import conduct
+
+    monkeypatch.chdir(small_run.folder.parent)
+    monkeypatch.setattr(conduct, "make_executor", None)
+    monkeypatch.setattr("sys.argv", shlex.split(gathered.command))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (None, "")
+
+
+def test_the_page_can_be_made_of_it(gathered):
+    assert "resnet-tiny" in page(gathered)
+
+
+@pytest.mark.parametrize(("missing", "told"), [("run.json", "holds no run"), ("results.json", "is not finished")])
+def test_a_folder_without_a_finished_run_is_refused(small_run, tmp_path, missing, told):
+    folder = small_run.copy(tmp_path / "run")
+    (folder / missing).unlink()
+    with pytest.raises(RunFolderError, match=told):
+        gather(folder)
+    shutil.rmtree(folder)
+    with pytest.raises(RunFolderError, match="holds no run"):
+        gather(folder)
