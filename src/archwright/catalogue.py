@@ -80,9 +80,10 @@ def strategy_description(name: str, settings: Mapping[str, Any]) -> Entry:
     """A strategy's paper and settings, with those given. Raises UnknownName or UnknownSetting."""
     from archwright.search_strategy import describe_strategy, make_strategy
 
-    make_strategy(name, settings)
+    made = make_strategy(name, settings)
     description = describe_strategy(name).to_json()
-    return {**description, "settings": {**description["settings"], **settings}}
+    given = {key: getattr(made, key, value) for key, value in settings.items()}
+    return {**description, "settings": {**description["settings"], **given}}
 
 
 def first_line(obj: Any) -> str:

@@ -3,9 +3,13 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -15,9 +19,11 @@ import archwright
 from archwright.data.store import open_problem
 from archwright.errors import InputError, RunFolderError
 from archwright.evaluate.model_folder import load_model
+from archwright.execute.training_process import TrainingProcess
 from archwright.study import conduct as module
 from archwright.study.ledger import Ledger
 from archwright.study.run_folder import RunFolder
+from archwright.train.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.usefixtures("one_thread_each")
 
@@ -534,3 +540,89 @@ def test_minutes_are_divided_and_the_division_is_told(small_run, tmp_path):
         **{**QUICK, "trials": None, "minutes": 0.25, "epochs": 2, "baselines": ("random_forest", "resnet18")},
     )
     assert again.results == found
+
+
+# Killed.
+
+DEATHS = (("processes", "00003-search-*"), ("serial", "00008-final-*"), ("serial", "00013-baseline-*"))
+
+
+def live_and_die(small_run, folder, deaths):
+    """The small run's command, killed at each of the deaths and then left alone, in processes of its own."""
+    words = ["archwright", "search", small_run.source, *small_run.arguments]
+    script = Path(__file__).with_name("lives.py")
+    ended = subprocess.run([sys.executable, script, folder, json.dumps(words), json.dumps(deaths)], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def killed(small_run, tmp_path_factory):
+    """A run whose main process was killed in the search, in the final trainings and in the baselines."""
+    return live_and_die(small_run, tmp_path_factory.mktemp("killed") / "run", DEATHS)
+
+
+@pytest.mark.parametrize("death", range(3), ids=["search", "final", "baseline"])
+def test_kill_9_loses_and_repeats_no_finished_training(killed, death):
+    left = killed.with_name(f"run-{death}")
+    hit = int(DEATHS[death][1][:5])
+    with Ledger.open(None, left, RunFolder(left).asked["name"], coordinate=False) as ledger:
+        finished = [row for row in ledger.rows() if row.state == "complete"]
+        assert {row.run_number for row in finished} >= set(range(hit))
+    with Ledger.open(None, killed, RunFolder(killed).asked["name"], coordinate=False) as ledger:
+        rows = ledger.rows()
+    assert [(row.run_number, row.state) for row in rows] == [(i, "complete") for i in range(14)]
+    for row in finished:
+        assert rows[row.run_number] == row
+        kept = [RunFolder(folder).training_of(row) / "result.json" for folder in (left, killed)]
+        assert kept[0].read_bytes() == kept[1].read_bytes()
+    assert table(killed)[:hit] == table(left)[:hit]
+
+
+@pytest.mark.parametrize("death", range(3), ids=["search", "final", "baseline"])
+def test_a_training_that_was_killed_goes_on_from_its_last_epoch(killed, death):
+    (folder,) = killed.with_name(f"run-{death}").glob(f"trainings/{DEATHS[death][1]}")
+    done = load_checkpoint(folder / "checkpoint.pt")["progress"]["curve"]
+    (whole,) = killed.glob(f"trainings/{DEATHS[death][1]}")
+    curve = json.loads((whole / "result.json").read_text())["curve"]
+    assert 1 <= len(done) <= len(curve) == 4
+    assert curve[: len(done)] == done  # the very same epochs, with their seconds
+
+
+def test_a_run_that_was_killed_three_times_gives_what_an_uninterrupted_one_gives(killed, small_run):
+    assert without_times(table(killed)) == without_times(table(small_run.folder))
+    assert qualities(results(killed)) == qualities(results(small_run.folder))
+    assert results(killed)["verdict"] == results(small_run.folder)["verdict"]
+    assert results(killed)["test_accesses"] == 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_kill_9_at_any_moment(small_run, tmp_path, seed):
+    rng = Random(seed)
+    deaths = [(rng.choice(["processes", "serial"]), rng.uniform(0.1, 6.0)) for _ in range(12)]
+    folder = live_and_die(small_run, tmp_path / "run", deaths)
+    assert without_times(table(folder)) == without_times(table(small_run.folder))
+    assert qualities(results(folder)) == qualities(results(small_run.folder))
+    assert 8 <= results(folder)["test_accesses"] <= 8 + len(deaths)
+
+
+def test_a_killed_worker_is_replaced_and_its_training_goes_on(small_run, tmp_path, monkeypatch):
+    shot = []
+    look = TrainingProcess.look
+
+    def shoot(process):
+        if "00001-search" in process.job.key and process.records and not shot:
+            os.kill(process.pid, signal.SIGKILL)
+            shot.append(process.job.key)
+        return look(process)
+
+    monkeypatch.setattr(TrainingProcess, "look", shoot)
+    result = search(small_run, tmp_path / "run", **{**QUICK, "trials": 3, "epochs": 4, "executor": "processes"})
+    assert len(shot) == 1
+    with Ledger.open(None, result.path, RunFolder(result.path).asked["name"], coordinate=False) as ledger:
+        assert [row.attempts for row in ledger.rows()] == [1, 2, 1, 1]
+    names = ("state", "cause", "key", "val_accuracy", "val_loss", "seed", "epochs")
+    own = [[row[name] for name in names] for row in table(result.path)[:3]]
+    undisturbed = [[row[name] for name in names] for row in table(small_run.folder)[:6] if row["strategy"] == "random"]
+    assert own == undisturbed

@@ -18,6 +18,7 @@ from archwright.cost.memory import peak_memory_mb, training_memory_mb
 from archwright.cost.parameters import parameter_count
 from archwright.data.problem import Problem
 from archwright.data.splits import ProblemData
+from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.plan import Plan, make_batches, make_plan
 from archwright.evaluate.test_reading import read_test
@@ -75,10 +76,16 @@ def trained_network(job: Job, problem: Problem) -> nn.Module:
 
 
 def device_of(name: str) -> torch.device:
-    """ "auto" is the first GPU where there is one."""
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    """ "auto" is the first GPU where there is one. Raises InputError for a device that is not here."""
+    if name == "auto":
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    kind, _, number = name.partition(":")
+    here = {"cpu": 1, "cuda": torch.cuda.device_count()}
+    if kind not in here or not (number or "0").isdigit() or int(number or 0) >= here[kind]:
+        raise InputError(
+            f"there is no device {name!r} here: choose from auto, cpu, cuda, cuda:0, cuda:1, ... of those that there are"
+        )
+    return torch.device(name)
 
 
 def _needs_too_much_memory(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device) -> str:

@@ -100,7 +100,8 @@ def plan_by_minutes(
     """Epochs that fit, from the measured seconds an epoch of some networks of the space.
 
     The search's trainings are as long as leaves room for twenty of them a strategy, never longer than the final ones. Where a
-    final training would be too short, fewer seeds are trained (the caller says so).
+    final training would be too short, fewer seeds are trained (the caller says so). Candidates slower than the typical network
+    are refused where a final training would not get a third of the most epochs: what wins a short search by its size loses then.
     """
     typical = median(epoch_seconds)
     most = float(budget.final_epochs or epochs or usual_epochs(n_train))
@@ -117,7 +118,7 @@ def plan_by_minutes(
         top_k=top_k,
         expected_trials=max(1, round(search_seconds / (search_epochs * typical))),
         final_goal=final_goal,
-        epoch_limit=max(min(final_goal / least, 5 * search_seconds / TRIALS_AIMED_AT / search_epochs), typical),
+        epoch_limit=max(min(final_goal / max(least, most / 3), 5 * search_seconds / TRIALS_AIMED_AT / search_epochs), typical),
     )
 
 

@@ -1,0 +1,74 @@
+"""Run by test_conduct.py: one command that is killed again and again, and ended in peace at last.
+
+Arguments: run folder, the command's words as JSON, and deaths as JSON: [[executor, where], ...]. `where` is a pattern of trainings'
+folders: the life ends by SIGKILL when the first of them has a checkpoint; or seconds, after which it ends. What a life left is copied
+to FOLDER-0, FOLDER-1, ... Each life is a process of its own, forked from this one, so that torch is imported once.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from archwright.cli import main
+from archwright.main_job import run
+from archwright.study import conduct
+from archwright.train import loop
+
+
+def live(words: list[str], where: str | float | None) -> None:
+    """The command, as if it had been typed. In this process a training that is to be hit waits for the shot."""
+    conduct.threads_per_worker = lambda workers: 1
+    save = loop.save_checkpoint
+
+    def save_and_wait(content: object, file: Path) -> None:
+        save(content, file)
+        if isinstance(where, str) and file.parent.match(where):
+            time.sleep(60)
+
+    loop.save_checkpoint = save_and_wait
+    sys.argv = words
+    main()
+
+
+def start(words: list[str], where: str | float | None) -> int:
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        live(words, where)
+    except SystemExit as ended:
+        code = ended.code or 0
+    finally:
+        os._exit(code)
+
+
+def shoot(child: int, folder: Path, where: str | float) -> bool:
+    """Whether the life was still there to be ended."""
+    until = time.monotonic() + (where if isinstance(where, float) else 100.0)
+    while time.monotonic() < until and not (isinstance(where, str) and any(folder.glob(f"trainings/{where}/checkpoint.pt"))):
+        time.sleep(0.001)
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return True
+
+
+def die_and_live(folder: Path, words: list[str], deaths: list[tuple[str, str | float]]) -> int:
+    words = [*words, "--out", str(folder)]
+    for i, (executor, where) in enumerate(deaths):
+        if not shoot(start([*words, "--executor", executor], where), folder, where):
+            break
+        shutil.copytree(folder, f"{folder}-{i}") if folder.exists() else Path(f"{folder}-{i}").mkdir()
+    return os.waitstatus_to_exitcode(os.waitpid(start([*words, "--executor", "serial"], None), 0)[1])
+
+
+if __name__ == "__main__":
+    assert run  # imported for the lives
+    sys.exit(die_and_live(Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])))

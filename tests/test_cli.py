@@ -1,0 +1,461 @@
+"""The command line as it is typed: what it prints, its exit codes, and one clear sentence for whatever is wrong."""
+
+import csv
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archwright import main_job
+from archwright.cli import assignments, listed, main
+from archwright.errors import InputError
+from archwright.study.run_folder import RunFolder
+
+pytestmark = pytest.mark.usefixtures("one_thread_each")
+SENTENCE = re.compile(r"archwright: [^\n]+\n")
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run a command in this process: its exit code, and what it printed to stdout and stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["archwright", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def refuse(call, tmp_path, monkeypatch):
+    """Run a command that must end with one sentence, exit code 2, and nothing written; the sentence."""
+    monkeypatch.chdir(tmp_path)
+
+    def claim(*_):
+        raise AssertionError("it was not refused")
+
+    monkeypatch.setattr(RunFolder, "claim", claim)
+
+    def run(*arguments):
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+        code, out, err = call(*arguments)
+        assert (code, out) == (2, "")
+        assert SENTENCE.fullmatch(err), err
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+        return err
+
+    return run
+
+
+# Bad data.
+
+GOOD = {"x": np.arange(240.0).reshape(60, 4) % 7, "y": np.arange(60) % 3}
+
+
+def with_value(array, value):
+    changed = array.astype(float).copy()
+    changed.reshape(-1)[5] = value
+    return changed
+
+
+def csv_of(*lines):
+    return "\n".join(["a,b,kind", *lines, *(f"{i},{i % 5},{i % 2}" for i in range(60))]) + "\n"
+
+
+def npz(**changes):
+    return {**GOOD, **changes}
+
+
+BAD_DATA = {
+    "empty.npz": (b"", "empty"),
+    "truncated.npz": (-200, "truncated"),
+    "not.npz": (b"PK but no archive", "no .npz file"),
+    "nan.npz": (npz(x=with_value(GOOD["x"], np.nan)), "missing or infinite"),
+    "infinite.npz": (npz(x=with_value(GOOD["x"], np.inf)), "missing or infinite"),
+    "nan_target.npz": (npz(y=with_value(GOOD["y"], np.nan)), "targets hold 1 value"),
+    "one_class.npz": (npz(y=np.zeros(60, int)), "one class"),
+    "few_samples.npz": (npz(x=GOOD["x"][:5], y=np.arange(5)), "too few rows"),
+    "shapes.npz": (npz(x=GOOD["x"][:5]), "5 rows"),
+    "no_targets.npz": ({"x": GOOD["x"]}, "no 'y'"),
+    "five_axes.npz": (npz(x=np.zeros((60, 2, 2, 2, 2))), "x"),
+    "objects.npz": (npz(y=np.array([None] * 60, dtype=object)), "Python objects"),
+    "texts.npz": (npz(x=np.full((60, 4), "a")), "numbers"),
+    "empty.csv": (b"", "empty"),
+    "no_target.csv": (csv_of().encode(), "which column is the target"),
+    "unknown.txt": (b"hello", "such files are not read"),
+}
+
+
+def write(file, content):
+    if isinstance(content, dict):
+        np.savez(file, **content)
+    elif isinstance(content, int):
+        np.savez(file, **GOOD)
+        file.write_bytes(file.read_bytes()[:content])
+    else:
+        file.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_data_that_cannot_be_used_are_refused(refuse, tmp_path, name):
+    content, told = BAD_DATA[name]
+    write(tmp_path / name, content)
+    sentence = refuse("search", name, "--trials", 1, "--out", "run")
+    assert told in sentence
+    assert name in sentence
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("c", "no column 'c': there are 'a', 'b', 'kind'"),
+        ("kind,c", "no column 'c'"),
+        ("kind", "columns that hold no numbers: 'a'"),
+    ],
+)
+def test_a_table_with_a_missing_or_worded_column_is_refused(refuse, tmp_path, target, told):
+    (tmp_path / "t.csv").write_text(csv_of("one,2,1"))
+    assert told in refuse("search", "t.csv", "--target", target, "--trials", 1, "--out", "run")
+
+
+def test_a_source_that_is_not_there_is_refused(refuse, tmp_path):
+    assert "did you mean 'digits'" in refuse("search", "digitz", "--trials", 1)
+    (tmp_path / "folder").mkdir()
+    assert "folder" in refuse("search", "folder", "--trials", 1)
+
+
+def test_a_file_that_may_not_be_read_is_refused(refuse, tmp_path, monkeypatch):
+    """Root may read everything, so it is not enough to take the rights away."""
+
+    def is_zipfile(file):
+        raise PermissionError(13, "Permission denied", file.name)
+
+    write(tmp_path / "secret.npz", GOOD)
+    monkeypatch.setattr("zipfile.is_zipfile", is_zipfile)
+    assert "secret.npz" in refuse("search", "secret.npz", "--trials", 1)
+
+
+# Bad options.
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("--space chian", "did you mean 'chain'"),
+        ("--space nowhere:Cls", "cannot be imported"),
+        ("--space os:getcwd", "no subclass of archwright.SearchSpace"),
+        ("--strategy evolution", "did you mean 'regularized_evolution'"),
+        ("--strategy os:getcwd", "no class with a method propose"),
+        ("--strategy tpe", "did you mean 'optuna:tpe'"),
+        ("--strategy random,random", "stands twice"),
+        ("--strategy ,", "no strategy was given"),
+        ("--baselines resnet19", "did you mean 'resnet18'"),
+        ("--executor ray2", "choose from serial, processes"),
+        ("--executor serial --workers 2", "one worker, not 2"),
+        ("--device gpu", "choose from auto, cpu"),
+        ("--task sorting", "choose from classification"),
+        ("--layout square", "choose from flat"),
+        ("--target kind", "--target names columns of a .csv file"),
+        ("--objectives f1", "choose from accuracy"),
+        ("--objectives macs", "begin with 'accuracy'"),
+        ("--objectives accuracy,accuracy", "stands twice"),
+        ("--set width=3", "begin the key with one of space."),
+        ("--set space.widht=3", "did you mean 'width'"),
+        ("--set space.width=2", "too small"),
+        ("--set space.width=wide", "'wide' is not a whole number"),
+        ("--set space.width", "write it as KEY=VALUE"),
+        ("--set space.width=4 --set space.width=5", "given twice"),
+        ("--set space.stages=99 --space nasbench201", "'nasbench201' has no setting 'stages'"),
+        ("--set strategy.size=3", "it has population_size, sample_size"),
+        ("--set random.size=3", "'random' has no setting 'size'"),
+        ("--set train.rate=3", "it has optimizer, learning_rate"),
+        ("--set train.optimizer=adam", "choose from sgd, adamw"),
+        ("--set train.batch_size=0", "out of range"),
+        ("--set train.learning_rate=-1", "out of range"),
+        ("--set train.learning_rate=nan", "is not a number"),
+        ("--set train.augmentation=blur", "choose auto, none"),
+        ("--set train.augmentation=flip", "does not fit inputs"),
+        ("--set budget.search=0.9", "add up to 1"),
+        ("--set budget.rest=0.9", "it has search, final"),
+        ("--trials 0", "above zero"),
+        ("--trials many", "--trials"),
+        ("--minutes 3", "bound the search by one of them"),
+        ("--seeds 0", "seeds is 0"),
+        ("--seed -1", "from 0 up"),
+        ("--epochs -2", "epochs is -2"),
+        ("--timeout -1", "timeout is -1.0"),
+        ("--storage mysql://me@there/db", "give postgresql://"),
+        ("--storage journal:nowhere/ledger", "in a folder that is there"),
+        ("--storage memory:", "forgets the run"),
+        ("--storage postgresql://me@127.0.0.1:1/db", "see that the server runs"),
+        ("--nonsense", "No such option: --nonsense"),
+        ("--no-randem", "archwright search --help"),
+    ],
+)
+def test_an_option_that_is_wrong_is_refused_with_the_mend(refuse, tmp_path, options, told):
+    write(tmp_path / "good.npz", GOOD)
+    trials = [] if "--trials" in options else ["--trials", 1]
+    baselines = [] if "--baselines" in options else ["--baselines", "random_forest"]
+    assert told in refuse("search", "good.npz", *trials, *baselines, "--out", "run", *options.split())
+
+
+def test_a_source_must_be_named(refuse):
+    assert "Missing argument" in refuse("search")
+
+
+@pytest.mark.parametrize("out", ["good.npz", "good.npz/below", "/proc/archwright"])
+def test_a_folder_that_cannot_be_made_is_refused(call, tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "good.npz", GOOD)
+    before = (tmp_path / "good.npz").read_bytes()
+    code, _, err = call("search", "good.npz", "--trials", 1, "--baselines", "", "--executor", "serial", "--out", out)
+    assert code == 2
+    assert SENTENCE.fullmatch(err.splitlines(keepends=True)[-1])
+    assert Path(out).name in err
+    assert (tmp_path / "good.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("list things", "spaces, strategies, datasets, baselines"),
+        ("describe space chian", "did you mean 'chain'"),
+        ("describe space chain --set widht=4", "did you mean 'width'"),
+        ("describe space chain --set width", "KEY=VALUE"),
+        ("describe strategy evolution", "regularized_evolution"),
+        ("describe strategy random --set x=1", "'x'"),
+        ("describe strategy optuna:tpe --set x=1", "'x'"),
+        ("report nowhere", "holds no run"),
+        ("report .", "holds no run"),
+        ("predict nowhere good.npz -o p.csv", "architecture.json is missing"),
+        ("predict RUN/model good.npz -o p.txt", "ends in .csv or .npz"),
+        ("predict RUN/model good.npz -o good.npz/p.csv", "good.npz"),
+        ("predict RUN/model good.npz -o p.csv", "(1, 8, 8)"),
+        ("predict RUN/model SOURCE -o p.csv --device gpu", "choose from auto, cpu"),
+        ("train good.npz --architecture nowhere.json", "nowhere.json cannot be read"),
+        ("train good.npz --architecture good.npz", "cannot be read as JSON"),
+        ("train good.npz --architecture RUN/results.json", "'space', 'settings' and 'answers'"),
+        ("train good.npz --architecture RUN/model/architecture.json", "does not fit inputs of shape (1, 4)"),
+        ("train SOURCE --architecture RUN/model/architecture.json --set space.width=8", "begin the key with train."),
+        ("train SOURCE --architecture RUN/model/architecture.json --set train.x=8", "'x'"),
+        ("train SOURCE --architecture RUN/model/architecture.json --set train.augmentation=blur", "'blur'"),
+        ("train SOURCE --architecture RUN/model/architecture.json --device gpu", "choose from auto, cpu"),
+        ("nothing", "No such command"),
+    ],
+)
+def test_the_other_commands_refuse_in_the_same_way(refuse, small_run, tmp_path, command, told):
+    write(tmp_path / "good.npz", GOOD)
+    words = command.replace("RUN", str(small_run.folder)).replace("SOURCE", small_run.source).split()
+    assert told in refuse(*words)
+
+
+def test_an_architecture_with_an_unknown_answer_is_refused(refuse, small_run, tmp_path):
+    described = json.loads((small_run.folder / "model" / "architecture.json").read_text())
+    described["answers"]["activation"] = "sine"
+    (tmp_path / "a.json").write_text(json.dumps(described))
+    assert "'activation'" in refuse("train", small_run.source, "--architecture", "a.json")
+
+
+def test_a_real_process_prints_one_sentence_and_no_traceback(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "archwright.cli", "search", "digits", "--space", "chian"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stdout) == (2, "")
+    assert SENTENCE.fullmatch(run.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+# What works.
+
+
+def test_help_answers_at_once():
+    """Processor time, as the clock on the wall also measures who else is at work here."""
+
+    def seconds():
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        shown = subprocess.run([sys.executable, "-m", "archwright.cli", "--help"], capture_output=True, text=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert all(command in shown.stdout for command in ("search", "report", "predict", "train", "list", "describe"))
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(seconds() for _ in range(2)) < 0.5
+
+
+def test_without_a_command_the_help_is_shown(call):
+    code, out, err = call()
+    assert code == 2
+    assert "Usage: archwright" in out + err
+
+
+def test_every_option_of_the_contract_is_there(call):
+    _, out, _ = call("search", "--help")
+    options = (
+        "space strategy baselines trials minutes epochs top-k seeds seed workers executor device objectives task target "
+        "timeout memory storage out set no-random"
+    )
+    assert [name for name in options.split() if f"--{name}" not in out] == []
+
+
+def test_the_same_command_again_prints_the_table_and_trains_nothing(call, small_run, monkeypatch):
+    from archwright.study import conduct
+
+    monkeypatch.setattr(conduct, "make_executor", None)
+    before = (small_run.folder / "results.json").stat().st_mtime_ns
+    code, out, err = call("search", small_run.source, *small_run.arguments, "--out", small_run.folder)
+    assert (code, err) == (0, "")
+    for part in ("regularized_evolution", "resnet-tiny", "random_forest", "test accuracy", "report.html"):
+        assert part in out
+    assert (small_run.folder / "results.json").stat().st_mtime_ns == before
+
+
+def test_a_folder_of_other_data_is_refused(refuse, small_run, tmp_path):
+    write(tmp_path / "good.npz", GOOD)
+    folder = small_run.copy(tmp_path / "run")
+    assert "belongs to other data" in refuse("search", "good.npz", *small_run.arguments, "--out", folder)
+
+
+@pytest.mark.parametrize("what", ["spaces", "strategies", "datasets", "baselines"])
+def test_lists_name_everything_in_both_forms(call, what):
+    _, text, _ = call("list", what)
+    _, as_json, _ = call("list", what, "--json")
+    names = [row["name"] for row in json.loads(as_json)]
+    assert [line.split()[0] for line in text.splitlines()] == names
+    expected = {
+        "spaces": {"cell", "chain", "nasbench201"},
+        "strategies": {"random", "regularized_evolution", "local_search", "optuna:tpe", "optuna:nsgaii", "optuna:gp"},
+        "datasets": {"digits", "fashion-mnist", "mnist", "cifar10", "cifar100"},
+        "baselines": {"resnet18", "resnet50", "resnet-tiny", "densenet", "vgg", "googlenet", "highway", "random_forest"},
+    }
+    assert expected[what] <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "distinct", "published"),
+    [
+        ("cell --set operations=pnas --set cells=1 --set blocks=1 --set inputs=any", 256, 136, True),
+        ("cell --set operations=darts --set blocks=4 --set cells=2 --set inputs=distinct", 1_076_746_950_455_072_400, None, True),
+        ("nasbench201", 15_625, 6_466, True),
+    ],
+)
+def test_the_size_of_a_space_is_described_exactly(call, words, count, distinct, published):
+    code, out, _ = call("describe", "space", *words.split(), "--json")
+    described = json.loads(out)
+    assert code == 0
+    assert list(described) == ["name", "settings", "questions", "count", "count_distinct", "published"]
+    assert (described["count"], described["count_distinct"]) == (count, distinct)
+    if published:
+        assert set(described["published"]) == {"value", "formula", "source"}
+
+
+def test_a_description_can_be_read_by_people(call):
+    _, space, _ = call("describe", "space", "nasbench201")
+    assert "count: 15,625" in space
+    _, strategy, _ = call("describe", "strategy", "regularized_evolution", "--set", "sample_size=3")
+    assert "sample_size=3" in strategy
+    assert "Real" in strategy
+    assert json.loads(call("describe", "strategy", "regularized_evolution", "--json")[1])["settings"]
+
+
+def test_predictions_of_the_saved_model_have_the_recorded_accuracy(call, small_run, tmp_path):
+    code, out, _ = call("predict", small_run.folder / "model", small_run.source, "-o", tmp_path / "p.csv")
+    assert code == 0
+    assert "160 predictions" in out
+    with (tmp_path / "p.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["index", "prediction", "p_0", "p_1", "p_2", "p_3"]
+    y = np.load(small_run.source)["y"]
+    test = np.load(small_run.folder / "data" / "test" / "index.npy")
+    accuracy = np.mean([int(rows[i]["prediction"]) == y[i] for i in test])
+    methods = json.loads((small_run.folder / "results.json").read_text())["methods"]
+    searched = max((m for m in methods if m["kind"] == "search"), key=lambda m: sum(run["val"] for run in m["runs"]))
+    assert accuracy == pytest.approx(max(searched["runs"], key=lambda run: run["val"])["value"], abs=1e-6)
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(small_run.folder / "model" / "model.onnx", providers=["CPUExecutionProvider"])
+    (logits, *_) = session.run(None, {session.get_inputs()[0].name: np.load(small_run.source)["x"]})
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert np.abs(chances - [[float(row[f"p_{kind}"]) for kind in range(4)] for row in rows]).max() <= 1e-4
+
+
+def test_one_architecture_can_be_trained_and_the_same_again_continues(call, small_run, tmp_path):
+    words = ["train", small_run.source, "--architecture", small_run.folder / "model" / "architecture.json", "--epochs", 3]
+    code, out, _ = call(*words, "--out", tmp_path / "one")
+    assert code == 0
+    assert re.search(r"test accuracy [\d.]+ % after 3 epochs", out)
+    assert {path.name for path in (tmp_path / "one" / "model").iterdir()} >= {"weights.safetensors", "architecture.json"}
+    weights = (tmp_path / "one" / "model" / "weights.safetensors").read_bytes()
+    result = tmp_path / "one" / "training" / "result.json"
+    before = result.stat().st_mtime_ns
+    assert call(*words, "--out", tmp_path / "one")[:2] == (0, out)
+    assert result.stat().st_mtime_ns == before
+    assert (tmp_path / "one" / "model" / "weights.safetensors").read_bytes() == weights
+    code, _, err = call(*words, "--seed", 1, "--out", tmp_path / "one")
+    assert code == 2
+    assert "holds another training" in err
+    assert call("predict", tmp_path / "one" / "model", small_run.source, "-o", tmp_path / "p.npz")[0] == 0
+
+
+def test_a_report_is_written_anew(call, small_run, tmp_path):
+    folder = small_run.copy(tmp_path / "run")
+    (folder / "report.html").write_text("old")
+    code, out, _ = call("report", folder)
+    assert code == 0
+    assert "resnet-tiny" in out
+    assert (folder / "report.html").stat().st_size > 10_000
+
+
+def test_an_interrupted_search_says_how_to_go_on(call, small_run, monkeypatch, tmp_path):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main_job, "run", interrupt)
+    code, out, err = call("search", small_run.source, "--out", tmp_path / "run")
+    assert (code, out) == (130, "")
+    assert err == "archwright: interrupted; the same command continues where it stopped\n"
+
+
+@pytest.mark.slow
+def test_a_real_interrupt_ends_the_run_and_its_trainings(small_run, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "archwright.cli",
+        "search",
+        small_run.source,
+        "--epochs",
+        "5000",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not list(tmp_path.glob("run/trainings/*/checkpoint.pt")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "archwright: interrupted; the same command continues where it stopped"
+    assert "Traceback" not in err
+
+
+def test_lists_in_options_may_hold_spaces_and_nothing():
+    assert listed("a, b,,c") == ("a", "b", "c")
+    assert listed("") == ()
+
+
+def test_assignments_keep_what_stands_after_the_first_equals_sign():
+    assert assignments(["a=b=c", "d="]) == {"a": "b=c", "d": ""}
+    with pytest.raises(InputError, match="KEY=VALUE"):
+        assignments(["=b"])
