@@ -91,6 +91,17 @@ def one_thread_each(monkeypatch):
     train_with_one_thread(monkeypatch)
 
 
+@pytest.fixture
+def without_onnx(monkeypatch):
+    """Runs in this test leave `model.onnx` out: exporting takes longer than all the rest of so small a run."""
+    from archwright.evaluate import model_folder, onnx_export
+
+    def refuse(*_):
+        raise onnx_export.ExportError("not in this test")
+
+    monkeypatch.setattr(model_folder, "export_onnx", refuse)
+
+
 def train_with_one_thread(patch):
     from archwright.study import conduct, single
 

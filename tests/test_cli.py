@@ -389,6 +389,7 @@ def test_predictions_of_the_saved_model_have_the_recorded_accuracy(call, small_r
     assert np.abs(chances - [[float(row[f"p_{kind}"]) for kind in range(4)] for row in rows]).max() <= 1e-4
 
 
+@pytest.mark.usefixtures("without_onnx")
 def test_one_architecture_can_be_trained_and_the_same_again_continues(call, small_run, tmp_path):
     words = ["train", small_run.source, "--architecture", small_run.folder / "model" / "architecture.json", "--epochs", 3]
     code, out, _ = call(*words, "--out", tmp_path / "one")

@@ -1,8 +1,8 @@
 """Run by test_conduct.py: one command that is killed again and again, and ended in peace at last.
 
-Arguments: run folder, the command's words as JSON, and deaths as JSON: [[executor, where], ...]. `where` is a pattern of trainings'
-folders: the life ends by SIGKILL when the first of them has a checkpoint; or seconds, after which it ends. What a life left is copied
-to FOLDER-0, FOLDER-1, ... Each life is a process of its own, forked from this one, so that torch is imported once.
+Arguments: run folder, the command's words as JSON, and deaths as JSON: [[executor, where], ...]. A life ends by SIGKILL when a
+training whose folder matches the pattern `where` has a checkpoint, or after `where` seconds. What it left is copied to FOLDER-0,
+FOLDER-1, ... Each life is a process of its own, forked from this one, so that torch is imported once.
 """
 
 import json

@@ -129,7 +129,7 @@ def test_what_the_runs_predicted_is_read_from_their_folders(ledger, tmp_path):
 
 
 def test_the_problem_and_the_versions_are_told():
-    assert problem_json(PROBLEM) == {
+    assert json.loads(json.dumps(problem_json(PROBLEM))) == {
         "name": "sheets",
         "task": "regression",
         "metric": "r2",

@@ -27,6 +27,9 @@ from archwright.train.precision import (
 from archwright.train.recipe import Recipe
 from archwright.train.step import SupervisedStep
 
+WHOLE_FROM = 4
+"""Fewer epochs than this are divided: to cut 1.9 down to 1 would waste half of a short training's time."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -61,11 +64,11 @@ def make_batches(job: Job, recipe: Recipe, data: ProblemData, device: torch.devi
 
 
 def epochs_that_fit(job: Job, seconds_per_epoch: float, spent: float) -> float:
-    """As many epochs as the job's `time_goal` has room for, whole ones from one on, between `least_epochs` and `epochs`."""
+    """As many epochs as the job's `time_goal` has room for, whole ones from four on, between `least_epochs` and `epochs`."""
     if job.time_goal is None:
         return job.epochs
     fitting = max(0.0, job.time_goal - spent) / seconds_per_epoch
-    fitting = math.floor(fitting) if fitting >= 1 else fitting
+    fitting = math.floor(fitting) if fitting >= WHOLE_FROM else math.floor(100 * fitting) / 100
     return min(job.epochs, max(job.least_epochs, fitting))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -15,6 +16,8 @@ from archwright.errors import UnknownSetting
 
 TRIALS_AIMED_AT = 20
 """Trainings a strategy should get out of its time: fewer are hardly a search."""
+LEAST_SEARCH_EPOCHS = 0.25
+"""A candidate that sees less of the data than this in its training is refused."""
 LEAST_FINAL_EPOCHS = 4.0
 """A final training shorter than this says little about a network."""
 CLOSING_SHARE, CLOSING_SECONDS = 0.06, 30.0
@@ -47,8 +50,8 @@ class Budget:
 class Plan:
     """What one run's trainings may cost. Seconds are of one worker; None means without a limit.
 
-    `search_epochs`, `final_epochs`: the most epochs of a training. `final_goal`, `baseline_goal`: seconds that a final training
-    aims to fill. `epoch_limit`: seconds an epoch may take before a candidate is refused.
+    `search_epochs`, `final_epochs`: the most epochs of a training. `search_goal`, `final_goal`, `baseline_goal`: seconds that a
+    training aims to fill. `epoch_limit`: seconds an epoch may take before a candidate is refused.
     """
 
     search_epochs: float
@@ -56,6 +59,7 @@ class Plan:
     seeds: int
     top_k: int
     expected_trials: int | None = None
+    search_goal: float | None = None
     final_goal: float | None = None
     baseline_goal: float | None = None
     epoch_limit: float | None = None
@@ -97,28 +101,34 @@ class Means:
 def plan_by_minutes(
     n_train: int, epochs: int | None, seeds: int, top_k: int, means: Means, budget: Budget, epoch_seconds: Sequence[float]
 ) -> Plan:
-    """Epochs that fit, from the measured seconds an epoch of some networks of the space.
+    """Seconds for each training, from the measured seconds an epoch of some networks of the space.
 
-    The search's trainings are as long as leaves room for twenty of them a strategy, never longer than the final ones. Where a
-    final training would be too short, fewer seeds are trained (the caller says so). Candidates slower than the typical network
-    are refused where a final training would not get a third of the most epochs: what wins a short search by its size loses then.
+    Trainings of one stage get equal time, and a quick network more epochs in it: the search ranks candidates as the final
+    trainings will. The search's are as long as leaves room for twenty of them a strategy. Where a final training would be too
+    short, fewer seeds are trained (the caller says so). Candidates slower than the typical network are refused where a final
+    training would not get a third of the most epochs.
     """
     typical = median(epoch_seconds)
     most = float(budget.final_epochs or epochs or usual_epochs(n_train))
+    search_epochs = budget.search_epochs or most
     search_seconds = budget.search * means.usable / means.strategies
-    search_epochs = budget.search_epochs or _whole(min(most, search_seconds / TRIALS_AIMED_AT / typical))
-    least = min(most, max(LEAST_FINAL_EPOCHS, search_epochs))
+    search_goal = None if budget.search_epochs else search_seconds / TRIALS_AIMED_AT
+    least = min(most, LEAST_FINAL_EPOCHS)
     while seeds > 1 and _goal(budget.final, means, means.strategies * top_k * seeds) < least * typical:
         seeds -= 1
     final_goal = _goal(budget.final, means, means.strategies * top_k * seeds)
+    slowest = final_goal / max(least, most / 3)
+    if search_goal is not None:
+        slowest = min(slowest, search_goal / LEAST_SEARCH_EPOCHS)
     return Plan(
         search_epochs=search_epochs,
         final_epochs=most,
         seeds=seeds,
         top_k=top_k,
-        expected_trials=max(1, round(search_seconds / (search_epochs * typical))),
+        expected_trials=max(1, round(search_seconds / min(search_goal or inf, search_epochs * typical))),
+        search_goal=search_goal,
         final_goal=final_goal,
-        epoch_limit=max(min(final_goal / max(least, most / 3), 5 * search_seconds / TRIALS_AIMED_AT / search_epochs), typical),
+        epoch_limit=max(slowest, typical),
     )
 
 
@@ -126,8 +136,3 @@ def _goal(share: float, means: Means, trainings: int) -> float:
     """Seconds a training: the share of the workers' time, divided by the trainings; a worker left idle in the last round counts."""
     rounds = -(-trainings // means.workers)
     return share * means.usable / means.workers / rounds
-
-
-def _whole(epochs: float) -> float:
-    """Whole epochs from one upwards; below, a part of an epoch, at least a quarter."""
-    return float(int(epochs)) if epochs >= 1 else max(0.25, round(epochs, 2))

@@ -16,6 +16,7 @@ from archwright.evaluate.model_folder import save_model
 from archwright.execute import make_executor, threads_per_worker
 from archwright.execute.executor import Executor
 from archwright.search_strategy import limitations, sized_for_budget
+from archwright.study.budget import LEAST_SEARCH_EPOCHS
 from archwright.study.candidates_table import CandidatesTable
 from archwright.study.crew import Crew
 from archwright.study.json_file import read_json, write_json
@@ -152,7 +153,7 @@ class Run:
     def job(self, row: Row) -> Job:
         """The training of a row: what the ledger says, within what the plan allows."""
         plan = self.planned.plan
-        goal = {"final": plan.final_goal, "baseline": plan.baseline_goal}.get(row.stage)
+        goal = {"search": plan.search_goal, "final": plan.final_goal, "baseline": plan.baseline_goal}[row.stage]
         return Job(
             key=training_key(row),
             stage=row.stage,
@@ -164,7 +165,7 @@ class Run:
             time_limit=self.request.timeout,
             epoch_seconds_limit=plan.epoch_limit if row.stage == "search" else None,
             time_goal=goal,
-            least_epochs=min(plan.search_epochs, plan.final_epochs),
+            least_epochs=LEAST_SEARCH_EPOCHS if row.stage == "search" else 1.0,
             **self._common,
         )
 
