@@ -74,7 +74,7 @@ RATES = {optimizer: recipe_for(10**6, {"optimizer": optimizer}).learning_rate fo
         f"at most {100 * PROBE_SHARE:g} % of the time or {LEAST_PROBE_SECONDS:g} s, whichever is more",
         f"{100 * CLOSING_SHARE:g} % and at most {CLOSING_SECONDS:g} s are kept back",
         f"{100 * BUDGET.search:g} % search, {100 * BUDGET.final:g} % final trainings, {100 * BUDGET.baselines:g} % baselines",
-        f"room for {TRIALS_AIMED_AT} of them",
+        {20: "a twentieth of their strategy's part"}[TRIALS_AIMED_AT],
         f"shorter than {LEAST_FINAL_EPOCHS:g} epochs",
         f"Nesterov momentum {RECIPE.momentum}",
         "weight decay 5e-4",

@@ -93,10 +93,21 @@ def test_by_minutes_what_is_planned_fits_into_the_time(means, budget, seeds, top
 
 def test_by_minutes_the_search_is_shared_and_aims_at_twenty_trainings_a_strategy():
     one = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 1), Budget(), [1.0])
-    assert one.search_epochs == 19.0  # 0.4 of 970 s, over 20 trainings of epochs of 1 s
+    assert one.search_goal == pytest.approx(0.4 * 970 / 20)
     assert one.expected_trials == 20
     two = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 2), Budget(), [1.0])
-    assert two.search_epochs == 9.0
+    assert two.search_goal == pytest.approx(one.search_goal / 2)
+
+
+def test_by_minutes_a_search_gets_more_trainings_where_they_need_less_than_their_part():
+    plan = plan_by_minutes(1_000, 4, 1, 1, Means(1_000.0, 1, 1), Budget(), [1.0])
+    assert plan.expected_trials == round(0.4 * 970 / 4)
+
+
+def test_epochs_of_the_search_that_are_fixed_by_hand_have_no_goal_in_seconds():
+    plan = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 1), Budget(search_epochs=1.5), [1.0])
+    assert (plan.search_epochs, plan.search_goal) == (1.5, None)
+    assert plan.expected_trials == round(0.4 * 970 / 1.5)
 
 
 def test_epochs_that_are_asked_for_bound_the_trainings():

@@ -95,7 +95,8 @@ class Means:
     @property
     def usable(self) -> float:
         """Worker-seconds for training: all but what closing the run takes."""
-        return (self.seconds - min(CLOSING_SECONDS, CLOSING_SHARE * self.seconds)) * self.workers
+        seconds = max(self.seconds, 0.0)
+        return (seconds - min(CLOSING_SECONDS, CLOSING_SHARE * seconds)) * self.workers
 
 
 def plan_by_minutes(
@@ -105,7 +106,7 @@ def plan_by_minutes(
 
     Trainings of one stage get equal time, and a quick network more epochs in it: the search ranks candidates as the final
     trainings will. The search's are as long as leaves room for twenty of them a strategy. Where a final training would be too
-    short, fewer seeds are trained (the caller says so). Candidates slower than the typical network are refused where a final
+    short for the quickest network measured, fewer seeds are trained (the caller says so). Candidates slower than the typical network are refused where a final
     training would not get a third of the most epochs.
     """
     typical = median(epoch_seconds)
@@ -113,8 +114,9 @@ def plan_by_minutes(
     search_epochs = budget.search_epochs or most
     search_seconds = budget.search * means.usable / means.strategies
     search_goal = None if budget.search_epochs else search_seconds / TRIALS_AIMED_AT
+    one_trial = inf if search_goal is None else max(search_goal, LEAST_SEARCH_EPOCHS * typical)
     least = min(most, LEAST_FINAL_EPOCHS)
-    while seeds > 1 and _goal(budget.final, means, means.strategies * top_k * seeds) < least * typical:
+    while seeds > 1 and _goal(budget.final, means, means.strategies * top_k * seeds) < least * min(epoch_seconds):
         seeds -= 1
     final_goal = _goal(budget.final, means, means.strategies * top_k * seeds)
     slowest = final_goal / max(least, most / 3)
@@ -125,7 +127,7 @@ def plan_by_minutes(
         final_epochs=most,
         seeds=seeds,
         top_k=top_k,
-        expected_trials=max(1, round(search_seconds / min(search_goal or inf, search_epochs * typical))),
+        expected_trials=max(1, round(search_seconds / min(one_trial, search_epochs * typical))),
         search_goal=search_goal,
         final_goal=final_goal,
         epoch_limit=max(slowest, typical),
