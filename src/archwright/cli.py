@@ -100,7 +100,6 @@ def search_command(
     no_random: Annotated[bool, typer.Option("--no-random", help="Leave out random search at the same cost.")] = False,
 ) -> None:
     """Search, retrain the best, compare with baselines, and write the report. The same command continues a run."""
-    from archwright.main_job import print_result, run
     from archwright.study.request import Request
 
     request = Request(
@@ -128,6 +127,8 @@ def search_command(
         settings=assignments(settings),
         random=not no_random,
     )
+    from archwright.main_job import print_result, run  # torch: only for a request that makes sense
+
     with interruptible():
         print_result(run(request))
 

@@ -21,6 +21,7 @@ from archwright.errors import InputError, RunFolderError
 from archwright.evaluate.model_folder import load_model
 from archwright.execute.training_process import TrainingProcess
 from archwright.study import conduct as module
+from archwright.study import searching
 from archwright.study.ledger import Ledger
 from archwright.study.run_folder import RunFolder
 from archwright.train.checkpoint import load_checkpoint
@@ -472,9 +473,30 @@ def test_a_search_without_a_complete_training_ends_and_says_so(own, small_run, t
         _ = result.best
 
 
-def test_networks_over_the_memory_limit_are_refused(small_run, tmp_path, monkeypatch):
-    from archwright.study import searching
+def test_a_small_space_is_searched_once_and_repeats_are_told(own, small_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 3)
+    options = {**QUICK, "trials": 9, "space": f"{own}:Moody", "strategy": f"{own}:InOrder"}
+    result = archwright.search(small_run.source, **options, out=tmp_path / "run", executor="serial")
+    rows = [row for row in table(result.path) if row["stage"] == "search"]
+    assert [row["state"] for row in rows] == ["complete"] * 2 + ["duplicate"] * 3
+    assert [row["cause"] for row in rows[2:]] == ["the network of 0", "the network of 1", "the network of 0"]
+    for row in rows[2:]:
+        first = rows[int(row["number"]) % 2]
+        assert [row[name] for name in ("key", "val_accuracy", "macs")] == [first[name] for name in ("key", "val_accuracy", "macs")]
+        assert float(row["seconds"]) == 0.0
+    assert result.results["methods"][0]["n_trials"] == 2
 
+
+def test_two_workers_share_the_trainings(small_run, tmp_path):
+    result = search(small_run, tmp_path / "run", **{**QUICK, "trials": 6, "workers": 2, "executor": "processes"})
+    rows = table(result.path)
+    assert [int(row["number"]) for row in rows] == list(range(7))
+    assert len({row["worker"] for row in rows}) == 2
+    assert [row["seed"] for row in rows[:3]] == [row["seed"] for row in table(small_run.folder)[:6] if row["strategy"] == "random"]
+    assert result.results["settings"]["workers"] == 2
+
+
+def test_networks_over_the_memory_limit_are_refused(small_run, tmp_path, monkeypatch):
     monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 3)
     result = search(small_run, tmp_path / "run", **QUICK, memory=0.01)
     rows = table(result.path)

@@ -27,6 +27,10 @@ from archwright.train.precision import (
 from archwright.train.recipe import Recipe
 from archwright.train.step import SupervisedStep
 
+FAR_TOO_SLOW = 4
+"""A first step so many times slower than the limit needs no second one; a first step is up to twice as slow as the others."""
+TIMED_SAMPLES = 64
+"""Validation is timed on a small batch: a large one would cost as much as several training steps."""
 WHOLE_FROM = 4
 """Fewer epochs than this are divided: to cut 1.9 down to 1 would waste half of a short training's time."""
 
@@ -97,7 +101,8 @@ def _step_seconds(
     step = SupervisedStep(copy.deepcopy(network), data.problem, recipe, device, precision)
     batches = make_batches(job, recipe, data, device, precision)
     endless = (batch for number in range(1000) for batch in batches.epoch(number))
-    return time_steps(lambda: step(*next(endless), 0.5), device)
+    hopeless = FAR_TOO_SLOW * (job.epoch_seconds_limit or math.inf) / batches.per_epoch
+    return time_steps(lambda: step(*next(endless), 0.5), device, hopeless)
 
 
 def _epoch_seconds(
@@ -112,8 +117,8 @@ def _epoch_seconds(
     """An epoch's training steps and its validation, whose batches are timed on a copy of the network."""
     shadow = copy.deepcopy(network).eval()
     rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
-    x, _ = next(rows.in_order())
+    x = next(rows.in_order())[0][:TIMED_SAMPLES]
     with torch.inference_mode():
         validating = time_steps(lambda: shadow(x), device)
     per_epoch = make_batches(job, recipe, data, device, precision).per_epoch
-    return step_seconds * per_epoch + validating * math.ceil(len(rows) / len(x))
+    return step_seconds * per_epoch + validating * len(rows) / len(x)

@@ -106,8 +106,8 @@ def plan_by_minutes(
 
     Trainings of one stage get equal time, and a quick network more epochs in it: the search ranks candidates as the final
     trainings will. The search's are as long as leaves room for twenty of them a strategy. Where a final training would be too
-    short for the quickest network measured, fewer seeds are trained (the caller says so). Candidates slower than the typical network are refused where a final
-    training would not get a third of the most epochs.
+    short for the quickest network measured, fewer seeds are trained (the caller says so). Candidates slower than the typical
+    network are refused where a final training would not get a third of the most epochs.
     """
     typical = median(epoch_seconds)
     most = float(budget.final_epochs or epochs or usual_epochs(n_train))

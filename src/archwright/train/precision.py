@@ -101,8 +101,11 @@ def make_fabric(device: torch.device, precision: TrainingPrecision) -> Fabric:
     return Fabric(accelerator=device.type, devices=devices, plugins=plugin)
 
 
-def time_steps(step: Callable[[], Any], device: torch.device) -> float:
-    """Seconds of one step: the fastest of a few after a warm-up (other programs only slow steps down)."""
+def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = math.inf) -> float:
+    """Seconds of one step: the fastest of a few after a warm-up (other programs only slow steps down).
+
+    Where already the warm-up takes more than `hopeless` seconds, its time is returned.
+    """
     times: list[float] = []
     while len(times) < WARM_UP_STEPS + TIMED_STEPS and (len(times) < 2 or sum(times) < ENOUGH_SECONDS):
         _wait_for(device)
@@ -110,6 +113,8 @@ def time_steps(step: Callable[[], Any], device: torch.device) -> float:
         step()
         _wait_for(device)
         times.append(time.perf_counter() - start)
+        if times[0] > hopeless:
+            return times[0]
     return min(times[WARM_UP_STEPS:])
 
 

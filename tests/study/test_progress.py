@@ -1,0 +1,77 @@
+"""What a run says: a line for each finished training, and on a terminal a live one."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from archwright.evaluate.job import Outcome
+from archwright.study.progress import Progress
+from archwright.study.row import Row
+
+
+def row(number, value=None, state="complete", cause="", strategy="random"):
+    metrics = {"accuracy": value} if value is not None else {}
+    outcome = Outcome("complete" if state == "duplicate" else state, cause, metrics=metrics, seconds=1.5)
+    return Row(number, number, number, "search", strategy, state=state, cause=cause, outcome=outcome)
+
+
+@pytest.fixture
+def log():
+    return io.StringIO()
+
+
+@pytest.fixture
+def progress(log):
+    with Progress("accuracy", Console(file=log, width=300, highlight=False)) as progress:
+        yield progress
+
+
+def test_each_training_has_a_line_with_how_far_it_is_and_the_best_so_far(progress, log):
+    progress.phase("search", of=3)
+    for done in (row(0, 0.5), row(1, 0.75), row(2, 0.25)):
+        progress.finished(done)
+    lines = log.getvalue().splitlines()
+    assert [re.match(r"\[(\d)/3\]", line)[1] for line in lines] == ["1", "2", "3"]
+    assert [line.partition("· ")[2] for line in lines] == ["best 50.00 %", "best 75.00 %", "best 75.00 %"]
+    assert "search random #1: val 75.00 %" in lines[1]
+
+
+def test_a_failure_tells_its_cause_and_known_networks_are_no_trainings(progress, log):
+    progress.phase("search", of=2)
+    progress.finished(row(0, state="failed", cause="diverged [here]"))
+    progress.finished(row(1, 0.9, state="duplicate"))
+    progress.finished(row(2, 0.4))
+    lines = log.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "failed: diverged [here]" in lines[0]
+    assert lines[1].startswith("[2/2]")
+    assert lines[1].endswith("best 40.00 %")
+
+
+def test_each_part_of_the_run_begins_anew_and_tells_the_time_left(progress, log):
+    progress.phase("search", of=1)
+    progress.finished(row(0, 0.9))
+    progress.phase("final", left=lambda: 65.0)
+    progress.finished(row(1, 0.2))
+    assert re.search(r"\[1\] .* best 20\.00 % · .* left$", log.getvalue().splitlines()[1])
+
+
+class Busy:
+    busy = (row(3),)
+
+    def progress(self, row):
+        return {"epoch": 2.0}
+
+
+def test_a_log_has_no_live_line_and_a_terminal_has_one(log):
+    with Progress("accuracy", Console(file=log, width=300)) as progress:
+        progress.phase("search", of=4)
+        progress.look(Busy())
+    assert log.getvalue() == ""
+    screen = io.StringIO()
+    with Progress("accuracy", Console(file=screen, force_terminal=True, width=300)) as progress:
+        progress.phase("search", of=4)
+        progress.look(Busy())
+    assert "random #3 epoch 2" in screen.getvalue()
