@@ -47,11 +47,33 @@ def shared_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def small_run(shared_folder):
-    """A real run on 160 handwritten digits of four kinds, made by the first test process that asks. Leave its folder as it is."""
-    run = SmallRun(
-        shared_folder / "run",
-        str(shared_folder / "digits.npz"),
+def made_once(shared_folder):
+    """Calls `make(folder)` with a new shared folder of that name, in the first test process that asks; returns the folder."""
+
+    def made(name, make):
+        folder = shared_folder / name
+        with (shared_folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "made").exists():
+                folder.mkdir(exist_ok=True)
+                make(folder)
+                (folder / "made").touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def small_run(made_once):
+    """A real run on 160 handwritten digits of four kinds. Leave its folder as it is."""
+    folder = made_once("small", lambda folder: _make(_small_run(folder)))
+    return _small_run(folder)
+
+
+def _small_run(folder):
+    return SmallRun(
+        folder / "run",
+        str(folder / "digits.npz"),
         {
             "trials": 3,
             "epochs": 4,
@@ -64,11 +86,6 @@ def small_run(shared_folder):
             *("--set", "space.width=4", "--set", "space.most_blocks=1"),
         ],
     )
-    with (shared_folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (run.folder / "report.html").exists():
-            _make(run)
-    return run
 
 
 def _make(run):

@@ -564,6 +564,8 @@ def test_minutes_are_divided_and_the_division_is_told(small_run, tmp_path):
 
 # Killed.
 
+PATIENT = pytest.mark.timeout(400)
+"""Several starts of the whole command, on a machine that may be busy."""
 DEATHS = (("processes", "00003-search-*"), ("serial", "00008-final-*"), ("serial", "00013-baseline-*"))
 
 
@@ -577,11 +579,12 @@ def live_and_die(small_run, folder, deaths):
 
 
 @pytest.fixture(scope="module")
-def killed(small_run, tmp_path_factory):
+def killed(small_run, made_once):
     """A run whose main process was killed in the search, in the final trainings and in the baselines."""
-    return live_and_die(small_run, tmp_path_factory.mktemp("killed") / "run", DEATHS)
+    return made_once("killed", lambda folder: live_and_die(small_run, folder / "run", DEATHS)) / "run"
 
 
+@PATIENT
 @pytest.mark.parametrize("death", range(3), ids=["search", "final", "baseline"])
 def test_kill_9_loses_and_repeats_no_finished_training(killed, death):
     left = killed.with_name(f"run-{death}")
@@ -599,6 +602,7 @@ def test_kill_9_loses_and_repeats_no_finished_training(killed, death):
     assert table(killed)[:hit] == table(left)[:hit]
 
 
+@PATIENT
 @pytest.mark.parametrize("death", range(3), ids=["search", "final", "baseline"])
 def test_a_training_that_was_killed_goes_on_from_its_last_epoch(killed, death):
     (folder,) = killed.with_name(f"run-{death}").glob(f"trainings/{DEATHS[death][1]}")
@@ -609,6 +613,7 @@ def test_a_training_that_was_killed_goes_on_from_its_last_epoch(killed, death):
     assert curve[: len(done)] == done  # the very same epochs, with their seconds
 
 
+@PATIENT
 def test_a_run_that_was_killed_three_times_gives_what_an_uninterrupted_one_gives(killed, small_run):
     assert without_times(table(killed)) == without_times(table(small_run.folder))
     assert qualities(results(killed)) == qualities(results(small_run.folder))
@@ -616,6 +621,7 @@ def test_a_run_that_was_killed_three_times_gives_what_an_uninterrupted_one_gives
     assert results(killed)["test_accesses"] == 8
 
 
+@PATIENT
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_kill_9_at_any_moment(small_run, tmp_path, seed):
