@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 import math
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -102,7 +103,7 @@ def make_fabric(device: torch.device, precision: TrainingPrecision) -> Fabric:
 
 
 def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = math.inf) -> float:
-    """Seconds of one step: the fastest of a few after a warm-up (other programs only slow steps down).
+    """Seconds of one step: the mean of a few after a warm-up, as they will be while others train on the same machine.
 
     Where already the warm-up takes more than `hopeless` seconds, its time is returned.
     """
@@ -115,7 +116,7 @@ def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = 
         times.append(time.perf_counter() - start)
         if times[0] > hopeless:
             return times[0]
-    return min(times[WARM_UP_STEPS:])
+    return statistics.mean(times[WARM_UP_STEPS:])
 
 
 def dense_and_grouped_macs(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[int, int]:
