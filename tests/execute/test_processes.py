@@ -50,8 +50,14 @@ def test_progress_is_the_last_epoch_of_what_runs(two, job, eventually):
     assert two.progress() == {"learns": {"epoch": 2, "accuracy": 0.07}}
 
 
-def test_a_killed_process_is_the_machines_fault(two, job, pid_in):
+def test_a_killed_process_is_the_machines_fault(two, job, pid_in, eventually):
     two.submit(doomed := job("doomed", epochs=2, sleep=60))
+
+    def has_reported():
+        assert two.wait(0.05) == []
+        return two.progress().get("doomed", {}).get("epoch") == 1
+
+    eventually(has_reported)
     os.kill(pid_in(doomed.folder), signal.SIGKILL)
     outcome = only_outcome(two)
     assert (outcome.state, outcome.cause, outcome.machine_fault) == ("failed", "killed by signal 9 (SIGKILL)", True)
