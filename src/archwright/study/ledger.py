@@ -372,11 +372,6 @@ class Ledger:
     def _write_lease(self, lease: Lease) -> None:
         self._storage.set_study_user_attr(self._final_id, LEASE + lease.coordinator, lease.to_json())
 
-    def renew_lease(self) -> None:
-        """Renew the lease if that is due. A thread does so as well, so this may be called or not."""
-        if self._renewal is not None:
-            patiently(self._renewal.renew_if_due)
-
     def _is_free(self, row: Row) -> bool:
         if row.coordinator == self.coordinator:
             return False
