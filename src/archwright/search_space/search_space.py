@@ -28,6 +28,8 @@ from archwright.errors import InputError
 if TYPE_CHECKING:
     from torch import nn
 
+    from archwright.network.supernet import Supernet
+
 ENUMERATION_LIMIT = 1_000_000
 
 
@@ -71,6 +73,14 @@ class SearchSpace(ABC):
     def for_problem(self, problem: Problem) -> Self:
         """This space with the settings that the data decide filled in. Raises InputError where it cannot take such data."""
         return self
+
+    def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> Supernet:
+        """One module with the weights of all architectures. Raises InputError where there is none for these settings.
+
+        `partial_channels` k: 1/k of the channels go through the mixed operations (PC-DARTS, arXiv:1907.05737). `auxiliary_skip`: a
+        further skip connection on each edge, outside the gates (DARTS-, arXiv:2009.01027). Both only where the space says so.
+        """
+        raise InputError(f"space {self.name!r} has no supernet: for weight sharing use one of cell, chain, nasbench201")
 
     def questions(self) -> tuple[Question, ...]:
         """All that can be asked."""
