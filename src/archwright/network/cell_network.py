@@ -18,10 +18,19 @@ class CellNetwork(nn.Module):
     """Stem, stages of `repeats` normal cells with a reduction cell between each two, global average pooling, a linear layer.
 
     Each reduction halves the size and doubles the filters. x: (B, C, L) or (B, C, H, W). Returns (B, outputs).
+    `normalise_pools`: a batch normalisation after each pooling, as while weights were shared.
     """
 
     def __init__(
-        self, input_shape: tuple[int, ...], outputs: int, pair: CellPair, *, reductions: int, repeats: int, filters: int
+        self,
+        input_shape: tuple[int, ...],
+        outputs: int,
+        pair: CellPair,
+        *,
+        reductions: int,
+        repeats: int,
+        filters: int,
+        normalise_pools: bool = False,
     ) -> None:
         super().__init__()
         dimensions = len(input_shape) - 1
@@ -29,10 +38,19 @@ class CellNetwork(nn.Module):
         self.stem = nn.Sequential(conv(dimensions, input_shape[0], wide, 3), batch_norm(dimensions, wide))
         self.cells = nn.ModuleList()
         before_last, last, halved = wide, wide, False
-        for halves in _halvings(reductions, repeats):
+        for halves in halvings(reductions, repeats):
             filters = 2 * filters if halves else filters
             graph = pair.reduction if halves and pair.reduction else pair.normal
-            cell = CellModule(graph, dimensions, before_last, last, filters, halves=halves, after_halving=halved)
+            cell = CellModule(
+                graph,
+                dimensions,
+                before_last,
+                last,
+                filters,
+                halves=halves,
+                after_halving=halved,
+                normalise_pools=normalise_pools,
+            )
             self.cells.append(cell)
             before_last, last, halved = last, cell.outputs, halves
         self.pool = GlobalAveragePool()
@@ -51,7 +69,7 @@ class CellNetwork(nn.Module):
         return logits
 
 
-def _halvings(reductions: int, repeats: int) -> list[bool]:
+def halvings(reductions: int, repeats: int) -> list[bool]:
     """For each cell, whether it halves the size: a stage, then for each reduction one cell and another stage."""
     stage = [False] * repeats
     return stage + [True, *stage] * reductions
@@ -75,6 +93,7 @@ class CellModule(nn.Module):
         *,
         halves: bool,
         after_halving: bool,
+        normalise_pools: bool = False,
     ) -> None:
         super().__init__()
         self.outputs = len(graph.nodes) * filters
@@ -83,7 +102,9 @@ class CellModule(nn.Module):
         self.before_last = align(dimensions, before_last, filters) if 0 in read else None
         self.last = ReLUConvBatchNorm(dimensions, last, filters) if 1 in read else None
         strides = (2 if halves else 1, 2 if halves else 1, *[1] * len(graph.nodes))
-        self.nodes = nn.ModuleList(NodeModule(node, dimensions, filters, strides) for node in graph.nodes)
+        self.nodes = nn.ModuleList(
+            NodeModule(node, dimensions, filters, strides, normalise_pools=normalise_pools) for node in graph.nodes
+        )
 
     def forward(self, before_last: Tensor, last: Tensor) -> Tensor:
         states = [

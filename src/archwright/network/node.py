@@ -15,11 +15,21 @@ class NodeModule(nn.Module):
     states: (B, C, ...) each. last: the cell's input, for the size. Returns (B, C, ...).
     """
 
-    def __init__(self, node: Node, dimensions: int, channels: int, strides: tuple[int, ...]) -> None:
+    def __init__(
+        self, node: Node, dimensions: int, channels: int, strides: tuple[int, ...], *, normalise_pools: bool = False
+    ) -> None:
         super().__init__()
         self.sources = [state for state, _ in node.edges]
-        self.edges = nn.ModuleList(_edge(name, dimensions, channels, strides[state]) for state, name in node.edges)
+        self.edges = nn.ModuleList(
+            _edge(candidate(name, dimensions, channels, strides[state], normalise_pools=normalise_pools))
+            for state, name in node.edges
+        )
         self.zero = Zero(channels, strides[0])
+
+    @property
+    def operations(self) -> list[nn.Module]:
+        """One per edge, without its drop-path."""
+        return [edge if isinstance(edge, nn.Identity) else next(edge.children()) for edge in self.edges]
 
     def forward(self, states: list[Tensor], last: Tensor) -> Tensor:
         terms = [edge(states[source]) for edge, source in zip(self.edges, self.sources, strict=True)]
@@ -27,6 +37,5 @@ class NodeModule(nn.Module):
         return total
 
 
-def _edge(name: str, dimensions: int, channels: int, stride: int) -> nn.Module:
-    operation = candidate(name, dimensions, channels, stride)
+def _edge(operation: nn.Module) -> nn.Module:
     return operation if isinstance(operation, nn.Identity) else nn.Sequential(operation, DropPath())

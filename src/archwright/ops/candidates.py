@@ -7,11 +7,14 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from archwright.errors import UnknownName
-from archwright.ops.convolution import DilatedSeparableConv, FactorizedReduction, ReLUConvBatchNorm, SeparableConv
+from archwright.ops.convolution import DilatedSeparableConv, FactorizedReduction, ReLUConvBatchNorm, SeparableConv, batch_norm
 from archwright.ops.pooling import average_pool, max_pool
 
-Build = Callable[[int, int, int], nn.Module]
-"""(dimensions, channels, stride) -> a module (B, channels, ...) -> (B, channels, ceil(... / stride))."""
+Build = Callable[[int, int, int, bool], nn.Module]
+"""(dimensions, channels, stride, affine) -> a module (B, channels, ...) -> (B, channels, ceil(... / stride)).
+
+`affine`: whether its batch normalisations have a scale and a shift.
+"""
 
 
 class Zero(nn.Module):
@@ -27,51 +30,56 @@ class Zero(nn.Module):
         return x.new_zeros(x.shape[0], self.channels, *sizes)
 
 
-def _skip(dimensions: int, channels: int, stride: int) -> nn.Module:
-    return nn.Identity() if stride == 1 else FactorizedReduction(dimensions, channels, channels)
+def _skip(dimensions: int, channels: int, stride: int, affine: bool) -> nn.Module:
+    return nn.Identity() if stride == 1 else FactorizedReduction(dimensions, channels, channels, affine=affine)
 
 
 def _conv(kernel: int, dilation: int = 1) -> Build:
-    return lambda dimensions, channels, stride: ReLUConvBatchNorm(dimensions, channels, channels, kernel, stride, dilation=dilation)
+    return lambda dimensions, channels, stride, affine: ReLUConvBatchNorm(
+        dimensions, channels, channels, kernel, stride, dilation=dilation, affine=affine
+    )
 
 
 def _separable(kernel: int) -> Build:
-    return lambda dimensions, channels, stride: SeparableConv(dimensions, channels, kernel, stride)
+    return lambda dimensions, channels, stride, affine: SeparableConv(dimensions, channels, kernel, stride, affine=affine)
 
 
 def _dilated_separable(kernel: int) -> Build:
-    return lambda dimensions, channels, stride: DilatedSeparableConv(dimensions, channels, kernel, stride)
+    return lambda dimensions, channels, stride, affine: DilatedSeparableConv(dimensions, channels, kernel, stride, affine=affine)
 
 
 def _row_then_column(kernel: int) -> Build:
     """1 x k, then k x 1; a series has one axis, and one convolution of k covers it."""
 
-    def build(dimensions: int, channels: int, stride: int) -> nn.Module:
+    def build(dimensions: int, channels: int, stride: int, affine: bool) -> nn.Module:
         if dimensions == 1:
-            return ReLUConvBatchNorm(1, channels, channels, kernel, stride)
+            return ReLUConvBatchNorm(1, channels, channels, kernel, stride, affine=affine)
         return nn.Sequential(
-            ReLUConvBatchNorm(dimensions, channels, channels, (1, kernel), (1, stride)),
-            ReLUConvBatchNorm(dimensions, channels, channels, (kernel, 1), (stride, 1)),
+            ReLUConvBatchNorm(dimensions, channels, channels, (1, kernel), (1, stride), affine=affine),
+            ReLUConvBatchNorm(dimensions, channels, channels, (kernel, 1), (stride, 1), affine=affine),
         )
 
     return build
 
 
 def _max_pool(kernel: int) -> Build:
-    return lambda dimensions, channels, stride: max_pool(dimensions, kernel, stride)
+    return lambda dimensions, channels, stride, affine: max_pool(dimensions, kernel, stride)
 
 
 def _average_pool(kernel: int) -> Build:
-    return lambda dimensions, channels, stride: average_pool(dimensions, kernel, stride)
+    return lambda dimensions, channels, stride, affine: average_pool(dimensions, kernel, stride)
 
 
-CANDIDATES: dict[str, Build] = {
-    "none": lambda dimensions, channels, stride: Zero(channels, stride),
-    "skip_connect": _skip,
+POOLS: dict[str, Build] = {
     "max_pool_3x3": _max_pool(3),
     "max_pool_5x5": _max_pool(5),
     "max_pool_7x7": _max_pool(7),
     "avg_pool_3x3": _average_pool(3),
+}
+CANDIDATES: dict[str, Build] = {
+    "none": lambda dimensions, channels, stride, affine: Zero(channels, stride),
+    "skip_connect": _skip,
+    **POOLS,
     "conv_1x1": _conv(1),
     "conv_3x3": _conv(3),
     "nor_conv_1x1": _conv(1),
@@ -87,8 +95,17 @@ CANDIDATES: dict[str, Build] = {
 }
 
 
-def candidate(name: str, dimensions: int, channels: int, stride: int = 1) -> nn.Module:
-    """The operation `name`: (B, channels, ...) -> (B, channels, ceil(... / stride)). Raises UnknownName where there is none."""
+def candidate(
+    name: str, dimensions: int, channels: int, stride: int = 1, *, affine: bool = True, normalise_pools: bool = False
+) -> nn.Module:
+    """The operation `name`: (B, channels, ...) -> (B, channels, ceil(... / stride)). Raises UnknownName where there is none.
+
+    While weights are shared, DARTS has no scale and shift in batch normalisations (`affine`), which would undo the gates, and
+    normalises after pooling, so that all candidates are of one size (Liu et al. 2019, arXiv:1806.09055, appendix A.1).
+    """
     if name not in CANDIDATES:
         raise UnknownName(f"there is no operation {name!r}: choose from {', '.join(CANDIDATES)}")
-    return CANDIDATES[name](dimensions, channels, stride)
+    operation = CANDIDATES[name](dimensions, channels, stride, affine)
+    return (
+        nn.Sequential(operation, batch_norm(dimensions, channels, affine=False)) if normalise_pools and name in POOLS else operation
+    )

@@ -55,10 +55,10 @@ def per_axis(dimensions: int, kernel: Kernel) -> tuple[int, ...]:
     return sizes
 
 
-def batch_norm(dimensions: int, channels: int) -> nn.BatchNorm1d | nn.BatchNorm2d:
-    """Batch normalisation per channel (Ioffe & Szegedy 2015, arXiv:1502.03167)."""
+def batch_norm(dimensions: int, channels: int, *, affine: bool = True) -> nn.BatchNorm1d | nn.BatchNorm2d:
+    """Batch normalisation per channel (Ioffe & Szegedy 2015, arXiv:1502.03167); unless `affine`, without scale and shift."""
     check_dimensions(dimensions)
-    return BATCH_NORMS[dimensions](channels)
+    return BATCH_NORMS[dimensions](channels, affine=affine)
 
 
 class ConvBatchNorm(nn.Sequential):
@@ -150,12 +150,20 @@ class ReLUConvBatchNorm(nn.Sequential):
     """ReLU, convolution, batch normalisation: the order inside cells (Liu et al. 2019, arXiv:1806.09055, section 3.1)."""
 
     def __init__(
-        self, dimensions: int, inputs: int, outputs: int, kernel: Kernel = 1, stride: Kernel = 1, *, dilation: int = 1
+        self,
+        dimensions: int,
+        inputs: int,
+        outputs: int,
+        kernel: Kernel = 1,
+        stride: Kernel = 1,
+        *,
+        dilation: int = 1,
+        affine: bool = True,
     ) -> None:
         super().__init__(
             nn.ReLU(),
             conv(dimensions, inputs, outputs, kernel, stride, dilation=dilation),
-            batch_norm(dimensions, outputs),
+            batch_norm(dimensions, outputs, affine=affine),
         )
 
 
@@ -165,26 +173,26 @@ class SeparableConv(nn.Sequential):
     Only the first has the stride.
     """
 
-    def __init__(self, dimensions: int, channels: int, kernel: int, stride: int = 1) -> None:
+    def __init__(self, dimensions: int, channels: int, kernel: int, stride: int = 1, *, affine: bool = True) -> None:
         super().__init__(
-            *_separable(dimensions, channels, kernel, stride, dilation=1),
-            *_separable(dimensions, channels, kernel, 1, dilation=1),
+            *_separable(dimensions, channels, kernel, stride, dilation=1, affine=affine),
+            *_separable(dimensions, channels, kernel, 1, dilation=1, affine=affine),
         )
 
 
 class DilatedSeparableConv(nn.Sequential):
     """ReLU, depthwise convolution with dilation 2, 1x1, batch normalisation; once (DARTS' `dil_conv`)."""
 
-    def __init__(self, dimensions: int, channels: int, kernel: int, stride: int = 1) -> None:
-        super().__init__(*_separable(dimensions, channels, kernel, stride, dilation=2))
+    def __init__(self, dimensions: int, channels: int, kernel: int, stride: int = 1, *, affine: bool = True) -> None:
+        super().__init__(*_separable(dimensions, channels, kernel, stride, dilation=2, affine=affine))
 
 
-def _separable(dimensions: int, channels: int, kernel: int, stride: int, dilation: int) -> list[nn.Module]:
+def _separable(dimensions: int, channels: int, kernel: int, stride: int, *, dilation: int, affine: bool) -> list[nn.Module]:
     return [
         nn.ReLU(),
         conv(dimensions, channels, channels, kernel, stride, groups=channels, dilation=dilation),
         conv(dimensions, channels, channels),
-        batch_norm(dimensions, channels),
+        batch_norm(dimensions, channels, affine=affine),
     ]
 
 
@@ -194,12 +202,12 @@ class FactorizedReduction(nn.Module):
     (B, inputs, ...) -> (B, outputs, ceil(... / 2)). An odd size is padded by one zero, so that both halves fit together.
     """
 
-    def __init__(self, dimensions: int, inputs: int, outputs: int) -> None:
+    def __init__(self, dimensions: int, inputs: int, outputs: int, *, affine: bool = True) -> None:
         super().__init__()
         self.relu = nn.ReLU()
         self.straight = conv(dimensions, inputs, outputs - outputs // 2, stride=2)
         self.shifted = conv(dimensions, inputs, outputs // 2, stride=2) if outputs > 1 else None
-        self.norm = batch_norm(dimensions, outputs)
+        self.norm = batch_norm(dimensions, outputs, affine=affine)
         self.crop = (slice(None), slice(None), *[slice(1, None)] * dimensions)
         self.padding = (0, 1) * dimensions
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -19,6 +20,8 @@ from archwright.search_space.search_space import ENUMERATION_LIMIT, Published, S
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from archwright.network.cell_supernet import CellSupernet
 
 INPUTS = 2
 OPERATIONS: dict[str, tuple[str, ...]] = {
@@ -127,6 +130,38 @@ class Cell(SearchSpace):
             repeats=self.repeats,
             filters=self.filters,
         )
+
+    def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> CellSupernet:
+        """All cells in one network. `partial_channels`: k of PC-DARTS; `auxiliary_skip`: the extra skip connection of DARTS-."""
+        from archwright.network.cell_supernet import NORMAL, REDUCTION, CellSupernet
+
+        return CellSupernet(
+            problem.input_shape,
+            problem.outputs,
+            OPERATIONS[self.operations],
+            describe=self.describe,
+            compose=self.compose,
+            kinds=(NORMAL, REDUCTION) if self._asks_reduction else (NORMAL,),
+            blocks=self.blocks,
+            reductions=self.for_problem(problem).reductions or 0,
+            repeats=self.repeats,
+            filters=self.filters,
+            partial_channels=partial_channels,
+            auxiliary_skip=auxiliary_skip,
+        )
+
+    def compose(self, description: CellPair) -> Architecture:
+        """The architecture whose description this is: the inverse of `describe`."""
+        cells = [cell for cell in (description.normal, description.reduction) if cell is not None]
+        return self.architecture({name: answer for cell in cells for name, answer in self._answers(cell)})
+
+    def _answers(self, cell: CellGraph) -> Iterator[tuple[str, int | str]]:
+        for block, node in enumerate(cell.nodes):
+            if self.inputs == "any":
+                yield from ((f"{cell.name}/{block}/input/{i}", state) for i, state in enumerate(node.inputs))
+            else:
+                yield f"{cell.name}/{block}/inputs", ",".join(map(str, node.inputs))
+            yield from ((f"{cell.name}/{block}/operation/{i}", operation) for i, operation in enumerate(node.operations))
 
     def for_problem(self, problem: Problem) -> Cell:
         """With `dimensions`, and `reductions` unless set: until the smallest side is 8, two at least, while 4 are left."""

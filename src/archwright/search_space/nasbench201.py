@@ -18,6 +18,8 @@ from archwright.search_space.search_space import Published, SearchSpace
 if TYPE_CHECKING:
     from torch import nn
 
+    from archwright.network.nasbench201_supernet import NASBench201Supernet
+
 NODES = 4
 EDGES = tuple((target, source) for target in range(1, NODES) for source in range(target))
 OPERATIONS = (NONE, "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -52,6 +54,23 @@ class NASBench201(SearchSpace):
 
         self.for_problem(problem)
         return NASBench201Network(problem.input_shape, problem.outputs, description, repeats=self.repeats, filters=self.filters)
+
+    def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> NASBench201Supernet:
+        """All cells in one network. `partial_channels`: k of PC-DARTS; `auxiliary_skip`: the extra skip connection of DARTS-."""
+        from archwright.network.nasbench201_supernet import NASBench201Supernet
+
+        self.for_problem(problem)
+        return NASBench201Supernet(
+            problem.input_shape,
+            problem.outputs,
+            OPERATIONS,
+            describe=self.describe,
+            compose=self.architecture,
+            repeats=self.repeats,
+            filters=self.filters,
+            partial_channels=partial_channels,
+            auxiliary_skip=auxiliary_skip,
+        )
 
     def for_problem(self, problem: Problem) -> NASBench201:
         """The space takes series and images whose sides can be halved twice as they are."""

@@ -1,0 +1,176 @@
+"""All cells of a space in one network, mixed by gates (Liu et al. 2019, arXiv:1806.09055, section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.cell_graph import CellGraph, CellPair, Node
+from archwright.errors import InputError
+from archwright.network.cell_network import STEM_MULTIPLIER, CellModule, CellNetwork, halvings
+from archwright.network.shared_weights import check_gates, copy_nodes, copy_weights, plain_module
+from archwright.network.supernet import Choice, Edge, Mixture
+from archwright.ops.convolution import FactorizedReduction, ReLUConvBatchNorm, batch_norm, conv
+from archwright.ops.mixed import Active, MixedNodes, active_gates
+from archwright.ops.pooling import GlobalAveragePool
+
+INPUTS = 2
+KEPT = 2
+NORMAL, REDUCTION = "normal", "reduction"
+
+
+class CellSupernet(nn.Module):
+    """The skeleton of CellNetwork with all candidates on all edges of its cells; the cells of one kind share their gates.
+
+    `describe` gives an architecture's cells and `compose` is its inverse; `kinds` of cells: a normal and a reduction cell, or the
+    normal one at both strides. x: (B, C, L) or (B, C, H, W), gates: (edges, candidates). Returns (B, outputs).
+    `auxiliary_skip`: the weight of an extra skip connection on each edge (DARTS-), 0 for none.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        outputs: int,
+        candidates: Sequence[str],
+        *,
+        describe: Callable[[Architecture], CellPair],
+        compose: Callable[[CellPair], Architecture],
+        kinds: tuple[str, ...],
+        blocks: int,
+        reductions: int,
+        repeats: int,
+        filters: int,
+        partial_channels: int = 1,
+        auxiliary_skip: bool = False,
+    ) -> None:
+        super().__init__()
+        self.skeleton = {"reductions": reductions, "repeats": repeats, "filters": filters}
+        self.input_shape, self.outputs = input_shape, outputs
+        self.describe, self.compose = describe, compose
+        self.kinds, self.blocks = kinds, blocks
+        self.cell_kinds = [kinds[-1] if halves else kinds[0] for halves in halvings(reductions, repeats)]
+        self.partial_channels = partial_channels
+        self.auxiliary_skip = 1.0 if auxiliary_skip else 0.0
+        self.mixture = Mixture(
+            tuple(edge for kind in kinds for edge in _edges(kind, blocks, tuple(candidates))),
+            {f"{kind}/{INPUTS + node}": KEPT for kind in kinds for node in range(blocks)},
+        )
+        dimensions = len(input_shape) - 1
+        wide = STEM_MULTIPLIER * filters
+        self.stem = nn.Sequential(conv(dimensions, input_shape[0], wide, 3), batch_norm(dimensions, wide))
+        self.cells = nn.ModuleList()
+        before_last, last, halved = wide, wide, False
+        for halves in halvings(reductions, repeats):
+            filters = 2 * filters if halves else filters
+            strides = (2, 2) if halves else (1, 1)
+            nodes = MixedNodes(
+                candidates,
+                dimensions,
+                filters,
+                strides,
+                blocks,
+                normalise_pools=True,
+                partial_channels=partial_channels,
+                auxiliary_skip=auxiliary_skip,
+            )
+            self.cells.append(MixedCell(nodes, dimensions, before_last, last, filters, after_halving=halved))
+            before_last, last, halved = last, blocks * filters, halves
+        self.pool = GlobalAveragePool()
+        self.classifier = nn.Linear(last, outputs)
+
+    def forward(self, x: Tensor, gates: Tensor) -> Tensor:
+        """Raises ShapeError unless gates are (edges, candidates)."""
+        check_gates(gates, self.mixture)
+        active = active_gates(gates)
+        rows = len(self.mixture.edges) // len(self.kinds)
+        shared = {kind: slice(i * rows, (i + 1) * rows) for i, kind in enumerate(self.kinds)}
+        before_last = last = self.stem(x)
+        for cell, kind in zip(self.cells, self.cell_kinds, strict=True):
+            own = shared[kind]
+            before_last, last = last, cell(before_last, last, gates[own], active[own], self.auxiliary_skip)
+        logits: Tensor = self.classifier(self.pool(last))
+        return logits
+
+    def gates_of(self, architecture: Architecture) -> Tensor:
+        """(edges, candidates), one per connection; two where one operation reads one state twice."""
+        return self.mixture.one_hot(
+            [
+                (f"{graph.name}/{state}->{INPUTS + number}", operation)
+                for graph in self._graphs(self.describe(architecture))
+                for number, node in enumerate(graph.nodes)
+                for state, operation in zip(node.inputs, node.operations, strict=True)
+            ]
+        )
+
+    def architecture_of(self, choice: Choice) -> Architecture:
+        """Raises InputError unless two edges are chosen into each node."""
+        normal, *reduction = [CellGraph(kind, INPUTS, self._nodes(kind, choice)) for kind in self.kinds]
+        return self.compose(CellPair(normal, reduction[0] if reduction else None))
+
+    def extract(self, architecture: Architecture) -> CellNetwork:
+        """Its poolings are normalised, as here. Raises InputError where only part of the channels was mixed."""
+        if self.partial_channels > 1:
+            raise InputError(
+                f"with partial_channels={self.partial_channels} the shared weights fit no plain network: "
+                "train the architecture from scratch, or set partial_channels=1"
+            )
+        pair = self.describe(architecture)
+        plain = plain_module(self, lambda: CellNetwork(self.input_shape, self.outputs, pair, normalise_pools=True, **self.skeleton))
+        copy_weights(self.stem, plain.stem)
+        for shared, cell, kind in zip(self.cells, plain.cells, self.cell_kinds, strict=True):
+            graph = pair.reduction if kind == REDUCTION and pair.reduction else pair.normal
+            _copy_cell(cast(MixedCell, shared), cast(CellModule, cell), graph)
+        copy_weights(self.classifier, plain.classifier)
+        return plain
+
+    def _graphs(self, pair: CellPair) -> list[CellGraph]:
+        return [graph for graph in (pair.normal, pair.reduction) if graph is not None]
+
+    def _nodes(self, kind: str, choice: Choice) -> tuple[Node, ...]:
+        return tuple(_node(f"{kind}/", INPUTS + number, choice) for number in range(self.blocks))
+
+
+class MixedCell(nn.Module):
+    """One cell: both inputs brought to `filters` channels, the mixed nodes, all their outputs concatenated: as in CellModule."""
+
+    def __init__(
+        self, nodes: MixedNodes, dimensions: int, before_last: int, last: int, filters: int, *, after_halving: bool
+    ) -> None:
+        super().__init__()
+        align = FactorizedReduction if after_halving else ReLUConvBatchNorm
+        self.before_last: nn.Module = align(dimensions, before_last, filters, affine=False)
+        self.last = ReLUConvBatchNorm(dimensions, last, filters, affine=False)
+        self.nodes = nodes
+
+    def forward(self, before_last: Tensor, last: Tensor, gates: Tensor, active: Active, auxiliary: float) -> Tensor:
+        read = self.nodes.reads(active)
+        inputs = [self.before_last(before_last) if 0 in read else before_last, self.last(last) if 1 in read else last]
+        return torch.cat(self.nodes(inputs, gates, active, auxiliary), dim=1)
+
+
+def _copy_cell(shared: MixedCell, plain: CellModule, graph: CellGraph) -> None:
+    for mixed, alone in ((shared.before_last, plain.before_last), (shared.last, plain.last)):
+        if alone is not None:
+            copy_weights(mixed, alone)
+    copy_nodes(shared.nodes, plain.nodes, graph)
+
+
+def _edges(kind: str, blocks: int, candidates: tuple[str, ...]) -> list[Edge]:
+    """From every earlier state to every node, node by node."""
+    return [
+        Edge(f"{kind}/{state}->{target}", candidates, f"{kind}/{target}")
+        for target in range(INPUTS, INPUTS + blocks)
+        for state in range(target)
+    ]
+
+
+def _node(prefix: str, target: int, choice: Choice) -> Node:
+    kept = [(state, choice[name]) for state in range(target) if (name := f"{prefix}{state}->{target}") in choice]
+    if len(kept) != KEPT:
+        raise InputError(f"node {prefix}{target} keeps {len(kept)} edges: a node of space 'cell' has two, so choose two of them")
+    states, operations = zip(*kept, strict=True)
+    return Node(states, operations)

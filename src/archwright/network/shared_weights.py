@@ -1,0 +1,46 @@
+"""From a supernet to a plain module: the shared weights are copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from archwright.architecture.cell_graph import CellGraph
+from archwright.errors import ShapeError
+from archwright.network.node import NodeModule
+from archwright.network.supernet import Mixture
+from archwright.ops.mixed import MixedNodes
+
+Plain = TypeVar("Plain", bound=nn.Module)
+
+
+def check_gates(gates: Tensor, mixture: Mixture) -> None:
+    """Raises ShapeError unless there is a gate per edge and candidate."""
+    if tuple(gates.shape) != mixture.shape:
+        raise ShapeError(
+            f"gates are {tuple(gates.shape)}: give one per edge and candidate, {mixture.shape}, "
+            "zeros behind an edge's last candidate"
+        )
+
+
+def plain_module(supernet: nn.Module, make: Callable[[], Plain]) -> Plain:
+    """What `make` returns, on the supernet's device, in its precision and mode. The random state is as before."""
+    with torch.random.fork_rng(devices=[]):
+        plain = make()
+    like = next(supernet.parameters())
+    return plain.to(like.device, like.dtype).train(supernet.training)
+
+
+def copy_weights(shared: nn.Module, plain: nn.Module) -> None:
+    """Copies all weights and statistics; a scale or shift that only the plain module has keeps its start at one or zero."""
+    plain.load_state_dict({**plain.state_dict(), **shared.state_dict()})
+
+
+def copy_nodes(shared: MixedNodes, plain: nn.ModuleList, graph: CellGraph) -> None:
+    """Gives the plain nodes (NodeModule each) of `graph` the weights of the operations that they have."""
+    for edges, node, module in zip(shared.edges_into, graph.nodes, plain, strict=True):
+        for (state, name), operation in zip(node.edges, cast(NodeModule, module).operations, strict=True):
+            copy_weights(shared.operation(edges[state], state, name), operation)

@@ -1,0 +1,47 @@
+"""Partial channel connections: only some of the channels are mixed (PC-DARTS, Xu et al. 2020, arXiv:1907.05737)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from archwright.errors import InputError
+from archwright.ops.pooling import MAX_POOLS
+
+
+class PartialChannels(nn.Module):
+    """The first 1/k of the channels are mixed, the others bypass (section 3.2, eq. 2); then both are shuffled.
+
+    At stride 2 the others are max-pooled, 2 x 2. Differs: in the paper each edge adds its bypass as it is, and edge normalisation
+    (eq. 4) weights it with its edge; here its weight is the sum of the edge's gates, which is both: 1 under a softmax, the edge's
+    weight under a softmax times that weight.
+    Raises InputError unless k divides the channels.
+    """
+
+    def __init__(self, dimensions: int, channels: int, k: int) -> None:
+        super().__init__()
+        if channels % k:
+            raise InputError(f"partial_channels={k} does not divide {channels} channels: choose filters that are a multiple of it")
+        self.k = k
+        self.mixed = channels // k
+        self.pool = MAX_POOLS[dimensions](2, 2, ceil_mode=True)
+
+    def part(self, state: Tensor) -> Tensor:
+        """The channels to be mixed: (B, C, ...) -> (B, C / k, ...)."""
+        return state[:, : self.mixed]
+
+    def join(self, mixed: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor | None], strides: Sequence[int]) -> Tensor:
+        """A node's state: mixed (B, C / k, ...) beside the weighted sum of what bypasses it from each state, shuffled, (B, C, ...).
+
+        weights: () each, None for a state that is not read.
+        """
+        rest = mixed.new_zeros(())
+        for state, weight, stride in zip(states, weights, strides, strict=False):
+            if weight is not None:
+                bypass = state[:, self.mixed :]
+                rest = rest + weight * (self.pool(bypass) if stride > 1 else bypass)
+        rest = rest.expand(mixed.shape[0], mixed.shape[1] * (self.k - 1), *mixed.shape[2:])
+        others = rest.reshape(mixed.shape[0], self.k - 1, self.mixed, *mixed.shape[2:]).transpose(1, 2)  # (B, C / k, k - 1, ...)
+        return torch.cat([mixed.unsqueeze(2), others], dim=2).flatten(1, 2)
