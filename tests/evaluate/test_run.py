@@ -1,6 +1,8 @@
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from safetensors.torch import load_file
 
 from archwright.data.store import open_problem
 from archwright.evaluate import full, plan, run, test_reading
-from archwright.evaluate.job import Outcome
+from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.run import read_result, run_job
 from archwright.train.metric import metric_of
 
@@ -41,6 +43,26 @@ def without_times(outcome):
     }
     curve = tuple({key: value for key, value in record.items() if key != "seconds"} for record in outcome.curve)
     return replace(outcome, curve=curve, **timeless)
+
+
+def test_the_work_on_a_supernet_is_found_by_its_stage(job_of, monkeypatch):
+    """The methods with shared weights are further down the tree: a job of theirs names them."""
+    found = ({"architecture": {"space": "cell", "settings": {}, "answers": {}}, "score": 0.5, "epoch": 2.0},)
+
+    def train_supernet(job, data, facts, on_epoch):
+        on_epoch({"epoch": 1.0})
+        return Outcome("complete", metrics={data.problem.metric: 0.25}, found=found)
+
+    module = ModuleType("one_shot_of_the_tests")
+    module.train_supernet = train_supernet
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(run.SHARED_WEIGHTS, "supernet", f"{module.__name__}:train_supernet")
+    told = []
+    job = job_of(stage="supernet", architecture=None, supernet={"method": "darts"})
+    outcome = run_job(job, told.append)
+    assert (outcome.state, outcome.metrics, outcome.found, told) == ("complete", {"accuracy": 0.25}, found, [{"epoch": 1.0}])
+    assert read_result(Path(job.folder)) == outcome
+    assert Job.from_json(json.loads(json.dumps(job.to_json()))) == job
 
 
 def test_a_search_job_is_judged_on_validation_and_leaves_the_test_split_shut(job_of, any_task, test_log):

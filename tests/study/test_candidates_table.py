@@ -11,7 +11,7 @@ import pytest
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.job import Outcome
-from archwright.study.candidates_table import CandidatesTable, write_candidates
+from archwright.study.candidates_table import CandidatesTable
 from archwright.study.row import Row
 
 ANSWERS = {"op": "conv, or not", "depth": 2, "skip": None, "wide": True}
@@ -53,12 +53,12 @@ def read(path):
 
 
 def test_the_columns_are_those_of_the_contract_even_without_rows(path):
-    write_candidates(path, [], "accuracy")
+    CandidatesTable(path, "accuracy").write([])
     assert path.read_text() == ",".join(COLUMNS) + "\n"
 
 
 def test_a_complete_row(path):
-    write_candidates(path, [complete(row_of(0))], "accuracy")
+    CandidatesTable(path, "accuracy").write([complete(row_of(0))])
     (line,) = read(path)
     assert json.loads(line.pop("architecture")) == ANSWERS
     assert line == {
@@ -82,7 +82,7 @@ def test_a_complete_row(path):
 
 
 def test_what_is_not_known_yet_is_empty(path):
-    write_candidates(path, [row_of(0, epochs=5.0)], "accuracy")
+    CandidatesTable(path, "accuracy").write([row_of(0, epochs=5.0)])
     (line,) = read(path)
     assert line["state"] == "running"
     assert {line[name] for name in ("val_accuracy", "parameters", "seconds", "epochs", "worker")} == {""}
@@ -95,18 +95,27 @@ def test_a_parent_is_a_number_of_the_run(path):
         row_of(2, strategy="evolution", within=1, parent=0),
         row_of(3, strategy="evolution", stage="final", within=0, parent=1),
     ]
-    write_candidates(path, rows, "accuracy")
+    CandidatesTable(path, "accuracy").write(rows)
     assert [line["parent"] for line in read(path)] == ["", "", "1", "2"]
 
 
 def test_a_baseline_has_no_architecture(path):
     row = row_of(0, stage="baseline", strategy="resnet18", baseline="resnet18", architecture=None)
-    write_candidates(path, [replace(row, state="failed", cause='out of memory:\n2 GB, "all"')], "accuracy")
+    CandidatesTable(path, "accuracy").write([replace(row, state="failed", cause='out of memory:\n2 GB, "all"')])
     (line,) = read(path)
     assert line["architecture"] == ""
     assert line["strategy"] == "resnet18"
     assert line["cause"] == 'out of memory: 2 GB, "all"'
     assert len(path.read_text().splitlines()) == 2
+
+
+def test_what_is_no_candidate_is_left_out(path):
+    """The trainings of supernets take numbers of the run, and no line."""
+    supernet = row_of(0, stage="supernet", strategy="darts", architecture=None, key="supernet")
+    found = complete(supernet, replace(OUTCOME, metrics={"accuracy": 0.5, "other": 1.0}))
+    CandidatesTable(path, "accuracy").write([found, complete(row_of(1)), row_of(2, stage="shared_scores", architecture=None)])
+    assert [(line["number"], line["stage"]) for line in read(path)] == [("1", "search")]
+    assert list(read(path)[0]) == COLUMNS
 
 
 def test_every_metric_that_was_seen_has_a_column(path):
@@ -133,25 +142,25 @@ def test_a_table_kept_writes_what_a_table_made_anew_writes(path, tmp_path):
     table = CandidatesTable(path, "accuracy")
     for count in range(21):
         table.write(rows[:count])
-    write_candidates(tmp_path / "anew.csv", rows, "accuracy")
+    CandidatesTable(tmp_path / "anew.csv", "accuracy").write(rows)
     assert path.read_bytes() == (tmp_path / "anew.csv").read_bytes()
 
 
 def test_the_table_is_replaced_at_once(path, monkeypatch):
     """A reader, or a kill, between two states of the file meets the old one or the new one."""
-    write_candidates(path, [row_of(0)], "accuracy")
+    CandidatesTable(path, "accuracy").write([row_of(0)])
     before = path.read_bytes()
     seen = []
     replace_file = os.replace
     monkeypatch.setattr(os, "replace", lambda a, b: (seen.append(path.read_bytes()), replace_file(a, b)))
-    write_candidates(path, [row_of(0), row_of(1)], "accuracy")
+    CandidatesTable(path, "accuracy").write([row_of(0), row_of(1)])
     assert seen == [before]
     assert len(read(path)) == 2
     assert os.listdir(path.parent) == ["candidates.csv"]
 
 
 def test_pandas_reads_it(path):
-    write_candidates(path, [complete(row_of(number)) for number in range(3)], "accuracy")
+    CandidatesTable(path, "accuracy").write([complete(row_of(number)) for number in range(3)])
     table = pandas.read_csv(path)
     assert list(table.columns) == COLUMNS
     assert table.val_accuracy.tolist() == [0.875] * 3

@@ -62,6 +62,11 @@ def open_ledger(url, tmp_path, **more):
     return Ledger.open(url, tmp_path / "run", tmp_path.name, **more)
 
 
+def optuna_study(ledger, strategy):
+    """The strategy's study as Optuna itself sees it."""
+    return optuna.Study(study_name=f"{ledger.run_id}/search/{strategy}", storage=ledger._storage)
+
+
 def begin(ledger, strategy="random", key="k", **more):
     settings = {
         "stage": "search",
@@ -134,7 +139,7 @@ def test_optuna_sees_parameters_states_and_values_in_their_own_direction(url, tm
         ledger.finish(begin(ledger), "refused", cause="too large")
         ledger.finish(begin(ledger), "pruned")
         begin(ledger)
-        study = ledger.optuna_study("random")
+        study = optuna_study(ledger, "random")
         trials = study.get_trials()
         assert [trial.state.name for trial in trials] == ["COMPLETE", "COMPLETE", "FAIL", "FAIL", "PRUNED", "RUNNING"]
         assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
@@ -259,7 +264,7 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(kind, tmp_path, monkeypa
         assert sorted(row.sequence for row in finished.values()) == list(range(len(finished)))
         assert all(row.scores == (row.number / 1e4,) and row.key == f"key {row.number}" for row in finished.values())
         assert len(ledger.running()) == len(rows) - len(finished) <= 1
-        trials = ledger.optuna_study("random").get_trials(deepcopy=False)
+        trials = optuna_study(ledger, "random").get_trials(deepcopy=False)
         assert [trial.number for trial in trials if trial.state == TrialState.COMPLETE] == sorted(finished)
 
 
@@ -270,11 +275,11 @@ def test_a_result_cut_in_two_is_completed_when_the_ledger_is_opened(url, tmp_pat
         row = begin(ledger)
         monkeypatch.setattr(ledger, "_set_state", lambda *_: None)
         finish(ledger, row)
-        assert ledger.optuna_study("random").get_trials()[0].state == TrialState.RUNNING
+        assert optuna_study(ledger, "random").get_trials()[0].state == TrialState.RUNNING
     with open_ledger(url, tmp_path) as again:
         assert again.running() == []
         assert again.history("random", ONE).finished[0].scores == (0.9,)
-        trial = again.optuna_study("random").get_trials()[0]
+        trial = optuna_study(again, "random").get_trials()[0]
         assert (trial.state, trial.values) == (TrialState.COMPLETE, [0.9])
 
 
@@ -451,7 +456,7 @@ def test_a_lost_connection_loses_and_doubles_nothing(call, after, shared_url, tm
             (0, 0, 0, "complete"),
             (1, 1, 1, "complete"),
         ]
-        assert [trial.state for trial in again.optuna_study("random").trials] == [TrialState.COMPLETE] * 2
+        assert [trial.state for trial in optuna_study(again, "random").trials] == [TrialState.COMPLETE] * 2
 
 
 def test_a_trial_that_optuna_made_twice_counts_once(shared_url, tmp_path, monkeypatch):
@@ -491,7 +496,7 @@ def test_trials_of_others_are_left_alone(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
         begin(ledger)
-        ledger.optuna_study("random").enqueue_trial({"depth": 1})
+        optuna_study(ledger, "random").enqueue_trial({"depth": 1})
         row = begin(ledger)
         assert (row.number, row.run_number) == (2, 1)
     with open_ledger(url, tmp_path) as again:
@@ -503,8 +508,8 @@ def test_a_trial_that_was_ended_from_outside_is_a_failed_row(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
         row, other = begin(ledger), begin(ledger)
-        ledger.optuna_study("random").tell(row.number, state=TrialState.FAIL)
-        ledger.optuna_study("random").tell(other.number, state=TrialState.FAIL)
+        optuna_study(ledger, "random").tell(row.number, state=TrialState.FAIL)
+        optuna_study(ledger, "random").tell(other.number, state=TrialState.FAIL)
         done = finish(ledger, row)
         assert (done.state, done.scores) == ("failed", None)
         assert "another program" in done.cause

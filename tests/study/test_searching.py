@@ -14,6 +14,7 @@ from archwright.study.crew import ATTEMPTS, Crew
 from archwright.study.ledger import Ledger
 from archwright.study.run_folder import Clock
 from archwright.study.searching import Lane, Limits, best_candidates, search
+from archwright.study.supernet_search import SupernetSearch
 
 ACCURACY = (Objective("accuracy", True),)
 TRIALS = 6
@@ -64,6 +65,8 @@ class AtOnce:
     def wait(self, timeout=None):
         if self.interrupt_at is not None and len(self.submitted) - len(self.waiting) >= self.interrupt_at:
             raise Interrupted
+        if not self.waiting:
+            return []
         return [(job := self.waiting.pop(0), self.outcome(job))]
 
     def progress(self):
@@ -92,12 +95,12 @@ class Bench:
     def job(self, row):
         return Job(
             key=str(row.run_number),
-            stage="search",
+            stage=row.stage,
             data="",
             folder=str(self.folder / str(row.run_number)),
             seed=row.seed,
             epochs=row.epochs,
-            architecture=row.architecture.to_json(),
+            architecture=row.architecture.to_json() if row.architecture is not None else None,
         )
 
 
@@ -352,3 +355,140 @@ def test_the_best_candidates_are_the_first_with_the_highest_first_score(bench):
 def test_every_result_is_told_once(bench):
     bench.run(bench.lane("random"), executor=AtOnce(workers=2))
     assert sorted(row.run_number for row in bench.recorded) == list(range(TRIALS))
+
+
+# One-shot methods: a supernet first, then what it has found.
+
+
+def handed_over(*answers):
+    """What a supernet's training hands over: these (a, b), the best first."""
+    return tuple(
+        {"architecture": Pair().architecture({"a": a, "b": b}).to_json(), "score": 0.1 * a, "epoch": 2.0} for a, b in answers
+    )
+
+
+def supernet_finds(*answers, seconds=30.0):
+    """Outcomes where a supernet's training finds these and all else is trained as ever."""
+
+    def outcome(job):
+        if job.stage == "supernet":
+            return Outcome("complete", metrics={"accuracy": 0.4}, seconds=seconds, found=handed_over(*answers))
+        return trained(job)
+
+    return outcome
+
+
+@pytest.fixture
+def one_shot(bench):
+    """Makes the lane of a one-shot method on the bench's ledger."""
+    return lambda name="darts": Lane(name, SupernetSearch(name, bench.ledger, {}, 8.0), Pair(), bench.ledger, ACCURACY)
+
+
+FOUND = ((3, 3), (1, 2), (5, 0))
+
+
+def test_a_supernet_is_trained_first_and_what_it_found_is_trained_like_any_candidate(bench, one_shot):
+    lane = one_shot()
+    executor = bench.run(lane, executor=AtOnce(outcome=supernet_finds(*FOUND)))
+    assert [job.stage for job in executor.submitted] == ["supernet", "search", "search", "search"]
+    (supernet,) = bench.ledger.rows("supernet")
+    assert (supernet.strategy, supernet.state, supernet.epochs, supernet.run_number) == ("darts", "complete", 8.0, 0)
+    assert [tuple(row.architecture.answers.values()) for row in lane.rows] == list(FOUND)
+    assert [(row.number, row.state, row.scores, row.epochs) for row in lane.rows] == [
+        (number, "complete", (pytest.approx((a + b) / 100),), 3.0) for number, (a, b) in enumerate(FOUND)
+    ]
+    assert lane.rows[1].note == {"shared_score": 0.1, "supernet_epoch": 2.0}
+    assert lane.exhausted
+    assert lane.trainings == 3
+    assert lane.seconds == 30.0 + 3 * 2.0
+
+
+def test_the_trials_bound_what_a_supernet_hands_over(bench, one_shot):
+    lane = one_shot()
+    bench.run(lane, executor=AtOnce(outcome=supernet_finds(*FOUND)), trials=2)
+    assert len(lane.rows) == lane.trainings == 2
+    bench.run(lane, executor=AtOnce(outcome=supernet_finds(*FOUND)), trials=9)  # as `--trials 9` would later
+    assert len(lane.rows) == 3
+    assert len(bench.ledger.rows("supernet")) == 1
+
+
+def test_other_strategies_go_on_while_a_supernet_is_trained(bench, one_shot):
+    stages, executor = [], AtOnce(workers=2)
+    executor.wait = lambda timeout=None: [(job := executor.waiting.pop(), executor.outcome(job))]  # the newest: the supernet last
+    executor.outcome = lambda job: (stages.append(job.stage), supernet_finds(*FOUND)(job))[1]
+    lanes = one_shot(), bench.lane("random")
+    bench.run(*lanes, executor=executor)
+    assert stages[:TRIALS] == ["search"] * TRIALS
+    assert stages[TRIALS:] == ["supernet", "search", "search", "search"]
+    assert [lane.trainings for lane in lanes] == [3, TRIALS]
+
+
+def test_a_network_found_twice_costs_nothing(bench, one_shot):
+    lane = one_shot()
+    bench.run(lane, executor=AtOnce(outcome=supernet_finds((1, 1), (1, 1), (2, 2))))
+    assert [row.state for row in lane.rows] == ["complete", "duplicate", "complete"]
+    assert lane.exhausted
+
+
+@pytest.mark.parametrize("state", ["failed", "refused"])
+def test_a_supernet_that_fails_ends_its_strategy_not_the_others(bench, one_shot, state):
+    lanes = one_shot(), bench.lane("random")
+    bench.run(*lanes, executor=AtOnce(outcome=lambda job: Outcome(state, "boom") if job.stage == "supernet" else trained(job)))
+    assert [lane.trainings for lane in lanes] == [0, TRIALS]
+    (supernet,) = bench.ledger.rows("supernet")
+    assert (supernet.state, supernet.cause) == (state, "boom")
+    assert best_candidates(lanes[0], 3) == []
+
+
+def test_the_seconds_of_a_supernet_count_where_strategies_get_equal_seconds(bench, one_shot):
+    lanes, executor = (one_shot(), bench.lane("random")), AtOnce(outcome=supernet_finds(*FOUND, seconds=20.0))
+    limits = Limits(None, 50.0, lambda: sum(lane.seconds for lane in lanes))
+    bench.run(*lanes, executor=executor, limits=limits)
+    assert [job.stage for job in executor.submitted].index("supernet") == 0
+    assert [lane.seconds for lane in lanes] == pytest.approx([26.0, 26.0], abs=4.0)
+
+
+def test_an_interrupted_supernet_goes_on_under_its_own_number_and_seed(tmp_path):
+    def searched(folder, *stops):
+        folder.mkdir()
+        submitted = []
+        for stop in (*stops, None):
+            bench = Bench(folder, storage=f"journal:{folder / 'journal'}")
+            search = SupernetSearch("darts", bench.ledger, {}, 8.0)
+            lane = Lane("darts", search, Pair(), bench.ledger, ACCURACY)
+            executor = AtOnce(outcome=supernet_finds(*FOUND), interrupt_at=stop)
+            try:
+                bench.run(lane, bench.lane("random"), executor=executor)
+            except Interrupted:
+                pass
+            finally:
+                submitted += [(job.key, job.stage, job.seed) for job in executor.submitted]
+                bench.ledger.close()
+        return [content(row) for row in bench.ledger.rows()], submitted
+
+    whole, at_once = searched(tmp_path / "whole")
+    stopped, again = searched(tmp_path / "stopped", 0, 0, 2)
+    assert stopped == whole
+    assert again[:3] == [at_once[0]] * 3
+    assert dict.fromkeys(again) == dict.fromkeys(at_once)
+
+
+def test_a_coordinator_waits_for_a_supernet_that_another_one_trains(tmp_path, monkeypatch):
+    url = f"journal:{tmp_path / 'journal'}"
+    ours, theirs = Bench(tmp_path / "a", url), Bench(tmp_path / "b", url)
+    lane = Lane("darts", SupernetSearch("darts", ours.ledger, {}, 8.0), Pair(), ours.ledger, ACCURACY)
+    row = SupernetSearch("darts", theirs.ledger, {}, 8.0).begin(seed=0)
+    looks = []
+
+    def finish_at_the_second_look(seconds):
+        looks.append(seconds)
+        if len(looks) == 2:
+            theirs.ledger.finish(row, "complete", Outcome("complete", seconds=5.0, found=handed_over(*FOUND)))
+
+    monkeypatch.setattr(searching.time, "sleep", finish_at_the_second_look)
+    ours.ledger.refresh()
+    executor = ours.run(lane)
+    assert len(looks) == 2
+    assert [job.stage for job in executor.submitted] == ["search"] * 3
+    theirs.ledger.close()
+    ours.ledger.close()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Stage = Literal["search", "final", "baseline", "probe"]
+Stage = Literal["search", "final", "baseline", "probe", "supernet", "shared_scores"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,9 @@ class Job:
     `architecture`: its JSON, or `baseline`: a name. `folder`: where checkpoint, result and weights go. `data`: the folder that
     `save_problem` wrote. Stages `final` and `baseline` read the test split once at the end and keep the weights; `probe` only
     measures. Times in seconds, memory in MB.
+
+    `supernet`: for the stage of that name, {"space", "space_settings", "method", "method_settings"}; for `shared_scores` also
+    "trained" (the folder of the supernet's training) and "architectures" (JSON of those to be scored with its weights).
 
     `epochs` may be fractional. `time_goal`: train as many epochs (between `least_epochs` and `epochs`) as fit into these seconds
     by a measured estimate. `epoch_seconds_limit`: refuse a network whose epoch would take longer. `time_limit`, `memory_limit`:
@@ -30,6 +33,7 @@ class Job:
     epochs: float
     architecture: Mapping[str, Any] | None = None
     baseline: str | None = None
+    supernet: Mapping[str, Any] | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
     threads: int = 1
@@ -52,6 +56,8 @@ class Outcome:
     """What came of a job. `metrics`: the best epoch's validation metrics (`accuracy`, `loss`), `curve`: one record an epoch.
 
     `state` "refused": over a limit before it was trained. `machine_fault`: worth another try under the same number.
+    `found`: what a supernet's training hands over, the best first, or the architectures that it was asked to score:
+    {"architecture": its JSON, "score": validation metric with the shared weights, "epoch": when}.
     """
 
     state: Literal["complete", "failed", "refused"]
@@ -70,10 +76,11 @@ class Outcome:
     seconds_per_epoch: float | None = None
     machine_fault: bool = False
     worker: str = ""
+    found: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, text: Mapping[str, Any]) -> Outcome:
-        return cls(**{**text, "curve": tuple(text.get("curve", ()))})
+        return cls(**{**text, "curve": tuple(text.get("curve", ())), "found": tuple(text.get("found", ()))})

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from archwright.architecture.plugins import find
 from archwright.data.store import open_problem
 from archwright.evaluate.classical import train_classical
 from archwright.evaluate.full import CHECKPOINT, train_network
@@ -23,6 +24,11 @@ from archwright.train.checkpoint import load_checkpoint
 from archwright.train.failure import cause_of, is_machine_fault, is_out_of_memory
 
 RESULT = "result.json"
+SHARED_WEIGHTS = {
+    "supernet": "archwright.one_shot.supernet_training:train_supernet",
+    "shared_scores": "archwright.one_shot.supernet_training:score_architectures",
+}
+"""Stages whose work is that of a folder further down: found by name when there is such a job."""
 
 
 def run_job(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None = None) -> Outcome:
@@ -53,12 +59,19 @@ def _attempt(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None) -> 
     start = time.perf_counter()
     facts: dict[str, Any] = {}
     try:
-        run = train_classical if job.baseline in CLASSICAL else train_network
-        return run(job, open_problem(job.data), facts, on_epoch)
+        outcome: Outcome = _training_of(job)(job, open_problem(job.data), facts, on_epoch)
+        return outcome
     except Exception as error:  # the rule of the house: a training that fails is a result
         facts |= _unfinished(Path(job.folder), facts, time.perf_counter() - start)
         fault = is_machine_fault(error) and not is_out_of_memory(error)
         return Outcome("failed", **{**facts, "cause": cause_of(error), "machine_fault": fault})
+
+
+def _training_of(job: Job) -> Callable[..., Outcome]:
+    """What does the job: (job, data, facts, on_epoch) -> its outcome."""
+    if job.stage in SHARED_WEIGHTS:
+        return find(job.stage, SHARED_WEIGHTS, "archwright.stages", "stage")  # type: ignore[no-any-return]
+    return train_classical if job.baseline in CLASSICAL else train_network
 
 
 def _unfinished(folder: Path, facts: Mapping[str, Any], seconds: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""candidates.csv: one line for every row of the ledger, for people and for spreadsheets."""
+"""candidates.csv: one line for every network that was proposed or trained, for people and for spreadsheets."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from archwright.train.atomic_file import written_atomically
 BEFORE = ("number", "state", "cause", "stage", "strategy", "architecture", "key", "parent")
 MEASURED = ("parameters", "macs", "peak_memory_mb", "seconds", "epochs")
 AFTER = (*MEASURED, "seed", "worker")
+STAGES = ("search", "final", "baseline")
+"""Of these stages; the training of a supernet is no candidate's."""
 
 
 class CandidatesTable:
@@ -28,6 +30,7 @@ class CandidatesTable:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write the table at once or not at all. `rows`: all of the run, in the order in which they were begun."""
+        rows = [row for row in rows if row.stage in STAGES]
         self._learn_metrics(rows)
         searched = {(row.strategy, row.number): row.run_number for row in rows if row.stage == "search"}
         header = _line([*BEFORE, *(f"val_{name}" for name in self._metrics), *AFTER])
@@ -48,11 +51,6 @@ class CandidatesTable:
         if row.state != "running":
             self._lines[row.run_number] = line
         return line
-
-
-def write_candidates(path: Path, rows: Sequence[Row], metric: str) -> None:
-    """Write candidates.csv once; who writes it again and again keeps a `CandidatesTable`."""
-    CandidatesTable(path, metric).write(rows)
 
 
 def _fields(row: Row, searched: dict[tuple[str, int], int], metrics: Sequence[str]) -> list[Any]:

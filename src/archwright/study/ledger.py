@@ -16,7 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from optuna import Study
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
@@ -28,7 +27,7 @@ from archwright.evaluate.history import History, Objective, State
 from archwright.evaluate.job import Outcome, Stage
 from archwright.study.json_file import without_nan
 from archwright.study.lease import Lease, Renewal, new_lease
-from archwright.study.mirror import StudyMirror
+from archwright.study.mirror import StudyMirror, Tally
 from archwright.study.row import ATTEMPT, RESULT, Row, ended_elsewhere, optuna_result, result_attribute, study_name, trial_of
 from archwright.study.storage import OpenStorage, open_storage, patiently
 
@@ -113,10 +112,6 @@ class Ledger:
         """Store JSON for the whole run."""
         patiently(lambda: self._storage.set_study_user_attr(self._final_id, SETTING + name, without_nan(value)))
 
-    def optuna_study(self, strategy: str) -> Study:
-        """The strategy's Optuna study, for Optuna's own samplers; its history must have been asked for before."""
-        return Study(study_name=f"{self.run_id}/search/{strategy}", storage=self._storage)
-
     # Reading.
 
     def rows(self, stage: Stage | None = None, strategy: str | None = None) -> tuple[Row, ...]:
@@ -132,6 +127,11 @@ class Ledger:
         """The earliest row of a strategy with this network."""
         mirror = self._studies.get(study_name(stage, strategy))
         return mirror.first_with_key(stage, strategy, key) if mirror is not None else None
+
+    def tally(self, strategy: str) -> Tally:
+        """How many trainings of a strategy's search have ended, and what they took; counted as they end, not anew."""
+        mirror = self._studies.get(study_name("search", strategy))
+        return mirror.tally if mirror is not None else Tally()
 
     def next_number(self, stage: Stage, strategy: str) -> int:
         """The number that the next row will get within its study."""

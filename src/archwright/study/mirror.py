@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from optuna.trial import FrozenTrial
@@ -13,8 +13,29 @@ from archwright.evaluate.job import Stage
 from archwright.study.row import Row, row_of
 
 
+TRAINED = ("complete", "failed", "pruned")
+"""States of a row that was trained; a duplicate or a refused network was not."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The trainings of a search that have ended, and the seconds that they took."""
+
+    trainings: int = 0
+    seconds: float = 0.0
+
+    def after(self, row: Row) -> Tally:
+        """The tally when this row has ended too."""
+        if row.state not in TRAINED:
+            return self
+        return Tally(self.trainings + 1, self.seconds + (row.outcome.seconds if row.outcome is not None else 0.0))
+
+
 class StudyMirror:
-    """What is known of the study `study_id`. `rows` by number; `trials` counts also those that somebody else put into the study."""
+    """What is known of the study `study_id`.
+
+    `rows` by number; `trials` counts also those that somebody else put into the study; `tally` of the search's ended trainings.
+    """
 
     def __init__(self, study_id: int, objectives: tuple[Objective, ...]) -> None:
         self.study_id = study_id
@@ -22,6 +43,7 @@ class StudyMirror:
         self.rows: dict[int, Row] = {}
         self.trials = 0
         self.next_sequence = 0
+        self.tally = Tally()
         self._settled = 0
         self._numbers: dict[str, int] = {}
         self._first: dict[tuple[Stage, str, str], int] = {}
@@ -89,6 +111,7 @@ class StudyMirror:
             self._pending[row.number] = row.candidate()
         else:
             self._pending.pop(row.number, None)
+            self.tally = self.tally.after(row)
             (self._refused if row.state == "refused" else self._finished).append(row.candidate())
 
 

@@ -1,16 +1,18 @@
 """The search: each strategy proposes, the crew trains, the ledger remembers, until the budget is spent.
 
-All strategies take turns on the same workers, so none of them meets a slower hour of the machine than the others.
+All strategies take turns on the same workers, so none of them meets a slower hour of the machine than the others. A one-shot
+method first trains its supernet, which is one training, and proposes what that has found.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 from archwright.architecture.asking import questions_asked
-from archwright.evaluate.history import History, Objective, key_of
+from archwright.evaluate.history import Candidate, History, Objective, key_of
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.objective import scores_of
 from archwright.search_space import SearchSpace
@@ -18,12 +20,16 @@ from archwright.search_strategy import Strategy
 from archwright.study.crew import Crew, training_seed
 from archwright.study.ledger import Ledger, Overtaken
 from archwright.study.row import Row
+from archwright.study.supernet_search import STAGE, SupernetSearch
 
 EXHAUSTED_AFTER = 1000
 """Proposals in a row without a training (known or refused networks) after which a strategy's search is at its end."""
 
 TOLD_OF_PENDING = 10
 """Proposals of networks in training, between two results, after which a strategy waits for a result."""
+
+LOOK_EVERY_S = 2.0
+"""Between two looks at a supernet that another coordinator trains."""
 
 MakeJob = Callable[[Row], Job]
 
@@ -51,6 +57,11 @@ class Lane:
         self.told_of_pending = 0
 
     @property
+    def supernet(self) -> SupernetSearch | None:
+        """The strategy where it is a one-shot method."""
+        return self.strategy if isinstance(self.strategy, SupernetSearch) else None
+
+    @property
     def rows(self) -> Sequence[Row]:
         return self.ledger.rows("search", self.name)
 
@@ -59,36 +70,36 @@ class Lane:
         return self.ledger.history(self.name, self.objectives)
 
     @property
-    def trained(self) -> list[Row]:
-        return [row for row in self.rows if row.state in ("complete", "failed", "pruned")]
-
-    @property
     def trainings(self) -> int:
-        """Finished and running trainings; rows that wait for an equal network's result are none."""
-        return len(self.trained) + sum(1 for row in self.rows if row.state == "running" and self.known(row) is None)
+        """Finished and running trainings; rows that wait for an equal network's result are none, nor is a supernet."""
+        running = sum(1 for candidate in self.history.pending if self.known(candidate) is None)
+        return self.ledger.tally(self.name).trainings + running
 
     @property
     def exhausted(self) -> bool:
-        """Whether so many proposals in a row were known or refused that nothing new is to be expected."""
+        """Whether nothing new is to be expected: after so many known or refused proposals in a row, or all that was found."""
+        if self.supernet is not None:
+            return self.supernet.ended and len(self.rows) >= len(self.supernet.found)
         last = self.rows[-EXHAUSTED_AFTER:]
         return len(last) == EXHAUSTED_AFTER and all(row.state in ("duplicate", "refused") for row in last)
 
     @property
     def waits(self) -> bool:
         """Whether the strategy has nothing new to propose before one of the networks in training has its result."""
-        return self.told_of_pending >= TOLD_OF_PENDING
+        return self.told_of_pending >= TOLD_OF_PENDING or (self.supernet is not None and self.supernet.trains)
 
     @property
     def seconds(self) -> float:
-        """Training seconds spent."""
-        return sum(row.outcome.seconds for row in self.trained if row.outcome is not None)
+        """Training seconds spent, those of a supernet too."""
+        return self.ledger.tally(self.name).seconds + (self.supernet.seconds if self.supernet is not None else 0.0)
 
     @property
     def typical_seconds(self) -> float:
-        """Mean seconds a training so far; 0 before the first has ended."""
-        return self.seconds / len(self.trained) if self.trained else 0.0
+        """Mean seconds of a candidate's training so far; 0 before the first has ended."""
+        tally = self.ledger.tally(self.name)
+        return tally.seconds / tally.trainings if tally.trainings else 0.0
 
-    def known(self, row: Row) -> Row | None:
+    def known(self, row: Row | Candidate) -> Row | None:
         """The earlier row with an equal network, where there is one: finished, refused or still pending."""
         first = self.ledger.first_with_key("search", self.name, row.key)
         return first if first is not None and first.number < row.number else None
@@ -97,22 +108,31 @@ class Lane:
 def search(lanes: Sequence[Lane], crew: Crew, make_job: MakeJob, limits: Limits, seed: int, epochs: float) -> None:
     """Run all lanes until each has used its budget or is exhausted; continues what an earlier start left unfinished."""
     by_name = {lane.name: lane for lane in lanes}
-    waiting = [(by_name[row.strategy], row) for row in lanes[0].ledger.running() if row.stage == "search"]
+    waiting = _left_over(lanes)
     while True:
         waiting = _begin(waiting, crew, make_job)
         while crew.free > 0 and not waiting and (lane := _next_lane(lanes, crew, limits)) is not None:
             _propose(lane, crew, make_job, seed, epochs)
         if not crew.busy and not waiting and _next_lane(lanes, crew, limits) is None:
-            return
+            if not any(lane.supernet is not None and lane.supernet.trains for lane in lanes):
+                return
+            time.sleep(LOOK_EVERY_S)  # another coordinator trains it
+            waiting = _left_over(lanes)
         for row, outcome in crew.finished():
             _record(by_name[row.strategy], crew, row, outcome)
+
+
+def _left_over(lanes: Sequence[Lane]) -> list[tuple[Lane, Row]]:
+    """Rows of the search that nobody works on any more, of an earlier start or of another coordinator."""
+    by_name = {lane.name: lane for lane in lanes}
+    return [(by_name[row.strategy], row) for row in lanes[0].ledger.running() if row.stage in ("search", STAGE)]
 
 
 def _begin(waiting: list[tuple[Lane, Row]], crew: Crew, make_job: MakeJob) -> list[tuple[Lane, Row]]:
     """Take up rows that an earlier start left running; those for which there is no worker yet wait on."""
     left = []
     for lane, row in waiting:
-        known = lane.known(row)
+        known = lane.known(row) if row.stage == "search" else None
         if known is not None:
             _settle(crew, row, known)
         elif crew.free > 0:
@@ -142,7 +162,14 @@ def _spent(lane: Lane, limits: Limits) -> bool:
 
 
 def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float) -> None:
-    """Ask the strategy until it names a network that is not known, and begin its training; or until it has to wait."""
+    """Ask the strategy until it names a network that is not known, and begin its training; or until it has to wait.
+
+    A one-shot method whose supernet is not trained yet begins with that.
+    """
+    if lane.supernet is not None and not lane.supernet.ended:
+        row = lane.supernet.begin(seed)
+        crew.start(row, make_job(row))
+        return
     while not (lane.waits or lane.exhausted):
         row = _ask(lane, seed, epochs)
         known = lane.known(row)
@@ -192,6 +219,9 @@ def _settle(crew: Crew, row: Row, known: Row) -> None:
 def _record(lane: Lane, crew: Crew, row: Row, outcome: Outcome) -> None:
     """Write down what came of a training, for its row and for those that waited for an equal network."""
     lane.told_of_pending = 0
+    if row.stage == STAGE:
+        crew.record(row, outcome.state, outcome)
+        return
     scores = scores_of(lane.objectives, outcome)
     if outcome.state == "complete" and scores is None:
         done = crew.record(row, "failed", outcome, cause="an objective was not measured")
