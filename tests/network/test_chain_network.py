@@ -37,7 +37,14 @@ def test_weights_and_macs_of_each_operation_by_hand(chain, weights, per_position
 
 def test_flat_features_by_hand():
     network = ChainNetwork(Chain((Stage(2, 8, "linear", "plain"), Stage(1, 8, "linear", "residual")), "relu"), (3,), 5)
-    assert parameter_count(network) == (3 * 8 + 16) + 3 * (64 + 16) + (8 * 5 + 5)
+    assert parameter_count(network) == (3 * 8 + 16) + 2 * (64 + 16) + (64 + 16) + (64 + 16) + (8 * 5 + 5), "one between the stages"
+
+
+def test_a_stage_that_pools_has_a_projection_though_its_width_stays():
+    stages = (Stage(1, 8, "separable", "plain", 3), Stage(1, 8, "separable", "plain", 3, None, "max"))
+    one, two = (ChainNetwork(Chain(stages[:count], "relu"), (3, 8, 8), 5) for count in (1, 2))
+    block = 2 * (9 * 8 + 64 + 16)
+    assert parameter_count(two) - parameter_count(one) == (64 + 16) + block
 
 
 def test_a_residual_block_adds_its_input_and_drops_its_branch():

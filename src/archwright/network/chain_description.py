@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Operation = Literal["conv", "separable", "bottleneck", "mbconv", "linear"]
@@ -35,3 +36,76 @@ class Chain:
     stages: tuple[Stage, ...]
     activation: Activation
     stem_stride: int = 1
+
+
+@dataclass(frozen=True)
+class StageOptions:
+    """The stages that may stand at one place of a chain: any of the operations, at any of the widths and depths, which ascend.
+
+    `operations`: as stages of the largest width and depth, by name.
+    """
+
+    operations: Mapping[str, Stage]
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+
+    @classmethod
+    def of(cls, stages: Sequence[Stage]) -> StageOptions:
+        """`stages`: all combinations of operation (with kernel and expansion), width and depth, equal in all else."""
+        widths, depths = (tuple(sorted({getattr(stage, what) for stage in stages})) for what in ("width", "depth"))
+        largest = [stage for stage in stages if (stage.width, stage.depth) == (widths[-1], depths[-1])]
+        return cls({operation_name(stage): stage for stage in largest}, widths, depths)
+
+    @property
+    def largest(self) -> Stage:
+        """A stage of the largest width and depth."""
+        return next(iter(self.operations.values()))
+
+    @property
+    def candidates(self) -> dict[str, tuple[str, ...]]:
+        """The answers to each question about the stage, as texts."""
+        return {"operation": tuple(self.operations), "width": _texts(self.widths), "depth": _texts(self.depths)}
+
+    def stage(self, operation: str, width: str, depth: str) -> Stage:
+        """The stage with these answers."""
+        return replace(self.operations[operation], width=int(width), depth=int(depth))
+
+
+@dataclass(frozen=True)
+class ChainOptions:
+    """The chains that one supernet holds: at each place any of its stages."""
+
+    places: tuple[StageOptions, ...]
+    activation: Activation
+    stem_stride: int = 1
+
+    @property
+    def candidates(self) -> dict[str, tuple[str, ...]]:
+        """The answers to "stage0/operation", "stage0/width", "stage0/depth" and so on."""
+        return {f"stage{i}/{what}": texts for i, place in enumerate(self.places) for what, texts in place.candidates.items()}
+
+    def chain(self, answers: Mapping[str, str]) -> Chain:
+        """The chain with one answer to each."""
+        stages = [
+            place.stage(**{what: answers[f"stage{i}/{what}"] for what in place.candidates}) for i, place in enumerate(self.places)
+        ]
+        return Chain(tuple(stages), self.activation, self.stem_stride)
+
+
+def answers_of(chain: Chain) -> dict[str, str]:
+    """The inverse of `ChainOptions.chain`."""
+    answers: dict[str, str] = {}
+    for i, stage in enumerate(chain.stages):
+        given = {"operation": operation_name(stage), "width": str(stage.width), "depth": str(stage.depth)}
+        answers |= {f"stage{i}/{what}": text for what, text in given.items()}
+    return answers
+
+
+def operation_name(stage: Stage) -> str:
+    """What a stage computes, with kernel and expansion where it has them: "conv 3", "bottleneck", "mbconv 5 x4"."""
+    parts = [stage.operation, stage.kernel, f"x{stage.expansion}" if stage.expansion else None]
+    return " ".join(str(part) for part in parts if part is not None)
+
+
+def _texts(numbers: Sequence[int]) -> tuple[str, ...]:
+    return tuple(map(str, numbers))

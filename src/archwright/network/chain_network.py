@@ -28,8 +28,11 @@ class ChainNetwork(nn.Module):
         self.stem = stem(dimensions, input_shape[0], widths[0], chain.stem_stride, chain.activation)
         self.stages = nn.Sequential(
             *(
-                _stage(dimensions, inputs, stage, chain.activation)
-                for inputs, stage in zip([widths[0], *widths], chain.stages, strict=False)
+                nn.Sequential(
+                    transition(dimensions, widths[i - 1], stage, activation=chain.activation) if i > 0 else nn.Identity(),
+                    _body(dimensions, stage, chain.activation),
+                )
+                for i, stage in enumerate(chain.stages)
             )
         )
         self.pool = GlobalAveragePool() if dimensions > 0 else nn.Identity()
@@ -58,44 +61,53 @@ def stem(dimensions: int, inputs: int, width: int, stride: int, activation: str)
     )
 
 
-def _stage(dimensions: int, inputs: int, stage: Stage, activation: str) -> nn.Sequential:
-    body: nn.Module
-    if stage.connectivity == "dense":
-        body = DenseBlocks(dimensions, stage, activation)
-    else:
-        body = nn.Sequential(*(Block(dimensions, stage, activation) for _ in range(stage.depth)))
-    return nn.Sequential(_transition(dimensions, inputs, stage, activation), body)
-
-
-def _transition(dimensions: int, inputs: int, stage: Stage, activation: str) -> nn.Module:
-    """From the width before to the width of this stage, at half the resolution where the stage pools.
+def transition(dimensions: int, inputs: int, stage: Stage, *, activation: str) -> nn.Sequential:
+    """From the width before to the width of this stage, at half the resolution where the stage pools. The first stage has none.
 
     Differs: ResNets change the shape inside the first block, which then needs a projection around it. Here every block keeps its
-    shape, so that plain, residual and dense connections are free choices.
+    shape, so that plain, residual and dense connections are free choices. And where the width stays, a 1x1 convolution follows the
+    pooling too: a layer that only some widths have could not be shared by all of them.
     """
     if dimensions == 0:
-        if inputs == stage.width:
-            return nn.Identity()
         return nn.Sequential(LinearBatchNorm(inputs, stage.width), make_activation(activation))
     if stage.pooling == "stride":
         return ConvBatchNorm(dimensions, inputs, stage.width, 3, 2, activation=activation)
     pools = {"max": max_pool, "average": average_pool}
     pool = [pools[stage.pooling](dimensions, 3, 2)] if stage.pooling else []
-    change = [ConvBatchNorm(dimensions, inputs, stage.width, 1, activation=activation)] if inputs != stage.width else []
-    return nn.Sequential(*pool, *change)
+    return nn.Sequential(*pool, ConvBatchNorm(dimensions, inputs, stage.width, 1, activation=activation))
+
+
+def _body(dimensions: int, stage: Stage, activation: str) -> nn.Module:
+    if stage.connectivity == "dense":
+        return DenseBlocks(dimensions, stage, activation)
+    return nn.Sequential(*(Block(dimensions, stage, activation) for _ in range(stage.depth)))
 
 
 class Block(nn.Module):
-    """One operation from `width` to `width`, with the input added to it where the stage is residual (He et al. 2016, eq. 1)."""
+    """A stage's operation, with the input added to it where the stage is residual (He et al. 2016, eq. 1).
 
-    def __init__(self, dimensions: int, stage: Stage, activation: str) -> None:
+    From `width` to `width`; in a dense stage the block `number` reads the stage's input and the blocks before it, and adds
+    `growth` channels.
+    """
+
+    def __init__(self, dimensions: int, stage: Stage, activation: str, number: int = 0) -> None:
         super().__init__()
-        self.branch = branch(dimensions, stage, stage.width, stage.width, activation)
+        dense = stage.connectivity == "dense"
+        inputs, outputs = (dense_width(stage, number), growth(stage)) if dense else (stage.width, stage.width)
+        self.branch = branch(dimensions, stage, inputs, outputs, activation)
         self.drop_path = DropPath() if stage.connectivity == "residual" else None
         self.activation = _after(stage, activation)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.branch(x)
+        return self.join(x, self.branch(x))
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """Its branch, in parts that each end in a batch norm, activated or not."""
+        return [self.branch] if isinstance(self.branch, LinearBatchNorm) else list(self.branch)
+
+    def join(self, x: Tensor, y: Tensor) -> Tensor:
+        """The block's output, where its branch makes y of x."""
         if self.drop_path is not None:
             y = x + self.drop_path(y)
         activated: Tensor = self.activation(y)
@@ -110,22 +122,32 @@ class DenseBlocks(nn.Module):
 
     def __init__(self, dimensions: int, stage: Stage, activation: str) -> None:
         super().__init__()
-        growth = (stage.width + 1) // 2
-        read = [stage.width + i * growth for i in range(stage.depth + 1)]
-        self.blocks = nn.ModuleList(
-            nn.Sequential(branch(dimensions, stage, inputs, growth, activation), _after(stage, activation)) for inputs in read[:-1]
-        )
-        self.compress: nn.Module
-        if dimensions == 0:
-            self.compress = nn.Sequential(LinearBatchNorm(read[-1], stage.width), make_activation(activation))
-        else:
-            self.compress = ConvBatchNorm(dimensions, read[-1], stage.width, 1, activation=activation)
+        self.blocks = nn.ModuleList(Block(dimensions, stage, activation, number) for number in range(stage.depth))
+        self.compress = compression(dimensions, stage, activation=activation)
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:
             x = torch.cat([x, block(x)], dim=1)
         compressed: Tensor = self.compress(x)
         return compressed
+
+
+def growth(stage: Stage) -> int:
+    """The channels that each block of a dense stage adds."""
+    return (stage.width + 1) // 2
+
+
+def dense_width(stage: Stage, blocks: int) -> int:
+    """The channels in a dense stage after so many blocks."""
+    return stage.width + blocks * growth(stage)
+
+
+def compression(dimensions: int, stage: Stage, *, activation: str) -> nn.Sequential:
+    """The end of a dense stage: all that its blocks made, back to its width."""
+    inputs = dense_width(stage, stage.depth)
+    if dimensions == 0:
+        return nn.Sequential(LinearBatchNorm(inputs, stage.width), make_activation(activation))
+    return ConvBatchNorm(dimensions, inputs, stage.width, 1, activation=activation)
 
 
 def branch(dimensions: int, stage: Stage, inputs: int, outputs: int, activation: str) -> nn.Sequential:

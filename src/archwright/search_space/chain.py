@@ -8,14 +8,13 @@ inverted bottleneck; the connections are plain, residual or, after DenseNet, den
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar, cast
 
 from archwright.architecture.architecture import Architecture, answers_as_text
-from archwright.architecture.asking import ask
+from archwright.architecture.asking import ask, enumerate_answers, replay
 from archwright.architecture.question import Choose, Option, Question
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownSetting
@@ -25,6 +24,8 @@ from archwright.search_space.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from archwright.network.supernet import Supernet
 
 Choice = TypeVar("Choice", int, str)
 
@@ -99,6 +100,51 @@ class Chain(SearchSpace):
 
         return ChainNetwork(description, problem.input_shape, problem.outputs)
 
+    def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> Supernet:
+        """Mixes operation (with kernel and expansion), width and depth of each stage.
+
+        Raises InputError where pooling, connectivity or activation are left to the search, and for what is of cells only.
+        """
+        from archwright.network.chain_supernet import ChainSupernet
+
+        space = self.for_problem(problem)
+        space._check_shareable(partial_channels, auxiliary_skip)
+        places = tuple(network.StageOptions.of(space._all_stages(i)) for i in range(space._stages))
+        options = network.ChainOptions(places, cast(network.Activation, space.activation), space.stem_stride or 1)
+        return ChainSupernet(
+            options, problem.input_shape, problem.outputs, describe=space.describe, architecture_for=space._architecture_for
+        )
+
+    def _check_shareable(self, partial_channels: int, auxiliary_skip: bool) -> None:
+        if partial_channels != 1 or auxiliary_skip:
+            raise InputError(
+                "space 'chain' has neither partial channels nor auxiliary skips: use space 'cell', or a method without"
+            )
+        asked = {name.rpartition("/")[2]: options for name, options in ((q.name, q.options) for q in self.questions())}
+        still_open = [name for name in ("pooling", "connectivity", "activation") if len(asked.get(name, ())) > 1]
+        if still_open:
+            mends = " ".join(f"--set space.{name}={asked[name][0]}" for name in still_open)
+            raise InputError(
+                f"space 'chain' shares weights among operations, kernels, widths and depths only: {', '.join(still_open)} must be "
+                f"fixed, for example by {mends}"
+            )
+
+    def _all_stages(self, i: int) -> list[network.Stage]:
+        def decide(choose: Choose) -> network.Stage:
+            return self._stage(i, choose)
+
+        return [replay(decide, answers) for answers in enumerate_answers(decide)]
+
+    def _architecture_for(self, chain: network.Chain) -> Architecture:
+        """The inverse of `describe`: questions have the names of what they decide."""
+
+        def answer(question: Question) -> Option:
+            place, _, what = question.name.rpartition("/")
+            part = chain.stages[int(place.removeprefix("stage"))] if place else chain
+            return cast(Option, getattr(part, what))
+
+        return self.architecture(ask(self.decide, answer)[1])
+
     def for_problem(self, problem: Problem) -> Self:
         """With dimensions, stem stride, stages and width for this input. Raises InputError where a setting does not fit it."""
         if problem.dimensions > 2:
@@ -121,11 +167,11 @@ class Chain(SearchSpace):
         )
 
     def canonical(self, architecture: Architecture) -> str:
-        """Flat features only: neighbouring stages of one width, both plain or both residual, are one longer stage."""
+        """Flat features only: the transition to a stage is a plain layer like others, so where the stage begins may not matter."""
         if self._dimensions > 0:
             return answers_as_text(architecture.answers)
         chain: network.Chain = self.describe(architecture)
-        return repr(dataclasses.replace(chain, stages=tuple(_joined(chain.stages))))
+        return repr((chain.activation, list(_flat_layers(chain.stages))))
 
     def questions(self) -> tuple[Question, ...]:
         """All that can be asked: the last operation, MBConv, asks whatever the others do."""
@@ -173,13 +219,15 @@ class Chain(SearchSpace):
         return (base * 2**i * 3 // 4, base * 2**i, base * 2**i * 3 // 2)
 
 
-def _joined(stages: Sequence[network.Stage]) -> Iterator[network.Stage]:
-    """Runs of stages between which nothing changes, each as one stage; a dense one ends with its own compression."""
-    for (width, connectivity), run in itertools.groupby(stages, key=lambda stage: (stage.width, stage.connectivity)):
-        if connectivity == "dense":
-            yield from run
+def _flat_layers(stages: Sequence[network.Stage]) -> Iterator[tuple[str, int, int]]:
+    """After the stem: the kind, width and number of the layers; a dense stage, which ends with a compression of its own, is one."""
+    for i, stage in enumerate(stages):
+        if i > 0:
+            yield "plain", stage.width, 1
+        if stage.connectivity == "dense":
+            yield "dense", stage.width, stage.depth
         else:
-            yield network.Stage(sum(stage.depth for stage in run), width, "linear", connectivity)
+            yield from [(stage.connectivity, stage.width, 1)] * stage.depth
 
 
 def _reductions(input_shape: tuple[int, ...], stem_stride: int | None, stages: int | None) -> tuple[int, int]:
