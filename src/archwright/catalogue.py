@@ -27,9 +27,9 @@ def _spaces() -> list[Entry]:
 
 
 def _strategies() -> list[Entry]:
-    from archwright.search_strategy import strategy_names, strategy_summary
+    from archwright.study.strategies_by_name import all_strategy_names, summary_of
 
-    return [{"name": name, "summary": strategy_summary(name)} for name in strategy_names()]
+    return [{"name": name, "summary": summary_of(name)} for name in all_strategy_names()]
 
 
 def _datasets() -> list[Entry]:
@@ -78,10 +78,10 @@ def _count(count: Callable[[], int | None]) -> int | None:
 
 def strategy_description(name: str, settings: Mapping[str, Any]) -> Entry:
     """A strategy's paper and settings, with those given. Raises UnknownName or UnknownSetting."""
-    from archwright.search_strategy import describe_strategy, make_strategy
+    from archwright.study.strategies_by_name import describe_any, make_any
 
-    made = make_strategy(name, settings)
-    description = describe_strategy(name).to_json()
+    made = make_any(name, settings)
+    description = describe_any(name).to_json()
     given = {key: getattr(made, key, value) for key, value in settings.items()}
     return {**description, "settings": {**description["settings"], **given}}
 

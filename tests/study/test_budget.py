@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from statistics import median_low
 
 import pytest
@@ -33,6 +34,8 @@ def test_usual_epochs_show_about_the_same_number_of_samples(n_train, epochs):
         ({"search": "0.8", "final": "0"}, "above 0"),
         ({"search_epochs": "0"}, "search_epochs"),
         ({"final_epochs": "-3"}, "final_epochs"),
+        ({"supernet": "1"}, "'supernet'"),
+        ({"supernet": "0"}, "'supernet'"),
         ({"share": "1"}, "'share'"),
     ],
 )
@@ -54,7 +57,7 @@ def test_a_division_that_makes_no_sense_is_refused(given_settings, told):
 )
 def test_by_trials_no_clock_plays_a_part(epochs, budget, search, final):
     plan = plan_by_trials(100, epochs, seeds=3, top_k=2, trials=7, budget=budget)
-    assert plan == Plan(search, final, seeds=3, top_k=2, expected_trials=7)
+    assert plan == Plan(search, final, seeds=3, top_k=2, expected_trials=7, supernet_epochs=epochs or 80)
 
 
 def test_a_plan_is_json():
@@ -115,3 +118,19 @@ def test_epochs_that_are_asked_for_bound_the_trainings():
     assert (plan.search_epochs, plan.final_epochs) == (2.0, 2.0)
     fixed = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 1), Budget(search_epochs=1.5, final_epochs=7), [1.0])
     assert (fixed.search_epochs, fixed.final_epochs) == (1.5, 7.0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(MEANS, SHARES, st.floats(0.1, 0.9))
+def test_by_minutes_a_supernet_fits_into_its_strategys_part_of_the_search(means, budget, share):
+    """As one training it can take no more than the search lasts, however many workers there are."""
+    plan = plan_by_minutes(1_000, None, 1, 1, means, replace(budget, supernet=share), [1.0])
+    lasts, of_strategy = (budget.search * means.usable / number for number in (means.workers, means.strategies))
+    assert plan.supernet_goal == pytest.approx(share * min(lasts, of_strategy))
+    assert plan.scoring_goal < 0.1 * lasts
+
+
+def test_by_minutes_a_supernet_leaves_room_for_three_candidates():
+    plan = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 2, 2), Budget(), [0.1])
+    assert plan.supernet_goal + 3 * plan.search_goal < 0.4 * 970
+    assert plan.supernet_epochs == usual_epochs(1_000)

@@ -11,10 +11,10 @@ from archwright.study.progress import Progress
 from archwright.study.row import Row
 
 
-def row(number, value=None, state="complete", cause="", strategy="random"):
+def row(number, value=None, state="complete", cause="", strategy="random", stage="search"):
     metrics = {"accuracy": value} if value is not None else {}
     outcome = Outcome("complete" if state == "duplicate" else state, cause, metrics=metrics, seconds=1.5)
-    return Row(number, number, number, "search", strategy, state=state, cause=cause, outcome=outcome)
+    return Row(number, number, number, stage, strategy, state=state, cause=cause, outcome=outcome)
 
 
 @pytest.fixture
@@ -48,6 +48,17 @@ def test_a_failure_tells_its_cause_and_known_networks_are_no_trainings(progress,
     assert "failed: diverged [here]" in lines[0]
     assert lines[1].startswith("[2/2]")
     assert lines[1].endswith("best 40.00 %")
+
+
+def test_a_supernet_is_told_and_is_no_candidate(progress, log):
+    progress.phase("search", of=2)
+    progress.finished(row(0, 0.9, strategy="darts", stage="supernet"))
+    progress.finished(row(1, strategy="darts", stage="shared_scores"))
+    progress.finished(row(2, 0.4))
+    lines = log.getvalue().splitlines()
+    assert lines[0] == "supernet darts #0: val 90.00 % in 1.50 s"
+    assert lines[1] == "shared scores darts #1: complete in 1.50 s"
+    assert re.match(r"\[1/2\] search .* best 40\.00 %$", lines[2])
 
 
 def test_each_part_of_the_run_begins_anew_and_tells_the_time_left(progress, log):

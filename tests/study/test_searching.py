@@ -381,7 +381,7 @@ def supernet_finds(*answers, seconds=30.0):
 @pytest.fixture
 def one_shot(bench):
     """Makes the lane of a one-shot method on the bench's ledger."""
-    return lambda name="darts": Lane(name, SupernetSearch(name, bench.ledger, {}, 8.0), Pair(), bench.ledger, ACCURACY)
+    return lambda name="darts": Lane(name, SupernetSearch(name, bench.ledger, 8.0), Pair(), bench.ledger, ACCURACY)
 
 
 FOUND = ((3, 3), (1, 2), (5, 0))
@@ -454,7 +454,7 @@ def test_an_interrupted_supernet_goes_on_under_its_own_number_and_seed(tmp_path)
         submitted = []
         for stop in (*stops, None):
             bench = Bench(folder, storage=f"journal:{folder / 'journal'}")
-            search = SupernetSearch("darts", bench.ledger, {}, 8.0)
+            search = SupernetSearch("darts", bench.ledger, 8.0)
             lane = Lane("darts", search, Pair(), bench.ledger, ACCURACY)
             executor = AtOnce(outcome=supernet_finds(*FOUND), interrupt_at=stop)
             try:
@@ -476,8 +476,8 @@ def test_an_interrupted_supernet_goes_on_under_its_own_number_and_seed(tmp_path)
 def test_a_coordinator_waits_for_a_supernet_that_another_one_trains(tmp_path, monkeypatch):
     url = f"journal:{tmp_path / 'journal'}"
     ours, theirs = Bench(tmp_path / "a", url), Bench(tmp_path / "b", url)
-    lane = Lane("darts", SupernetSearch("darts", ours.ledger, {}, 8.0), Pair(), ours.ledger, ACCURACY)
-    row = SupernetSearch("darts", theirs.ledger, {}, 8.0).begin(seed=0)
+    lane = Lane("darts", SupernetSearch("darts", ours.ledger, 8.0), Pair(), ours.ledger, ACCURACY)
+    row = SupernetSearch("darts", theirs.ledger, 8.0).begin(seed=0)
     looks = []
 
     def finish_at_the_second_look(seconds):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ def describe_strategy(name: str) -> StrategyDescription:
 
 def _strategy_class(name: str) -> Any:
     if name not in BUILT_IN and ":" not in name and name not in known_names(BUILT_IN, GROUP):
-        raise _unknown(name)
+        raise unknown_strategy(name, strategy_names())
     cls = find(name, BUILT_IN, GROUP, "strategy")
     if not (isinstance(cls, type) and hasattr(cls, "propose")):
         raise UnknownName(f"strategy {name!r} is no class with a method propose: give module:Class of one that has it")
@@ -80,12 +80,12 @@ def _strategy_class(name: str) -> Any:
 def _sampler(name: str) -> str:
     sampler = name.removeprefix(PREFIX)
     if sampler not in SAMPLERS:
-        raise _unknown(name)
+        raise unknown_strategy(name, strategy_names())
     return sampler
 
 
-def _unknown(name: str) -> UnknownName:
-    names = strategy_names()
+def unknown_strategy(name: str, names: Sequence[str]) -> UnknownName:
+    """The error for a name that is none of these, with the one that may have been meant."""
     close = [PREFIX + name] if name in SAMPLERS else difflib.get_close_matches(name, names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return UnknownName(f"there is no strategy {name!r}{hint}: choose from {', '.join(names)}, or give module:Class")
@@ -107,4 +107,5 @@ __all__ = [
     "sized_for_budget",
     "strategy_names",
     "strategy_summary",
+    "unknown_strategy",
 ]

@@ -20,17 +20,23 @@ LEAST_SEARCH_EPOCHS = 0.25
 """A candidate that sees less of the data than this in its training is refused."""
 LEAST_FINAL_EPOCHS = 4.0
 """A final training shorter than this says little about a network."""
+SCORING_SHARE = 0.05
+"""Of the time that a one-shot strategy's search may take, for scoring the candidates with its supernet's weights."""
 CLOSING_SHARE, CLOSING_SECONDS = 0.06, 30.0
 """Kept back for the export and the report: this share of all time, at most these seconds."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """`--set budget.KEY=VALUE`: the shares of a run's time, and the epochs where they are to be fixed by hand."""
+    """`--set budget.KEY=VALUE`: the shares of a run's time, and the epochs where they are to be fixed by hand.
+
+    `supernet`: the part of a one-shot strategy's search that trains its supernet; the rest is for what that finds.
+    """
 
     search: float = 0.4
     final: float = 0.4
     baselines: float = 0.2
+    supernet: float = 0.8
     search_epochs: float | None = None
     final_epochs: int | None = None
 
@@ -38,6 +44,8 @@ class Budget:
         shares = (self.search, self.final, self.baselines)
         if min(shares) < 0 or not 0.99 <= sum(shares) <= 1.01:
             raise UnknownSetting(f"budget: the shares of search, final and baselines are {shares}: they must add up to 1")
+        if not 0 < self.supernet < 1:
+            raise UnknownSetting(f"budget, setting 'supernet': {self.supernet} is out of range: give a share between 0 and 1")
         for name in ("search_epochs", "final_epochs"):
             epochs = getattr(self, name)
             if epochs is not None and epochs <= 0:
@@ -50,8 +58,9 @@ class Budget:
 class Plan:
     """What one run's trainings may cost. Seconds are of one worker; None means without a limit.
 
-    `search_epochs`, `final_epochs`: the most epochs of a training. `search_goal`, `final_goal`, `baseline_goal`: seconds that a
-    training aims to fill. `epoch_limit`: seconds an epoch may take before a candidate is refused.
+    `search_epochs`, `final_epochs`, `supernet_epochs`: the most epochs of a training. `search_goal`, `final_goal`, `baseline_goal`,
+    `supernet_goal`: seconds that a training aims to fill. `epoch_limit`: seconds an epoch may take before a candidate is refused.
+    `scoring_goal`: seconds for scoring candidates with the weights of one supernet.
     """
 
     search_epochs: float
@@ -63,6 +72,9 @@ class Plan:
     final_goal: float | None = None
     baseline_goal: float | None = None
     epoch_limit: float | None = None
+    supernet_epochs: float | None = None
+    supernet_goal: float | None = None
+    scoring_goal: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -78,10 +90,10 @@ def usual_epochs(n_train: int) -> int:
 
 
 def plan_by_trials(n_train: int, epochs: int | None, seeds: int, top_k: int, trials: int, budget: Budget) -> Plan:
-    """No clock: final and search trainings take `epochs`; where that was not given, the search's take a quarter of the usual."""
+    """No clock: all trainings take `epochs`; where that was not given, the search's take a quarter of the usual."""
     final = budget.final_epochs or epochs or usual_epochs(n_train)
     search = budget.search_epochs or epochs or max(1, final // 4)
-    return Plan(search, final, seeds, top_k, expected_trials=trials)
+    return Plan(search, final, seeds, top_k, expected_trials=trials, supernet_epochs=epochs or usual_epochs(n_train))
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,7 @@ def plan_by_minutes(
     most = float(budget.final_epochs or epochs or usual_epochs(n_train))
     search_epochs = budget.search_epochs or most
     search_seconds = budget.search * means.usable / means.strategies
+    supernet_seconds = min(search_seconds, budget.search * means.usable / means.workers)  # it is one training, of one worker
     search_goal = None if budget.search_epochs else search_seconds / TRIALS_AIMED_AT
     one_trial = inf if search_goal is None else max(search_goal, LEAST_SEARCH_EPOCHS * typical)
     least = min(most, LEAST_FINAL_EPOCHS)
@@ -131,6 +144,9 @@ def plan_by_minutes(
         search_goal=search_goal,
         final_goal=final_goal,
         epoch_limit=max(slowest, typical),
+        supernet_epochs=float(epochs or usual_epochs(n_train)),
+        supernet_goal=budget.supernet * supernet_seconds,
+        scoring_goal=SCORING_SHARE * supernet_seconds,
     )
 
 

@@ -15,13 +15,14 @@ from archwright.evaluate.job import Job, Stage
 from archwright.evaluate.model_folder import save_model
 from archwright.execute import make_executor, threads_per_worker
 from archwright.execute.executor import Executor
-from archwright.search_strategy import limitations, sized_for_budget
+from archwright.search_strategy import Strategy, limitations, sized_for_budget
 from archwright.study.budget import LEAST_SEARCH_EPOCHS
 from archwright.study.candidates_table import CandidatesTable
 from archwright.study.crew import Crew
 from archwright.study.json_file import read_json, write_json
 from archwright.study.ledger import Ledger
 from archwright.study.parts import Parts, make_parts
+from archwright.study.one_shot_results import failed_supernets, one_shot_json
 from archwright.study.planning import (
     LEAST_PROBE_SECONDS,
     PROBE_SHARE,
@@ -38,7 +39,9 @@ from archwright.study.results import Method, failures, method_json, method_of, p
 from archwright.study.row import Row
 from archwright.study.run_folder import Clock, RunFolder, training_key
 from archwright.study.searching import Lane, Limits, best_candidates, search
+from archwright.study.shared_scores import architectures_of, score_with_shared_weights
 from archwright.study.storage import check_storage, without_password
+from archwright.study.supernet_search import KEY, SupernetSearch
 from archwright.study.verdict import best_on_validation, make_verdict
 
 
@@ -92,6 +95,7 @@ class Run:
             self.progress.say(note)
         self.table.write(self.ledger.rows())
         lanes = self.search()
+        self.score_with_shared_weights(lanes)
         left_out = self.train_finals(lanes)
         self.write_results(lanes, left_out)
 
@@ -153,7 +157,6 @@ class Run:
     def job(self, row: Row) -> Job:
         """The training of a row: what the ledger says, within what the plan allows."""
         plan = self.planned.plan
-        goal = {"search": plan.search_goal, "final": plan.final_goal, "baseline": plan.baseline_goal}[row.stage]
         return Job(
             key=training_key(row),
             stage=row.stage,
@@ -162,12 +165,39 @@ class Run:
             epochs=row.epochs or 1.0,
             architecture=row.architecture.to_json() if row.architecture is not None else None,
             baseline=row.baseline,
+            supernet=self._supernet_of(row),
             time_limit=self.request.timeout,
             epoch_seconds_limit=plan.epoch_limit if row.stage == "search" else None,
-            time_goal=goal,
+            time_goal=self._goal(row),
             least_epochs=LEAST_SEARCH_EPOCHS if row.stage == "search" else 1.0,
             **self._common,
         )
+
+    def _goal(self, row: Row) -> float | None:
+        """Seconds that the training aims to fill; None where its epochs are fixed."""
+        plan = self.planned.plan
+        if row.stage == "supernet":
+            return plan.supernet_goal if self.parts.one_shot[row.strategy].epochs is None else None
+        goals = {"search": plan.search_goal, "final": plan.final_goal, "baseline": plan.baseline_goal}
+        return goals.get(row.stage, plan.scoring_goal)
+
+    def _supernet_of(self, row: Row) -> dict[str, Any] | None:
+        """What the job says of the supernet that it trains, or scores candidates with; None for any other job."""
+        if row.stage not in ("supernet", "shared_scores"):
+            return None
+        space, method = self.parts.space, self.parts.one_shot[row.strategy]
+        asked = {
+            "space": space.reference,
+            "space_settings": settings_of(space),
+            "method": row.strategy,
+            "method_settings": settings_of(method),
+        }
+        if row.stage == "supernet":
+            return asked
+        trained = self.ledger.first_with_key("supernet", row.strategy, KEY)
+        assert trained is not None
+        architectures = [architecture.to_json() for architecture in architectures_of(row, self.ledger)]
+        return {**asked, "trained": str(self.folder.training_of(trained)), "architectures": architectures}
 
     def _recorded(self, row: Row) -> None:
         """After each result: the table (for a run of duplicates once, at its end) and the terminal."""
@@ -182,12 +212,10 @@ class Run:
         request, plan = self.request, self.planned.plan
         for skipped in self.planned.skipped:
             self.progress.say(f"left out: {skipped.name}: {skipped.reason}")
-        lanes = []
-        for name, strategy in self.parts.strategies.items():
-            sized = sized_for_budget(strategy, plan.expected_trials)
-            lanes.append(Lane(name, sized, self.parts.space, self.ledger, self.parts.objectives))
-            if (told := limitations(sized, self.parts.space)) is not None:
-                self.progress.say(f"{name}: {told}")
+        lanes = [
+            Lane(name, self._strategy(name), self.parts.space, self.ledger, self.parts.objectives)
+            for name in request.all_strategies
+        ]
         deadline = self.planned.search_until
         of = request.trials * len(lanes) if request.trials is not None else None
         self.progress.phase("search", of, None if deadline is None else partial(self._seconds_until, deadline))
@@ -195,6 +223,23 @@ class Run:
         search(lanes, self.crew, self.job, limits, request.seed, plan.search_epochs)
         self.table.write(self.ledger.rows())
         return lanes
+
+    def _strategy(self, name: str) -> Strategy:
+        """What proposes, its sizes chosen for the budget; says so where it cannot model all of the space."""
+        plan = self.planned.plan
+        if name in self.parts.one_shot:
+            return SupernetSearch(name, self.ledger, float(self.parts.one_shot[name].epochs or plan.supernet_epochs or 1))
+        sized = sized_for_budget(self.parts.strategies[name], plan.expected_trials)
+        if (told := limitations(sized, self.parts.space)) is not None:
+            self.progress.say(f"{name}: {told}")
+        return sized
+
+    def score_with_shared_weights(self, lanes: Sequence[Lane]) -> None:
+        """Candidates trained from scratch are scored with each supernet's weights as well, to tell what such scores are worth."""
+        searches = [lane.supernet for lane in lanes if lane.supernet is not None and lane.supernet.found]
+        if searches:
+            self.progress.phase("scores with shared weights", len(searches))
+            score_with_shared_weights(searches, self.ledger, self.crew, self.job, self.request.seed)
 
     def _seconds_until(self, deadline: float) -> float:
         return deadline - self.clock.seconds
@@ -235,15 +280,14 @@ class Run:
         """model/ and, last of all, results.json: once it is there the run is finished."""
         methods = [method_of(lane.name, "search", self.contenders(lanes), self.ledger, self.bound) for lane in lanes]
         methods += [method_of(name, "baseline", self.baselines(), self.ledger, self.bound) for name in self.planned.baselines]
-        as_json = [
-            method_json(method, self.problem, self.ledger, self.threads, str(device_of(self.request.device))) for method in methods
-        ]
+        supernets = {lane.name: lane.supernet for lane in lanes if lane.supernet is not None}
+        as_json = [self._method_json(method, supernets.get(method.name)) for method in methods]
         verdict = make_verdict(self.problem, as_json, {m.name: test_runs(m, self.folder) for m in methods})
         searched = best_on_validation(as_json, "search")
         if searched is not None:
             self._save_model(next(method for method in methods if method.name == searched["name"]))
         late = [Skipped(t.contender.method, f"seed {t.seed_index + 1}: no time was left for it") for t in left_out]
-        skipped = [*self.planned.skipped, *failures(methods), *late]
+        skipped = [*self.planned.skipped, *failed_supernets(supernets.values()), *failures(methods), *late]
         write_json(
             self.folder.results,
             {
@@ -256,6 +300,13 @@ class Run:
                 "versions": versions(),
             },
         )
+
+    def _method_json(self, method: Method, supernet: SupernetSearch | None) -> dict[str, Any]:
+        """A method as it stands in results.json; a one-shot method says more."""
+        as_json = method_json(method, self.problem, self.ledger, self.threads, str(device_of(self.request.device)))
+        if supernet is None:
+            return as_json
+        return {**as_json, "one_shot": one_shot_json(supernet, self.parts.space, self.problem.metric, self.ledger, self.folder)}
 
     def _save_model(self, method: Method) -> None:
         """model/: the run of the best searched network that validation chose."""

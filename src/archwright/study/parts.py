@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from archwright.architecture.settings import with_settings
@@ -15,22 +15,25 @@ from archwright.evaluate.history import Objective
 from archwright.evaluate.objective import parse_objectives
 from archwright.execute import executor_names, usable_cpus
 from archwright.network.baselines import build_baseline, is_network
+from archwright.one_shot import OneShotMethod, make_one_shot
 from archwright.search_space import SearchSpace, make_space
 from archwright.search_strategy import Strategy, make_strategy
 from archwright.study.budget import Budget
 from archwright.study.request import Request
+from archwright.study.strategies_by_name import is_one_shot
 from archwright.train.augmentation import augmentation_names
 from archwright.train.recipe import Recipe, recipe_for
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a request names, made and checked before anything is written."""
+    """What a request names, made and checked before anything is written. Its strategies are of two kinds, each by name."""
 
     request: Request
     data: ProblemData
     space: SearchSpace
     strategies: dict[str, Strategy]
+    one_shot: dict[str, OneShotMethod]
     recipe: Recipe
     budget: Budget
     objectives: tuple[Objective, ...]
@@ -48,11 +51,9 @@ def make_parts(request: Request, source: Source | None = None) -> Parts:
     request.check_settings()
     if request.executor not in executor_names() and ":" not in request.executor:
         raise InputError(f"there is no executor {request.executor!r}: choose from {', '.join(executor_names())}")
-    one = ("strategy",) if len(request.strategies) == 1 else ()
-    strategies = {
-        name: make_strategy(name, request.settings_for(name, *(one if name in request.strategies else ())))
-        for name in request.all_strategies
-    }
+    shared = {name for name in request.all_strategies if is_one_shot(name)}
+    strategies = {name: make_strategy(name, _settings(request, name)) for name in request.all_strategies if name not in shared}
+    one_shot = {name: make_one_shot(name, _settings(request, name)) for name in request.all_strategies if name in shared}
     budget = with_settings(Budget, request.settings_for("budget"), "budget")
     space = make_space(request.space, request.settings_for("space"))
     data = load_problem(
@@ -62,7 +63,9 @@ def make_parts(request: Request, source: Source | None = None) -> Parts:
         layout=request.layout,
         seed=request.seed,
     )
+    space = space.for_problem(data.problem)
     _check_baselines(request.baselines, data.problem)
+    _check_supernets(space, one_shot, data.problem)
     recipe = recipe_for(data.problem.n_train, request.settings_for("train"))
     augmentation_names(recipe.augmentation, data.problem)  # raises where they do not fit
     if request.minutes is not None and recipe.precision == "auto":
@@ -70,12 +73,19 @@ def make_parts(request: Request, source: Source | None = None) -> Parts:
     return Parts(
         request,
         data,
-        space.for_problem(data.problem),
+        space,
         strategies,
+        one_shot,
         recipe,
         budget,
         parse_objectives(request.objectives, data.problem),
     )
+
+
+def _settings(request: Request, name: str) -> dict[str, str]:
+    """A strategy's own settings; the only one that was asked for also goes by `strategy.`."""
+    alone = len(request.strategies) == 1 and name in request.strategies
+    return request.settings_for(name, *(["strategy"] if alone else []))
 
 
 def _check_baselines(names: Sequence[str], problem: Problem) -> None:
@@ -86,3 +96,14 @@ def _check_baselines(names: Sequence[str], problem: Problem) -> None:
         for name in names:
             if is_network(name):
                 build_baseline(name, problem)
+
+
+def _check_supernets(space: SearchSpace, methods: Mapping[str, OneShotMethod], problem: Problem) -> None:
+    """Build each without memory for its weights: so a space that has none, or not with these settings, is said at once."""
+    if not methods:
+        return
+    import torch
+
+    with torch.device("meta"):
+        for method in methods.values():
+            space.supernet(problem, partial_channels=method.partial_channels, auxiliary_skip=method.auxiliary_skip)

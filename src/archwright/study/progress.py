@@ -9,6 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.status import Status
 
+from archwright.study.candidates_table import STAGES
 from archwright.study.crew import Crew
 from archwright.study.quantities import metric_text, seconds_text
 from archwright.study.row import Row
@@ -48,15 +49,18 @@ class Progress:
         """A row has got its result; a known or refused network is no training, and not told."""
         if row.state not in ("complete", "failed", "pruned"):
             return
-        self._done += 1
         outcome = row.outcome
         value = outcome.metrics.get(self._metric) if outcome is not None and outcome.state == "complete" else None
+        told = f"val {metric_text(self._metric, value)}" if value is not None else f"{row.state}: {row.cause}".rstrip(": ")
+        seconds = f" in {seconds_text(outcome.seconds)}" if outcome is not None else ""
+        line = f"{row.stage.replace('_', ' ')} {row.strategy or row.baseline} #{row.run_number}: {told}{seconds}"
+        if row.stage not in STAGES:  # no candidate: it is neither counted nor the best
+            self.say(line)
+            return
+        self._done += 1
         if value is not None and (self._best is None or value > self._best):
             self._best = value
-        what = f"{row.stage} {row.strategy or row.baseline} #{row.run_number}"
-        result = f"val {metric_text(self._metric, value)}" if value is not None else f"{row.state}: {row.cause}"
-        seconds = f" in {seconds_text(outcome.seconds)}" if outcome is not None else ""
-        self.say(f"[{self._count()}] {what}: {result}{seconds}{self._tail()}")
+        self.say(f"[{self._count()}] {line}{self._tail()}")
 
     def look(self, crew: Crew) -> None:
         """Refresh the live line."""

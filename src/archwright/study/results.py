@@ -59,12 +59,13 @@ def method_of(name: str, kind: str, contenders: Sequence[Contender], ledger: Led
 def method_json(method: Method, problem: Problem, ledger: Ledger, threads: int, device: str) -> dict[str, Any]:
     """A method as it stands in results.json.
 
-    `search_seconds`: summed over its search's trainings. `train_seconds`: one final training, mean over seeds.
+    `search_seconds`: summed over its search's trainings, a supernet's among them. `train_seconds`: one final training, mean over seeds.
     `predict_seconds`: the whole test split. `energy_wh`: an estimate, of the search and all its final trainings.
     Other costs: means over seeds.
     """
     searched = ledger.rows("search", method.name) if method.kind == "search" else ()
-    search_seconds = sum(row.outcome.seconds for row in searched if row.outcome is not None)
+    supernets = ledger.rows("supernet", method.name) if method.kind == "search" else ()
+    search_seconds = sum(row.outcome.seconds for row in (*supernets, *searched) if row.outcome is not None)
     retraining = sum(row.outcome.seconds for row in method.all_runs if row.outcome is not None)
     values = [row.outcome.test for row in method.runs if row.outcome is not None and row.outcome.test is not None]
     centre, interval = mean_with_interval(values) if values else (None, None)

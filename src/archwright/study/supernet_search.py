@@ -21,12 +21,11 @@ KEY = "supernet"
 class SupernetSearch:
     """Where a one-shot method looks next: where its supernet's training has pointed. All of it is read from the ledger.
 
-    `asked`: what the job of that training says of the supernet (see `Job.supernet`). `epochs`: its most epochs.
+    `epochs`: the most that the supernet is trained for.
     """
 
-    def __init__(self, name: str, ledger: Ledger, asked: Mapping[str, Any], epochs: float) -> None:
+    def __init__(self, name: str, ledger: Ledger, epochs: float) -> None:
         self.name = name
-        self.asked = asked
         self._ledger = ledger
         self._epochs = epochs
 
@@ -59,22 +58,25 @@ class SupernetSearch:
 
     def begin(self, seed: int) -> Row:
         """The row of the supernet's training: a new one, unless another coordinator was faster."""
-        while (row := self.training) is None:
-            try:
-                return self._ledger.begin(
-                    stage=STAGE,
-                    strategy=self.name,
-                    key=KEY,
-                    seed=training_seed(seed, self.name, KEY),
-                    epochs=self._epochs,
-                    number=self._ledger.next_number(STAGE, self.name),
-                )
-            except Overtaken:
-                continue
-        return row
+        return begin_once(
+            self._ledger, STAGE, self.name, KEY, seed=training_seed(seed, self.name, KEY), epochs=self._epochs, extra={}
+        )
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         """The best of those found that was not proposed yet; to be asked only while there is one."""
         chosen = self.found[len(history.candidates)]
         note = {"shared_score": chosen["score"], "supernet_epoch": chosen["epoch"]}
         return Proposal(Architecture.from_json(chosen["architecture"]), note=note)
+
+
+def begin_once(
+    ledger: Ledger, stage: Stage, strategy: str, key: str, *, seed: int, epochs: float | None, extra: Mapping[str, Any]
+) -> Row:
+    """The strategy's row of this stage and key: a new one, unless there is one, of whatever coordinator."""
+    while (row := ledger.first_with_key(stage, strategy, key)) is None:
+        number = ledger.next_number(stage, strategy)
+        try:
+            return ledger.begin(stage=stage, strategy=strategy, key=key, seed=seed, epochs=epochs, extra=extra, number=number)
+        except Overtaken:
+            continue
+    return row

@@ -1,0 +1,86 @@
+"""What results.json says of a one-shot method beyond other methods: what its supernet promised, and what was kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from archwright.architecture.architecture import Architecture
+from archwright.evaluate.history import key_of
+from archwright.search_space import SearchSpace
+from archwright.study.json_file import read_json
+from archwright.study.ledger import Ledger
+from archwright.study.planning import Skipped
+from archwright.study.quantities import plural
+from archwright.study.rank_correlation import rank_correlation
+from archwright.study.run_folder import RunFolder
+from archwright.study.shared_scores import LEAST_SCORED, paired_scores
+from archwright.study.supernet_search import SupernetSearch
+
+RECORD = "one_shot.json"
+
+
+def record_of(folder: Path) -> Mapping[str, Any] | None:
+    """What a supernet's training wrote of itself into its folder; None where it did not get so far."""
+    file = folder / RECORD
+    if not file.is_file():
+        return None
+    record: dict[str, Any] = read_json(file)
+    return record
+
+
+def failed_supernets(searches: Iterable[SupernetSearch]) -> list[Skipped]:
+    """The strategies that came to nothing because their supernet could not be trained, with the cause."""
+    trainings = ((search.name, search.training) for search in searches)
+    return [
+        Skipped(name, f"its supernet's training {row.state}: {row.cause}")
+        for name, row in trainings
+        if row is not None and row.state not in ("complete", "running")
+    ]
+
+
+def one_shot_json(search: SupernetSearch, space: SearchSpace, metric: str, ledger: Ledger, folder: RunFolder) -> dict[str, Any]:
+    """The entry `one_shot` of a method.
+
+    `supernet_score`, `discretized_score`, `from_scratch_score`: validation metric of the mixed supernet, of the architecture that it
+    was discretized to with the shared weights, and of that one as a candidate trained from scratch. `kendall_tau`: between scores
+    with shared weights and from scratch, over `kendall_n` candidates of the run; none where there are too few.
+    """
+    training = search.training
+    record = (record_of(folder.training_of(training)) if training is not None else None) or {}
+    discretization = record.get("discretization") or {}
+    pairs = paired_scores(search.name, metric, ledger)
+    agreement = rank_correlation(pairs) if len(pairs) >= LEAST_SCORED else None
+    notes = [*record.get("notes", ()), *([] if agreement is not None else [_why_no_tau(len(pairs))])]
+    return {
+        "supernet_score": discretization.get("supernet_score"),
+        "discretized_score": discretization.get("discretized_score"),
+        "from_scratch_score": _from_scratch(discretization.get("architecture"), space, metric, ledger, search.name),
+        "discretization": discretization.get("method"),
+        "kendall_tau": agreement.tau if agreement is not None else None,
+        "kendall_ci95": list(agreement.ci95) if agreement is not None else None,
+        "kendall_n": len(pairs),
+        "supernet_seconds": search.seconds,
+        "stopped": record.get("stopped"),
+        "notes": notes,
+    }
+
+
+def _why_no_tau(scored: int) -> str:
+    if scored >= LEAST_SCORED:
+        return "Kendall's tau is not given: one of the two scores is the same for all candidates."
+    return (
+        f"Kendall's tau is not given: it needs at least {LEAST_SCORED} candidates that were trained from scratch and scored with the "
+        f"shared weights, and there {'is' if scored == 1 else 'are'} {plural(scored, 'such candidate')}: give more trials."
+    )
+
+
+def _from_scratch(
+    architecture: Mapping[str, Any] | None, space: SearchSpace, metric: str, ledger: Ledger, strategy: str
+) -> float | None:
+    """The validation metric of the search's training of this architecture; None where there is none, or it failed."""
+    if architecture is None:
+        return None
+    row = ledger.first_with_key("search", strategy, key_of(space, Architecture.from_json(architecture)))
+    return row.outcome.metrics.get(metric) if row is not None and row.state == "complete" and row.outcome is not None else None
