@@ -15,7 +15,7 @@ from torch import nn
 from archwright.data.splits import ProblemData
 from archwright.evaluate.job import Job
 from archwright.train.atomic_file import written_atomically
-from archwright.train.augmentation import augmentation_names, make_augmentation
+from archwright.train.augmentation import Augment, augmentation_names, make_augmentation
 from archwright.train.batches import Batches, Rows
 from archwright.train.precision import (
     TrainingPrecision,
@@ -59,12 +59,17 @@ def make_plan(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, d
 def make_batches(job: Job, recipe: Recipe, data: ProblemData, device: torch.device, precision: TrainingPrecision) -> Batches:
     """The training split's batches as the recipe wants them."""
     rows = Rows(data.train, data.problem, data.preprocessing, device, precision.channels_last)
+    return Batches(rows, recipe.batch_size, job.seed, training_augmentation(recipe, rows, data))
+
+
+def training_augmentation(recipe: Recipe, rows: Rows, data: ProblemData) -> Augment:
+    """What the recipe lets batches of the training split's `rows` undergo."""
     names = augmentation_names(recipe.augmentation, data.problem)
-    black = torch.zeros(data.problem.input_shape[0], *(1,) * data.problem.dimensions, device=device)
+    black = torch.zeros(data.problem.input_shape[0], *(1,) * data.problem.dimensions, device=rows.device)
     border = (
         rows.normalise(black) if data.train.x.dtype.kind == "u" else black
     )  # images of bytes lie on black, other data on their mean
-    return Batches(rows, recipe.batch_size, job.seed, make_augmentation(names, data.problem.input_shape, border))
+    return make_augmentation(names, data.problem.input_shape, border)
 
 
 def epochs_that_fit(job: Job, seconds_per_epoch: float, spent: float) -> float:

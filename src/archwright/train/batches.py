@@ -57,19 +57,33 @@ class Batches:
     """Training batches. Each epoch has its own order, from the training's seed and the epoch's number alone.
 
     What is left over when an epoch is cut into batches waits for another epoch's order; a split smaller than a batch is one batch.
+    `among`: the rows (indices) that are taken at all; by default every one.
     """
 
-    def __init__(self, rows: Rows, batch_size: int, seed: int, augment: Augment) -> None:
+    def __init__(self, rows: Rows, batch_size: int, seed: int, augment: Augment, among: Array | None = None) -> None:
         self.rows, self.seed, self.augment = rows, seed, augment
-        self.batch_size = min(batch_size, len(rows))
-        self.per_epoch = len(rows) // self.batch_size
+        self.among = np.arange(len(rows)) if among is None else among
+        self.batch_size = min(batch_size, len(self.among))
+        self.per_epoch = len(self.among) // self.batch_size
+        self._order = -1, torch.empty(0, dtype=torch.int64)
 
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of epoch `number`, counted from 0."""
-        order = torch.from_numpy(np.random.default_rng([self.seed, number]).permutation(len(self.rows))).to(self.rows.device)
         for i in range(self.per_epoch):
-            x, y = self.rows.take(order[i * self.batch_size : (i + 1) * self.batch_size])
-            yield self.rows.ordered(self.augment(x)), y
+            yield self.batch(number * self.per_epoch + i)
+
+    def batch(self, number: int) -> tuple[Tensor, Tensor]:
+        """Batch `number`, counted from 0 over all epochs."""
+        epoch, i = divmod(number, self.per_epoch)
+        x, y = self.rows.take(self._order_of(epoch)[i * self.batch_size : (i + 1) * self.batch_size])
+        return self.rows.ordered(self.augment(x)), y
+
+    def _order_of(self, epoch: int) -> Tensor:
+        """(rows,): the order of one epoch, kept for its next batch."""
+        if self._order[0] != epoch:
+            order = self.among[np.random.default_rng([self.seed, epoch]).permutation(len(self.among))]
+            self._order = epoch, torch.from_numpy(order).to(self.rows.device)
+        return self._order[1]
 
 
 def standardised(y: Array, preprocessing: Preprocessing) -> Array:

@@ -47,7 +47,8 @@ class Training:
 
     `network`: its weights of the best epoch are kept. `validate`: metrics on the validation split; `judge` names the one that
     decides, higher is better. `train_metric`: the same metric of an epoch's outputs and targets. `epochs` may be fractional.
-    `patience`: epochs without a better one before it stops, 0 is never. `time_limit`: seconds, over all resumes.
+    `patience`: epochs without a better one before it stops, 0 is never. `ended`: asked before each epoch whether the step has
+    come to an end by itself. `time_limit`: seconds, over all resumes.
     """
 
     step: Step
@@ -58,6 +59,7 @@ class Training:
     train_metric: Callable[[Tensor, Tensor], float]
     epochs: float
     patience: int = 0
+    ended: Callable[[], bool] = lambda: False
     checkpoint: Path | None = None
     time_limit: float | None = None
 
@@ -94,7 +96,7 @@ def run_training(training: Training, on_epoch: Callable[[Record], None] | None =
     """
     progress = _resume(training) or Progress(seconds=seconds)
     clock = _Clock(progress.seconds, training.time_limit)
-    while progress.step < training.steps and not progress.stale(training.patience):
+    while progress.step < training.steps and not progress.stale(training.patience) and not training.ended():
         record = _epoch(training, progress, clock)
         progress.seconds = record["seconds"] = clock.seconds()
         _keep(training, progress, record)

@@ -1,0 +1,66 @@
+"""Where to look next, with shared weights: one file a method, found by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+from archwright.architecture.plugins import find, known_names
+from archwright.architecture.settings import with_settings
+from archwright.errors import UnknownName
+from archwright.one_shot.method import OneShotMethod
+from archwright.search_strategy import StrategyDescription
+
+BUILT_IN = {
+    "darts": "archwright.one_shot.darts:DARTS",
+    "darts_second_order": "archwright.one_shot.darts_second_order:DARTSSecondOrder",
+    "pc_darts": "archwright.one_shot.pc_darts:PCDARTS",
+    "gdas": "archwright.one_shot.gdas:GDAS",
+    "snas": "archwright.one_shot.snas:SNAS",
+    "single_path_uniform": "archwright.one_shot.single_path_uniform:SinglePathUniform",
+    "random_weight_sharing": "archwright.one_shot.random_weight_sharing:RandomWeightSharing",
+}
+GROUP = "archwright.one_shot"
+
+
+def one_shot_names() -> list[str]:
+    """The one-shot methods of the library and of installed packages (entry points `archwright.one_shot`)."""
+    return known_names(BUILT_IN, GROUP)
+
+
+def make_one_shot(name: str, settings: Mapping[str, Any] | None = None) -> OneShotMethod:
+    """The one-shot method `name` (or `module:Class`) with these settings. Raises UnknownName or UnknownSetting."""
+    method: OneShotMethod = with_settings(_method_class(name), settings or {}, f"strategy {name!r}")
+    return method
+
+
+def one_shot_summary(name: str) -> str:
+    """One line on what the method does. Raises UnknownName."""
+    return (inspect.getdoc(_method_class(name)) or "").split("\n")[0]
+
+
+def describe_one_shot(name: str) -> StrategyDescription:
+    """What `archwright describe strategy NAME` shows. Raises UnknownName."""
+    cls = _method_class(name)
+    return StrategyDescription(name, one_shot_summary(name), getattr(cls, "paper", None), _defaults(cls))
+
+
+def _method_class(name: str) -> Any:
+    cls = find(name, BUILT_IN, GROUP, "one-shot method")
+    if not (isinstance(cls, type) and (hasattr(cls, "gates") or hasattr(cls, "find"))):
+        raise UnknownName(
+            f"one-shot method {name!r} is no class with a method gates or find: give module:Class of one that has either"
+        )
+    return cls
+
+
+def _defaults(cls: type) -> dict[str, Any]:
+    """The settings of a method's class; one without a default shows None."""
+    if not is_dataclass(cls):
+        return {}
+    return {f.name: None if f.default is MISSING else f.default for f in fields(cls) if f.init}
+
+
+__all__ = ["OneShotMethod", "describe_one_shot", "make_one_shot", "one_shot_names", "one_shot_summary"]

@@ -1,0 +1,41 @@
+"""DARTS, second order: the gradient of alphas looks one step of the weights ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from archwright.one_shot.options import GradientOptions, check_options
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from archwright.one_shot.alphas import Alphas
+
+
+@dataclass(frozen=True)
+class DARTSSecondOrder(GradientOptions):
+    """Liu, Simonyan & Yang 2019, arXiv:1806.09055, Algorithm 1 with xi = the weights' learning rate: gates are softmax(alpha).
+
+    The gradient is that of equation 7, its Hessian product by the finite differences of equation 8 (`second_order.py`). A step
+    costs about three times one of first order.
+    """
+
+    relaxation: Literal["softmax", "sparsemax"] = "softmax"
+
+    paper: ClassVar[str] = "Liu, Simonyan & Yang 2019, DARTS: Differentiable architecture search, arXiv:1806.09055"
+    second_order: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_options(self, "darts_second_order")
+
+    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
+        return self.expected(alphas)
+
+    def expected(self, alphas: Alphas) -> Tensor:
+        from archwright.one_shot.relaxation import RELAXATIONS
+
+        return RELAXATIONS[self.relaxation](alphas.alpha, alphas.mask)
+
+    def temperature(self, done: float) -> None:
+        return None

@@ -1,0 +1,43 @@
+"""GDAS: each step trains one sampled path, and alphas learn through a straight-through Gumbel-softmax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, ClassVar
+
+from archwright.one_shot.options import GradientOptions, check_options
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from archwright.one_shot.alphas import Alphas
+
+
+@dataclass(frozen=True)
+class GDAS(GradientOptions):
+    """Dong & Yang 2019, arXiv:1910.04465, Algorithm 1: one-hot gates drawn by Gumbel-max, gradients of the soft ones (eq. 3 to 7).
+
+    The temperature (tau) falls linearly from `first_temperature` to `last_temperature`.
+    """
+
+    first_temperature: float = 10.0
+    last_temperature: float = 0.1
+
+    paper: ClassVar[str] = "Dong & Yang 2019, Searching for a robust neural architecture in four GPU hours, arXiv:1910.04465"
+
+    def __post_init__(self) -> None:
+        check_options(self, "gdas", first_temperature=(1e-3, inf), last_temperature=(1e-3, inf))
+
+    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
+        from archwright.one_shot.relaxation import gumbel_softmax, straight_through
+
+        return straight_through(gumbel_softmax(alphas.alpha, alphas.mask, self.temperature(done), draw))
+
+    def expected(self, alphas: Alphas) -> Tensor:
+        from archwright.one_shot.relaxation import softmax
+
+        return softmax(alphas.alpha, alphas.mask)
+
+    def temperature(self, done: float) -> float:
+        return self.first_temperature + (self.last_temperature - self.first_temperature) * done

@@ -1,0 +1,111 @@
+"""What a one-shot method is: where the gates of a supernet come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from archwright.architecture.architecture import Architecture
+from archwright.one_shot.options import Discretization
+from archwright.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from archwright.one_shot.alphas import Alphas
+
+Score = Callable[[Architecture], float]
+"""An architecture's metric on the validation split with the shared weights; higher is better."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An architecture that a search has found, its shared-weight score, and the epoch when."""
+
+    architecture: Architecture
+    score: float
+    epoch: float
+
+
+class OneShotMethod(Protocol):
+    """A frozen dataclass of settings whose first docstring line names the paper; see `options.py` for their meaning."""
+
+    paper: ClassVar[str]
+
+    @property
+    def epochs(self) -> int | None: ...
+    @property
+    def hands_over(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def least_learning_rate(self) -> float: ...
+    @property
+    def momentum(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def gradient_clip(self) -> float: ...
+    @property
+    def partial_channels(self) -> int: ...
+    @property
+    def auxiliary_skip(self) -> bool: ...
+
+
+class GradientMethod(OneShotMethod, Protocol):
+    """Gates are a function of alphas, which follow a gradient."""
+
+    edge_normalisation: ClassVar[bool]
+    second_order: ClassVar[bool]
+    alpha_betas: ClassVar[tuple[float, float]]
+
+    @property
+    def single_level(self) -> bool: ...
+    @property
+    def weight_share(self) -> float: ...
+    @property
+    def warmup(self) -> float: ...
+    @property
+    def alpha_learning_rate(self) -> float: ...
+    @property
+    def alpha_weight_decay(self) -> float: ...
+    @property
+    def discretization(self) -> Discretization: ...
+    @property
+    def entropy(self) -> float: ...
+    @property
+    def l1(self) -> float: ...
+    @property
+    def patience(self) -> int: ...
+
+    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
+        """The gates (edges, most candidates) of one step, at the share `done` of the search; `draw` is the step's own."""
+        ...
+
+    def expected(self, alphas: Alphas) -> Tensor:
+        """What the gates are on average: by these the supernet is judged and discretized."""
+        ...
+
+    def temperature(self, done: float) -> float | None:
+        """The temperature at the share `done` of the search; None where the method has none."""
+        ...
+
+
+class PathMethod(OneShotMethod, Protocol):
+    """Each step trains one uniformly drawn path; the best architecture is looked for afterwards."""
+
+    published_evaluations: ClassVar[int]
+
+    @property
+    def evaluations(self) -> int | None: ...
+
+    @property
+    def looks_by(self) -> str:
+        """One word for how it looks for the best."""
+        ...
+
+    def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:
+        """Architectures with their scores, the best first, after at most so many evaluations."""
+        ...

@@ -1,0 +1,85 @@
+"""A search by single paths: uniformly drawn architectures train the shared weights, and the best is looked for afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from random import Random
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archwright.architecture.architecture import Architecture
+from archwright.one_shot.data_parallel import averaged_gradients
+from archwright.one_shot.method import Found, PathMethod
+from archwright.one_shot.monitors import entropies, expected_skip_share, mean, spreads
+from archwright.one_shot.search import Conclusion, Scene, StepNumber
+from archwright.one_shot.weight_update import WeightUpdate
+
+AVERAGED = 256
+"""Architectures whose mean stands for the uniform distribution over a space."""
+
+
+class PathSearch:
+    """Each step trains one architecture drawn from the space (Guo et al. 2020, arXiv:1904.00420, section 3.2)."""
+
+    def __init__(self, method: PathMethod, scene: Scene) -> None:
+        self.method, self.scene = method, scene
+        self.update = WeightUpdate(method, scene.supernet)
+        self.step = StepNumber(scene.seed)
+        self.differentiate = averaged_gradients(scene.fabric)
+        self.done = 0.0
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        return {"supernet": self.scene.supernet, "weight_optimizer": self.update.optimizer, "step": self.step}
+
+    def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
+        self.done = done
+        output = self.scene.supernet(x, self.scene.gates_of(self._draw("weights")))
+        loss = self.scene.loss(output, y)
+        self.update(self.differentiate(loss, self.update.weights), done)
+        self.step.number += 1
+        return loss.detach(), output.detach()
+
+    def record(self) -> Mapping[str, float]:
+        mixture, gates = self.scene.supernet.mixture, self.expected.cpu()
+        return {
+            "learning_rate": self.update.rate(self.done),
+            "skip_share": expected_skip_share(mixture, gates),
+            "entropy": mean(entropies(mixture, gates)),
+            "spread": mean(spreads(mixture, gates)),
+        }
+
+    @property
+    def stopped(self) -> str:
+        return ""
+
+    @cached_property
+    def expected(self) -> Tensor:
+        rng = Random(0)
+        gates = [self.scene.gates_of(self.scene.space.sample(rng)) for _ in range(AVERAGED)]
+        return torch.stack(gates).mean(dim=0)
+
+    @property
+    def counts(self) -> bool:
+        return False
+
+    def snapshot(self) -> Architecture:
+        return self._draw("snapshot")
+
+    def judged(self, snapshot: Architecture) -> Tensor:
+        return self.scene.gates_of(snapshot)
+
+    def epoch_ends(self) -> None:
+        pass
+
+    def conclude(self, evaluations: int) -> Conclusion:
+        rng = self.step.random("find")
+        found = self.method.find(self.scene.space, self.scene.score_of, evaluations, rng)
+        others = [Found(architecture, score, 0.0) for architecture, score in found[1:]]
+        return Conclusion(found[0][0], self.method.looks_by, None, others, ())
+
+    def _draw(self, purpose: str) -> Architecture:
+        return self.scene.space.sample(self.step.random(purpose))

@@ -1,0 +1,38 @@
+"""Random search with weight sharing: the same training, and no search at all behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar
+
+from archwright.architecture.architecture import Architecture
+from archwright.evaluate.history import key_of
+from archwright.one_shot.method import Score
+from archwright.one_shot.options import PathOptions, check_options
+from archwright.search_space import SearchSpace
+
+
+@dataclass(frozen=True)
+class RandomWeightSharing(PathOptions):
+    """Li & Talwalkar 2020, arXiv:1902.07638, section 3.2: uniform one-hot training, then the best of random architectures.
+
+    Differs: every architecture is scored on the whole validation split, not first on a part of it; none is scored twice.
+    """
+
+    paper: ClassVar[str] = "Li & Talwalkar 2020, Random search and reproducibility for neural architecture search, arXiv:1902.07638"
+    looks_by: ClassVar[str] = "random"
+
+    def __post_init__(self) -> None:
+        check_options(self, "random_weight_sharing")
+
+    def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:
+        drawn: dict[str, Architecture] = {}
+        for _ in range(10 * evaluations):  # a small space soon has no more
+            architecture = space.sample(rng)
+            drawn.setdefault(key_of(space, architecture), architecture)
+            if len(drawn) == evaluations:
+                break
+        scored = [(architecture, score(architecture)) for architecture in drawn.values()]
+        return sorted(scored, key=lambda pair: -pair[1])

@@ -1,0 +1,117 @@
+"""A search with shared weights while it runs: a step for the training loop, and what is asked of it between epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Protocol
+
+from lightning_fabric import Fabric
+from torch import Generator, Tensor
+
+from archwright.architecture.architecture import Architecture
+from archwright.one_shot.method import Found
+from archwright.one_shot.shared_weight_score import SharedWeightScore
+from archwright.search_space import SearchSpace
+from archwright.train.batches import Batches
+from archwright.train.loop import Step
+from archwright.train.loss import Loss
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All that a search works on. `supernet`: an nn.Module and a `Supernet`. `score`: see there.
+
+    `alpha_batches`: of other rows than the weights' batches, which the training loop brings; None where there are no alphas, or
+    they learn from the weights' batches. `metric`: the name of the validation metric that decides, higher is better.
+    """
+
+    supernet: Any
+    space: SearchSpace
+    loss: Loss
+    score: SharedWeightScore
+    metric: str
+    alpha_batches: Batches | None
+    seed: int
+    fabric: Fabric
+
+    def score_of(self, architecture: Architecture) -> float:
+        """The architecture's validation metric with the shared weights."""
+        return self.score(self.gates_of(architecture))[self.metric]
+
+    def gates_of(self, architecture: Architecture) -> Tensor:
+        """Its one-hot gates, on the supernet's device."""
+        gates: Tensor = self.supernet.gates_of(architecture).to(self.fabric.device)
+        return gates
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What a search comes to: its own last word, what else it has found, and how.
+
+    `supernet_score`: of the trained mixture, None where no mixture was trained. `method`: of discretization, or of looking.
+    """
+
+    architecture: Architecture
+    method: str
+    supernet_score: float | None
+    others: Sequence[Found]
+    notes: Sequence[str]
+
+
+class Search(Step, Protocol):
+    """The step of a search (see `train/loop.py`), which also answers between epochs."""
+
+    @property
+    def stopped(self) -> str:
+        """Why it has come to an end by itself, in words; empty while it has not."""
+        ...
+
+    @property
+    def expected(self) -> Tensor:
+        """The gates as they are on average, (edges, most candidates), detached."""
+        ...
+
+    @property
+    def counts(self) -> bool:
+        """Whether snapshots already say anything: not before alphas have moved."""
+        ...
+
+    def snapshot(self) -> Architecture:
+        """The architecture that the search would now come to."""
+        ...
+
+    def judged(self, snapshot: Architecture) -> Tensor:
+        """The gates under which an epoch is validated."""
+        ...
+
+    def epoch_ends(self) -> None:
+        """To be called once at the end of each epoch."""
+        ...
+
+    def conclude(self, evaluations: int) -> Conclusion:
+        """After the training; of so many scorings at most, where that can be chosen. The same each time it is asked."""
+        ...
+
+
+class StepNumber:
+    """How many steps a search has done, which seeds what is drawn in the next one: the same after a resume, in every process."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.number = seed, 0
+
+    def generator(self, purpose: str) -> Generator:
+        """PyTorch's random numbers of this step, for one purpose."""
+        return Generator().manual_seed(self.random(purpose).getrandbits(63))
+
+    def random(self, purpose: str) -> Random:
+        """Python's random numbers of this step, for one purpose."""
+        return Random(f"{self.seed}/{purpose}/{self.number}")
+
+    def state_dict(self) -> Mapping[str, int]:
+        return {"number": self.number}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """What `state_dict` gave."""
+        self.number = state["number"]

@@ -1,0 +1,120 @@
+"""How long a search with shared weights trains and looks, decided once before it begins and kept for when it is resumed."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archwright.evaluate.job import Job
+from archwright.evaluate.plan import TIMED_SAMPLES, epochs_that_fit
+from archwright.one_shot.method import OneShotMethod
+from archwright.one_shot.search import Scene, Search
+from archwright.one_shot.shared_weight_score import UnderGates
+from archwright.train.atomic_file import written_atomically
+from archwright.train.batches import Batches, Rows
+from archwright.train.precision import time_steps, untouched_randomness
+
+LOOKING_SHARE = 0.25
+"""The share of a time goal that is kept for looking through the trained supernet, at most."""
+EVALUATIONS_PER_EPOCH, LEAST_EVALUATIONS = 20, 20
+RESCORED = 20
+"""So many snapshots are scored once more in the end."""
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """`epochs` of training, and scorings (`evaluations`) afterwards.
+
+    `seconds_per_epoch` where it was measured, `seconds` that deciding took.
+    """
+
+    epochs: float
+    evaluations: int
+    seconds_per_epoch: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A search to be measured and thrown away, with what it is trained and validated on."""
+
+    scene: Scene
+    search: Search
+    batches: Batches
+    val: Rows
+
+
+def make_search_plan(job: Job, method: OneShotMethod, trial: Callable[[], Trial]) -> SearchPlan:
+    """The plan in the job's folder, else a new one, which is left there. The random states are not touched.
+
+    trial: gives a search to be measured, asked only where the job has a `time_goal`.
+    """
+    file = Path(job.folder) / "plan.json"
+    if file.is_file():
+        return SearchPlan(**json.loads(file.read_text(encoding="utf-8")))
+    if job.time_goal is None:
+        plan = SearchPlan(job.epochs, _evaluations(method, job.epochs))
+    else:
+        with untouched_randomness():
+            plan = _measured(job, job.time_goal, method, trial)
+    with written_atomically(file) as unfinished:
+        unfinished.write_text(json.dumps(asdict(plan)), encoding="utf-8")
+    return plan
+
+
+def _evaluations(method: Any, epochs: float, fitting: float = math.inf) -> int:
+    """As many as the method says; else twenty an epoch, no more than published, and as many as fit."""
+    asked = getattr(method, "evaluations", None)
+    if asked is not None:
+        return int(asked)
+    most = min(getattr(method, "published_evaluations", LEAST_EVALUATIONS), EVALUATIONS_PER_EPOCH * epochs, fitting)
+    return max(LEAST_EVALUATIONS, int(most))
+
+
+def _measured(job: Job, goal: float, method: OneShotMethod, make_trial: Callable[[], Trial]) -> SearchPlan:
+    start = time.perf_counter()
+    trial = make_trial()
+    step = _step_seconds(trial, getattr(method, "warmup", 0.0))
+    snapshot = trial.search.snapshot()
+    mixed = _scoring_seconds(trial, trial.search.judged(snapshot))
+    path = _scoring_seconds(trial, trial.scene.gates_of(snapshot))
+    epoch = step * trial.batches.per_epoch + mixed + path
+    spent = time.perf_counter() - start
+    rest = max(0.0, goal - spent)
+    evaluations = _evaluations(method, math.inf, LOOKING_SHARE * rest / path)
+    looking = _conclusion_seconds(method, trial, evaluations, mixed, path)
+    epochs = epochs_that_fit(job, epoch, spent + min(looking, LOOKING_SHARE * rest))
+    return SearchPlan(epochs, evaluations, epoch, spent)
+
+
+def _step_seconds(trial: Trial, warmup: float) -> float:
+    """One step in the middle of what follows the warm-up."""
+    numbers = iter(range(10**9))
+    done = (1 + warmup) / 2
+    trial.scene.supernet.train()
+    return time_steps(lambda: trial.search(*trial.batches.batch(next(numbers)), done), trial.scene.fabric.device)
+
+
+def _scoring_seconds(trial: Trial, gates: Tensor) -> float:
+    """Statistics and validation under these gates, foretold from one small batch."""
+    network = UnderGates(trial.scene.supernet, gates).eval()
+    x = next(trial.val.in_order())[0][:TIMED_SAMPLES]
+    with torch.inference_mode():
+        seconds = time_steps(lambda: network(x), trial.scene.fabric.device)
+    rows = len(trial.val) + sum(len(batch) for batch in trial.scene.score.calibration)
+    return seconds * rows / len(x)
+
+
+def _conclusion_seconds(method: Any, trial: Trial, evaluations: int, mixed: float, path: float) -> float:
+    if hasattr(method, "find"):
+        return evaluations * path
+    perturbed = int(trial.scene.supernet.mixture.mask.sum()) if method.discretization == "perturbation" else 1
+    return perturbed * mixed + RESCORED * path

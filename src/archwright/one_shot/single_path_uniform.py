@@ -1,0 +1,83 @@
+"""Single path one-shot: uniform sampling trains the supernet, evolution looks for the best path in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from random import Random
+from typing import ClassVar
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.asking import questions_asked
+from archwright.evaluate.history import key_of
+from archwright.one_shot.method import Score
+from archwright.one_shot.options import PathOptions, check_options
+from archwright.search_space import SearchSpace
+
+TRIES = 20
+"""Attempts at a child that is not known yet before it is drawn at random."""
+
+
+@dataclass(frozen=True)
+class SinglePathUniform(PathOptions):
+    """Guo et al. 2020, arXiv:1904.00420, Algorithm 1: uniform one-hot training (SPOS), then evolution with shared weights.
+
+    A generation has `population` members (P), half of them by crossover and half by mutation of the `best` (k) seen so far;
+    there are `generations` (T) of them, fewer where the evaluations are used up. A quarter of the evaluations is then a generation.
+    Differs: the weights' training is that of DARTS, whose data are ours; a mutation changes one answer, not each with
+    probability 0.1; every network is scored once.
+    """
+
+    population: int = 50
+    best: int = 10
+
+    paper: ClassVar[str] = (
+        "Guo et al. 2020, Single path one-shot neural architecture search with uniform sampling, arXiv:1904.00420"
+    )
+    looks_by: ClassVar[str] = "evolution"
+
+    def __post_init__(self) -> None:
+        check_options(self, "single_path_uniform", population=(2, inf), best=(1, inf))
+
+    def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:
+        size = max(2, min(self.population, evaluations // 4))
+        known: dict[str, tuple[Architecture, float]] = {}
+        while len(known) < evaluations:
+            before = len(known)
+            top = _ranked(known)[: self.best]
+            for i in range(min(size, evaluations - len(known))):
+                child = _child(space, top, crossed=i % 2 == 0, known=known, rng=rng)
+                key = key_of(space, child)
+                if key not in known:
+                    known[key] = child, score(child)
+            if len(known) == before:  # the space has no more
+                break
+        return _ranked(known)
+
+
+def _ranked(known: dict[str, tuple[Architecture, float]]) -> list[tuple[Architecture, float]]:
+    """The best first, the earliest of equals."""
+    return sorted(known.values(), key=lambda pair: -pair[1])
+
+
+def _child(
+    space: SearchSpace,
+    top: Sequence[tuple[Architecture, float]],
+    *,
+    crossed: bool,
+    known: dict[str, tuple[Architecture, float]],
+    rng: Random,
+) -> Architecture:
+    """A new architecture: of two of the best, or of one; at random while there are none, or nothing new comes of them."""
+    for _ in range(TRIES if top else 0):
+        parent = rng.choice(top)[0]
+        child = space.crossover(parent, rng.choice(top)[0], rng) if crossed else _mutated(space, parent, rng)
+        if key_of(space, child) not in known:
+            return child
+    return space.sample(rng)
+
+
+def _mutated(space: SearchSpace, parent: Architecture, rng: Random) -> Architecture:
+    changeable = any(len(question.options) > 1 for question in questions_asked(space.decide, parent.answers).values())
+    return space.mutate(parent, rng) if changeable else parent

@@ -1,0 +1,46 @@
+"""SNAS: gates are a soft Gumbel-softmax sample, and one loss trains weights and alphas together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, ClassVar
+
+from archwright.one_shot.options import GradientOptions, check_options
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from archwright.one_shot.alphas import Alphas
+
+
+@dataclass(frozen=True)
+class SNAS(GradientOptions):
+    """Xie et al. 2019, arXiv:1812.09926: gates are a concrete (Gumbel-softmax) sample, whose temperature (lambda) is annealed.
+
+    The temperature falls geometrically from `first_temperature` to `last_temperature`; the paper gives neither, these are the
+    usual ones. `single_level`, as in the paper: weights and alphas share every batch of all training rows, and one backward
+    pass; without it the alphas have rows of their own, as in DARTS.
+    """
+
+    first_temperature: float = 1.0
+    last_temperature: float = 0.1
+    single_level: bool = True
+
+    paper: ClassVar[str] = "Xie et al. 2019, SNAS: Stochastic neural architecture search, arXiv:1812.09926"
+
+    def __post_init__(self) -> None:
+        check_options(self, "snas", first_temperature=(1e-3, inf), last_temperature=(1e-3, inf))
+
+    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
+        from archwright.one_shot.relaxation import gumbel_softmax
+
+        return gumbel_softmax(alphas.alpha, alphas.mask, self.temperature(done), draw)
+
+    def expected(self, alphas: Alphas) -> Tensor:
+        from archwright.one_shot.relaxation import softmax
+
+        return softmax(alphas.alpha, alphas.mask)
+
+    def temperature(self, done: float) -> float:
+        return float(self.first_temperature * (self.last_temperature / self.first_temperature) ** done)

@@ -1,0 +1,304 @@
+"""The one training of a one-shot method, from a job to what it hands over: a worker's entry point."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import load_file
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.settings import settings_of, with_settings
+from archwright.cost.memory import peak_memory_mb
+from archwright.cost.parameters import parameter_count
+from archwright.data.raw_data import Array
+from archwright.data.splits import ProblemData
+from archwright.errors import InputError
+from archwright.evaluate.full import CHECKPOINT, device_of, validate, write_weights
+from archwright.evaluate.history import key_of
+from archwright.evaluate.job import Job, Outcome
+from archwright.evaluate.plan import training_augmentation
+from archwright.one_shot import make_one_shot
+from archwright.one_shot.data_parallel import equalise_statistics, own_share
+from archwright.one_shot.diary import Diary, Report
+from archwright.one_shot.gradient_search import GradientSearch
+from archwright.one_shot.method import Found
+from archwright.one_shot.path_search import PathSearch
+from archwright.one_shot.requirements import make_supernet
+from archwright.one_shot.search import Conclusion, Scene, Search
+from archwright.one_shot.search_plan import RESCORED, SearchPlan, Trial, make_search_plan
+from archwright.one_shot.shared_weight_score import SharedWeightScore
+from archwright.one_shot.training_rows import weight_and_alpha_rows
+from archwright.search_space import make_space
+from archwright.train.batches import Batches, Rows
+from archwright.train.checkpoint import load_checkpoint
+from archwright.train.loop import Progress, Record, Training, run_training
+from archwright.train.loss import loss_function
+from archwright.train.metric import decide, metric_of
+from archwright.train.precision import TrainingPrecision, make_fabric
+from archwright.train.random_state import seed_everything
+from archwright.train.recipe import Recipe
+
+WEIGHTS = "supernet.safetensors"
+CALIBRATION_BATCHES = 8
+"""Batches of training rows from which BatchNorm's statistics are computed anew before a score."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A search ready to begin, and what it is trained and judged on."""
+
+    search: Search
+    scene: Scene
+    batches: Batches
+    val: Rows
+    diary: Diary
+
+
+def train_supernet(
+    job: Job,
+    data: ProblemData,
+    facts: dict[str, Any],
+    on_epoch: Callable[[Record], None] | None = None,
+    fabric: Fabric | None = None,
+) -> Outcome:
+    """Train the job's supernet, and find architectures in it: `Outcome.found`, the best first.
+
+    What is known on the way is left in `facts`. In the job's folder: the weights (`supernet.safetensors`) and what the report
+    shows (`one_shot.json`). `fabric`: launched, where several processes train together; each calls this, the first one writes.
+    """
+    fabric = fabric or make_fabric(device_of(job.device), TrainingPrecision())
+    method = make_one_shot(_asked(job)["method"], _asked(job).get("method_settings"))
+    plan = make_search_plan(job, method, lambda: _trial(job, data, fabric))
+    plan = fabric.broadcast(plan)
+    stage = _set_up(job, data, fabric)
+    facts.update(parameters=parameter_count(stage.scene.supernet), precision="float32", seconds=plan.seconds)
+    report = Report(Path(job.folder), _asked(job)["method"], settings_of(method), stage.diary)
+    progress = _train(job, stage, data, plan, report, on_epoch)
+    facts.update(_facts_of(progress, plan, fabric))
+    start = time.perf_counter()
+    conclusion = stage.search.conclude(plan.evaluations)
+    found = _ranked(stage.scene, conclusion, stage.diary.snapshots(progress.curve), progress.epochs)
+    handed_over = _handed_over(found, conclusion.architecture, method.hands_over)
+    metrics = stage.scene.score(stage.scene.gates_of(conclusion.architecture))
+    if fabric.is_global_zero:
+        write_weights(stage.scene.supernet.state_dict(), Path(job.folder) / WEIGHTS)
+        report.write(
+            progress.curve,
+            _discretization(conclusion, metrics[stage.scene.metric]),
+            stage.search.stopped,
+            (*conclusion.notes, *progress.notes),
+        )
+    facts["seconds"] += time.perf_counter() - start
+    return Outcome("complete", **{**facts, "metrics": dict(metrics), "found": tuple(map(_found_to_json, handed_over))})
+
+
+def score_architectures(
+    job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: Callable[[Record], None] | None = None
+) -> Outcome:
+    """The shared-weight score of each of the job's architectures, in their order, with the weights of a trained supernet."""
+    start = time.perf_counter()
+    scene = _set_up(job, data, make_fabric(device_of(job.device), TrainingPrecision())).scene
+    scene.supernet.load_state_dict(load_file(Path(_asked(job)["trained"]) / WEIGHTS))
+    if hasattr(scene.supernet, "auxiliary_skip"):
+        scene.supernet.auxiliary_skip = 0.0
+    architectures = [Architecture.from_json(text) for text in _asked(job)["architectures"]]
+    found = tuple(_found_to_json(Found(architecture, scene.score_of(architecture), 0.0)) for architecture in architectures)
+    facts["seconds"] = time.perf_counter() - start
+    return Outcome("complete", **facts, found=found)
+
+
+def _asked(job: Job) -> Mapping[str, Any]:
+    if job.supernet is None:
+        raise InputError(f"job {job.key!r} of stage {job.stage!r} names no supernet")
+    return job.supernet
+
+
+def _set_up(job: Job, data: ProblemData, fabric: Fabric) -> Stage:
+    """From the seed: the same supernet and alphas in every process, other random numbers for their batches."""
+    asked, recipe = _asked(job), with_settings(Recipe, job.recipe, "train")
+    method = make_one_shot(asked["method"], asked.get("method_settings"))
+    space = make_space(asked["space"], asked.get("space_settings")).for_problem(data.problem)
+    seed_everything(job.seed)
+    supernet = make_supernet(method, space, data.problem).to(fabric.device)
+    images = data.problem.dimensions == 2
+    if images:
+        supernet.to(memory_format=torch.channels_last)
+    rows, val = (Rows(split, data.problem, data.preprocessing, fabric.device, images) for split in (data.train, data.val))
+    weight_rows, alpha_rows = _division(method, len(rows), job.seed)
+    augment = training_augmentation(recipe, rows, data)
+
+    def batches(among: Array, seed: int) -> Batches:
+        return Batches(rows, recipe.batch_size, seed, augment, own_share(among, fabric))
+
+    scene = Scene(
+        supernet=supernet,
+        space=space,
+        loss=loss_function(data.problem.task, recipe.label_smoothing),
+        score=SharedWeightScore(
+            supernet, _calibration(rows, weight_rows, recipe.batch_size), lambda network: validate(network, val, data)
+        ),
+        metric=data.problem.metric,
+        alpha_batches=None if alpha_rows is None else batches(alpha_rows, job.seed + 1),
+        seed=job.seed,
+        fabric=fabric,
+    )
+    search = _begin(method, scene)
+    seed_everything(job.seed + fabric.global_rank)
+    return Stage(search, scene, batches(weight_rows, job.seed), val, Diary(supernet.mixture))
+
+
+def _begin(method: Any, scene: Scene) -> Search:
+    """Which kind of search a method is: one by gradients, or one by single paths."""
+    return GradientSearch(method, scene) if hasattr(method, "gates") else PathSearch(method, scene)
+
+
+def _division(method: Any, count: int, seed: int) -> tuple[Array, Array | None]:
+    """Rows for the weights, and rows for the alphas where they have some of their own."""
+    if hasattr(method, "gates") and not method.single_level:
+        return weight_and_alpha_rows(count, method.weight_share, seed)
+    return np.arange(count), None
+
+
+def _calibration(rows: Rows, among: Array, batch_size: int) -> list[torch.Tensor]:
+    """Always the same training inputs, not augmented, in whole batches where there is more than one."""
+    most = min(len(among), CALIBRATION_BATCHES * batch_size)
+    whole = most - most % batch_size if most > batch_size else most
+    chosen = torch.from_numpy(among[:whole])
+    return [rows.take(part)[0] for part in torch.split(chosen, batch_size)]
+
+
+def _trial(job: Job, data: ProblemData, fabric: Fabric) -> Trial:
+    stage = _set_up(job, data, fabric)
+    return Trial(stage.scene, stage.search, stage.batches, stage.val)
+
+
+class _Journal:
+    """The search as the training loop sees it: its step, with the diary among what is saved."""
+
+    def __init__(self, search: Search, diary: Diary) -> None:
+        self.search, self.diary = search, diary
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        return {**self.search.saved, "diary": self.diary}
+
+    def __call__(self, x: torch.Tensor, y: torch.Tensor, done: float) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.search(x, y, done)
+
+    def record(self) -> Mapping[str, float]:
+        return self.search.record()
+
+
+def _train(
+    job: Job, stage: Stage, data: ProblemData, plan: SearchPlan, report: Report, on_epoch: Callable[[Record], None] | None
+) -> Progress:
+    first = stage.scene.fabric.is_global_zero
+    before = load_checkpoint(Path(job.folder) / CHECKPOINT)
+    curve: list[Record] = [] if before is None else list(before["progress"]["curve"])
+
+    def told(record: Record) -> None:
+        curve.append(record)
+        if first:
+            report.write(curve)
+            if on_epoch is not None:
+                on_epoch(record)
+
+    training = Training(
+        step=_Journal(stage.search, stage.diary),
+        network=stage.scene.supernet,
+        batches=stage.batches,
+        validate=lambda: _judge(stage),
+        judge=stage.scene.metric,
+        train_metric=lambda output, target: metric_of(decide(output, data.problem.task), target, data.problem.task),
+        epochs=plan.epochs,
+        ended=lambda: bool(stage.search.stopped),
+        checkpoint=_checkpoint(Path(job.folder), stage.scene.fabric),
+        time_limit=job.time_limit,
+    )
+    return run_training(training, told, seconds=plan.seconds)
+
+
+def _checkpoint(folder: Path, fabric: Fabric) -> Path:
+    """Where this process keeps its state: the first one's is everybody's when they begin again."""
+    shared = folder / CHECKPOINT
+    if fabric.is_global_zero:
+        fabric.barrier()
+        return shared
+    own = folder / f"process{fabric.global_rank}_{CHECKPOINT}"
+    own.unlink(missing_ok=True)
+    if shared.is_file():
+        shutil.copy(shared, own)
+    fabric.barrier()
+    return own
+
+
+def _judge(stage: Stage) -> Mapping[str, float]:
+    """The end of an epoch: the supernet and the snapshot are validated, and the diary gets its entry."""
+    scene, search = stage.scene, stage.search
+    equalise_statistics(scene.supernet, scene.fabric)
+    search.epoch_ends()
+    snapshot = search.snapshot()
+    judged, one_hot = search.judged(snapshot), scene.gates_of(snapshot)
+    metrics = scene.score(judged)
+    score = metrics if torch.equal(judged, one_hot) else scene.score(one_hot)
+    stage.diary.add(search.expected, snapshot, score[scene.metric], counts=search.counts)
+    return metrics
+
+
+def _facts_of(progress: Progress, plan: SearchPlan, fabric: Fabric) -> dict[str, Any]:
+    return {
+        "cause": "; ".join(progress.notes),
+        "curve": tuple(progress.curve),
+        "seconds": progress.seconds,
+        "epochs": progress.epochs,
+        "seconds_per_epoch": (progress.seconds - plan.seconds) / progress.epochs,
+        "peak_memory_mb": peak_memory_mb(fabric.device),
+    }
+
+
+def _ranked(scene: Scene, conclusion: Conclusion, snapshots: Sequence[tuple[Architecture, float]], epochs: float) -> list[Found]:
+    """What was found, each network once, the best first: the last word, what was found with it, and the latest snapshots.
+
+    Snapshots are scored again: the shared weights of an early epoch would do them wrong.
+    """
+    found = {
+        key_of(scene.space, conclusion.architecture): Found(
+            conclusion.architecture, scene.score_of(conclusion.architecture), epochs
+        )
+    }
+    for other in conclusion.others:
+        found.setdefault(key_of(scene.space, other.architecture), Found(other.architecture, other.score, epochs))
+    for architecture, epoch in snapshots[:RESCORED]:
+        key = key_of(scene.space, architecture)
+        if key not in found:
+            found[key] = Found(architecture, scene.score_of(architecture), epoch)
+    return sorted(found.values(), key=lambda one: -one.score)
+
+
+def _handed_over(found: Sequence[Found], last_word: Architecture, count: int) -> list[Found]:
+    """The best few; the search's last word is always among them."""
+    best = list(found[:count])
+    if all(one.architecture != last_word for one in best):
+        best[-1] = next(one for one in found if one.architecture == last_word)
+    return best
+
+
+def _discretization(conclusion: Conclusion, score: float) -> dict[str, Any]:
+    return {
+        "method": conclusion.method,
+        "supernet_score": conclusion.supernet_score,
+        "discretized_score": score,
+        "architecture": conclusion.architecture.to_json(),
+    }
+
+
+def _found_to_json(found: Found) -> dict[str, Any]:
+    return {"architecture": found.architecture.to_json(), "score": found.score, "epoch": found.epoch}
