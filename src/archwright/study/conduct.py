@@ -21,8 +21,8 @@ from archwright.study.candidates_table import CandidatesTable
 from archwright.study.crew import Crew
 from archwright.study.json_file import read_json, write_json
 from archwright.study.ledger import Ledger
-from archwright.study.parts import Parts, make_parts
 from archwright.study.one_shot_results import failed_supernets, one_shot_json
+from archwright.study.parts import Parts, make_parts
 from archwright.study.planning import (
     LEAST_PROBE_SECONDS,
     PROBE_SHARE,

@@ -12,7 +12,6 @@ from archwright.evaluate.history import Candidate, History, Objective
 from archwright.evaluate.job import Stage
 from archwright.study.row import Row, row_of
 
-
 TRAINED = ("complete", "failed", "pruned")
 """States of a row that was trained; a duplicate or a refused network was not."""
 

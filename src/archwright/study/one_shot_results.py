@@ -43,9 +43,9 @@ def failed_supernets(searches: Iterable[SupernetSearch]) -> list[Skipped]:
 def one_shot_json(search: SupernetSearch, space: SearchSpace, metric: str, ledger: Ledger, folder: RunFolder) -> dict[str, Any]:
     """The entry `one_shot` of a method.
 
-    `supernet_score`, `discretized_score`, `from_scratch_score`: validation metric of the mixed supernet, of the architecture that it
-    was discretized to with the shared weights, and of that one as a candidate trained from scratch. `kendall_tau`: between scores
-    with shared weights and from scratch, over `kendall_n` candidates of the run; none where there are too few.
+    `supernet_score`, `discretized_score`, `from_scratch_score`: validation metric of the mixed supernet, of the architecture that
+    it was discretized to with the shared weights, and of that one as a candidate trained from scratch. `kendall_tau`: between
+    scores with shared weights and from scratch, over `kendall_n` candidates of the run; none where there are too few.
     """
     training = search.training
     record = (record_of(folder.training_of(training)) if training is not None else None) or {}
@@ -71,8 +71,8 @@ def _why_no_tau(scored: int) -> str:
     if scored >= LEAST_SCORED:
         return "Kendall's tau is not given: one of the two scores is the same for all candidates."
     return (
-        f"Kendall's tau is not given: it needs at least {LEAST_SCORED} candidates that were trained from scratch and scored with the "
-        f"shared weights, and there {'is' if scored == 1 else 'are'} {plural(scored, 'such candidate')}: give more trials."
+        f"Kendall's tau is not given: it needs at least {LEAST_SCORED} candidates that were trained from scratch and scored with "
+        f"the shared weights, and there {'is' if scored == 1 else 'are'} {plural(scored, 'such candidate')}: give more trials."
     )
 
 

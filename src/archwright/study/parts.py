@@ -99,11 +99,10 @@ def _check_baselines(names: Sequence[str], problem: Problem) -> None:
 
 
 def _check_supernets(space: SearchSpace, methods: Mapping[str, OneShotMethod], problem: Problem) -> None:
-    """Build each without memory for its weights: so a space that has none, or not with these settings, is said at once."""
+    """The same for supernets; a space may have none, or not with these settings."""
     if not methods:
         return
-    import torch
+    from archwright.one_shot.requirements import check_supernet
 
-    with torch.device("meta"):
-        for method in methods.values():
-            space.supernet(problem, partial_channels=method.partial_channels, auxiliary_skip=method.auxiliary_skip)
+    for method in methods.values():
+        check_supernet(method, space, problem)

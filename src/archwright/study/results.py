@@ -59,7 +59,7 @@ def method_of(name: str, kind: str, contenders: Sequence[Contender], ledger: Led
 def method_json(method: Method, problem: Problem, ledger: Ledger, threads: int, device: str) -> dict[str, Any]:
     """A method as it stands in results.json.
 
-    `search_seconds`: summed over its search's trainings, a supernet's among them. `train_seconds`: one final training, mean over seeds.
+    `search_seconds`: summed over its search's trainings, a supernet's too. `train_seconds`: one final training, mean over seeds.
     `predict_seconds`: the whole test split. `energy_wh`: an estimate, of the search and all its final trainings.
     Other costs: means over seeds.
     """
