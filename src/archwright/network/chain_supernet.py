@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from archwright.architecture.architecture import Architecture
-from archwright.errors import InputError, ShapeError
+from archwright.errors import InputError
 from archwright.network.chain_description import Chain, ChainOptions, answers_of
 from archwright.network.chain_network import ChainNetwork, stem
 from archwright.network.mixed_stage import MixedStage, WidthGates
 from archwright.network.open_gates import OpenGates
+from archwright.network.shared_weights import check_gates
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.channel_masks import first_channels, load_first_channels, without_scale
 from archwright.ops.pooling import GlobalAveragePool
@@ -23,7 +24,7 @@ class ChainSupernet(nn.Module):
     """The weights of all chains of `options`, for inputs (B, *input_shape) and so many `outputs`: see `Supernet`.
 
     Its edges are "stage0/operation", "stage0/width", "stage0/depth" and so on, where there is more than one candidate.
-    `describe` and `architecture_for` turn an architecture of the space into its chain and back.
+    `describe` gives an architecture's chain and `compose` is its inverse.
     """
 
     def __init__(
@@ -33,11 +34,11 @@ class ChainSupernet(nn.Module):
         outputs: int,
         *,
         describe: Callable[[Architecture], Chain],
-        architecture_for: Callable[[Chain], Architecture],
+        compose: Callable[[Chain], Architecture],
     ) -> None:
         super().__init__()
         self.options, self.input_shape, self.outputs = options, input_shape, outputs
-        self.describe, self.architecture_for = describe, architecture_for
+        self.describe, self.compose = describe, compose
         edges = [Edge(name, texts, target=name) for name, texts in options.candidates.items() if len(texts) > 1]
         self.mixture = Mixture(tuple(edges), kept={})
         dimensions, widest = len(input_shape) - 1, [place.widths[-1] for place in options.places]
@@ -55,6 +56,7 @@ class ChainSupernet(nn.Module):
 
         Raises ShapeError for gates of another shape, and InputError where all gates of an edge are zero.
         """
+        check_gates(gates, self.mixture)
         opened = self._open(gates.to(self.classifier.weight.dtype))
         widths = [WidthGates(opened[f"stage{i}/width"]) for i in range(len(self.stages))]
         x = self._stem(x, widths[0])
@@ -64,8 +66,6 @@ class ChainSupernet(nn.Module):
 
     def _open(self, gates: Tensor) -> dict[str, OpenGates]:
         """The open gates of each question; where there is one candidate only, it is just there."""
-        if gates.shape != self.mixture.shape:
-            raise ShapeError(f"gates are {tuple(gates.shape)}: give {self.mixture.shape}, a row an edge")
         opened = {name: OpenGates((0,), None) for name in self.options.candidates}
         for edge, row, values in zip(self.mixture.edges, gates, gates.detach().tolist(), strict=True):
             count = len(edge.candidates)
@@ -92,7 +92,7 @@ class ChainSupernet(nn.Module):
                     f"for {name!r} is none of {', '.join(known.get(name, ())) or 'them'}"
                 )
         only = {name: texts[0] for name, texts in self.options.candidates.items()}
-        return self.architecture_for(self.options.chain({**only, **choice}))
+        return self.compose(self.options.chain({**only, **choice}))
 
     def extract(self, architecture: Architecture) -> nn.Module:
         chain = self.describe(architecture)

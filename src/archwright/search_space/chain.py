@@ -38,6 +38,8 @@ KERNELS = (3, 5)
 EXPANSIONS = (2, 4)
 MOST_STAGES = 3
 FLAT_STAGES = 2
+FIXED_UNDER_SHARING = {"pooling": "stride", "connectivity": "residual", "activation": "relu"}
+"""What a supernet cannot mix, and the usual value."""
 WIDTH = {0: 128, 1: 32, 2: 16}
 """The base width for flat features, series and images: most networks for 28x28 pixels then cost 3 to 25 million MACs."""
 
@@ -105,28 +107,26 @@ class Chain(SearchSpace):
 
         Raises InputError where pooling, connectivity or activation are left to the search, and for what is of cells only.
         """
-        from archwright.network.chain_supernet import ChainSupernet
-
         space = self.for_problem(problem)
         space._check_shareable(partial_channels, auxiliary_skip)
+        from archwright.network.chain_supernet import ChainSupernet
+
         places = tuple(network.StageOptions.of(space._all_stages(i)) for i in range(space._stages))
         options = network.ChainOptions(places, cast(network.Activation, space.activation), space.stem_stride or 1)
-        return ChainSupernet(
-            options, problem.input_shape, problem.outputs, describe=space.describe, architecture_for=space._architecture_for
-        )
+        return ChainSupernet(options, problem.input_shape, problem.outputs, describe=space.describe, compose=space.compose)
 
     def _check_shareable(self, partial_channels: int, auxiliary_skip: bool) -> None:
         if partial_channels != 1 or auxiliary_skip:
             raise InputError(
                 "space 'chain' has neither partial channels nor auxiliary skips: use space 'cell', or a method without"
             )
-        asked = {name.rpartition("/")[2]: options for name, options in ((q.name, q.options) for q in self.questions())}
-        still_open = [name for name in ("pooling", "connectivity", "activation") if len(asked.get(name, ())) > 1]
+        asked = {question.name.rpartition("/")[2] for question in self.questions() if len(question.options) > 1}
+        still_open = [name for name in FIXED_UNDER_SHARING if name in asked]
         if still_open:
-            mends = " ".join(f"--set space.{name}={asked[name][0]}" for name in still_open)
+            mends = " ".join(f"--set space.{name}={FIXED_UNDER_SHARING[name]}" for name in still_open)
             raise InputError(
-                f"space 'chain' shares weights among operations, kernels, widths and depths only: {', '.join(still_open)} must be "
-                f"fixed, for example by {mends}"
+                f"space 'chain' shares weights among operations, kernels, widths and depths only: fix {', '.join(still_open)}, "
+                f"for example by {mends}"
             )
 
     def _all_stages(self, i: int) -> list[network.Stage]:
@@ -135,8 +135,8 @@ class Chain(SearchSpace):
 
         return [replay(decide, answers) for answers in enumerate_answers(decide)]
 
-    def _architecture_for(self, chain: network.Chain) -> Architecture:
-        """The inverse of `describe`: questions have the names of what they decide."""
+    def compose(self, chain: network.Chain) -> Architecture:
+        """The architecture of a chain, the inverse of `describe`: questions have the names of what they decide."""
 
         def answer(question: Question) -> Option:
             place, _, what = question.name.rpartition("/")
