@@ -11,8 +11,7 @@ from archwright.network.supernet import Choice, Mixture
 def argmax_choice(mixture: Mixture, gates: Tensor) -> Choice:
     """Liu, Simonyan & Yang 2019, arXiv:1806.09055, section 2.4: each target keeps its strongest edges.
 
-    gates: (edges, most candidates). An edge has, and is as strong as, its strongest candidate; the first of equals wins. `none`
-    cannot be chosen where an architecture keeps only some of the edges into a target: that is what says which connections there are.
+    gates: (edges, most candidates). An edge has, and is as strong as, its strongest candidate; the first of equals wins.
     """
     rows = gates.tolist()
     choice: dict[int, str] = {}
@@ -24,11 +23,12 @@ def argmax_choice(mixture: Mixture, gates: Tensor) -> Choice:
 
 
 def eligible(mixture: Mixture, number: int) -> list[int]:
-    """The positions of the candidates that edge `number` may end with."""
+    """The positions of the candidates that edge `number` may end with.
+
+    Not `none` where the mixture says how many edges into its target are kept: that alone tells which connections there are.
+    """
     edge = mixture.edges[number]
-    competes = mixture.keeps(edge.target) < len(mixture.targets[edge.target])
-    positions = [i for i, candidate in enumerate(edge.candidates) if not (competes and candidate == NONE)]
-    return positions or list(range(len(edge.candidates)))
+    return [i for i, candidate in enumerate(edge.candidates) if candidate != NONE or edge.target not in mixture.kept]
 
 
 def _strongest(mixture: Mixture, row: list[float], number: int) -> tuple[float, str]:

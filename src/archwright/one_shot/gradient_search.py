@@ -10,6 +10,7 @@ from torch import Tensor
 
 from archwright.architecture.architecture import Architecture
 from archwright.network.supernet import Choice, Mixture
+from archwright.one_shot.alpha_rate import alpha_rate
 from archwright.one_shot.alphas import Alphas
 from archwright.one_shot.argmax_discretization import argmax_choice
 from archwright.one_shot.auxiliary_skip import FadingSkip
@@ -40,7 +41,7 @@ class GradientSearch:
         self.update = WeightUpdate(method, scene.supernet)
         self.alpha_optimizer = torch.optim.Adam(
             self.alphas.parameters(),
-            lr=method.alpha_learning_rate,
+            lr=alpha_rate(method, scene.steps),
             betas=method.alpha_betas,
             weight_decay=method.alpha_weight_decay,
         )

@@ -59,6 +59,7 @@ class GradientMethod(OneShotMethod, Protocol):
 
     edge_normalisation: ClassVar[bool]
     second_order: ClassVar[bool]
+    published_alpha_rate: ClassVar[float]
     alpha_betas: ClassVar[tuple[float, float]]
 
     @property
@@ -68,7 +69,7 @@ class GradientMethod(OneShotMethod, Protocol):
     @property
     def warmup(self) -> float: ...
     @property
-    def alpha_learning_rate(self) -> float: ...
+    def alpha_learning_rate(self) -> float | None: ...
     @property
     def alpha_weight_decay(self) -> float: ...
     @property

@@ -34,7 +34,8 @@ class GradientOptions(WeightOptions):
     """How alphas are learned by gradients, and what becomes of them; the figures are those of DARTS.
 
     `weight_share`: the share of the training rows for the weights, the others are for the alphas. `warmup`: the share of the
-    training before alphas move. Adam with `alpha_learning_rate`, betas 0.5 and 0.999, and `alpha_weight_decay`. `entropy`, `l1`:
+    training before alphas move. Adam with betas 0.5 and 0.999, `alpha_weight_decay` and `alpha_learning_rate`; unset, it is the
+    paper's, but larger where there are fewer steps than in the paper (`alpha_rate.py`). `entropy`, `l1`:
     weights of these regularisers in the alphas' loss. `auxiliary_skip`: a skip connection beside every edge, fading out
     (DARTS-). `patience`: epochs without a change in the order of candidates before the search stops, 0 is never. `single_level`:
     one loss on all training rows for weights and alphas. `partial_channels`: mix only one channel in so many (PC-DARTS).
@@ -42,7 +43,7 @@ class GradientOptions(WeightOptions):
 
     weight_share: float = 0.5
     warmup: float = 0.0
-    alpha_learning_rate: float = 3e-4
+    alpha_learning_rate: float | None = None
     alpha_weight_decay: float = 1e-3
     discretization: Discretization = "argmax"
     entropy: float = 0.0
@@ -52,6 +53,7 @@ class GradientOptions(WeightOptions):
     single_level: bool = False
     partial_channels: int = 1
 
+    published_alpha_rate: ClassVar[float] = 3e-4
     alpha_betas: ClassVar[tuple[float, float]] = (0.5, 0.999)
     edge_normalisation: ClassVar[bool] = False
     second_order: ClassVar[bool] = False

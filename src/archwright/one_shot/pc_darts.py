@@ -23,12 +23,12 @@ class PCDARTS(GradientOptions):
 
     partial_channels: int = 4
     warmup: float = 0.3
-    alpha_learning_rate: float = 6e-4
     least_learning_rate: float = 0.0
 
     paper: ClassVar[str] = (
         "Xu et al. 2020, PC-DARTS: Partial channel connections for memory-efficient architecture search, arXiv:1907.05737"
     )
+    published_alpha_rate: ClassVar[float] = 6e-4
     edge_normalisation: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -24,7 +24,8 @@ class Scene:
     """All that a search works on. `supernet`: an nn.Module and a `Supernet`. `score`: see there.
 
     `alpha_batches`: of other rows than the weights' batches, which the training loop brings; None where there are no alphas, or
-    they learn from the weights' batches. `metric`: the name of the validation metric that decides, higher is better.
+    they learn from the weights' batches. `metric`: the name of the validation metric that decides, higher is better. `steps`: how
+    many there are to be.
     """
 
     supernet: Any
@@ -32,6 +33,7 @@ class Scene:
     loss: Loss
     score: SharedWeightScore
     metric: str
+    steps: int
     alpha_batches: Batches | None
     seed: int
     fabric: Fabric

@@ -78,7 +78,7 @@ def train_supernet(
     method = make_one_shot(_asked(job)["method"], _asked(job).get("method_settings"))
     plan = make_search_plan(job, method, lambda: _trial(job, data, fabric))
     plan = fabric.broadcast(plan)
-    stage = _set_up(job, data, fabric)
+    stage = _set_up(job, data, fabric, plan.epochs)
     facts.update(parameters=parameter_count(stage.scene.supernet), precision="float32", seconds=plan.seconds)
     report = Report(Path(job.folder), _asked(job)["method"], settings_of(method), stage.diary)
     progress = _train(job, stage, data, plan, report, on_epoch)
@@ -105,7 +105,7 @@ def score_architectures(
 ) -> Outcome:
     """The shared-weight score of each of the job's architectures, in their order, with the weights of a trained supernet."""
     start = time.perf_counter()
-    scene = _set_up(job, data, make_fabric(device_of(job.device), TrainingPrecision())).scene
+    scene = _set_up(job, data, make_fabric(device_of(job.device), TrainingPrecision()), job.epochs).scene
     scene.supernet.load_state_dict(load_file(Path(_asked(job)["trained"]) / WEIGHTS))
     if hasattr(scene.supernet, "auxiliary_skip"):
         scene.supernet.auxiliary_skip = 0.0
@@ -121,7 +121,7 @@ def _asked(job: Job) -> Mapping[str, Any]:
     return job.supernet
 
 
-def _set_up(job: Job, data: ProblemData, fabric: Fabric) -> Stage:
+def _set_up(job: Job, data: ProblemData, fabric: Fabric, epochs: float) -> Stage:
     """From the seed: the same supernet and alphas in every process, other random numbers for their batches."""
     asked, recipe = _asked(job), with_settings(Recipe, job.recipe, "train")
     method = make_one_shot(asked["method"], asked.get("method_settings"))
@@ -138,6 +138,7 @@ def _set_up(job: Job, data: ProblemData, fabric: Fabric) -> Stage:
     def batches(among: Array, seed: int) -> Batches:
         return Batches(rows, recipe.batch_size, seed, augment, own_share(among, fabric))
 
+    weight_batches = batches(weight_rows, job.seed)
     scene = Scene(
         supernet=supernet,
         space=space,
@@ -146,13 +147,14 @@ def _set_up(job: Job, data: ProblemData, fabric: Fabric) -> Stage:
             supernet, _calibration(rows, weight_rows, recipe.batch_size), lambda network: validate(network, val, data)
         ),
         metric=data.problem.metric,
+        steps=max(1, round(epochs * weight_batches.per_epoch)),
         alpha_batches=None if alpha_rows is None else batches(alpha_rows, job.seed + 1),
         seed=job.seed,
         fabric=fabric,
     )
     search = _begin(method, scene)
     seed_everything(job.seed + fabric.global_rank)
-    return Stage(search, scene, batches(weight_rows, job.seed), val, Diary(supernet.mixture))
+    return Stage(search, scene, weight_batches, val, Diary(supernet.mixture))
 
 
 def _begin(method: Any, scene: Scene) -> Search:
@@ -176,7 +178,7 @@ def _calibration(rows: Rows, among: Array, batch_size: int) -> list[torch.Tensor
 
 
 def _trial(job: Job, data: ProblemData, fabric: Fabric) -> Trial:
-    stage = _set_up(job, data, fabric)
+    stage = _set_up(job, data, fabric, job.epochs)
     return Trial(stage.scene, stage.search, stage.batches, stage.val)
 
 
