@@ -12,7 +12,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.architecture.cell_graph import CellGraph, CellPair, Node
 from archwright.errors import InputError
 from archwright.network.cell_network import STEM_MULTIPLIER, CellModule, CellNetwork, halvings
-from archwright.network.shared_weights import check_gates, copy_nodes, copy_weights, plain_module
+from archwright.network.shared_weights import channels_last, check_gates, copy_nodes, copy_weights, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.convolution import FactorizedReduction, ReLUConvBatchNorm, batch_norm, conv
 from archwright.ops.mixed import Active, MixedNodes, active_gates
@@ -88,7 +88,7 @@ class CellSupernet(nn.Module):
         active = active_gates(gates)
         rows = len(self.mixture.edges) // len(self.kinds)
         shared = {kind: slice(i * rows, (i + 1) * rows) for i, kind in enumerate(self.kinds)}
-        before_last = last = self.stem(x)
+        before_last = last = self.stem(channels_last(x))
         for cell, kind in zip(self.cells, self.cell_kinds, strict=True):
             own = shared[kind]
             before_last, last = last, cell(before_last, last, gates[own], active[own], self.auxiliary_skip)

@@ -11,7 +11,7 @@ from archwright.architecture.cell_graph import CellGraph
 from archwright.architecture.question import Option
 from archwright.errors import InputError
 from archwright.network.nasbench201_network import STAGES, NASBench201Cell, NASBench201Network, ResidualReduction
-from archwright.network.shared_weights import check_gates, copy_nodes, copy_weights, plain_module
+from archwright.network.shared_weights import channels_last, check_gates, copy_nodes, copy_weights, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.convolution import batch_norm, conv
 from archwright.ops.mixed import MixedNodes, active_gates
@@ -81,7 +81,7 @@ class NASBench201Supernet(nn.Module):
         """Raises ShapeError unless gates are (edges, candidates)."""
         check_gates(gates, self.mixture)
         active = active_gates(gates)
-        x = self.stem(x)
+        x = self.stem(channels_last(x))
         for layer in self.layers:
             x = layer([x], gates, active, self.auxiliary_skip)[-1] if isinstance(layer, MixedNodes) else layer(x)
         logits: Tensor = self.classifier(self.last(x))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar, cast
 
 import torch
@@ -32,6 +33,24 @@ def plain_module(supernet: nn.Module, make: Callable[[], Plain]) -> Plain:
         plain = make()
     like = next(supernet.parameters())
     return plain.to(like.device, like.dtype).train(supernet.training)
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Within, the module's parameters get no gradient, so that none is computed: for a step that only learns the gates."""
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_()
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """Images with their channels last in memory, the layout in which depthwise convolutions are fast; series as they are."""
+    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
 def copy_weights(shared: nn.Module, plain: nn.Module) -> None:
