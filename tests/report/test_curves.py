@@ -2,9 +2,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from archwright.report.chart import MOST_POINTS, SERIES
 from archwright.report.curves import (
-    MOST_POINTS,
-    SERIES,
     cost_column,
     has_place,
     incumbent,

@@ -1,37 +1,33 @@
-"""The report's charts as SVG: best so far, learning curves, quality against cost.
-
-Drawn by matplotlib, which is asked for sentinel colours; those then become CSS variables, so that the page's light and dark schemes
-hold in the pictures too. No text of the user's gets into a chart: names stand in the page's legends.
-"""
+"""The report's charts of a run: best so far, learning curves, quality against cost."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from archwright.report.chart import (
+    FAINT,
+    INK,
+    MARKERS,
+    SERIES,
+    SERIES_COLOURS,
+    axis_name,
+    quiet_axes,
+    shown,
+    svg_of,
+    thin,
+)
 from archwright.report.report_data import Curve, ReportData, Row
-from archwright.study.quantities import finite, is_percent, metric_name
+from archwright.study.quantities import finite, metric_name
 from archwright.study.verdict import validation_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, FAINT, GRID = "#0a0b01", "#0a0b02", "#0a0b03"
-SERIES_COLOURS = 8
-SERIES = tuple(f"#0a0c{i:02x}" for i in range(SERIES_COLOURS))
-VARIABLES = {INK: "--ink", FAINT: "--muted", GRID: "--rule", **{colour: f"--s{i}" for i, colour in enumerate(SERIES)}}
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-MOST_POINTS = 400  # of a line; more cannot be told apart
 MOST_DOTS = 1500  # of a cloud; beyond, it becomes a picture of pixels
 CLOUD = "#808890"  # pixels know no scheme: a grey that shows on both
-
-
-def series_colour(number: int) -> str:
-    """The CSS colour of a method's number."""
-    return f"var(--s{number % SERIES_COLOURS})"
 
 
 def incumbent_chart(data: ReportData) -> str | None:
@@ -44,17 +40,17 @@ def incumbent_chart(data: ReportData) -> str | None:
     scale, unit = _time_scale(end)
 
     def draw(figure: Figure) -> None:
-        axes = _axes(figure.add_subplot(), f"search time ({unit})", f"best validation {_axis_name(data.metric)}")
+        axes = quiet_axes(figure.add_subplot(), f"search time ({unit})", f"best validation {axis_name(data.metric)}")
         for name, line in lines.items():
-            times, values = zip(*_thin(line), strict=True)
+            times, values = zip(*thin(line), strict=True)
             last = max(_end(data, name), times[-1])
             colour = SERIES[data.colours[name] % SERIES_COLOURS]
-            steps = [t / scale for t in (*times, last)], [_shown(data.metric, v) for v in (*values, values[-1])]
+            steps = [t / scale for t in (*times, last)], [shown(data.metric, v) for v in (*values, values[-1])]
             axes.step(*steps, where="post", color=colour, linewidth=2)
             axes.plot(steps[0][:-1], steps[1][:-1], MARKERS[data.colours[name] % 8], color=colour, markersize=4, linestyle="none")
         axes.set_xlim(left=0)
 
-    return _svg("incumbent", (8.8, 3.9), draw, f"Best validation {metric_name(data.metric)} so far against search time")
+    return svg_of("incumbent", (8.8, 3.9), draw, f"Best validation {metric_name(data.metric)} so far against search time")
 
 
 def incumbent(data: ReportData, strategy: str) -> list[tuple[float, float]]:
@@ -99,19 +95,19 @@ def learning_chart(data: ReportData, name: str, what: str) -> str | None:
     from matplotlib.ticker import MaxNLocator
 
     def draw(figure: Figure) -> None:
-        axes = _axes(figure.add_subplot(), "epoch", _axis_name(word))
+        axes = quiet_axes(figure.add_subplot(), "epoch", axis_name(word))
         for line, part in lines:
             if line:
-                epochs, values = zip(*_thin(line), strict=True)
+                epochs, values = zip(*thin(line), strict=True)
                 style = {"color": FAINT, "linestyle": (0, (3, 2)), "linewidth": 1.2} if part == "train" else {"color": colour}
                 marker = MARKERS[0] if len(line) == 1 else ""
-                axes.plot(epochs, [_shown(word, v) for v in values], marker=marker, markersize=4, **style)
+                axes.plot(epochs, [shown(word, v) for v in values], marker=marker, markersize=4, **style)
         axes.set_ylim(*limits)
         axes.set_xlim(0, 1.03 * last)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     identity = f"learning-{what}-{data.colours.get(name, 0)}"
-    return _svg(identity, (3.5, 2.4), draw, f"{_axis_name(word)} over epochs, training and validation")
+    return svg_of(identity, (3.5, 2.4), draw, f"{axis_name(word)} over epochs, training and validation")
 
 
 def _points(curve: Curve, column: str) -> list[tuple[float, float]]:
@@ -122,7 +118,7 @@ def _points(curve: Curve, column: str) -> list[tuple[float, float]]:
 def _common_limits(data: ReportData, word: str, columns: Sequence[str]) -> tuple[float, float] | None:
     """The same limits for all methods. The lowest tenth is left out of view: first epochs would flatten all that matters."""
     values = sorted(
-        _shown(word, value)
+        shown(word, value)
         for curves in data.curves.values()
         for curve in curves
         for column in columns
@@ -145,31 +141,31 @@ def pareto_chart(data: ReportData) -> str | None:
 
     def draw(figure: Figure) -> None:
         label = "multiply-accumulates" if cost == "macs" else "parameters"
-        axes = _axes(figure.add_subplot(), label, f"validation {_axis_name(data.metric)}")
+        axes = quiet_axes(figure.add_subplot(), label, f"validation {axis_name(data.metric)}")
         axes.set_xscale("log")
         if points:
             xs, ys = zip(*points, strict=True)
             axes.scatter(
                 xs,
-                [_shown(data.metric, y) for y in ys],
+                [shown(data.metric, y) for y in ys],
                 s=12,
                 c=CLOUD,
                 alpha=min(0.8, max(0.03, 600 / len(points))),
                 linewidths=0,
                 rasterized=len(points) > MOST_DOTS,
             )
-            front_x, front_y = zip(*_thin(pareto_front(points)), strict=True)
-            axes.step(front_x, [_shown(data.metric, y) for y in front_y], where="post", color=INK, linewidth=1.2)
+            front_x, front_y = zip(*thin(pareto_front(points)), strict=True)
+            axes.step(front_x, [shown(data.metric, y) for y in front_y], where="post", color=INK, linewidth=1.2)
         for method, x, y in finals:
             number = data.colours[method["name"]]
             marker = MARKERS[number % 8]
             axes.plot(
-                [x], [_shown(data.metric, y)], marker, color=SERIES[number % SERIES_COLOURS], markersize=9, markeredgecolor=INK
+                [x], [shown(data.metric, y)], marker, color=SERIES[number % SERIES_COLOURS], markersize=9, markeredgecolor=INK
             )
-        _cut_tail(axes, [_shown(data.metric, y) for _, y in points], [_shown(data.metric, v) for _, _, v in finals])
+        _cut_tail(axes, [shown(data.metric, y) for _, y in points], [shown(data.metric, v) for _, _, v in finals])
         _plain_log_ticks(axes)
 
-    return _svg("pareto", (8.8, 4.4), draw, f"Validation {metric_name(data.metric)} against cost of all candidates")
+    return svg_of("pareto", (8.8, 4.4), draw, f"Validation {metric_name(data.metric)} against cost of all candidates")
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -221,65 +217,5 @@ def _plain_log_ticks(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: re.sub(r"\.0*(?= |$)", "", count_text(value))))
 
 
-def _axes(axes: Axes, x: str, y: str) -> Axes:
-    """Quiet axes: no frame, a faint grid."""
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(FAINT)
-    axes.tick_params(colors=FAINT, labelsize=9, length=3)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="y", color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.set_xlabel(x, color=INK, fontsize=9.5)
-    axes.set_ylabel(y, color=INK, fontsize=9.5)
-    return axes
-
-
-def _axis_name(word: str) -> str:
-    return f"{metric_name(word)} (%)" if is_percent(word) else metric_name(word)
-
-
-def _shown(word: str, value: float) -> float:
-    return 100 * value if is_percent(word) else value
-
-
 def _time_scale(seconds: float) -> tuple[float, str]:
     return (3600.0, "h") if seconds > 2 * 3600 else (60.0, "min") if seconds > 120 else (1.0, "s")
-
-
-def _thin(line: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    """At most MOST_POINTS points, first and last among them."""
-    if len(line) <= MOST_POINTS:
-        return line
-    step = (len(line) - 1) / (MOST_POINTS - 1)
-    return [line[round(i * step)] for i in range(MOST_POINTS)]
-
-
-def _svg(identity: str, inches: tuple[float, float], draw: Callable[[Figure], None], label: str) -> str:
-    """A figure as an <svg> element for the page; the same input gives the same text. `identity` keeps ids of charts apart."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": identity, "font.family": ["DejaVu Sans"]}):
-        figure = Figure(figsize=inches, layout="constrained", dpi=144)
-        FigureCanvasSVG(figure)
-        figure.patch.set_alpha(0)
-        draw(figure)
-        for axes in figure.axes:
-            axes.patch.set_alpha(0)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return _for_page(buffer.getvalue(), identity, label)
-
-
-def _for_page(text: str, identity: str, label: str) -> str:
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
-    for colour, variable in VARIABLES.items():
-        text = text.replace(colour, f"var({variable})")
-    text = re.sub(
-        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg class="chart" role="img" aria-label="{label}" viewBox="\1">', text, count=1
-    )
-    text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{identity}-", text)
-    return re.sub(r"\n\s*", "\n", text)

@@ -6,6 +6,7 @@ import csv
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 from archwright.architecture.architecture import Architecture
 from archwright.data.store import open_problem
 from archwright.errors import RunFolderError
-from archwright.report.report_data import BudgetPart, ReportData
+from archwright.report.report_data import BudgetPart, ReportData, Supernet
 from archwright.search_space import make_space
 from archwright.study.json_file import read_json
 from archwright.study.ledger import Ledger
+from archwright.study.one_shot_results import record_of
 from archwright.study.request import Request
 from archwright.study.results import read_accesses
 from archwright.study.row import Row
@@ -51,6 +53,7 @@ def gather(path: Path) -> ReportData:
         chance=_chance(folder, results),
         command=_command(settings, path),
         folder=str(path),
+        supernets=_supernets(folder, rows),
         created=datetime.fromtimestamp(folder.results.stat().st_mtime).strftime("%Y-%m-%d %H:%M"),
     )
 
@@ -58,10 +61,13 @@ def gather(path: Path) -> ReportData:
 def _records(rows: Sequence[Row], table: Path) -> list[dict[str, Any]]:
     """The candidate table's rows, each with its place in the order of completion and the seconds searched by then."""
     elapsed: Counter[str] = Counter()
+    for row in rows:
+        if row.stage == "supernet" and row.outcome is not None:
+            elapsed[row.strategy] += row.outcome.seconds  # type: ignore[assignment]  # a Counter adds any numbers
     searched = {}
     for row in sorted((r for r in rows if r.stage == "search" and r.sequence is not None), key=lambda r: (r.strategy, r.sequence)):
         if row.outcome is not None:
-            elapsed[row.strategy] += row.outcome.seconds  # type: ignore[assignment]  # a Counter adds any numbers
+            elapsed[row.strategy] += row.outcome.seconds  # type: ignore[assignment]
         searched[row.run_number] = elapsed[row.strategy]
     sequence = {row.run_number: row.sequence for row in rows}
     with table.open(encoding="utf-8", newline="") as file:
@@ -74,7 +80,7 @@ def _curves(methods: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dict[s
     curves: dict[str, list[Sequence[Mapping[str, Any]]]] = {}
     for method in methods:
         seeds = {run["seed"] for run in method["runs"]}
-        of_method = [row for row in rows if row.stage != "search" and method["name"] in (row.strategy, row.baseline)]
+        of_method = [row for row in rows if row.stage in ("final", "baseline") and method["name"] in (row.strategy, row.baseline)]
         wanted = [row for row in of_method if row.seed in seeds and _same_architecture(row, method) and row.outcome is not None]
         last = {row.seed: row.outcome.curve for row in wanted if row.outcome is not None}  # of several budgets, the last
         curves[method["name"]] = [curve for curve in last.values() if curve]
@@ -85,6 +91,17 @@ def _same_architecture(row: Row, method: Mapping[str, Any]) -> bool:
     return row.architecture is None or row.architecture.to_json() == method["architecture"]
 
 
+def _supernets(folder: RunFolder, rows: Sequence[Row]) -> dict[str, Supernet]:
+    """Of each one-shot strategy whose supernet left a record, be it that of a training that failed."""
+    found = {}
+    for row in rows:
+        record = record_of(folder.training_of(row)) if row.stage == "supernet" else None
+        if record is not None:
+            supernet = Supernet(record)
+            found[row.strategy] = replace(supernet, description=_description(supernet.architecture))
+    return found
+
+
 def _description(architecture: Mapping[str, Any] | None) -> Any:
     if architecture is None:
         return None
@@ -92,13 +109,16 @@ def _description(architecture: Mapping[str, Any] | None) -> Any:
 
 
 def _budget(settings: Mapping[str, Any], rows: Sequence[Row]) -> list[BudgetPart]:
-    """Worker-seconds set aside for each stage, and used by it."""
+    """Worker-seconds set aside for each stage, and used by it; supernets are part of the search."""
+    used: Counter[str] = Counter()
+    for row in rows:
+        stage = "search" if row.stage == "supernet" else row.stage
+        used[stage] += row.outcome.seconds if row.outcome is not None else 0.0  # type: ignore[assignment]
     parts = []
     for stage, name in (("search", "search"), ("final", "final"), ("baseline", "baselines")):
         whole = 60 * settings["minutes"] * settings["workers"] if settings["minutes"] else None
-        used = sum(row.outcome.seconds for row in rows if row.stage == stage and row.outcome is not None)
-        parts.append(BudgetPart(name, whole * settings["budget"][name] if whole else None, used))
-    return parts
+        parts.append(BudgetPart(name, whole * settings["budget"][name] if whole else None, float(used[stage])))
+    return [*parts, *([BudgetPart("scores with shared weights", None, used["shared_scores"])] if used["shared_scores"] else [])]
 
 
 def _chance(folder: RunFolder, results: Mapping[str, Any]) -> float | None:

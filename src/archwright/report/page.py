@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archwright.report import curves, paste, plain_words, strips
+from archwright.report import curves, paste, plain_words, strips, supernet_section
+from archwright.report.chart import series_colour
 from archwright.report.citations import bibtex
 from archwright.report.drawing import draw_architecture
 from archwright.report.report_data import ReportData, Row
@@ -39,7 +40,7 @@ MARKS = (
     '<path d="M-6-3l3-3 3 3 3-3 3 3-3 3 3 3-3 3-3-3-3 3-3-3 3-3z"/>',
     '<path d="M0-7l1.7 4.7h5l-4 3 1.5 4.8L0 2.600l-4.200 2.900 1.500-4.800-4-3h5z"/>',
 )
-"""The marks of matplotlib's markers in `curves.MARKERS`, for the legend."""
+"""The marks of matplotlib's markers in `chart.MARKERS`, for the legend."""
 
 
 def write_report(path: Path, data: ReportData) -> None:
@@ -60,17 +61,19 @@ def page(data: ReportData) -> str:
 def _content(data: ReportData) -> dict[str, Any]:
     findings = plain_words.plain_words(data)
     pictures = _pictures(data)
+    supernets = supernet_section.sections(data)
     return {
         "data": data,
         "problem": data.problem,
         "metric_name": metric_name(data.metric),
         "facts": _facts(data),
-        "contents": _contents(bool(findings), pictures),
+        "contents": _contents(bool(findings), pictures, supernets),
         "verdict": data.results["verdict"],
         "headline": _headline(data),
         "findings": findings,
         "tables": _tables(data),
         **pictures,
+        "supernets": supernets,
         "architecture_words": _architecture_words(data),
         "architecture_json": json.dumps(data.architecture, indent=2),
         "states": _states(data),
@@ -84,7 +87,9 @@ def _content(data: ReportData) -> dict[str, Any]:
         "accesses": [{"reason": a.get("reason", ""), "time": a.get("time", "")} for a in data.accesses[:MOST_ACCESSES]],
         "more_accesses": max(0, len(data.accesses) - MOST_ACCESSES),
         "methods_text": paste.methods_text(data),
-        "bibtex": bibtex([data.space, *(method["name"] for method in data.methods)]),
+        "bibtex": bibtex(
+            [data.space, *(method["name"] for method in data.methods), *supernet_section.papers_behind(data.supernets.values())]
+        ),
         "checklist": paste.checklist(data),
         "settings": list(_flat(data.results.get("settings") or {})),
         "versions": list(_flat(data.results.get("versions") or {})),
@@ -107,12 +112,13 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
     return [fact for fact in facts if fact[1]]
 
 
-def _contents(findings: bool, pictures: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _contents(findings: bool, pictures: Mapping[str, Any], supernets: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     titles = {
         "off": "What to look at" if findings else "",
         "methods": "Methods",
         "architecture": "Architecture",
         "search": "Search",
+        **{supernet["id"]: f"Supernet of {supernet['name']}" for supernet in supernets},
         "pareto": "Quality and cost" if pictures["pareto"] else "",
         "learning": "Learning curves" if pictures["learning"] else "",
         "ranking": "Candidates",
@@ -145,7 +151,7 @@ def _table(data: ReportData, about: str, title: str) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     group = None
     for method in in_order(data.methods):
-        colour = curves.series_colour(data.colours[method["name"]])
+        colour = series_colour(data.colours[method["name"]])
         kind = "Searched" if method.get("kind") == "search" else "Baselines"
         rows.append(
             {
@@ -171,10 +177,10 @@ def _pictures(data: ReportData) -> dict[str, Any]:
         "interval": _interval(data),
         "drawing": _drawing(data),
         "incumbent": _markup(curves.incumbent_chart(data)),
-        "search_legend": [(n, curves.series_colour(i)) for n, i in data.colours.items() if n in searched],
+        "search_legend": [(n, series_colour(i)) for n, i in data.colours.items() if n in searched],
         "pareto": _markup(curves.pareto_chart(data)),
         "pareto_legend": [
-            (m["name"], curves.series_colour(data.colours[m["name"]]), _mark(data.colours[m["name"]]))
+            (m["name"], series_colour(data.colours[m["name"]]), _mark(data.colours[m["name"]]))
             for m in data.methods
             if curves.has_place(data, m)
         ],
@@ -184,7 +190,7 @@ def _pictures(data: ReportData) -> dict[str, Any]:
 
 
 def _mark(number: int) -> Any:
-    colour = curves.series_colour(number)
+    colour = series_colour(number)
     return _markup(f'<g fill="{colour}" stroke="var(--ink)">{MARKS[number % len(MARKS)]}</g>')
 
 

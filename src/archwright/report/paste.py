@@ -62,6 +62,7 @@ def _searches(data: ReportData) -> str:
         if method.get("kind") == "search":
             trials, seconds = finite(method.get("n_trials")), finite(method.get("search_seconds"))
             cost = [plural(int(trials), "trial")] if trials else []
+            cost += ["one supernet"] if method.get("one_shot") else []
             cost += [f"{seconds_text(seconds)} of training"] if seconds else []
             told.append(f"{method['name'].replace('_', ' ')} ({', '.join(cost)})" if cost else method["name"].replace("_", " "))
     return enumeration(told) or "no strategy"

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from statistics import mean
 
 from archwright.report.report_data import Curve, ReportData, Row
+from archwright.report.supernet_words import warnings
 from archwright.study.quantities import difference_text, finite, metric_name, metric_text, plural
 
 FEW_TRIALS = 10
 MANY_DUPLICATES = 0.3
+LARGE_GAP = 0.1  # of the validation metric, between a supernet's mixture and what it was discretized to
 OVERFITTING = {"accuracy": 0.05, "f1": 0.1, "r2": 0.1}
 UNDERFITTING = {"accuracy": 0.02, "f1": 0.03, "r2": 0.03}
 
@@ -26,6 +28,7 @@ def plain_words(data: ReportData) -> list[str]:
         few_trials,
         many_duplicates,
         ranking_noise,
+        supernet_trouble,
         overfitting,
         training_worse_than_validation,
         left_out,
@@ -189,6 +192,22 @@ def _kendall(pairs: Sequence[tuple[float, float]]) -> float:
     """Kendall's tau: concordant minus discordant pairs, over all pairs."""
     signs = [((a[0] > b[0]) - (a[0] < b[0])) * ((a[1] > b[1]) - (a[1] < b[1])) for i, a in enumerate(pairs) for b in pairs[i + 1 :]]
     return sum(signs) / len(signs)
+
+
+def supernet_trouble(data: ReportData) -> list[str]:
+    """What a one-shot search says of itself, and a mixture that fell apart when it was cut down."""
+    found = []
+    for method in data.methods:
+        told = method.get("one_shot") or {}
+        found += [f"{method['name']}: {sentence}" for sentence in warnings(told)]
+        mixed, alone = finite(told.get("supernet_score")), finite(told.get("discretized_score"))
+        if mixed is not None and alone is not None and mixed - alone > LARGE_GAP:
+            lost = difference_text(data.metric, mixed - alone, signed=False)
+            found.append(
+                f"{method['name']}: cut down to one architecture, its supernet lost {lost} of validation: what was learned was the "
+                "mixture. Another discretization, entropy or more epochs may help."
+            )
+    return found
 
 
 def overfitting(data: ReportData) -> list[str]:

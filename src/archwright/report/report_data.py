@@ -25,6 +25,34 @@ class BudgetPart:
 
 
 @dataclass(frozen=True)
+class Supernet:
+    """What a one-shot strategy's supernet left of its training.
+
+    `record`: the content of its one_shot.json. `description`: what the space's `decide` returned for the architecture that it was
+    discretized to, None where it did not get so far.
+    """
+
+    record: Mapping[str, Any]
+    description: Any = None
+
+    @property
+    def epochs(self) -> Sequence[Mapping[str, Any]]:
+        """One entry an epoch."""
+        return self.record.get("epochs") or ()
+
+    @property
+    def edges(self) -> Sequence[Mapping[str, Any]]:
+        """{name, candidates, target} of each edge that it mixes."""
+        return self.record.get("edges") or ()
+
+    @property
+    def architecture(self) -> Mapping[str, Any] | None:
+        """JSON of the architecture that it was discretized to."""
+        architecture: Mapping[str, Any] | None = (self.record.get("discretization") or {}).get("architecture")
+        return architecture
+
+
+@dataclass(frozen=True)
 class ReportData:
     """One run.
 
@@ -33,7 +61,7 @@ class ReportData:
     {epoch, train_loss, train_metric, val_loss, val_<metric>} of the final trainings. `architecture`: JSON of the best searched
     network, `description`: what its space's `decide` returned. `accesses`: the log of the test split, {reason, time}.
     `chance`: the test metric of always giving the commonest class. `command`: what was typed. `created`: a date, as it is to be
-    shown. `folder`: the run folder, as its user would type it.
+    shown. `folder`: the run folder, as its user would type it. `supernets`: by strategy, of those that are one-shot methods.
     """
 
     results: Mapping[str, Any]
@@ -49,6 +77,7 @@ class ReportData:
     command: str = ""
     created: str = ""
     folder: str = "RUN"
+    supernets: Mapping[str, Supernet] = field(default_factory=dict)
 
     @property
     def metric(self) -> str:

@@ -1,0 +1,86 @@
+"""Charts of a supernet's training: its learning curves, what was watched, and how sparse its weights became."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from archwright.report.chart import FAINT, INK, SERIES, axis_name, quiet_axes, shown, svg_of, thin
+from archwright.report.report_data import Supernet
+from archwright.study.quantities import finite
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BINS = 20
+WATCHED = {"entropy": "entropy", "spread": "spread", "skip_share": "share of skip connections"}
+"""What is watched of a search, each between 0 and 1, and its words in the legend."""
+SIZE = (3.5, 2.4)
+
+Line = list[tuple[float, float]]
+
+
+def learning_chart(supernet: Supernet, metric: str, what: str, number: int) -> str | None:
+    """Training (dashed), validation of the supernet (solid), and for the metric each epoch's snapshot (dots).
+
+    what: "metric" or "loss". number: the strategy's, which keeps ids apart. None where there are not two epochs.
+    """
+    word = metric if what == "metric" else "loss"
+    lines = {name: _line(supernet, name) for name in (f"train_{what}", f"val_{word}", *(["score"] if what == "metric" else []))}
+
+    def draw(figure: Figure) -> None:
+        axes = quiet_axes(figure.add_subplot(), "epoch", axis_name(word))
+        _plot(axes, word, lines[f"train_{what}"], color=FAINT, linestyle=(0, (3, 2)), linewidth=1.2)
+        _plot(axes, word, lines[f"val_{word}"], color=SERIES[number % len(SERIES)])
+        _plot(axes, word, lines.get("score", []), color=INK, linestyle="none", marker="o", markersize=2.5)
+        axes.set_xlim(left=0)
+
+    if max(map(len, lines.values())) < 2:
+        return None
+    return svg_of(f"supernet-{what}-{number}", SIZE, draw, f"{axis_name(word)} of the supernet over epochs")
+
+
+def watched_chart(supernet: Supernet, number: int) -> str | None:
+    """Entropy and spread of the weights, mean over edges, and the share of skip connections, over epochs."""
+    lines = {name: _line(supernet, name) for name in WATCHED}
+    if max(map(len, lines.values())) < 2:
+        return None
+
+    def draw(figure: Figure) -> None:
+        axes = quiet_axes(figure.add_subplot(), "epoch", "share of the largest possible")
+        for colour, line in zip(SERIES, lines.values(), strict=False):
+            _plot(axes, "", line, color=colour)
+        axes.set_ylim(-0.03, 1.03)
+        axes.set_xlim(left=0)
+
+    return svg_of(f"supernet-watched-{number}", SIZE, draw, f"{', '.join(WATCHED.values())} over epochs")
+
+
+def weight_histogram(supernet: Supernet, number: int) -> str | None:
+    """How many of the last epoch's weights, over all edges, are how large."""
+    weights = last_weights(supernet)
+    if not weights:
+        return None
+
+    def draw(figure: Figure) -> None:
+        axes = quiet_axes(figure.add_subplot(), "weight at the end", "candidates of all edges")
+        axes.hist(weights, bins=BINS, range=(0.0, max(1.0, *weights)), color=SERIES[number % len(SERIES)])
+
+    return svg_of(f"supernet-weights-{number}", SIZE, draw, "Histogram of the weights of all candidates on all edges")
+
+
+def last_weights(supernet: Supernet) -> list[float]:
+    """The expected gates of all candidates on all edges in the last epoch."""
+    return [weight for edge in supernet.epochs[-1]["weights"] for weight in edge] if supernet.epochs else []
+
+
+def _line(supernet: Supernet, name: str) -> Line:
+    pairs = [(finite(entry.get("epoch")), finite(entry.get(name))) for entry in supernet.epochs]
+    return [(epoch, value) for epoch, value in pairs if epoch is not None and value is not None]
+
+
+def _plot(axes: Axes, word: str, line: Sequence[tuple[float, float]], **style: object) -> None:
+    if line:
+        epochs, values = zip(*thin(line), strict=True)
+        axes.plot(epochs, [shown(word, value) if word else value for value in values], **style)  # type: ignore[arg-type]
