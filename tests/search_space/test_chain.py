@@ -245,3 +245,33 @@ def test_settings_survive_a_second_filling_in():
     space = Chain().for_problem(DIGITS)
     assert space.for_problem(DIGITS) == space
     assert dataclasses.asdict(space).keys() == dataclasses.asdict(Chain()).keys()
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem", "told"),
+    [
+        ({}, DIGITS, "fix pooling, connectivity, activation, for example by --set space.pooling=stride --set space.connectivity=resi"),
+        ({"pooling": "max", "activation": "silu"}, DIGITS, "fix connectivity, for example by --set space.connectivity=residual$"),
+        ({"activation": "silu", "connectivity": "dense"}, SERIES, "fix pooling, for example by --set space.pooling=stride$"),
+        ({}, FLAT, "fix connectivity, activation, "),
+        ({"stages": 1, "connectivity": "plain"}, DIGITS, "fix activation, "),
+    ],
+)
+def test_what_a_supernet_cannot_mix_must_be_fixed(settings, problem, told):
+    with pytest.raises(InputError, match=told):
+        Chain(**settings).supernet(problem)
+
+
+@pytest.mark.parametrize("option", [{"partial_channels": 4}, {"auxiliary_skip": True}])
+def test_what_is_of_cells_only(option):
+    space = Chain(pooling="max", connectivity="plain", activation="relu")
+    with pytest.raises(InputError, match="neither partial channels nor auxiliary skips"):
+        space.supernet(DIGITS, **option)
+
+
+@pytest.mark.parametrize("problem", [IMAGES, SERIES, FLAT], ids=["image", "series", "flat"])
+def test_composing_is_the_inverse_of_describing(problem):
+    space = Chain().for_problem(problem)
+    for seed in range(10):
+        architecture = space.sample(Random(seed))
+        assert space.compose(space.describe(architecture)) == architecture
