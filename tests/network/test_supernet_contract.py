@@ -66,8 +66,8 @@ class Case:
 
 
 ALL_SUPERNETS = [
-    Case("cell", (2, 9, 8), {"blocks": 3, "filters": 2, "reductions": 1}),
-    Case("cell", (2, 19), {"blocks": 2, "filters": 2, "reductions": 2}),
+    Case("cell", (2, 9, 8), {"blocks": 2, "filters": 2, "reductions": 1}),
+    Case("cell", (2, 19), {"blocks": 3, "filters": 2, "reductions": 1}),
     Case("cell", (1, 8, 8), {"blocks": 2, "filters": 2, "operations": "nasnet", "cells": 1, "reductions": 1}),
     Case("nasbench201", (2, 8, 9), {"repeats": 1, "filters": 2}),
     Case("nasbench201", (2, 17), {"repeats": 1, "filters": 2}),
@@ -119,7 +119,7 @@ def test_every_space_of_the_library_is_here_or_says_that_it_has_none():
 @pytest.mark.parametrize("training", [False, True], ids=["evaluating", "training"])
 def test_an_extracted_network_gives_what_the_supernet_gives_under_its_gates(case, training):
     supernet, x = case.make().train(training), case.batch(1)
-    for architecture in case.architectures(6):
+    for architecture in case.architectures(4):
         plain = supernet.extract(architecture)
         assert plain.training == training
         torch.testing.assert_close(plain(x), supernet(x, supernet.gates_of(architecture)))
@@ -185,6 +185,7 @@ def test_every_candidates_gate_gets_a_gradient_but_that_of_none(case):
 @each
 @pytest.mark.parametrize("training", [False, True], ids=["evaluating", "training"])
 def test_the_gradient_of_the_gates_agrees_with_finite_differences(case, training):
+    torch.manual_seed(1)
     supernet, x = case.make().train(training), case.batch()
     gates = positive_gates(supernet)
     gradient = gradients(supernet, x, gates)
@@ -192,9 +193,9 @@ def test_the_gradient_of_the_gates_agrees_with_finite_differences(case, training
     edges = torch.arange(len(gates)) % 4  # and of every fourth edge alone
     directions += [directions[0] * (edges == number)[:, None] for number in range(4)]
     for direction in directions:
-        slopes = torch.stack([slope(supernet, x, gates, direction, step) for step in (1e-5, 1e-6, 1e-7)])
-        expected = (gradient * direction).sum()  # a longer step may cross a kink of ReLU or max, a shorter one is rounded more
-        torch.testing.assert_close(slopes[(slopes - expected).abs().argmin()], expected, rtol=1e-4, atol=1e-5)
+        expected = (gradient * direction).sum()  # a long step may cross a kink of ReLU or max, a short one is rounded more
+        slopes = (slope(supernet, x, gates, direction, step) for step in (1e-6, 1e-7, 1e-5))
+        assert any(torch.isclose(found, expected, rtol=1e-4, atol=1e-5) for found in slopes), f"not {expected}"
 
 
 def slope(supernet, x, gates, direction, step):
