@@ -11,7 +11,8 @@ import pytest
 
 from archwright.data.problem import Problem
 from archwright.network.chain_description import Chain, Stage
-from archwright.report.report_data import BudgetPart, ReportData
+from archwright.report.report_data import BudgetPart, ReportData, Supernet
+from archwright.search_space import make_space
 
 PROBLEM = Problem("digits", "classification", (1, 8, 8), 10, n_train=1149, n_val=288, n_test=360, data_hash="5f0c9d2e11aa")
 CHAIN = Chain(
@@ -210,3 +211,84 @@ def make_data() -> Callable[..., ReportData]:
 def make_curve() -> Callable[..., list[dict[str, float]]]:
     """A learning curve that ends at a given validation metric."""
     return lambda top, **more: curve(Random(0), top, **more)
+
+
+EDGES = ("cell/0->1", "cell/0->2", "cell/1->2")
+OPERATIONS = ("none", "skip_connect", "nor_conv_3x3")
+
+
+def supernet_epoch(epoch: int) -> dict[str, Any]:
+    """An epoch of one_shot.json: weights that drift to the last candidate."""
+    raw = [1.0, 1.2, 1.0 + 0.5 * epoch]
+    return {
+        "epoch": float(epoch),
+        "seconds": 2.0 * epoch,
+        "train_loss": 1.5 - 0.1 * epoch,
+        "train_metric": 0.3 + 0.05 * epoch,
+        "val_accuracy": 0.25 + 0.05 * epoch,
+        "val_loss": 1.6 - 0.1 * epoch,
+        "temperature": None,
+        "skip_share": 1 / 3,
+        "entropy": 1.0 - 0.1 * epoch,
+        "spread": 0.1 * epoch,
+        "weights": [[value / sum(raw) for value in raw]] * len(EDGES),
+        "score": 0.2 + 0.05 * epoch,
+    }
+
+
+def one_shot_run() -> ReportData:
+    """The run with a one-shot method in it, and the record of its supernet."""
+    base = report_data(trials=6)
+    space = make_space("nasbench201")
+    architecture = space.sample(Random(0))
+    told = {
+        "supernet_score": 0.7,
+        "discretized_score": 0.5,
+        "from_scratch_score": 0.9,
+        "discretization": "argmax",
+        "kendall_tau": 0.4,
+        "kendall_ci95": [0.1, 0.6],
+        "kendall_n": 9,
+        "supernet_seconds": 12.0,
+        "stopped": None,
+        "notes": ["The alphas are still about where they began."],
+    }
+    content = results(Random(0))
+    darts = method("darts", "search", 0.97, Random(1), search_seconds=40.0, n_trials=3, architecture=ANSWERS, one_shot=told)
+    record = {
+        "method": "darts",
+        "settings": {"relaxation": "softmax", "auxiliary_skip": False},
+        "edges": [{"name": name, "candidates": list(OPERATIONS), "target": name[-1]} for name in EDGES],
+        "epochs": [supernet_epoch(epoch) for epoch in range(1, 7)],
+        "discretization": {
+            "method": "argmax",
+            "supernet_score": 0.7,
+            "discretized_score": 0.5,
+            "architecture": architecture.to_json(),
+        },
+        "stopped": None,
+        "notes": told["notes"],
+    }
+    fields = {name: getattr(base, name) for name in type(base).__dataclass_fields__}
+    return ReportData(
+        **{
+            **fields,
+            "results": {**content, "methods": [darts, *content["methods"]]},
+            "space": "nasbench201",
+            "architecture": architecture.to_json(),
+            "description": space.describe(architecture),
+            "supernets": {"darts": Supernet(record, space.describe(architecture))},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def one_shot_data() -> ReportData:
+    """A run with a one-shot method, `darts`."""
+    return one_shot_run()
+
+
+@pytest.fixture(scope="session")
+def supernet(one_shot_data: ReportData) -> Supernet:
+    """What the supernet of that run left."""
+    return one_shot_data.supernets["darts"]

@@ -62,3 +62,23 @@ def test_bibtex_holds_what_the_run_stands_on():
 
 def test_enumeration():
     assert [enumeration(list("abc")[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
+
+
+def test_the_methods_text_says_that_a_supernet_was_trained(one_shot_data):
+    assert "darts (3 trials, one supernet, 40.0 s of training)" in methods_text(one_shot_data)
+
+
+@pytest.mark.parametrize(
+    ("name", "paper"),
+    [
+        ("darts", "liu2019"),
+        ("darts_second_order", "liu2019"),
+        ("pc_darts", "xu2020"),
+        ("gdas", "dong2019"),
+        ("snas", "xie2019"),
+        ("single_path_uniform", "guo2020"),
+        ("random_weight_sharing", "li2019"),
+    ],
+)
+def test_every_one_shot_method_has_its_paper(name, paper):
+    assert f"{{{paper}," in bibtex([name])

@@ -128,3 +128,15 @@ def test_a_training_cut_short_while_rising_is_told(make_data):
     assert "still getting better" in words.cut_short(make_data(curves={"a": [rising]}))[0]
     assert words.cut_short(make_data(curves={"a": [flat], "b": []})) == []
     assert words.cut_short(make_data(curves={"a": [rising, flat]})) == []
+
+
+def test_the_trouble_of_a_one_shot_search_is_told(with_methods):
+    told = {"supernet_score": 0.8, "discretized_score": 0.5, "stopped": None, "notes": ["The alphas are where they began."]}
+    data = with_methods({**method("darts", [0.9]), "one_shot": told}, method("random", [0.9]))
+    note, gap = words.supernet_trouble(data)
+    assert note == "darts: The alphas are where they began."
+    assert "lost 30.00 percentage points of validation" in gap
+    small = {**told, "discretized_score": 0.78, "notes": []}
+    assert words.supernet_trouble(with_methods({**method("darts", [0.9]), "one_shot": small})) == []
+    paths = {**told, "supernet_score": None, "notes": []}
+    assert words.supernet_trouble(with_methods({**method("single_path_uniform", [0.9]), "one_shot": paths})) == []

@@ -15,7 +15,7 @@ from archwright.study.planning import Skipped
 from archwright.study.quantities import plural
 from archwright.study.rank_correlation import rank_correlation
 from archwright.study.run_folder import RunFolder
-from archwright.study.shared_scores import LEAST_SCORED, paired_scores
+from archwright.study.shared_scores import LEAST_SCORED, STAGE, paired_scores
 from archwright.study.supernet_search import SupernetSearch
 
 RECORD = "one_shot.json"
@@ -52,7 +52,7 @@ def one_shot_json(search: SupernetSearch, space: SearchSpace, metric: str, ledge
     discretization = record.get("discretization") or {}
     pairs = paired_scores(search.name, metric, ledger)
     agreement = rank_correlation(pairs) if len(pairs) >= LEAST_SCORED else None
-    notes = [*record.get("notes", ()), *([] if agreement is not None else [_why_no_tau(len(pairs))])]
+    notes = [*record.get("notes", ()), *([] if agreement is not None else [_why_no_tau(len(pairs), search.name, ledger)])]
     return {
         "supernet_score": discretization.get("supernet_score"),
         "discretized_score": discretization.get("discretized_score"),
@@ -67,7 +67,10 @@ def one_shot_json(search: SupernetSearch, space: SearchSpace, metric: str, ledge
     }
 
 
-def _why_no_tau(scored: int) -> str:
+def _why_no_tau(scored: int, strategy: str, ledger: Ledger) -> str:
+    failed = [row for row in ledger.rows(STAGE, strategy) if row.state == "failed"]
+    if failed and not scored:
+        return f"Kendall's tau is not given: scoring the candidates with the shared weights failed: {failed[-1].cause}"
     if scored >= LEAST_SCORED:
         return "Kendall's tau is not given: one of the two scores is the same for all candidates."
     return (

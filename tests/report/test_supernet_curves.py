@@ -1,0 +1,55 @@
+"""Charts of a supernet's training: there where there is something to draw, in the page's colours, with ids of their own."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from archwright.report.chart import SERIES
+from archwright.report.report_data import Supernet
+from archwright.report.supernet_curves import last_weights, learning_chart, watched_chart, weight_histogram
+
+CHARTS = {
+    "metric": lambda supernet, number: learning_chart(supernet, "accuracy", "metric", number),
+    "loss": lambda supernet, number: learning_chart(supernet, "accuracy", "loss", number),
+    "watched": watched_chart,
+    "weights": weight_histogram,
+}
+
+
+@pytest.mark.parametrize("kind", CHARTS)
+def test_charts_are_svg_in_the_pages_colours_and_always_the_same(supernet, kind):
+    svg = CHARTS[kind](supernet, 1)
+    ElementTree.fromstring(svg.replace("xlink:href", "href"))
+    assert "var(--s1)" in svg or kind == "watched"
+    assert not any(colour in svg for colour in SERIES)
+    assert svg == CHARTS[kind](supernet, 1)
+
+
+def test_ids_are_those_of_one_chart_of_one_strategy(supernet):
+    seen = set()
+    for kind in CHARTS:
+        for number in (0, 1):
+            root = ElementTree.fromstring(CHARTS[kind](supernet, number).replace("xlink:href", "href"))
+            ids = {node.get("id") for node in root.iter() if node.get("id")}
+            assert ids
+            assert not ids & seen
+            seen |= ids
+
+
+@pytest.mark.parametrize("kind", ["metric", "loss", "watched"])
+def test_one_epoch_is_no_curve(supernet, kind):
+    short = Supernet({**supernet.record, "epochs": supernet.epochs[:1]})
+    assert CHARTS[kind](short, 0) is None
+    assert CHARTS[kind](Supernet({}), 0) is None
+
+
+def test_numbers_that_are_missing_are_left_out(supernet):
+    epochs = [{**entry, "val_accuracy": None, "score": None} for entry in supernet.epochs]
+    assert learning_chart(Supernet({**supernet.record, "epochs": epochs}), "accuracy", "metric", 0) is not None
+
+
+def test_the_histogram_counts_the_last_weights_of_all_edges(supernet):
+    weights = last_weights(supernet)
+    assert weights == [weight for edge in supernet.epochs[-1]["weights"] for weight in edge]
+    assert last_weights(Supernet({})) == []
+    assert weight_histogram(Supernet({}), 0) is None

@@ -1,0 +1,94 @@
+"""The section of the page on a one-shot strategy."""
+
+import re
+
+import pytest
+
+from archwright.report.page import page
+from archwright.report.report_data import Supernet
+from archwright.report.supernet_section import MOST_MAPS, papers_behind, sections
+
+
+def changed(data, **record):
+    """The run with other content in one_shot.json."""
+    supernet = data.supernets["darts"]
+    fields = {name: getattr(data, name) for name in type(data).__dataclass_fields__}
+    return type(data)(**{**fields, "supernets": {"darts": Supernet({**supernet.record, **record}, supernet.description)}})
+
+
+def section_of(html):
+    return html[html.index('<section id="supernet-') :].partition("</section>")[0]
+
+
+@pytest.fixture(scope="module")
+def html(one_shot_data):
+    return page(one_shot_data)
+
+
+def test_the_section_has_all_that_was_promised(html):
+    section = section_of(html)
+    for part in (
+        "The supernet of darts",
+        "discretization gap",
+        "Kendall",
+        "What it was discretized to",
+        "snapshot",
+        "Entropy is 1",
+    ):
+        assert part in section
+    assert section.count("<figcaption>") == 3  # a heat map an edge
+    assert section.count("<svg") == 3 + 2 + 2 + 1  # and two learning curves, two of what was watched, one drawing
+    assert "Normal cell" in section or "Cell" in section
+    assert "The alphas are still about where they began" in section
+
+
+def test_the_contents_lead_to_it_and_ids_are_its_own(html):
+    (identity,) = re.findall(r'<section id="(supernet-\d+)"', html)
+    assert f'href="#{identity}">Supernet of darts<' in html
+    ids = re.findall(r' id="([^"]*)"', html)
+    assert len(ids) == len(set(ids))
+
+
+def test_a_run_without_a_one_shot_method_has_no_such_section(data):
+    assert sections(data) == []
+    assert "supernet" not in page(data)
+
+
+def test_a_supernet_that_ended_before_its_first_epoch_has_a_section_without_pictures(one_shot_data):
+    section = section_of(page(changed(one_shot_data, epochs=[], discretization=None)))
+    assert "<svg" not in section
+    assert "None" not in section
+
+
+def test_a_supernet_that_ended_before_it_was_discretized_shows_its_epochs(one_shot_data):
+    section = section_of(page(changed(one_shot_data, discretization=None)))
+    assert "What it was discretized to" not in section
+    assert section.count("<figcaption>") == 3
+
+
+def test_of_many_edges_the_first_are_drawn(one_shot_data):
+    record = one_shot_data.supernets["darts"].record
+    edges = [{**record["edges"][0], "name": f"edge {i}"} for i in range(MOST_MAPS + 5)]
+    epochs = [{**entry, "weights": [entry["weights"][0]] * len(edges)} for entry in record["epochs"]]
+    (section,) = sections(changed(one_shot_data, edges=edges, epochs=epochs))
+    assert (len(section["maps"]), section["more_maps"]) == (MOST_MAPS, 5)
+
+
+def test_hostile_names_are_text(one_shot_data):
+    evil = '<script>alert("x")</script>'
+    edges = [{**edge, "name": evil, "candidates": [evil] * 3} for edge in one_shot_data.supernets["darts"].edges]
+    section = section_of(page(changed(one_shot_data, edges=edges, stopped=evil)))
+    assert "<script" not in section
+    assert "&lt;script&gt;" in section
+
+
+def test_the_papers_behind_options_are_cited(one_shot_data, html):
+    record = one_shot_data.supernets["darts"].record
+    plain = papers_behind([Supernet(record)])
+    assert "auxiliary_skip" not in plain
+    settings = {"auxiliary_skip": True, "relaxation": "sparsemax"}
+    discretization = {**record["discretization"], "method": "perturbation"}
+    found = page(changed(one_shot_data, settings=settings, discretization=discretization))
+    for key in ("wang2021", "chu2021", "martins2016", "liu2019"):
+        assert f"{{{key}," in found
+    assert "{wang2021," not in html

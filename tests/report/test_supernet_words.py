@@ -1,0 +1,82 @@
+"""What a one-shot search came to, in words that hold its numbers."""
+
+import pytest
+
+from archwright.report.supernet_words import sentences, told_of, warnings
+
+
+@pytest.fixture
+def with_told(one_shot_data):
+    """The run with other entries in what results.json says of its one-shot method."""
+
+    def make(**told):
+        results = one_shot_data.results
+        first, *others = results["methods"]
+        methods = [{**first, "one_shot": {**first["one_shot"], **told}}, *others]
+        return type(one_shot_data)(results={**results, "methods": methods}, problem=one_shot_data.problem, space="nasbench201")
+
+    return make
+
+
+def test_the_discretization_gap_has_all_three_scores(with_told):
+    (gap, *_) = sentences(with_told(supernet_score=0.832, discretized_score=0.61, from_scratch_score=0.901), "darts")
+    for part in (
+        "83.20 %",
+        "argmax made of it reaches 61.00 %",
+        "\N{MINUS SIGN}22.20 percentage points",
+        "90.10 % trained from scratch",
+    ):
+        assert part in gap
+
+
+def test_what_was_not_trained_from_scratch_is_told(with_told):
+    assert "was not trained from scratch" in sentences(with_told(from_scratch_score=None), "darts")[0]
+
+
+def test_a_method_of_single_paths_has_no_mixture(with_told):
+    (gap, *_) = sentences(with_told(supernet_score=None), "darts")
+    assert gap.startswith("No mixture was trained")
+    assert "None" not in gap
+
+
+@pytest.mark.parametrize(
+    ("interval", "meaning"),
+    [([0.1, 0.6], "better than chance"), ([-0.1, 0.6], "cannot be told from chance"), ([-0.6, -0.1], "the wrong way round")],
+)
+def test_a_rank_correlation_is_told_with_its_interval_and_what_it_means(with_told, interval, meaning):
+    told = sentences(with_told(kendall_tau=0.31, kendall_ci95=interval, kendall_n=12), "darts")[1]
+    assert "12 candidates" in told
+    assert "Kendall's tau 0.31" in told
+    assert f"{interval[0]:.2f} to".replace("-", "\N{MINUS SIGN}") in told
+    assert told.endswith(f"{meaning}.")
+
+
+def test_without_a_rank_correlation_there_is_no_sentence_about_it(with_told):
+    assert not any("Kendall" in sentence for sentence in sentences(with_told(kendall_tau=None, kendall_ci95=None), "darts"))
+
+
+def test_the_cost_beside_random_search_is_told_where_trials_count(with_told):
+    data = with_told(supernet_seconds=40.0)
+    by_trials = type(data)(results={**data.results, "settings": {"trials": 3}}, problem=data.problem, space="nasbench201")
+    assert "40.0 s" in sentences(by_trials, "darts")[-1]
+    assert "random search had its trials and no supernet" in sentences(by_trials, "darts")[-1]
+    assert "random" not in sentences(data, "darts")[-1]
+
+
+def test_a_supernet_that_failed_has_nothing_to_say(with_told):
+    nothing = dict.fromkeys(("supernet_score", "discretized_score", "kendall_tau", "supernet_seconds"))
+    assert sentences(with_told(**nothing), "darts") == []
+
+
+def test_an_early_end_comes_before_the_other_warnings():
+    told = {"stopped": "the order of candidates stood still for 5 epochs.", "notes": ["The alphas are where they began."]}
+    assert warnings(told) == [
+        "The search stopped before its time: the order of candidates stood still for 5 epochs.",
+        "The alphas are where they began.",
+    ]
+    assert warnings({}) == []
+
+
+def test_only_one_shot_methods_are_told_of(one_shot_data):
+    assert told_of(one_shot_data, "darts")
+    assert told_of(one_shot_data, "random") == told_of(one_shot_data, "nobody") == {}
