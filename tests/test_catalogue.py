@@ -22,3 +22,10 @@ def test_an_unknown_list_is_an_error_that_names_the_known():
 def test_descriptions_hold_the_settings_that_were_given():
     assert space_description("cell", {"cells": "1"})["settings"]["cells"] == 1
     assert strategy_description("regularized_evolution", {"population_size": "7"})["settings"]["population_size"] == 7
+    assert strategy_description("darts", {"warmup": "0.25"})["settings"]["warmup"] == 0.25
+
+
+def test_one_shot_methods_are_strategies_with_their_papers():
+    rows = {row["name"]: row["summary"] for row in catalogue("strategies")}
+    assert {"darts", "gdas", "single_path_uniform", "random", "optuna:tpe"} <= set(rows)
+    assert "arXiv:1806.09055" in strategy_description("darts", {})["paper"]
