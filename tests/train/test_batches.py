@@ -98,3 +98,20 @@ def test_evaluation_takes_all_rows_in_order():
     batches = [y for _, y in rows.in_order()]
     assert len(batches) > 1
     assert torch.cat(batches).tolist() == list(range(1300))
+
+
+def test_only_the_rows_among_are_taken():
+    among = np.array([3, 5, 8, 9, 11, 12, 20])
+    batches = Batches(numbered(30), 3, 0, same, among)
+    assert batches.per_epoch == 2
+    for epoch in range(4):
+        taken = torch.cat([y for _, y in batches.epoch(epoch)]).tolist()
+        assert len(set(taken)) == 6
+        assert set(taken) <= set(among.tolist())
+
+
+def test_a_batch_by_its_number_is_that_of_its_epoch():
+    batches = Batches(numbered(30), 8, 0, same)
+    one_by_one = [batches.batch(number)[1].tolist() for number in (7, 0, 5, 2, 1)]
+    in_epochs = [y.tolist() for epoch in range(3) for _, y in batches.epoch(epoch)]
+    assert one_by_one == [in_epochs[number] for number in (7, 0, 5, 2, 1)]

@@ -191,3 +191,8 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_training(tmp_path, monkeyp
     assert progress.epochs == 3
     assert len(progress.notes) == 1
     assert "No space left on device" in progress.notes[0]
+
+
+def test_a_step_that_has_come_to_its_end_ends_the_training():
+    step = TwoOptimizers()
+    assert run_training(training_of(step, ended=lambda: len(step.done) >= 8)).epochs == 2

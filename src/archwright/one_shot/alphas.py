@@ -19,7 +19,6 @@ class Alphas(nn.Module):
 
     mask: Tensor
     target: Tensor
-    start: Tensor
 
     def __init__(self, mixture: Mixture, *, edge_normalisation: bool = False) -> None:
         super().__init__()
@@ -29,7 +28,6 @@ class Alphas(nn.Module):
         self.beta = nn.Parameter(START_SCALE * torch.randn(len(mixture.edges))) if edge_normalisation else None
         self.register_buffer("mask", mask, persistent=False)
         self.register_buffer("target", torch.tensor([numbers[edge.target] for edge in mixture.edges]), persistent=False)
-        self.register_buffer("start", self.alpha.detach().clone())
 
     def edge_shares(self) -> Tensor:
         """(edges, 1): softmax of beta over the edges into each target; ones without edge normalisation."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -10,19 +12,14 @@ def auxiliary_skip_weight(done: float) -> float:
     return 1.0 - done
 
 
-class FadingSkip:
-    """Keeps the auxiliary skip connections of a supernet at their weight of the moment; does nothing where it has none."""
-
-    def __init__(self, supernet: Any, *, active: bool) -> None:
-        self.supernet = supernet
-        self.active = active
-
-    def at(self, done: float) -> None:
-        """As it should be at this share of the search."""
-        if self.active:
-            self.supernet.auxiliary_skip = auxiliary_skip_weight(done)
-
-    def off(self) -> None:
-        """As the networks are that will be extracted."""
-        if self.active:
-            self.supernet.auxiliary_skip = 0.0
+@contextmanager
+def without_auxiliary_skip(supernet: Any) -> Iterator[None]:
+    """The supernet as the networks are that will be extracted; nothing changes where it has no auxiliary skip connections."""
+    weight = getattr(supernet, "auxiliary_skip", 0.0)
+    if weight:
+        supernet.auxiliary_skip = 0.0
+    try:
+        yield
+    finally:
+        if weight:
+            supernet.auxiliary_skip = weight

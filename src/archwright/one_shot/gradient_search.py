@@ -13,7 +13,7 @@ from archwright.network.supernet import Choice, Mixture
 from archwright.one_shot.alpha_rate import alpha_rate
 from archwright.one_shot.alphas import Alphas
 from archwright.one_shot.argmax_discretization import argmax_choice
-from archwright.one_shot.auxiliary_skip import FadingSkip
+from archwright.one_shot.auxiliary_skip import auxiliary_skip_weight, without_auxiliary_skip
 from archwright.one_shot.data_parallel import Gradients, averaged_gradients
 from archwright.one_shot.method import GradientMethod
 from archwright.one_shot.monitors import entropies, mean, search_notes, skip_share, spreads
@@ -48,7 +48,6 @@ class GradientSearch:
         self.decisions = ProgressiveDecisions(self.mixture).to(scene.fabric.device)
         self.stability = RankStability(self.mixture, method.patience)
         self.step = StepNumber(scene.seed)
-        self.skip = FadingSkip(scene.supernet, active=method.auxiliary_skip)
         self.differentiate = averaged_gradients(scene.fabric)
         self.done = 0.0
         self._connections = connection_mask(self.mixture).to(scene.fabric.device) if method.l1 else None
@@ -77,7 +76,8 @@ class GradientSearch:
     def _set(self, done: float) -> None:
         """What follows the share of the search that is done."""
         self.done = done
-        self.skip.at(done)
+        if self.method.auxiliary_skip:
+            self.scene.supernet.auxiliary_skip = auxiliary_skip_weight(done)
         if self.method.discretization == "progressive" and self.counts:
             warmup = self.method.warmup
             self.decisions.catch_up(self.expected, (done - warmup) / (1 - warmup) if warmup < 1 else 0.0)
@@ -154,6 +154,10 @@ class GradientSearch:
             return self.decisions.gates(self.method.expected(self.alphas)).detach()
 
     @property
+    def mixture_gates(self) -> Tensor:
+        return self.expected
+
+    @property
     def counts(self) -> bool:
         return self.done >= self.method.warmup
 
@@ -161,20 +165,18 @@ class GradientSearch:
         architecture: Architecture = self.scene.supernet.architecture_of(self._choice())
         return architecture
 
-    def judged(self, snapshot: Architecture) -> Tensor:
-        return self.expected
-
     def epoch_ends(self) -> None:
         if self.counts:
             self.stability.look(self.expected)
 
     def conclude(self, evaluations: int) -> Conclusion:
-        self.skip.off()
-        choice = self._perturbed() if self.method.discretization == "perturbation" else self._choice()
+        with without_auxiliary_skip(self.scene.supernet):
+            choice = self._perturbed() if self.method.discretization == "perturbation" else self._choice()
+            supernet_score = self.scene.score(self.expected)[self.scene.metric]
         return Conclusion(
             self.scene.supernet.architecture_of(choice),
             self.method.discretization,
-            self.scene.score(self.expected)[self.scene.metric],
+            supernet_score,
             (),
             search_notes(choice, self._start, self.expected),
         )

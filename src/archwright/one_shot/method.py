@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeGuard
 
 from archwright.architecture.architecture import Architecture
 from archwright.one_shot.options import Discretization
@@ -110,3 +110,8 @@ class PathMethod(OneShotMethod, Protocol):
     def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:
         """Architectures with their scores, the best first, after at most so many evaluations."""
         ...
+
+
+def learns_by_gradient(method: OneShotMethod) -> TypeGuard[GradientMethod]:
+    """Whether the method has alphas; one that has none trains single paths."""
+    return hasattr(method, "gates")

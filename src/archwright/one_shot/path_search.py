@@ -63,14 +63,15 @@ class PathSearch:
         return torch.stack(gates).mean(dim=0)
 
     @property
+    def mixture_gates(self) -> None:
+        return None
+
+    @property
     def counts(self) -> bool:
         return False
 
     def snapshot(self) -> Architecture:
         return self._draw("snapshot")
-
-    def judged(self, snapshot: Architecture) -> Tensor:
-        return self.scene.gates_of(snapshot)
 
     def epoch_ends(self) -> None:
         pass

@@ -8,8 +8,7 @@ import torch
 
 from archwright.data.problem import Problem
 from archwright.errors import InputError
-from archwright.network.supernet import Supernet
-from archwright.one_shot.method import OneShotMethod
+from archwright.one_shot.method import OneShotMethod, learns_by_gradient
 from archwright.one_shot.regularization import connection_mask
 from archwright.search_space import SearchSpace
 
@@ -23,15 +22,14 @@ def check_supernet(method: OneShotMethod, space: SearchSpace, problem: Problem) 
 def make_supernet(method: OneShotMethod, space: SearchSpace, problem: Problem) -> Any:
     """The supernet of a space as the method asks for it, its weights drawn from PyTorch's global generator.
 
-    Raises InputError where the space has none, the method cannot search it, or an option does not suit it.
+    An nn.Module and a `Supernet`. Raises InputError where the space has none, or a setting of the method does not suit it.
     """
-    learns = hasattr(method, "gates")
     inputs = getattr(space, "inputs", "distinct")
-    if learns and inputs != "distinct":
+    if learns_by_gradient(method) and inputs != "distinct":
         raise InputError(
             f"a gradient-based search keeps the strongest edges into a node, each once: set space.inputs=distinct, not {inputs!r}"
         )
-    supernet: Supernet = space.supernet(problem, partial_channels=method.partial_channels, auxiliary_skip=method.auxiliary_skip)
-    if learns and getattr(method, "l1", None):
+    supernet = space.supernet(problem, partial_channels=method.partial_channels, auxiliary_skip=method.auxiliary_skip)
+    if learns_by_gradient(method) and method.l1:
         connection_mask(supernet.mixture)
     return supernet

@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from torch import Generator, Tensor
 
 from archwright.architecture.architecture import Architecture
+from archwright.one_shot.auxiliary_skip import without_auxiliary_skip
 from archwright.one_shot.method import Found
 from archwright.one_shot.shared_weight_score import SharedWeightScore
 from archwright.search_space import SearchSpace
@@ -21,7 +22,7 @@ from archwright.train.loss import Loss
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """All that a search works on. `supernet`: an nn.Module and a `Supernet`. `score`: see there.
+    """All that a search works on. `supernet`: an nn.Module and a `Supernet`. `score`: of any gates.
 
     `alpha_batches`: of other rows than the weights' batches, which the training loop brings; None where there are no alphas, or
     they learn from the weights' batches. `metric`: the name of the validation metric that decides, higher is better. `steps`: how
@@ -38,12 +39,17 @@ class Scene:
     seed: int
     fabric: Fabric
 
+    def metrics_of(self, architecture: Architecture) -> Mapping[str, float]:
+        """The architecture's validation metrics with the shared weights, as if it were extracted."""
+        with without_auxiliary_skip(self.supernet):
+            return self.score(self.gates_of(architecture))
+
     def score_of(self, architecture: Architecture) -> float:
-        """The architecture's validation metric with the shared weights."""
-        return self.score(self.gates_of(architecture))[self.metric]
+        """The one of `metrics_of` that decides."""
+        return self.metrics_of(architecture)[self.metric]
 
     def gates_of(self, architecture: Architecture) -> Tensor:
-        """Its one-hot gates, on the supernet's device."""
+        """Its one-hot gates, (edges, most candidates), on the supernet's device."""
         gates: Tensor = self.supernet.gates_of(architecture).to(self.fabric.device)
         return gates
 
@@ -72,7 +78,12 @@ class Search(Step, Protocol):
 
     @property
     def expected(self) -> Tensor:
-        """The gates as they are on average, (edges, most candidates), detached."""
+        """The gates as they are on average, (edges, most candidates), without a gradient."""
+        ...
+
+    @property
+    def mixture_gates(self) -> Tensor | None:
+        """The gates under which the supernet as a whole is validated; None where no mixture is trained."""
         ...
 
     @property
@@ -82,10 +93,6 @@ class Search(Step, Protocol):
 
     def snapshot(self) -> Architecture:
         """The architecture that the search would now come to."""
-        ...
-
-    def judged(self, snapshot: Architecture) -> Tensor:
-        """The gates under which an epoch is validated."""
         ...
 
     def epoch_ends(self) -> None:

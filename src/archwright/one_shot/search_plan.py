@@ -8,20 +8,23 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from random import Random
+from statistics import mean
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from archwright.evaluate.job import Job
 from archwright.evaluate.plan import TIMED_SAMPLES, epochs_that_fit
-from archwright.one_shot.method import OneShotMethod
+from archwright.one_shot.method import OneShotMethod, PathMethod, learns_by_gradient
 from archwright.one_shot.search import Scene, Search
 from archwright.one_shot.shared_weight_score import UnderGates
 from archwright.train.atomic_file import written_atomically
 from archwright.train.batches import Batches, Rows
 from archwright.train.precision import time_steps, untouched_randomness
 
+TIMED_PATHS = 3
 LOOKING_SHARE = 0.25
 """The share of a time goal that is kept for looking through the trained supernet, at most."""
 EVALUATIONS_PER_EPOCH, LEAST_EVALUATIONS = 20, 20
@@ -44,12 +47,13 @@ class SearchPlan:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A search to be measured and thrown away, with what it is trained and validated on."""
+    """A search to be measured and thrown away, with what it is trained and validated on, and how many steps an epoch will have."""
 
     scene: Scene
     search: Search
     batches: Batches
     val: Rows
+    steps_per_epoch: int
 
 
 def make_search_plan(job: Job, method: OneShotMethod, trial: Callable[[], Trial]) -> SearchPlan:
@@ -70,23 +74,24 @@ def make_search_plan(job: Job, method: OneShotMethod, trial: Callable[[], Trial]
     return plan
 
 
-def _evaluations(method: Any, epochs: float, fitting: float = math.inf) -> int:
+def _evaluations(method: OneShotMethod, epochs: float, fitting: float = math.inf) -> int:
     """As many as the method says; else twenty an epoch, no more than published, and as many as fit."""
-    asked = getattr(method, "evaluations", None)
-    if asked is not None:
-        return int(asked)
-    most = min(getattr(method, "published_evaluations", LEAST_EVALUATIONS), EVALUATIONS_PER_EPOCH * epochs, fitting)
-    return max(LEAST_EVALUATIONS, int(most))
+    if learns_by_gradient(method):
+        return 0
+    looking = cast(PathMethod, method)
+    if looking.evaluations is not None:
+        return looking.evaluations
+    return max(LEAST_EVALUATIONS, int(min(looking.published_evaluations, EVALUATIONS_PER_EPOCH * epochs, fitting)))
 
 
 def _measured(job: Job, goal: float, method: OneShotMethod, make_trial: Callable[[], Trial]) -> SearchPlan:
     start = time.perf_counter()
     trial = make_trial()
-    step = _step_seconds(trial, getattr(method, "warmup", 0.0))
-    snapshot = trial.search.snapshot()
-    mixed = _scoring_seconds(trial, trial.search.judged(snapshot))
-    path = _scoring_seconds(trial, trial.scene.gates_of(snapshot))
-    epoch = step * trial.batches.per_epoch + mixed + path
+    step = _step_seconds(trial, method.warmup if learns_by_gradient(method) else 0.0)
+    gates = trial.search.mixture_gates
+    mixed = 0.0 if gates is None else _scoring_seconds(trial, gates)
+    path = _path_seconds(trial)
+    epoch = step * trial.steps_per_epoch + mixed + path
     spent = time.perf_counter() - start
     rest = max(0.0, goal - spent)
     evaluations = _evaluations(method, math.inf, LOOKING_SHARE * rest / path)
@@ -113,8 +118,14 @@ def _scoring_seconds(trial: Trial, gates: Tensor) -> float:
     return seconds * rows / len(x)
 
 
-def _conclusion_seconds(method: Any, trial: Trial, evaluations: int, mixed: float, path: float) -> float:
-    if hasattr(method, "find"):
+def _path_seconds(trial: Trial) -> float:
+    """A mean over a few architectures: some have hardly an operation."""
+    rng, scene = Random(0), trial.scene
+    return mean(_scoring_seconds(trial, scene.gates_of(scene.space.sample(rng))) for _ in range(TIMED_PATHS))
+
+
+def _conclusion_seconds(method: OneShotMethod, trial: Trial, evaluations: int, mixed: float, path: float) -> float:
+    if not learns_by_gradient(method):
         return evaluations * path
     perturbed = int(trial.scene.supernet.mixture.mask.sum()) if method.discretization == "perturbation" else 1
     return perturbed * mixed + RESCORED * path

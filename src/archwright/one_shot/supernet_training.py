@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from archwright.one_shot import make_one_shot
 from archwright.one_shot.data_parallel import equalise_statistics, own_share
 from archwright.one_shot.diary import Diary, Report
 from archwright.one_shot.gradient_search import GradientSearch
-from archwright.one_shot.method import Found
+from archwright.one_shot.method import Found, OneShotMethod, PathMethod, learns_by_gradient
 from archwright.one_shot.path_search import PathSearch
 from archwright.one_shot.requirements import make_supernet
 from archwright.one_shot.search import Conclusion, Scene, Search
@@ -75,9 +75,8 @@ def train_supernet(
     shows (`one_shot.json`). `fabric`: launched, where several processes train together; each calls this, the first one writes.
     """
     fabric = fabric or make_fabric(device_of(job.device), TrainingPrecision())
-    method = make_one_shot(_asked(job)["method"], _asked(job).get("method_settings"))
-    plan = make_search_plan(job, method, lambda: _trial(job, data, fabric))
-    plan = fabric.broadcast(plan)
+    method = _method_of(job)
+    plan = _plan(job, method, data, fabric)
     stage = _set_up(job, data, fabric, plan.epochs)
     facts.update(parameters=parameter_count(stage.scene.supernet), precision="float32", seconds=plan.seconds)
     report = Report(Path(job.folder), _asked(job)["method"], settings_of(method), stage.diary)
@@ -87,7 +86,7 @@ def train_supernet(
     conclusion = stage.search.conclude(plan.evaluations)
     found = _ranked(stage.scene, conclusion, stage.diary.snapshots(progress.curve), progress.epochs)
     handed_over = _handed_over(found, conclusion.architecture, method.hands_over)
-    metrics = stage.scene.score(stage.scene.gates_of(conclusion.architecture))
+    metrics = stage.scene.metrics_of(conclusion.architecture)
     if fabric.is_global_zero:
         write_weights(stage.scene.supernet.state_dict(), Path(job.folder) / WEIGHTS)
         report.write(
@@ -107,8 +106,6 @@ def score_architectures(
     start = time.perf_counter()
     scene = _set_up(job, data, make_fabric(device_of(job.device), TrainingPrecision()), job.epochs).scene
     scene.supernet.load_state_dict(load_file(Path(_asked(job)["trained"]) / WEIGHTS))
-    if hasattr(scene.supernet, "auxiliary_skip"):
-        scene.supernet.auxiliary_skip = 0.0
     architectures = [Architecture.from_json(text) for text in _asked(job)["architectures"]]
     found = tuple(_found_to_json(Found(architecture, scene.score_of(architecture), 0.0)) for architecture in architectures)
     facts["seconds"] = time.perf_counter() - start
@@ -121,10 +118,13 @@ def _asked(job: Job) -> Mapping[str, Any]:
     return job.supernet
 
 
+def _method_of(job: Job) -> OneShotMethod:
+    return make_one_shot(_asked(job)["method"], _asked(job).get("method_settings"))
+
+
 def _set_up(job: Job, data: ProblemData, fabric: Fabric, epochs: float) -> Stage:
     """From the seed: the same supernet and alphas in every process, other random numbers for their batches."""
-    asked, recipe = _asked(job), with_settings(Recipe, job.recipe, "train")
-    method = make_one_shot(asked["method"], asked.get("method_settings"))
+    asked, recipe, method = _asked(job), with_settings(Recipe, job.recipe, "train"), _method_of(job)
     space = make_space(asked["space"], asked.get("space_settings")).for_problem(data.problem)
     seed_everything(job.seed)
     supernet = make_supernet(method, space, data.problem).to(fabric.device)
@@ -157,14 +157,14 @@ def _set_up(job: Job, data: ProblemData, fabric: Fabric, epochs: float) -> Stage
     return Stage(search, scene, weight_batches, val, Diary(supernet.mixture))
 
 
-def _begin(method: Any, scene: Scene) -> Search:
+def _begin(method: OneShotMethod, scene: Scene) -> Search:
     """Which kind of search a method is: one by gradients, or one by single paths."""
-    return GradientSearch(method, scene) if hasattr(method, "gates") else PathSearch(method, scene)
+    return GradientSearch(method, scene) if learns_by_gradient(method) else PathSearch(cast(PathMethod, method), scene)
 
 
-def _division(method: Any, count: int, seed: int) -> tuple[Array, Array | None]:
+def _division(method: OneShotMethod, count: int, seed: int) -> tuple[Array, Array | None]:
     """Rows for the weights, and rows for the alphas where they have some of their own."""
-    if hasattr(method, "gates") and not method.single_level:
+    if learns_by_gradient(method) and not method.single_level:
         return weight_and_alpha_rows(count, method.weight_share, seed)
     return np.arange(count), None
 
@@ -177,9 +177,17 @@ def _calibration(rows: Rows, among: Array, batch_size: int) -> list[torch.Tensor
     return [rows.take(part)[0] for part in torch.split(chosen, batch_size)]
 
 
+def _plan(job: Job, method: OneShotMethod, data: ProblemData, fabric: Fabric) -> SearchPlan:
+    """The first process decides for all; it measures alone, so that none waits for another in a step."""
+    plan = make_search_plan(job, method, lambda: _trial(job, data, fabric)) if fabric.is_global_zero else None
+    decided: SearchPlan = fabric.broadcast(plan)
+    return decided
+
+
 def _trial(job: Job, data: ProblemData, fabric: Fabric) -> Trial:
-    stage = _set_up(job, data, fabric, job.epochs)
-    return Trial(stage.scene, stage.search, stage.batches, stage.val)
+    stage = _set_up(job, data, make_fabric(fabric.device, TrainingPrecision()), job.epochs)
+    steps = max(1, stage.batches.per_epoch // fabric.world_size)
+    return Trial(stage.scene, stage.search, stage.batches, stage.val, steps)
 
 
 class _Journal:
@@ -248,11 +256,9 @@ def _judge(stage: Stage) -> Mapping[str, float]:
     equalise_statistics(scene.supernet, scene.fabric)
     search.epoch_ends()
     snapshot = search.snapshot()
-    judged, one_hot = search.judged(snapshot), scene.gates_of(snapshot)
-    metrics = scene.score(judged)
-    score = metrics if torch.equal(judged, one_hot) else scene.score(one_hot)
-    stage.diary.add(search.expected, snapshot, score[scene.metric], counts=search.counts)
-    return metrics
+    alone = scene.metrics_of(snapshot)
+    stage.diary.add(search.expected, snapshot, alone[scene.metric], counts=search.counts)
+    return alone if search.mixture_gates is None else scene.score(search.mixture_gates)
 
 
 def _facts_of(progress: Progress, plan: SearchPlan, fabric: Fabric) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""From a job to its outcome, on real supernets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archwright.architecture.architecture import Architecture
+from archwright.data.arrays import Arrays
+from archwright.data.load import load_problem
+from archwright.data.store import save_problem
+from archwright.errors import InputError
+from archwright.evaluate.job import Job
+from archwright.evaluate.run import run_job
+from archwright.one_shot import make_one_shot, one_shot_names
+from archwright.one_shot.method import Found
+from archwright.one_shot.supernet_training import _handed_over, train_supernet
+from archwright.search_space import make_space
+
+SPACES = {
+    "cell": {"filters": 4, "blocks": 2},
+    "nasbench201": {"filters": 4, "repeats": 1},
+    "chain": {"pooling": "stride", "connectivity": "residual", "activation": "relu", "width": 4, "most_blocks": 2, "stages": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def few_digits(tmp_path_factory):
+    from sklearn.datasets import load_digits
+
+    images, kinds = load_digits(return_X_y=True)
+    few = np.flatnonzero(kinds < 3)[:120]
+    x = images[few].reshape(-1, 1, 8, 8).astype(np.float32)
+    folder = tmp_path_factory.mktemp("digits") / "data"
+    save_problem(load_problem(Arrays(x, kinds[few]), task="classification", layout="image"), folder)
+    return folder
+
+
+def job_on(data, folder, space, method, **fields):
+    asked = {"space": space, "space_settings": SPACES[space], "method": method, "method_settings": {}}
+    given = {"key": "supernet", "stage": "supernet", "seed": 2, "epochs": 2.0, "device": "cpu", "recipe": {"batch_size": 16}}
+    return Job(data=str(data), folder=str(folder), supernet=asked, **{**given, **fields})
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("method", one_shot_names())
+def test_every_method_searches_every_space(space, method, few_digits, tmp_path):
+    if space == "chain" and method == "pc_darts":
+        pytest.skip("partial channels are for cells")
+    job = job_on(few_digits, tmp_path, space, method)
+    outcome = run_job(job)
+    assert (outcome.state, outcome.cause) == ("complete", "")
+    made = make_space(space, SPACES[space])
+    for entry in outcome.found:
+        architecture = Architecture.from_json(entry["architecture"])
+        made.describe(architecture)
+        assert 0 <= entry["score"] <= 1
+    assert outcome.parameters > 0
+    assert (tmp_path / "supernet.safetensors").is_file()
+    assert not (tmp_path / "checkpoint.pt").exists()
+    assert run_job(job) == outcome
+
+
+def test_shared_scores_are_a_job_too(few_digits, tmp_path):
+    trained = run_job(job_on(few_digits, tmp_path / "trained", "nasbench201", "gdas"))
+    architectures = [entry["architecture"] for entry in trained.found] * 2
+    job = job_on(few_digits, tmp_path / "scores", "nasbench201", "gdas", stage="shared_scores")
+    outcome = run_job(replace(job, supernet={**job.supernet, "trained": str(tmp_path / "trained"), "architectures": architectures}))
+    assert outcome.cause == ""
+    assert [entry["architecture"] for entry in outcome.found] == architectures
+    assert [entry["score"] for entry in outcome.found] == [entry["score"] for entry in trained.found] * 2
+
+
+def test_a_failing_search_tells_how_far_it_came(few_digits, tmp_path):
+    outcome = run_job(job_on(few_digits, tmp_path, "nasbench201", "gdas", epochs=500.0, time_limit=0.5))
+    assert outcome.state == "failed"
+    assert "timed out" in outcome.cause
+
+
+def test_a_job_without_a_supernet_is_an_error(toy_data, tmp_path):
+    job = Job(key="k", stage="supernet", data="", folder=str(tmp_path), seed=0, epochs=1.0)
+    with pytest.raises(InputError, match="names no supernet"):
+        train_supernet(job, toy_data, {})
+
+
+def test_the_last_word_is_handed_over_even_if_it_is_not_among_the_best():
+    found = [Found(Architecture("s", {}, {"q": i}), 1.0 - i / 10, 1.0) for i in range(5)]
+    last_word = found[4].architecture
+    assert _handed_over(found, last_word, 3) == [found[0], found[1], found[4]]
+    assert _handed_over(found, found[1].architecture, 3) == found[:3]
+    assert _handed_over(found, last_word, 1) == [found[4]]
+
+
+def test_the_settings_are_in_the_report(few_digits, tmp_path):
+    run_job(job_on(few_digits, tmp_path, "nasbench201", "gdas", epochs=1.0))
+    text = json.loads((Path(tmp_path) / "one_shot.json").read_text())
+    assert text["method"] == "gdas"
+    assert text["settings"]["first_temperature"] == make_one_shot("gdas").first_temperature
