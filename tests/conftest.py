@@ -88,15 +88,46 @@ def _small_run(folder):
     )
 
 
+@pytest.fixture(scope="session")
+def one_shot_run(small_run, made_once):
+    """A real run of `darts` on the same digits, with random search beside it. Leave its folder as it is."""
+    folder = made_once("one_shot", lambda folder: _search(_one_shot_run(small_run, folder)))
+    return _one_shot_run(small_run, folder)
+
+
+def _one_shot_run(small_run, folder):
+    return SmallRun(
+        folder / "run",
+        small_run.source,
+        {
+            "space": "nasbench201",
+            "strategy": "darts",
+            "trials": 3,
+            "epochs": 3,
+            "seeds": 1,
+            "baselines": (),
+            "settings": {"space.repeats": 1, "space.filters": 4},
+        },
+        [
+            *("--space", "nasbench201", "--strategy", "darts", "--trials", "3", "--epochs", "3", "--seeds", "1"),
+            *("--baselines", "", "--set", "space.repeats=1", "--set", "space.filters=4"),
+        ],
+    )
+
+
 def _make(run):
     import numpy as np
     from sklearn.datasets import load_digits
 
-    import archwright
-
     images, kinds = load_digits(return_X_y=True)
     few = np.flatnonzero(kinds < 4)[:160]
     np.savez(run.source, x=images[few].reshape(-1, 1, 8, 8).astype(np.float32), y=kinds[few])
+    _search(run)
+
+
+def _search(run):
+    import archwright
+
     with pytest.MonkeyPatch.context() as patch:
         train_with_one_thread(patch)
         archwright.search(run.source, out=run.folder, **run.options)

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
+from archwright.architecture.cell_graph import CellGraph
 from archwright.errors import RunFolderError
 from archwright.network.chain_description import Chain
 from archwright.report.gather import gather
@@ -75,3 +76,29 @@ def test_a_folder_without_a_finished_run_is_refused(small_run, tmp_path, missing
     shutil.rmtree(folder)
     with pytest.raises(RunFolderError, match="holds no run"):
         gather(folder)
+
+
+def test_the_record_of_a_supernet_is_there_with_the_architecture_to_draw(one_shot_run):
+    found = gather(one_shot_run.folder)
+    (supernet,) = found.supernets.values()
+    assert list(found.supernets) == ["darts"]
+    assert len(supernet.epochs) == 3
+    assert {len(entry["weights"]) for entry in supernet.epochs} == {len(supernet.edges)} == {6}
+    assert isinstance(supernet.description, CellGraph)
+
+
+def test_the_time_of_a_supernet_comes_before_its_candidates_and_counts_as_search(one_shot_run):
+    found = gather(one_shot_run.folder)
+    seconds = found.results["methods"][0]["one_shot"]["supernet_seconds"]
+    own = [row for row in found.rows if (row["stage"], row["strategy"]) == ("search", "darts")]
+    assert own[0]["elapsed"] == pytest.approx(seconds + float(own[0]["seconds"]))
+    search = sum(float(row["seconds"]) for row in found.rows if row["stage"] == "search")
+    used = {part.name: part.used_seconds for part in found.budget}
+    assert used["search"] == pytest.approx(seconds + search)
+    assert used["scores with shared weights"] > 0
+
+
+def test_learning_curves_are_those_of_final_trainings_not_of_supernets(one_shot_run):
+    found = gather(one_shot_run.folder)
+    assert {name: [len(curve) for curve in curves] for name, curves in found.curves.items()} == {"darts": [3], "random": [3]}
+    assert "The supernet of darts" in page(found)
