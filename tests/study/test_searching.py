@@ -492,3 +492,22 @@ def test_a_coordinator_waits_for_a_supernet_that_another_one_trains(tmp_path, mo
     assert [job.stage for job in executor.submitted] == ["search"] * 3
     theirs.ledger.close()
     ours.ledger.close()
+
+
+def test_two_coordinators_share_what_a_supernet_found(tmp_path):
+    """The other one takes the last of the found while we ask for it: nothing is left to propose, and that is no error."""
+    url = f"journal:{tmp_path / 'journal'}"
+    ours, theirs = Bench(tmp_path / "a", url), Bench(tmp_path / "b", url)
+    row = SupernetSearch("darts", ours.ledger, 8.0).begin(seed=0)
+    ours.ledger.finish(row, "complete", Outcome("complete", found=handed_over((1, 1))))
+    lane, other = (
+        Lane("darts", SupernetSearch("darts", bench.ledger, 8.0), Pair(), bench.ledger, ACCURACY) for bench in (ours, theirs)
+    )
+    assert not lane.exhausted
+    assert len(lane.history.candidates) == 0
+    theirs.ledger.refresh()
+    assert [job.stage for job in theirs.run(other).submitted] == ["search"]
+    assert ours.run(lane).submitted == []
+    assert len(lane.rows) == 1
+    theirs.ledger.close()
+    ours.ledger.close()

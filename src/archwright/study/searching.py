@@ -172,6 +172,8 @@ def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float
         return
     while not (lane.waits or lane.exhausted):
         row = _ask(lane, seed, epochs)
+        if row is None:
+            continue
         known = lane.known(row)
         if known is None:
             crew.start(row, make_job(row))
@@ -180,29 +182,28 @@ def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float
         lane.told_of_pending += known.state == "running"
 
 
-def _ask(lane: Lane, seed: int, epochs: float) -> Row:
-    """A new row for what the strategy proposes; asked again where another coordinator took the number meanwhile."""
-    while True:
-        history = lane.history
-        number = lane.ledger.next_number("search", lane.name)
-        proposal = lane.strategy.propose(lane.space, history, Random(f"{seed}/{lane.name}/{number}"))
-        try:
-            return lane.ledger.begin(
-                stage="search",
-                strategy=lane.name,
-                architecture=proposal.architecture,
-                questions=tuple(questions_asked(lane.space.decide, proposal.architecture.answers).values()),
-                key=key_of(lane.space, proposal.architecture),
-                parent=proposal.parent,
-                continues=proposal.continues,
-                note=proposal.note,
-                seen=len(history.finished),
-                seed=training_seed(seed, lane.name, number),
-                epochs=proposal.epochs if proposal.epochs is not None else epochs,
-                number=number,
-            )
-        except Overtaken:
-            continue
+def _ask(lane: Lane, seed: int, epochs: float) -> Row | None:
+    """A new row for what the strategy proposes; None where another coordinator took the number meanwhile: to be asked again."""
+    history = lane.history
+    number = lane.ledger.next_number("search", lane.name)
+    proposal = lane.strategy.propose(lane.space, history, Random(f"{seed}/{lane.name}/{number}"))
+    try:
+        return lane.ledger.begin(
+            stage="search",
+            strategy=lane.name,
+            architecture=proposal.architecture,
+            questions=tuple(questions_asked(lane.space.decide, proposal.architecture.answers).values()),
+            key=key_of(lane.space, proposal.architecture),
+            parent=proposal.parent,
+            continues=proposal.continues,
+            note=proposal.note,
+            seen=len(history.finished),
+            seed=training_seed(seed, lane.name, number),
+            epochs=proposal.epochs if proposal.epochs is not None else epochs,
+            number=number,
+        )
+    except Overtaken:
+        return None
 
 
 def _settle(crew: Crew, row: Row, known: Row) -> None:
