@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archwright.report.chart import FAINT, INK, SERIES, axis_name, quiet_axes, shown, svg_of, thin
 from archwright.report.report_data import Supernet
@@ -80,7 +80,7 @@ def _line(supernet: Supernet, name: str) -> Line:
     return [(epoch, value) for epoch, value in pairs if epoch is not None and value is not None]
 
 
-def _plot(axes: Axes, word: str, line: Sequence[tuple[float, float]], **style: object) -> None:
+def _plot(axes: Axes, word: str, line: Sequence[tuple[float, float]], **style: Any) -> None:
     if line:
         epochs, values = zip(*thin(line), strict=True)
-        axes.plot(epochs, [shown(word, value) if word else value for value in values], **style)  # type: ignore[arg-type]
+        axes.plot(epochs, [shown(word, value) if word else value for value in values], **style)

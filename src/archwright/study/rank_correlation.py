@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 RESAMPLES = 1000
@@ -35,7 +36,7 @@ def rank_correlation(pairs: Sequence[tuple[float, float]], resamples: int = RESA
     return RankCorrelation(tau, (float(low), float(high)), len(values))
 
 
-def _tau(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+def _tau(values: NDArray[np.float64]) -> float:
     """values: (n, 2). NaN where a column is constant."""
     if len(values) < 2 or np.ptp(values[:, 0]) == 0 or np.ptp(values[:, 1]) == 0:
         return float("nan")

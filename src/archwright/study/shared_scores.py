@@ -65,12 +65,13 @@ def _candidates_of(row: Row, ledger: Ledger) -> list[Row]:
 
 def paired_scores(strategy: str, metric: str, ledger: Ledger) -> list[tuple[float, float]]:
     """(with the supernet's weights, trained from scratch): the validation metric of each candidate that was scored last."""
-    scored = [row for row in ledger.rows(STAGE, strategy) if row.state == "complete" and row.outcome is not None]
-    if not scored or scored[-1].outcome is None:
+    scored = [row for row in ledger.rows(STAGE, strategy) if row.state == "complete"]
+    if not scored:
         return []
-    shared = {_text(found["architecture"]): found["score"] for found in scored[-1].outcome.found}
+    last = scored[-1]
+    shared = {_text(found["architecture"]): found["score"] for found in (last.outcome.found if last.outcome is not None else ())}
     pairs = []
-    for candidate in _candidates_of(scored[-1], ledger):
+    for candidate in _candidates_of(last, ledger):
         if candidate.architecture is not None and candidate.outcome is not None:
             score = shared.get(_text(candidate.architecture.to_json()))
             value = candidate.outcome.metrics.get(metric)
