@@ -440,12 +440,20 @@ def test_a_supernet_that_fails_ends_its_strategy_not_the_others(bench, one_shot,
     assert best_candidates(lanes[0], 3) == []
 
 
-def test_the_seconds_of_a_supernet_count_where_strategies_get_equal_seconds(bench, one_shot):
+def test_by_the_clock_random_search_gets_the_seconds_of_the_supernet_and_its_candidates_and_no_more(bench, one_shot):
     lanes, executor = (one_shot(), bench.lane("random")), AtOnce(outcome=supernet_finds(*FOUND, seconds=20.0))
-    limits = Limits(None, 50.0, lambda: sum(lane.seconds for lane in lanes))
+    limits = Limits(None, 500.0, lambda: sum(lane.seconds for lane in lanes))
     bench.run(*lanes, executor=executor, limits=limits)
     assert [job.stage for job in executor.submitted].index("supernet") == 0
-    assert [lane.seconds for lane in lanes] == pytest.approx([26.0, 26.0], abs=4.0)
+    assert [lane.seconds for lane in lanes] == [26.0, 26.0]
+
+
+def test_by_the_clock_random_search_goes_on_where_the_others_came_to_nothing(bench, one_shot):
+    lanes = one_shot(), bench.lane("random")
+    executor = AtOnce(outcome=lambda job: Outcome("failed", "boom", seconds=1.0) if job.stage == "supernet" else trained(job))
+    bench.run(*lanes, executor=executor, limits=Limits(None, 30.0, lambda: sum(lane.seconds for lane in lanes)))
+    assert lanes[0].seconds == 1.0
+    assert lanes[1].seconds == pytest.approx(29.0, abs=2.0)
 
 
 def test_an_interrupted_supernet_goes_on_under_its_own_number_and_seed(tmp_path):

@@ -28,6 +28,9 @@ EXHAUSTED_AFTER = 1000
 TOLD_OF_PENDING = 10
 """Proposals of networks in training, between two results, after which a strategy waits for a result."""
 
+COMPARISON = "random"
+"""The strategy that the others are compared with at the same cost."""
+
 LOOK_EVERY_S = 2.0
 """Between two looks at a supernet that another coordinator trains."""
 
@@ -144,7 +147,11 @@ def _begin(waiting: list[tuple[Lane, Row]], crew: Crew, make_job: MakeJob) -> li
 
 def _next_lane(lanes: Sequence[Lane], crew: Crew, limits: Limits) -> Lane | None:
     """The strategy whose turn it is: the one that has spent least; None where all are done, or wait for a result."""
-    able = [lane for lane in lanes if not (lane.waits or lane.exhausted or _spent(lane, limits))]
+    able = [
+        lane
+        for lane in lanes
+        if not (lane.waits or lane.exhausted or _spent(lane, limits) or _has_drawn_level(lane, lanes, limits))
+    ]
     if limits.trials is not None:
         return min(able, key=lambda lane: lane.trainings, default=None)
     return min(able, key=lambda lane: (lane.seconds + _pending(lane, crew) * lane.typical_seconds, lane.trainings), default=None)
@@ -159,6 +166,18 @@ def _spent(lane: Lane, limits: Limits) -> bool:
         return lane.trainings >= limits.trials
     assert limits.deadline is not None
     return len(lane.rows) > 0 and limits.clock() + lane.typical_seconds / 2 > limits.deadline
+
+
+def _has_drawn_level(lane: Lane, lanes: Sequence[Lane], limits: Limits) -> bool:
+    """Whether random search has had as many seconds as the dearest of the others, which are all at their end.
+
+    It is there for a comparison at the same cost. Others that came to nothing are no measure of that.
+    """
+    others = [other for other in lanes if other is not lane]
+    if limits.trials is not None or lane.name != COMPARISON or not all(other.exhausted for other in others):
+        return False
+    taken = [other.seconds for other in others if other.history.complete]
+    return bool(taken) and lane.seconds >= max(taken)
 
 
 def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float) -> None:
