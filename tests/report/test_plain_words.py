@@ -140,3 +140,11 @@ def test_the_trouble_of_a_one_shot_search_is_told(with_methods):
     assert words.supernet_trouble(with_methods({**method("darts", [0.9]), "one_shot": small})) == []
     paths = {**told, "supernet_score": None, "notes": []}
     assert words.supernet_trouble(with_methods({**method("single_path_uniform", [0.9]), "one_shot": paths})) == []
+
+
+def test_few_trainings_of_a_one_shot_method_are_as_it_should_be(with_methods):
+    rows = [row(i, strategy=name) for name in ("darts", "random") for i in range(3)]
+    methods = [{**method("darts", [0.9]), "one_shot": {"notes": []}}, method("random", [0.9])]
+    (sentence,) = words.few_trials(with_methods(*methods, rows=rows))
+    assert "random (3)" in sentence
+    assert "darts" not in sentence

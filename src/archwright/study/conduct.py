@@ -217,12 +217,21 @@ class Run:
             for name in request.all_strategies
         ]
         deadline = self.planned.search_until
-        of = request.trials * len(lanes) if request.trials is not None else None
-        self.progress.phase("search", of, None if deadline is None else partial(self._seconds_until, deadline))
+        self.progress.phase(
+            "search", self._trainings_of_search(), None if deadline is None else partial(self._seconds_until, deadline)
+        )
         limits = Limits(request.trials, deadline, lambda: self.clock.seconds)
         search(lanes, self.crew, self.job, limits, request.seed, plan.search_epochs)
         self.table.write(self.ledger.rows())
         return lanes
+
+    def _trainings_of_search(self) -> int | None:
+        """How many candidates may be trained, where that is bounded: of a one-shot method no more than it hands over."""
+        trials = self.request.trials
+        if trials is None:
+            return None
+        handed_over = [method.hands_over for method in self.parts.one_shot.values()]
+        return trials * len(self.parts.strategies) + sum(min(trials, count) for count in handed_over)
 
     def _strategy(self, name: str) -> Strategy:
         """What proposes, its sizes chosen for the budget; says so where it cannot model all of the space."""
