@@ -24,7 +24,14 @@ def choice_of(supernet, architecture):
 
 def test_each_stage_mixes_what_it_computes_its_width_and_its_depth():
     supernet = SPACE.supernet(IMAGES)
-    operations = ("conv 3", "conv 5", "separable 3", "separable 5", "bottleneck", *(f"mbconv {k} x{e}" for k in (3, 5) for e in (2, 4)))
+    operations = (
+        "conv 3",
+        "conv 5",
+        "separable 3",
+        "separable 5",
+        "bottleneck",
+        *(f"mbconv {k} x{e}" for k in (3, 5) for e in (2, 4)),
+    )
     assert candidates(supernet) == {
         "stage0/operation": operations,
         "stage0/width": ("6", "8", "12"),

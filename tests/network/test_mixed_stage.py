@@ -66,7 +66,11 @@ def test_in_a_dense_stage_each_depth_ends_in_its_own_compression():
 @pytest.mark.parametrize("connectivity", ["plain", "residual", "dense"])
 @pytest.mark.parametrize(
     ("operation", "depth", "blocks"),
-    [((0.1, 0.4, 0.2, 0.3), (0.5, 0.2, 0.3), 12), ((0.0, 1.0, 0.0, 0.0), (0.0, 1.0, 0.0), 2), ((0.5, 0.0, 0.5, 0.0), (1.0, 0.0, 0.0), 2)],
+    [
+        ((0.1, 0.4, 0.2, 0.3), (0.5, 0.2, 0.3), 12),
+        ((0.0, 1.0, 0.0, 0.0), (0.0, 1.0, 0.0), 2),
+        ((0.5, 0.0, 0.5, 0.0), (1.0, 0.0, 0.0), 2),
+    ],
 )
 def test_blocks_behind_the_deepest_open_depth_and_of_closed_operations_are_not_computed(connectivity, operation, depth, blocks):
     stage, seen = made(options(connectivity)), []

@@ -26,7 +26,9 @@ def test_the_gate_of_an_open_candidate_gets_a_gradient_and_no_other():
     assert gates.grad.tolist() == [0.0, 12.0, 30.0]
 
 
-@pytest.mark.parametrize(("values", "learns", "fixed"), [([0.0, 1.0], False, True), ([0.0, 1.0], True, False), ([0.0, 0.9], False, False)])
+@pytest.mark.parametrize(
+    ("values", "learns", "fixed"), [([0.0, 1.0], False, True), ([0.0, 1.0], True, False), ([0.0, 0.9], False, False)]
+)
 def test_one_candidate_with_a_fixed_gate_of_one_is_just_there(values, learns, fixed):
     gates, term = opened(values, learns=learns), torch.ones(2)
     assert gates.numbers == (1,)

@@ -41,7 +41,9 @@ each_layer = pytest.mark.parametrize(("make", "shape"), LAYERS, ids=["convolutio
 @pytest.mark.parametrize("counts", [(2, 3, 5), (1, 1, 4), (3,), (2, 2)])
 def test_the_mask_of_a_channel_is_the_sum_of_the_gates_of_the_widths_that_have_it(counts):
     gates = torch.rand(len(counts), dtype=torch.float64)
-    expected = [sum(float(gate) for gate, count in zip(gates, counts, strict=True) if channel < count) for channel in range(counts[-1])]
+    expected = [
+        sum(float(gate) for gate, count in zip(gates, counts, strict=True) if channel < count) for channel in range(counts[-1])
+    ]
     torch.testing.assert_close(channel_mask(gates, counts), torch.tensor(expected, dtype=torch.float64))
 
 

@@ -250,7 +250,11 @@ def test_settings_survive_a_second_filling_in():
 @pytest.mark.parametrize(
     ("settings", "problem", "told"),
     [
-        ({}, DIGITS, "fix pooling, connectivity, activation, for example by --set space.pooling=stride --set space.connectivity=resi"),
+        (
+            {},
+            DIGITS,
+            "fix pooling, connectivity, activation, for example by --set space.pooling=stride --set space.connectivity=resi",
+        ),
         ({"pooling": "max", "activation": "silu"}, DIGITS, "fix connectivity, for example by --set space.connectivity=residual$"),
         ({"activation": "silu", "connectivity": "dense"}, SERIES, "fix pooling, for example by --set space.pooling=stride$"),
         ({}, FLAT, "fix connectivity, activation, "),
