@@ -7,22 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
-SPECIFICATION = importlib.util.spec_from_file_location("one_shot_toy", Path(__file__).with_name("toy.py"))
-
-
-def _load():
-    if "one_shot_toy" not in sys.modules:
-        module = importlib.util.module_from_spec(SPECIFICATION)
-        sys.modules["one_shot_toy"] = module
-        SPECIFICATION.loader.exec_module(module)
-        module.register()
-    return sys.modules["one_shot_toy"]
+NAME = "toy_space_of_the_tests"
 
 
 @pytest.fixture(scope="session")
 def toy():
-    """The module `toy.py`."""
-    return _load()
+    """The module `toy.py`, where `make_space` finds it."""
+    specification = importlib.util.spec_from_file_location(NAME, Path(__file__).with_name("toy.py"))
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[NAME] = module
+    specification.loader.exec_module(module)
+    yield module
+    del sys.modules[NAME]
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def test_the_shares_gradient_matches_finite_differences():
             with torch.no_grad():
                 alphas.beta.copy_(beta)
                 alphas.beta[i] += sign * step
-            sides.append(float((alphas.edge_shares() * factors).sum()))
+                sides.append(float((alphas.edge_shares() * factors).sum()))
         assert float(gradient[i]) == pytest.approx((sides[0] - sides[1]) / (2 * step), abs=1e-6)
 
 

@@ -73,7 +73,7 @@ def test_a_wrong_setting_is_told_with_its_mend(name, settings, told):
 
 
 def test_an_unknown_name_is_told_with_the_nearest():
-    with pytest.raises(UnknownName, match="there is no one-shot method 'dart' .did you mean 'darts'.*choose from darts, "):
+    with pytest.raises(UnknownName, match=r"there is no one-shot method 'dart' .did you mean 'darts'.*choose from darts, "):
         make_one_shot("dart")
 
 

@@ -7,7 +7,9 @@ import torch
 from archwright.network.supernet import Edge, Mixture
 from archwright.one_shot.rank_stability import RankStability
 
-MIXTURE = Mixture((Edge("a", ("none", "skip_connect", "avg_pool_3x3", "conv_3x3", "conv_5x5"), "1"), Edge("b", ("none", "skip_connect"), "2")), {})
+MIXTURE = Mixture(
+    (Edge("a", ("none", "skip_connect", "avg_pool_3x3", "conv_3x3", "conv_5x5"), "1"), Edge("b", ("none", "skip_connect"), "2")), {}
+)
 
 
 def gates(skip, small, large):

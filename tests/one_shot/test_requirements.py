@@ -22,7 +22,7 @@ def test_every_method_takes_cells(name):
 
 def test_gradients_need_distinct_inputs():
     space = make_space("cell", {"inputs": "any", "filters": 4})
-    with pytest.raises(InputError, match="set space.inputs=distinct, not 'any'"):
+    with pytest.raises(InputError, match=r"set space\.inputs=distinct, not 'any'"):
         check_supernet(make_one_shot("darts"), space, IMAGES)
 
 

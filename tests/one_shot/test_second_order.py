@@ -26,7 +26,9 @@ def problem(seed):
     x, y, x_val, y_val = some(20, 3), some(20, 2), some(20, 3), some(20, 2)
 
     def loss(x, y, w, a):
-        return ((torch.tanh(x @ w[0]) * a[0].softmax(dim=0)) @ w[1] - y).square().mean() + a[1].square().sum() * w[1].square().mean()
+        return ((torch.tanh(x @ w[0]) * a[0].softmax(dim=0)) @ w[1] - y).square().mean() + a[1].square().sum() * w[
+            1
+        ].square().mean()
 
     return weights, alphas, lambda w, a: loss(x, y, w, a), lambda w, a: loss(x_val, y_val, w, a)
 
@@ -34,9 +36,7 @@ def problem(seed):
 def exact(weights, alphas, train, val, momentum):
     """d L_val(w - rate (dL_train/dw + momentum), alpha) / d alpha, by differentiating twice."""
     slopes = torch.autograd.grad(train(weights, alphas), weights, create_graph=True, allow_unused=True)
-    ahead = [
-        w if g is None else w - RATE * (g + m) for w, g, m in zip(weights, slopes, momentum, strict=True)
-    ]
+    ahead = [w if g is None else w - RATE * (g + m) for w, g, m in zip(weights, slopes, momentum, strict=True)]
     return torch.autograd.grad(val(ahead, alphas), alphas)
 
 

@@ -14,11 +14,10 @@ def main(folder, method):
     torch.set_num_threads(1)
     fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
     fabric.launch()
-    specification = importlib.util.spec_from_file_location("one_shot_toy", Path(__file__).with_name("toy.py"))
+    specification = importlib.util.spec_from_file_location("toy_space_of_the_tests", Path(__file__).with_name("toy.py"))
     toy = importlib.util.module_from_spec(specification)
-    sys.modules["one_shot_toy"] = toy
+    sys.modules["toy_space_of_the_tests"] = toy
     specification.loader.exec_module(toy)
-    toy.register()
     search(fabric, toy, folder, method)
 
 

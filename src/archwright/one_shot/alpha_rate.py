@@ -12,7 +12,7 @@ def alpha_rate(method: GradientMethod, steps: int) -> float:
     """The learning rate of the alphas for a search of so many steps.
 
     Differs: where it is left unset, the paper's rate grows with the root of how many times fewer steps there are. Adam moves an
-    alpha by at most about its rate in a step: the paper's 20,000 steps may change it by 6, a few hundred by 0.1, which decides nothing.
+    alpha by at most about its rate in a step: 20,000 steps may change it by 6, a few hundred by 0.1, which decides nothing.
     """
     if method.alpha_learning_rate is not None:
         return method.alpha_learning_rate

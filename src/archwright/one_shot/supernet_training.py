@@ -180,8 +180,7 @@ def _calibration(rows: Rows, among: Array, batch_size: int) -> list[torch.Tensor
 def _plan(job: Job, method: OneShotMethod, data: ProblemData, fabric: Fabric) -> SearchPlan:
     """The first process decides for all; it measures alone, so that none waits for another in a step."""
     plan = make_search_plan(job, method, lambda: _trial(job, data, fabric)) if fabric.is_global_zero else None
-    decided: SearchPlan = fabric.broadcast(plan)
-    return decided
+    return cast(SearchPlan, fabric.broadcast(plan))
 
 
 def _trial(job: Job, data: ProblemData, fabric: Fabric) -> Trial:
