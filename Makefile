@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install search test test-slow lint format clean
+.PHONY: help install search test test-slow native lint format clean
 
 help:            ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,6 +26,9 @@ test: install    ## the tests, at most eight minutes on two cores
 test-slow: install  ## the tests that take longer
 	$(BIN)/pytest -n 2 -m slow --timeout 1800
 
+native: install  ## the compiled kernel of the supernet's step, for this machine: optional, needs a C++20 compiler
+	$(BIN)/python -m archwright.ops.native.build
+
 lint: install    ## ruff (lint and format) and mypy in strict mode
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,4 +39,5 @@ format: install  ## mend what ruff can mend
 	$(BIN)/ruff format .
 
 clean:           ## remove what was built, not the runs
+	rm -f src/archwright/ops/native/kernel-*.so
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

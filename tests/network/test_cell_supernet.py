@@ -1,3 +1,5 @@
+import importlib.util
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -7,6 +9,9 @@ from torch import nn
 from archwright.data.problem import Problem
 from archwright.errors import InputError, ShapeError
 from archwright.network.supernet import Supernet
+from archwright.ops.kernels import PlainKernel
+from archwright.ops.mixed_nodes import MixedNodes
+from archwright.ops.native import compiled_kernel
 from archwright.search_space.cell import Cell
 
 IMAGES = Problem("images", "classification", input_shape=(2, 8, 7), outputs=3)
@@ -164,3 +169,61 @@ def test_at_stride_one_an_auxiliary_skip_is_a_skip_gate_more():
     one = supernet(x, gates)
     supernet.auxiliary_skip = 0.0
     torch.testing.assert_close(one, supernet(x, more), rtol=1e-4, atol=1e-5)
+
+
+def reference_supernet():
+    """The class beside the benchmark, which is written from the paper with one module per operation."""
+    path = Path(__file__).parents[2] / "benchmarks" / "reference_supernet.py"
+    spec = importlib.util.spec_from_file_location("reference_supernet", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.ReferenceSupernet
+
+
+def pairs_of(supernet, reference):
+    """(own module, the reference's) of all that has weights or statistics."""
+    yield supernet.stem, reference.stem
+    yield supernet.classifier, reference.classifier
+    for own, other in zip(supernet.cells, reference.cells, strict=True):
+        yield own.before_last, other.align0
+        yield own.last, other.align1
+        for edges in own.nodes.edges_into:
+            for state, edge in enumerate(edges):
+                for name, operation in zip(own.nodes.candidates, other.edges[edge].operations, strict=True):
+                    if name != "none":
+                        yield own.nodes.operation(edge, state, name), operation
+
+
+@pytest.mark.parametrize("kernel", [PlainKernel(), compiled_kernel()], ids=["plain", "native"])
+def test_output_and_gradients_are_those_of_one_module_per_operation(kernel):
+    """In double precision, where rounding flips no ReLU and no maximum."""
+    if kernel is None:
+        pytest.skip("the compiled kernel is not built: `make native`")
+    torch.manual_seed(0)
+    problem = Problem("images", "classification", input_shape=(3, 16, 16), outputs=10)
+    supernet = Cell(filters=4, reductions=2).supernet(problem).double()
+    reference = reference_supernet()(4, 5).double()
+    assert sum(p.numel() for p in supernet.parameters()) == sum(p.numel() for p in reference.parameters())
+    for nodes in supernet.modules():
+        if isinstance(nodes, MixedNodes):
+            nodes.kernel = kernel
+    pairs = list(pairs_of(supernet, reference))
+    with torch.no_grad():
+        for own, other in pairs:
+            for ours, theirs in zip(own.parameters(), other.parameters(), strict=True):
+                theirs.copy_(ours)
+    x = torch.randn(4, 3, 16, 16, dtype=torch.float64)
+    gates = torch.randn(28, 8, dtype=torch.float64).softmax(dim=1).requires_grad_()
+    ours, theirs = supernet(x, gates), reference(x, gates)
+    torch.testing.assert_close(ours, theirs)
+    own_weights, weights = ([p for pair in pairs for p in pair[side].parameters()] for side in (0, 1))
+    for found, expected in zip(
+        torch.autograd.grad(ours.square().sum(), [gates, *own_weights]),
+        torch.autograd.grad(theirs.square().sum(), [gates, *weights]),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-8 * max(1.0, float(expected.abs().max())))
+    for own, other in pairs:
+        for found, expected in zip(own.buffers(), other.buffers(), strict=True):
+            if found.is_floating_point():
+                torch.testing.assert_close(found, expected)

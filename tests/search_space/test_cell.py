@@ -186,3 +186,22 @@ def test_settings_out_of_range(setting, message):
 def test_an_answer_of_another_space_is_refused():
     with pytest.raises(UnknownAnswer, match="choose from"):
         Cell(operations="enas").describe(Cell(operations="nasnet").sample(Random(3)))
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"inputs": "any"}, {"operations": "pnas", "cells": 1, "inputs": "any"}, {"reductions": 0}]
+)
+def test_an_architecture_is_composed_again_from_its_cells(settings):
+    space = Cell(blocks=3, **settings)
+    for seed in range(10):
+        architecture = space.sample(Random(seed))
+        assert space.compose(space.describe(architecture)) == architecture
+
+
+def test_the_supernet_mixes_all_operations_on_all_edges():
+    mixture = Cell(blocks=2, filters=4).supernet(problem(3, 16, 16)).mixture
+    assert [edge.name for edge in mixture.edges[:5]] == ["normal/0->2", "normal/1->2", "normal/0->3", "normal/1->3", "normal/2->3"]
+    assert {edge.name.partition("/")[0] for edge in mixture.edges} == {"normal", "reduction"}
+    assert {edge.candidates for edge in mixture.edges} == {OPERATIONS["darts"]}
+    with pytest.raises(InputError, match="use space 'chain'"):
+        Cell().supernet(problem(12))

@@ -12,10 +12,11 @@ from archwright.architecture.architecture import Architecture
 from archwright.architecture.cell_graph import CellGraph, CellPair, Node
 from archwright.errors import InputError
 from archwright.network.cell_network import STEM_MULTIPLIER, CellModule, CellNetwork, halvings
-from archwright.network.shared_weights import channels_last, check_gates, copy_nodes, copy_weights, plain_module
+from archwright.network.shared_weights import check_gates, copy_nodes, copy_weights, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.convolution import FactorizedReduction, ReLUConvBatchNorm, batch_norm, conv
-from archwright.ops.mixed import Active, MixedNodes, active_gates
+from archwright.ops.kernels import channels_last
+from archwright.ops.mixed_nodes import Active, MixedNodes, active_gates
 from archwright.ops.pooling import GlobalAveragePool
 
 INPUTS = 2

@@ -11,10 +11,11 @@ from archwright.architecture.cell_graph import CellGraph
 from archwright.architecture.question import Option
 from archwright.errors import InputError
 from archwright.network.nasbench201_network import STAGES, NASBench201Cell, NASBench201Network, ResidualReduction
-from archwright.network.shared_weights import channels_last, check_gates, copy_nodes, copy_weights, plain_module
+from archwright.network.shared_weights import check_gates, copy_nodes, copy_weights, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.convolution import batch_norm, conv
-from archwright.ops.mixed import MixedNodes, active_gates
+from archwright.ops.kernels import channels_last
+from archwright.ops.mixed_nodes import MixedNodes, active_gates
 from archwright.ops.pooling import GlobalAveragePool
 
 NODES = 3

@@ -13,7 +13,7 @@ from archwright.architecture.cell_graph import CellGraph
 from archwright.errors import ShapeError
 from archwright.network.node import NodeModule
 from archwright.network.supernet import Mixture
-from archwright.ops.mixed import MixedNodes
+from archwright.ops.mixed_nodes import MixedNodes
 
 Plain = TypeVar("Plain", bound=nn.Module)
 
@@ -46,11 +46,6 @@ def frozen(module: nn.Module) -> Iterator[None]:
     finally:
         for parameter in learning:
             parameter.requires_grad_()
-
-
-def channels_last(x: Tensor) -> Tensor:
-    """Images with their channels last in memory, the layout in which depthwise convolutions are fast; series as they are."""
-    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
 def copy_weights(shared: nn.Module, plain: nn.Module) -> None:

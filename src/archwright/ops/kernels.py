@@ -1,85 +1,156 @@
-"""What the fused mixed operation computes with, on whole tensors (B, C, ...): here in plain PyTorch, in `native/` compiled."""
+"""What the fused mixed operation computes with: here in plain PyTorch, in `native/` compiled. Tensors are (B, C, ...)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional, grad
 
 CONVOLVE = {1: functional.conv1d, 2: functional.conv2d}
-INPUT_GRADIENT = {1: grad.conv1d_input, 2: grad.conv2d_input}
-WEIGHT_GRADIENT = {1: grad.conv1d_weight, 2: grad.conv2d_weight}
+INPUT_GRADIENT: dict[int, Callable[..., Tensor]] = {1: grad.conv1d_input, 2: grad.conv2d_input}
+WEIGHT_GRADIENT: dict[int, Callable[..., Tensor]] = {1: grad.conv1d_weight, 2: grad.conv2d_weight}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A depthwise convolution that pads by half its kernel: weight (C, 1, k, ...), (B, C, ...) -> (B, C, ceil(... / stride))."""
+
+    weight: Tensor
+    stride: int
+    dilation: int
+
+    @property
+    def padding(self) -> tuple[int, ...]:
+        return tuple(self.dilation * (size - 1) // 2 for size in self.weight.shape[2:])
 
 
 class Kernel(Protocol):
-    """Depthwise convolutions that pad by half the kernel, and products along the channels. Weights are (C, 1, k, ...)."""
+    """Depthwise convolutions, products along the channels, poolings. Only `pooled` is differentiable by itself."""
 
-    def depthwise(self, x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-        """One filter per channel: (B, C, ...) -> (B, C, ceil(... / stride))."""
+    def depthwise(self, x: Tensor, filters: Sequence[Filter]) -> list[Tensor]:
+        """What each of the filters, which have one stride, makes of x."""
 
-    def depthwise_input(self, gradient: Tensor, x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-        """The gradient of `depthwise` with respect to x, for x's shape."""
+    def depthwise_input(
+        self, gradients: Sequence[Tensor], filters: Sequence[Filter], x: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        """The gradient with respect to x, of which only the shape counts, summed over all filters; zero where mask <= 0."""
 
-    def depthwise_weight(self, gradient: Tensor, x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-        """The gradient of `depthwise` with respect to the weight, for the weight's shape."""
+    def depthwise_weight(self, gradients: Sequence[Tensor], filters: Sequence[Filter], x: Tensor) -> list[Tensor]:
+        """The gradient with respect to each filter's weight."""
 
-    def product(self, z: Tensor, matrix: Tensor, bias: Tensor | None = None) -> Tensor:
-        """matrix z + bias at each position: z (B, C, ...), matrix (D, C), bias (D,) -> (B, D, ...)."""
+    def product_sum(
+        self, matrices: Tensor, tensors: Sequence[Tensor], bias: Tensor, others: Sequence[Tensor], gates: Tensor
+    ) -> Tensor:
+        """At each position sum_t matrix_t z_t + sum_o gate_o x_o + bias.
 
-    def add_product(self, total: Tensor, z: Tensor, matrix: Tensor) -> Tensor:
-        """`total` after matrix z is added to it."""
+        matrices: (T, C, C). tensors: z_t, T times (B, C, ...), at least one. others: x_o, likewise. gates: one per x_o. bias: (C,).
+        """
 
-    def cross(self, x: Tensor, y: Tensor) -> Tensor:
-        """Sum over all positions of x y^T: (B, C, ...), (B, D, ...) -> (C, D)."""
+    def products(
+        self, matrices: Tensor, factors: Sequence[Sequence[Tensor]], biases: Tensor | None, *, rectify: bool = False
+    ) -> list[Tensor]:
+        """For each t, at each position, sum_i matrix_ti x_ti + bias_t, and ReLU of that if `rectify`.
 
-    def moments(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (C,) and covariance (C, C) of the channels over all positions."""
+        matrices: (T, I, C, C). factors: I times T tensors (B, C, ...). biases: (T, C).
+        """
+
+    def cross(self, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Tensor:
+        """For each pair of tensors the sum of x y^T over all positions: (T, C, C)."""
+
+    def moments(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Mean (T, C) and covariance (T, C, C) of each tensor's channels over all positions."""
+
+    def pooled(self, x: Tensor, pool: nn.Module) -> Tensor:
+        """What the module returns: a pooling, or a pooling and its normalisation."""
 
 
 class PlainKernel:
     """In PyTorch. Fast for images in `channels_last`, the layout in which oneDNN needs no reordering."""
 
-    def depthwise(self, x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-        return CONVOLVE[x.dim() - 2](x, weight, None, stride, _padding(weight, dilation), dilation, x.shape[1])
+    def depthwise(self, x: Tensor, filters: Sequence[Filter]) -> list[Tensor]:
+        convolve, channels = CONVOLVE[x.dim() - 2], x.shape[1]
+        return [convolve(x, f.weight, None, f.stride, f.padding, f.dilation, channels) for f in filters]
 
-    def depthwise_input(self, gradient: Tensor, x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-        """At stride 1 a convolution with the flipped kernel: oneDNN's own backward costs up to 20 times that."""
-        if stride == 1:
-            return self.depthwise(gradient, weight.flip(*range(2, weight.dim())), 1, dilation)
-        backward = INPUT_GRADIENT[x.dim() - 2]
-        return backward(x.shape, weight, gradient, stride, _padding(weight, dilation), dilation, x.shape[1])
+    def depthwise_input(
+        self, gradients: Sequence[Tensor], filters: Sequence[Filter], x: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        found = [_input_gradient(gradient, f, x) for gradient, f in zip(gradients, filters, strict=True)]
+        total = found[0]
+        for gradient in found[1:]:
+            total.add_(gradient)
+        return total if mask is None else torch.where(mask > 0, total, 0.0)
 
-    def depthwise_weight(self, gradient: Tensor, x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-        backward = WEIGHT_GRADIENT[x.dim() - 2]
-        return backward(x, weight.shape, gradient, stride, _padding(weight, dilation), dilation, x.shape[1])
+    def depthwise_weight(self, gradients: Sequence[Tensor], filters: Sequence[Filter], x: Tensor) -> list[Tensor]:
+        backward, channels = WEIGHT_GRADIENT[x.dim() - 2], x.shape[1]
+        return [
+            backward(x, f.weight.shape, gradient, f.stride, f.padding, f.dilation, channels)
+            for gradient, f in zip(gradients, filters, strict=True)
+        ]
 
-    def product(self, z: Tensor, matrix: Tensor, bias: Tensor | None = None) -> Tensor:
-        return CONVOLVE[z.dim() - 2](z, _pointwise(matrix, z), bias)
+    def product_sum(
+        self, matrices: Tensor, tensors: Sequence[Tensor], bias: Tensor, others: Sequence[Tensor], gates: Tensor
+    ) -> Tensor:
+        total = _product(matrices[0], tensors[0], bias)
+        for matrix, z in zip(matrices[1:], tensors[1:], strict=True):
+            total.add_(_product(matrix, z))
+        for x, gate in zip(others, gates, strict=True):
+            total.addcmul_(x, gate)
+        return total
 
-    def add_product(self, total: Tensor, z: Tensor, matrix: Tensor) -> Tensor:
-        return total.add_(self.product(z, matrix))
+    def products(
+        self, matrices: Tensor, factors: Sequence[Sequence[Tensor]], biases: Tensor | None, *, rectify: bool = False
+    ) -> list[Tensor]:
+        found = []
+        for t, own in enumerate(zip(*factors, strict=True)):
+            total = _product(matrices[t, 0], own[0], None if biases is None else biases[t])
+            for matrix, x in zip(matrices[t, 1:], own[1:], strict=True):
+                total.add_(_product(matrix, x))
+            found.append(total.relu_() if rectify else total)
+        return found
 
-    def cross(self, x: Tensor, y: Tensor) -> Tensor:
-        return _rows(x).T @ _rows(y)
+    def cross(self, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Tensor:
+        return torch.stack([_rows(x).T @ _rows(y) for x, y in zip(xs, ys, strict=True)])
 
-    def moments(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        rows = _rows(z)
-        mean = rows.mean(dim=0)
-        centred = rows - mean
-        return mean, centred.T @ centred / len(rows)
+    def moments(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        means, covariances = zip(*map(_moments, map(_rows, tensors)), strict=True)
+        return torch.stack(means), torch.stack(covariances)
 
-
-def _padding(weight: Tensor, dilation: int) -> tuple[int, ...]:
-    return tuple(dilation * (size - 1) // 2 for size in weight.shape[2:])
+    def pooled(self, x: Tensor, pool: nn.Module) -> Tensor:
+        result: Tensor = pool(x)
+        return result
 
 
-def _pointwise(matrix: Tensor, z: Tensor) -> Tensor:
-    """The matrix as the weight of a convolution, (D, C, 1, ...)."""
-    return matrix.reshape(*matrix.shape, *[1] * (z.dim() - 2))
+def channels_last(x: Tensor) -> Tensor:
+    """Images with their channels last in memory, the layout in which depthwise convolutions are fast; series as they are."""
+    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x.contiguous()
+
+
+def _input_gradient(gradient: Tensor, f: Filter, x: Tensor) -> Tensor:
+    """At stride 1 a convolution with the flipped kernel: oneDNN's own backward costs up to 20 times that."""
+    dimensions, channels = x.dim() - 2, x.shape[1]
+    if f.stride == 1:
+        flipped = f.weight.flip(*range(2, x.dim()))
+        return CONVOLVE[dimensions](gradient, flipped, None, 1, f.padding, f.dilation, channels)
+    backward = INPUT_GRADIENT[dimensions]
+    return backward(x.shape, f.weight, gradient, f.stride, f.padding, f.dilation, channels)
+
+
+def _product(matrix: Tensor, x: Tensor, bias: Tensor | None = None) -> Tensor:
+    """matrix x + bias at each position, as a 1x1 convolution."""
+    return CONVOLVE[x.dim() - 2](x, matrix.reshape(*matrix.shape, *[1] * (x.dim() - 2)), bias)
 
 
 def _rows(x: Tensor) -> Tensor:
     """(B, C, ...) -> (positions, C); without a copy where the channels come last in memory."""
     return torch.movedim(x, 1, -1).reshape(-1, x.shape[1])
+
+
+def _moments(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Of (positions, C). The mean is taken off first, so that the covariance does not drown in it."""
+    mean = rows.mean(dim=0)
+    centred = rows - mean
+    return mean, centred.T @ centred / len(rows)

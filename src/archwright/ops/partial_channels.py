@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from archwright.errors import InputError
+from archwright.ops.kernels import channels_last
 from archwright.ops.pooling import MAX_POOLS
 
 
@@ -30,7 +31,7 @@ class PartialChannels(nn.Module):
 
     def part(self, state: Tensor) -> Tensor:
         """The channels to be mixed: (B, C, ...) -> (B, C / k, ...)."""
-        return state[:, : self.mixed]
+        return channels_last(state[:, : self.mixed])
 
     def join(self, mixed: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor | None], strides: Sequence[int]) -> Tensor:
         """A node's state: mixed (B, C / k, ...) beside the weighted sum of what bypasses it from each state, shuffled, (B, C, ...).

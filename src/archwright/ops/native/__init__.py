@@ -1,10 +1,42 @@
-"""The compiled kernel of the fused mixed operation: optional, built by `make native`."""
+"""The compiled kernel of the fused mixed operation: optional, built by `make native` for the machine that it runs on."""
 
 from __future__ import annotations
 
-from archwright.ops.kernels import Kernel
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from archwright.ops.kernels import Kernel, PlainKernel
+from archwright.ops.native.native_kernel import NativeKernel
+
+FOLDER = Path(__file__).parent
 
 
+def sources() -> list[Path]:
+    """The C++ files, headers among them."""
+    return sorted([*FOLDER.glob("*.cpp"), *FOLDER.glob("*.h")])
+
+
+def library() -> Path:
+    """Where the library of these sources for this version of torch lies, if it is built; changed sources make it another."""
+    digest = hashlib.sha256(torch.__version__.encode())
+    for source in sources():
+        digest.update(source.read_bytes())
+    return FOLDER / f"kernel-{digest.hexdigest()[:16]}.so"
+
+
+@cache
 def compiled_kernel() -> Kernel | None:
     """The compiled kernel; None where it is not built."""
-    return None
+    path = library()
+    if not path.is_file():
+        return None
+    torch.ops.load_library(path)  # type: ignore[no-untyped-call]
+    return NativeKernel()
+
+
+def fastest_kernel() -> Kernel:
+    """The compiled kernel where it is built, the plain one elsewhere."""
+    return compiled_kernel() or PlainKernel()

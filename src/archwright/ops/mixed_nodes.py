@@ -1,0 +1,192 @@
+"""The nodes of a cell with all candidate operations on all edges, weighted by gates (Liu et al. 2019, arXiv:1806.09055, eq. 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from archwright.ops.candidates import POOLS, Zero, candidate
+from archwright.ops.convolution import DilatedSeparableConv, FactorizedReduction, ReLUConvBatchNorm, SeparableConv
+from archwright.ops.kernels import Kernel
+from archwright.ops.mixed import Chain, Conv, Stage, mixed_sum
+from archwright.ops.native import fastest_kernel
+from archwright.ops.partial_channels import PartialChannels
+from archwright.ops.running_statistics import Norm
+
+NONE = "none"
+Active = Sequence[Sequence[bool]]
+"""Per edge and candidate, whether its gate is not exactly zero."""
+
+
+def active_gates(gates: Tensor) -> list[list[bool]]:
+    """Which of the gates (edges, candidates) are not exactly zero, as numbers outside of any graph: one wait for the device."""
+    nonzero: list[list[bool]] = (gates.detach() != 0).tolist()
+    return nonzero
+
+
+class MixedNodes(nn.Module):
+    """The nodes of one cell: each sums all candidates on all earlier states.
+
+    Edges are numbered node by node, within a node by the state that they read. Batch normalisations have no scale and shift.
+    `none` is not computed, nor is any candidate whose gate is exactly zero; what candidates on one state have in common is computed
+    once: its ReLU, its poolings, and their normalisation where `normalise_pools`. `partial_channels`: see PartialChannels.
+    `auxiliary_skip`: there is a skip connection of weight `auxiliary` on each edge that has a gate, outside of the gates (DARTS-,
+    Chu et al. 2021, arXiv:2009.01027); at stride 2 it is a factorized reduction of its own.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[str],
+        dimensions: int,
+        channels: int,
+        strides: tuple[int, ...],
+        nodes: int,
+        *,
+        normalise_pools: bool,
+        partial_channels: int = 1,
+        auxiliary_skip: bool = False,
+    ) -> None:
+        """strides: of the edges from each of the cell's inputs; all others have stride 1."""
+        super().__init__()
+        self.candidates = tuple(candidates)
+        self.inputs = len(strides)
+        self.strides = (*strides, *[1] * nodes)
+        self.edges_into = edges_into(self.inputs, nodes)
+        self.partial = PartialChannels(dimensions, channels, partial_channels) if partial_channels > 1 else None
+        self.kernel: Kernel = fastest_kernel()
+        mixed = channels // partial_channels
+        self.zero = Zero(mixed, strides[0])
+        shared = [name for name in self.candidates if name in POOLS]
+        own = [name for name in self.candidates if name not in (*POOLS, NONE)]
+
+        def operations(names: list[str], stride: int) -> nn.ModuleDict:
+            made = {
+                name: candidate(name, dimensions, mixed, stride, affine=False, normalise_pools=normalise_pools) for name in names
+            }
+            return nn.ModuleDict(made)
+
+        strides_of_edges = [self.strides[state] for edges in self.edges_into for state in range(len(edges))]
+        own_operations = [operations(own, stride) for stride in strides_of_edges]
+        self.pools = nn.ModuleList(operations(shared, stride) for stride in self.strides[:-1])
+        self.edges = nn.ModuleList(own_operations)
+        self.stages = [{name: stages_of(operation) for name, operation in edge.items()} for edge in own_operations]
+        self.skips = nn.ModuleList(
+            FactorizedReduction(dimensions, mixed, mixed, affine=False) if auxiliary_skip and stride > 1 else nn.Identity()
+            for stride in strides_of_edges
+        )
+
+    def operation(self, edge: int, state: int, name: str) -> nn.Module:
+        """The module of candidate `name` on an edge that reads `state`."""
+        modules = self.pools[state] if name in POOLS else self.edges[edge]
+        operation: nn.Module = modules[name]  # type: ignore[index]
+        return operation
+
+    def reads(self, active: Active) -> set[int]:
+        """The states that some operation reads under these gates."""
+        return {
+            state
+            for edges in self.edges_into
+            for state, edge in enumerate(edges)
+            if any(on and (self.partial or name != NONE) for on, name in zip(active[edge], self.candidates, strict=False))
+        }
+
+    def forward(self, inputs: Sequence[Tensor], gates: Tensor, active: Active, auxiliary: float = 0.0) -> list[Tensor]:
+        """inputs: (B, C, ...) each, at one stride of one size; one that is not read may be anything of the last one's size.
+
+        gates: (edges, candidates). Returns the nodes' states, (B, C, ...) each.
+        """
+        states = list(inputs)
+        parts = [_State(self._part(state)) for state in states]
+        for edges in self.edges_into:
+            node = self._node(parts, edges, gates, active, auxiliary)
+            if self.partial:
+                weights = [gates[edge].sum() if any(active[edge]) else None for edge in edges]
+                node = self.partial.join(node, states, weights, self.strides)
+            states.append(node)
+            parts.append(_State(self._part(node)))
+        return states[self.inputs :]
+
+    def _part(self, state: Tensor) -> Tensor:
+        return self.partial.part(state) if self.partial else state
+
+    def _node(self, states: list[_State], edges: range, gates: Tensor, active: Active, auxiliary: float) -> Tensor:
+        """The sum over a node's edges."""
+        chains: list[Chain] = []
+        others: list[Tensor] = []
+        chain_gates: list[int] = []
+        other_gates: list[int] = []
+        for number, edge, column, name in self._computed(edges, active):
+            place = edge * len(self.candidates) + column
+            if stages := self.stages[edge].get(name):
+                chains.append(Chain(number, stages))
+                chain_gates.append(place)
+            else:
+                state, operation = states[number], self.operation(edge, number, name)
+                others.append(state.pooled(operation, self.kernel) if name in POOLS else operation(state.x))
+                other_gates.append(place)
+        weights = gates.reshape(-1)[torch.tensor(chain_gates + other_gates, dtype=torch.long, device=gates.device)]
+        if auxiliary:
+            extra = [self.skips[edge](states[number].x) for number, edge in enumerate(edges) if any(active[edge])]
+            others += extra
+            weights = torch.cat([weights, weights.new_full((len(extra),), auxiliary)])
+        return self._sum(states[: len(edges)], chains, others, weights)
+
+    def _computed(self, edges: range, active: Active) -> Iterator[tuple[int, int, int, str]]:
+        """(state, edge, candidate's number, its name) of all that is computed for a node."""
+        for number, edge in enumerate(edges):
+            for column, name in enumerate(self.candidates):
+                if active[edge][column] and name != NONE:
+                    yield number, edge, column, name
+
+    def _sum(self, states: list[_State], chains: list[Chain], others: list[Tensor], gates: Tensor) -> Tensor:
+        if not chains and not others:
+            nothing: Tensor = self.zero(states[self.inputs - 1].x)
+            return nothing
+        if not chains:
+            return torch.stack([gate * x for gate, x in zip(gates, others, strict=True)]).sum(dim=0)
+        sources = sorted({chain.source for chain in chains})
+        renumbered = [Chain(sources.index(chain.source), chain.stages) for chain in chains]
+        rectified = [states[source].rectified() for source in sources]
+        return mixed_sum(self.kernel, renumbered, rectified, others, gates, training=self.training)
+
+
+def edges_into(inputs: int, nodes: int) -> list[range]:
+    """The numbers of the edges into each node, one from every earlier state."""
+    first, edges = 0, []
+    for node in range(nodes):
+        edges.append(range(first, first + inputs + node))
+        first += inputs + node
+    return edges
+
+
+def stages_of(operation: nn.Module) -> tuple[Stage, ...]:
+    """The stages of an operation that is a chain of such; none for all others."""
+    if isinstance(operation, SeparableConv | DilatedSeparableConv):
+        layers = iter(operation)
+        return tuple(Stage(cast(Conv, d), cast(Conv, p), cast(Norm, n)) for _, d, p, n in zip(*[layers] * 4, strict=True))
+    if isinstance(operation, ReLUConvBatchNorm):
+        _, conv, norm = (cast(Any, layer) for layer in operation)
+        return (Stage(None, conv, norm),) if set(conv.kernel_size) == set(conv.stride) == {1} else ()
+    return ()
+
+
+class _State:
+    """A state (B, C, ...) and what several operations on it have in common, computed when first asked for."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x = x
+        self._rectified: Tensor | None = None
+        self._pooled: dict[int, Tensor] = {}
+
+    def rectified(self) -> Tensor:
+        if self._rectified is None:
+            self._rectified = self.x.relu()
+        return self._rectified
+
+    def pooled(self, pool: nn.Module, kernel: Kernel) -> Tensor:
+        if id(pool) not in self._pooled:
+            self._pooled[id(pool)] = kernel.pooled(self.x, pool)
+        return self._pooled[id(pool)]

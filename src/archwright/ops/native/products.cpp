@@ -1,0 +1,194 @@
+// Products along the channels: a few positions' results stay in registers, one vector of C numbers each.
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+#include <torch/library.h>
+
+#include <algorithm>
+
+#include "vectors.h"
+
+namespace archwright {
+namespace {
+
+// Some positions of sum_t matrix_t z_t + sum_o gate_o x_o + bias. columns: the matrices, transposed.
+template <typename T, int64_t C, int64_t P>
+inline void multiply(const std::vector<const T*>& read, const T* columns, const T* bias, const std::vector<const T*>& others,
+                     const T* gates, bool rectify, int64_t first, T* out) {
+  using V = Pixel<T, C>;
+  V sum[P];
+  for (int64_t p = 0; p < P; ++p) sum[p] = bias ? load<V>(bias) : V{};
+  for (size_t t = 0; t < read.size(); ++t) {
+    const T* z = read[t] + first * C;
+    for (int64_t c = 0; c < C; ++c) {
+      const V column = load<V>(columns + (t * C + c) * C);
+#pragma GCC unroll 8
+      for (int64_t p = 0; p < P; ++p) sum[p] += z[p * C + c] * column;
+    }
+  }
+  for (size_t o = 0; o < others.size(); ++o)
+    for (int64_t p = 0; p < P; ++p) sum[p] += gates[o] * load<V>(others[o] + (first + p) * C);
+  for (int64_t p = 0; p < P; ++p) {
+    if (rectify) sum[p] = sum[p] < V{} ? V{} : sum[p];  // not-a-number stays
+    store(out + (first + p) * C, sum[p]);
+  }
+}
+
+template <typename T, int64_t C>
+void multiply_all(const std::vector<const T*>& read, const T* columns, const T* bias, const std::vector<const T*>& others,
+                  const T* gates, bool rectify, int64_t begin, int64_t end, T* out) {
+  constexpr int64_t P = std::max<int64_t>(1, std::min<int64_t>(8, 512 / (C * static_cast<int64_t>(sizeof(T)))));
+  int64_t n = begin;
+  for (; n + P <= end; n += P) multiply<T, C, P>(read, columns, bias, others, gates, rectify, n, out);
+  for (; n < end; ++n) multiply<T, C, 1>(read, columns, bias, others, gates, rectify, n, out);
+}
+
+// matrices: (T, C, C). gates: one for each of the others. bias: (C,).
+Tensor product_sum(const Tensor& matrices, TensorList tensors, const Tensor& bias, TensorList others, const Tensor& gates) {
+  const Tensor& one = tensors[0];
+  Tensor out = like(one, one.size(2), one.size(3));
+  const Tensor columns = matrices.transpose(1, 2).contiguous();
+  AT_DISPATCH_FLOATING_TYPES(one.scalar_type(), "product_sum", [&] {
+    using T = scalar_t;
+    const auto read = pointers<T>(tensors), added = pointers<T>(others);
+    const T *column = columns.const_data_ptr<T>(), *shift = bias.const_data_ptr<T>(), *factors = gates.const_data_ptr<T>();
+    T* to = out.mutable_data_ptr<T>();
+    with_channels(one.size(1), [&](auto constant) {
+      constexpr int64_t C = decltype(constant)::value;
+      at::parallel_for(0, one.numel() / C, CHUNK, [&](int64_t begin, int64_t end) {
+        multiply_all<T, C>(read, column, shift, added, factors, false, begin, end, to);
+      });
+    });
+  });
+  return out;
+}
+
+// For each t apart: sum_i matrix_ti x_ti + bias_t. matrices: (T, I, C, C). tensors: T * I, those of each t in sequence. biases: (T, C).
+std::vector<Tensor> products(const Tensor& matrices, TensorList tensors, const optional<Tensor>& biases, bool rectify) {
+  const Tensor& one = tensors[0];
+  const int64_t terms = matrices.size(0), factors = matrices.size(1);
+  const Tensor columns = matrices.transpose(2, 3).contiguous();
+  std::vector<Tensor> results;
+  for (int64_t t = 0; t < terms; ++t) results.push_back(like(one, one.size(2), one.size(3)));
+  AT_DISPATCH_FLOATING_TYPES(one.scalar_type(), "products", [&] {
+    using T = scalar_t;
+    const auto read = pointers<T>(tensors);
+    const T* column = columns.const_data_ptr<T>();
+    const T* shifts = biases ? biases->const_data_ptr<T>() : nullptr;
+    std::vector<std::vector<const T*>> own;
+    std::vector<T*> outs;
+    for (int64_t t = 0; t < terms; ++t) {
+      own.emplace_back(read.begin() + t * factors, read.begin() + (t + 1) * factors);
+      outs.push_back(results[t].mutable_data_ptr<T>());
+    }
+    with_channels(one.size(1), [&](auto constant) {
+      constexpr int64_t C = decltype(constant)::value;
+      at::parallel_for(0, one.numel() / C, CHUNK, [&](int64_t begin, int64_t end) {
+        for (int64_t t = 0; t < terms; ++t)
+          multiply_all<T, C>(own[t], column + t * factors * C * C, shifts ? shifts + t * C : nullptr, {}, nullptr, rectify, begin, end,
+                             outs[t]);
+      });
+    });
+  });
+  return results;
+}
+
+// sums (C, C) += x^T y for x, y (n, C).
+template <typename T, int64_t C>
+inline void accumulate(const T* x, const T* y, int64_t n, T* sums) {
+  using V = Pixel<T, C>;
+  constexpr int64_t ROWS = std::min<int64_t>(C, std::max<int64_t>(1, 1024 / (C * static_cast<int64_t>(sizeof(T)))));
+  for (int64_t c = 0; c < C; c += ROWS) {
+    V sum[ROWS];
+#pragma GCC unroll 16
+    for (int64_t r = 0; r < ROWS; ++r) sum[r] = load<V>(sums + (c + r) * C);
+    for (int64_t i = 0; i < n; ++i) {
+      const V row = load<V>(y + i * C);
+#pragma GCC unroll 16
+      for (int64_t r = 0; r < ROWS; ++r) sum[r] += x[i * C + c + r] * row;
+    }
+#pragma GCC unroll 16
+    for (int64_t r = 0; r < ROWS; ++r) store(sums + (c + r) * C, sum[r]);
+  }
+}
+
+// For each pair of tensors (B, C, H, W) the sum over all positions of x y^T: (T, C, C).
+Tensor cross(TensorList xs, TensorList ys) {
+  const Tensor& one = xs[0];
+  const int64_t channels = one.size(1), positions = one.numel() / channels, count = static_cast<int64_t>(xs.size());
+  const int64_t chunks = (positions + CHUNK - 1) / CHUNK;
+  Tensor parts = at::zeros({chunks, count, channels, channels}, one.options());
+  AT_DISPATCH_FLOATING_TYPES(one.scalar_type(), "cross", [&] {
+    const auto left = pointers<scalar_t>(xs), right = pointers<scalar_t>(ys);
+    scalar_t* to = parts.mutable_data_ptr<scalar_t>();
+    with_channels(channels, [&](auto constant) {
+      constexpr int64_t C = decltype(constant)::value;
+      at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t k = begin; k < end; ++k)
+          for (int64_t t = 0; t < count; ++t) {
+            const int64_t n = std::min(CHUNK, positions - k * CHUNK), at = k * CHUNK * C;
+            accumulate<scalar_t, C>(left[t] + at, right[t] + at, n, to + (k * count + t) * C * C);
+          }
+      });
+    });
+  });
+  return parts.sum(0);
+}
+
+// Mean (T, C) and covariance (T, C, C) of the channels over all positions.
+std::tuple<Tensor, Tensor> moments(TensorList tensors) {
+  const Tensor& one = tensors[0];
+  const int64_t channels = one.size(1), positions = one.numel() / channels, count = static_cast<int64_t>(tensors.size());
+  const int64_t chunks = (positions + CHUNK - 1) / CHUNK;
+  Tensor sums = at::zeros({chunks, count, channels}, one.options());
+  Tensor squares = at::zeros({chunks, count, channels, channels}, one.options());
+  Tensor mean;
+  AT_DISPATCH_FLOATING_TYPES(one.scalar_type(), "moments", [&] {
+    const auto read = pointers<scalar_t>(tensors);
+    with_channels(channels, [&](auto constant) {
+      constexpr int64_t C = decltype(constant)::value;
+      using V = Pixel<scalar_t, C>;
+      scalar_t* summed = sums.mutable_data_ptr<scalar_t>();
+      at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t k = begin; k < end; ++k)
+          for (int64_t t = 0; t < count; ++t) {
+            V sum{};
+            const int64_t last = std::min(positions, (k + 1) * CHUNK);
+            for (int64_t n = k * CHUNK; n < last; ++n) sum += load<V>(read[t] + n * C);
+            store(summed + (k * count + t) * C, sum);
+          }
+      });
+      mean = sums.sum(0).div_(positions);
+      const scalar_t* centre = mean.const_data_ptr<scalar_t>();
+      scalar_t* squared = squares.mutable_data_ptr<scalar_t>();
+      at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
+        std::vector<scalar_t> centred(CHUNK * C);
+        for (int64_t k = begin; k < end; ++k)
+          for (int64_t t = 0; t < count; ++t) {
+            const V middle = load<V>(centre + t * C);
+            const int64_t n = std::min(CHUNK, positions - k * CHUNK);
+            const scalar_t* from = read[t] + k * CHUNK * C;
+            for (int64_t i = 0; i < n; ++i) store(centred.data() + i * C, load<V>(from + i * C) - middle);
+            accumulate<scalar_t, C>(centred.data(), centred.data(), n, squared + (k * count + t) * C * C);
+          }
+      });
+    });
+  });
+  return {mean, squares.sum(0).div_(positions)};
+}
+
+}  // namespace
+}  // namespace archwright
+
+TORCH_LIBRARY_FRAGMENT(archwright, library) {
+  library.def("product_sum(Tensor matrices, Tensor[] tensors, Tensor bias, Tensor[] others, Tensor gates) -> Tensor");
+  library.def("products(Tensor matrices, Tensor[] tensors, Tensor? biases, bool rectify) -> Tensor[]");
+  library.def("cross(Tensor[] xs, Tensor[] ys) -> Tensor");
+  library.def("moments(Tensor[] tensors) -> (Tensor, Tensor)");
+}
+
+TORCH_LIBRARY_IMPL(archwright, CPU, library) {
+  library.impl("product_sum", &archwright::product_sum);
+  library.impl("products", &archwright::products);
+  library.impl("cross", &archwright::cross);
+  library.impl("moments", &archwright::moments);
+}

@@ -1,0 +1,29 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from archwright.ops.running_statistics import running_statistics, update_statistics
+
+
+def test_they_move_as_the_modules_move_them():
+    torch.manual_seed(0)
+    norms = [nn.BatchNorm2d(3, affine=False), nn.BatchNorm2d(3, affine=False)]
+    others = copy.deepcopy(norms)
+    for _ in range(3):
+        batches = [torch.randn(4, 3, 5, 2) * (i + 2) + i for i in range(2)]
+        for norm, x in zip(norms, batches, strict=True):
+            norm(x)
+        means = torch.stack([x.mean(dim=(0, 2, 3)) for x in batches])
+        variances = torch.stack([x.var(dim=(0, 2, 3), correction=0) for x in batches])
+        update_statistics(others, means, variances, 40)
+    torch.testing.assert_close(running_statistics(others), running_statistics(norms))
+    assert [int(norm.num_batches_tracked) for norm in others] == [3, 3]
+
+
+@pytest.mark.parametrize("settings", [{"track_running_stats": False}, {"momentum": None}])
+def test_a_normalisation_that_cannot_be_moved_is_refused(settings):
+    norm = nn.BatchNorm1d(2, affine=False, **settings)
+    with pytest.raises(TypeError):
+        update_statistics([norm], torch.zeros(1, 2), torch.ones(1, 2), 4)
