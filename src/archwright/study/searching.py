@@ -186,8 +186,8 @@ def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float
     A one-shot method whose supernet is not trained yet begins with that.
     """
     if lane.supernet is not None and not lane.supernet.ended:
-        row = lane.supernet.begin(seed)
-        crew.start(row, make_job(row))
+        training = lane.supernet.begin(seed)
+        crew.start(training, make_job(training))
         return
     while not (lane.waits or lane.exhausted):
         row = _ask(lane, seed, epochs)
