@@ -187,7 +187,7 @@ class Run:
             sized = sized_for_budget(strategy, plan.expected_trials)
             lanes.append(Lane(name, sized, self.parts.space, self.ledger, self.parts.objectives))
             if (told := limitations(sized, self.parts.space)) is not None:
-                self.progress.say(f"{name}: {told}")
+                self.progress.say(told)
         deadline = self.planned.search_until
         of = request.trials * len(lanes) if request.trials is not None else None
         self.progress.phase("search", of, None if deadline is None else partial(self._seconds_until, deadline))
