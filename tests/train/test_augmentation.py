@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -79,17 +81,20 @@ def test_the_same_random_state_gives_the_same_batch():
 
 
 @pytest.mark.parametrize(
-    ("asked", "problem", "names"),
+    ("asked", "problem", "epochs", "names"),
     [
-        ("auto", IMAGES, ("crop", "flip")),
-        ("none", IMAGES, ()),
-        ("crop+cutout", IMAGES, ("crop", "cutout")),
-        ("auto", SERIES, ("crop",)),
-        ("auto", FLAT, ()),
+        ("auto", IMAGES, 80, ("crop", "flip")),
+        ("auto", IMAGES, 11, ("flip",)),
+        ("auto", replace(IMAGES, augmentation=("crop", "flip", "cutout")), 39, ("crop", "flip")),
+        ("auto", replace(IMAGES, augmentation=("crop", "flip", "cutout")), 40, ("crop", "flip", "cutout")),
+        ("none", IMAGES, 80, ()),
+        ("crop+cutout", IMAGES, 1, ("crop", "cutout")),
+        ("auto", SERIES, 80, ("crop",)),
+        ("auto", FLAT, 80, ()),
     ],
 )
-def test_names(asked, problem, names):
-    assert augmentation_names(asked, problem) == names
+def test_names(asked, problem, epochs, names):
+    assert augmentation_names(asked, problem, epochs) == names
 
 
 @pytest.mark.parametrize(
@@ -97,5 +102,5 @@ def test_names(asked, problem, names):
 )
 def test_what_does_not_fit_is_refused(asked, problem, word):
     with pytest.raises(InputError) as error:
-        augmentation_names(asked, problem)
+        augmentation_names(asked, problem, 80)
     assert word in str(error.value)

@@ -119,7 +119,7 @@ def _train(
     training = Training(
         step=SupervisedStep(network, data.problem, recipe, device, precision),
         network=network,
-        batches=make_batches(job, recipe, data, device, precision),
+        batches=make_batches(job, recipe, data, device, precision, plan.epochs),
         validate=lambda: validate(network, rows, data),
         judge=data.problem.metric,
         train_metric=lambda output, target: metric_of(decide(output, data.problem.task), target, data.problem.task),

@@ -56,15 +56,17 @@ def make_plan(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, d
     return plan
 
 
-def make_batches(job: Job, recipe: Recipe, data: ProblemData, device: torch.device, precision: TrainingPrecision) -> Batches:
-    """The training split's batches as the recipe wants them."""
+def make_batches(
+    job: Job, recipe: Recipe, data: ProblemData, device: torch.device, precision: TrainingPrecision, epochs: float
+) -> Batches:
+    """The training split's batches as the recipe wants them for a training of so many epochs."""
     rows = Rows(data.train, data.problem, data.preprocessing, device, precision.channels_last)
-    return Batches(rows, recipe.batch_size, job.seed, training_augmentation(recipe, rows, data))
+    return Batches(rows, recipe.batch_size, job.seed, training_augmentation(recipe, rows, data, epochs))
 
 
-def training_augmentation(recipe: Recipe, rows: Rows, data: ProblemData) -> Augment:
-    """What the recipe lets batches of the training split's `rows` undergo."""
-    names = augmentation_names(recipe.augmentation, data.problem)
+def training_augmentation(recipe: Recipe, rows: Rows, data: ProblemData, epochs: float) -> Augment:
+    """What the recipe lets batches of the training split's `rows` undergo in a training of so many epochs."""
+    names = augmentation_names(recipe.augmentation, data.problem, epochs)
     black = torch.zeros(data.problem.input_shape[0], *(1,) * data.problem.dimensions, device=rows.device)
     border = (
         rows.normalise(black) if data.train.x.dtype.kind == "u" else black
@@ -104,7 +106,7 @@ def _step_seconds(
 ) -> float:
     """Seconds of a real training step, on a copy of the network."""
     step = SupervisedStep(copy.deepcopy(network), data.problem, recipe, device, precision)
-    batches = make_batches(job, recipe, data, device, precision)
+    batches = make_batches(job, recipe, data, device, precision, job.epochs)
     endless = (batch for number in range(1000) for batch in batches.epoch(number))
     hopeless = FAR_TOO_SLOW * (job.epoch_seconds_limit or math.inf) / batches.per_epoch
     return time_steps(lambda: step(*next(endless), 0.5), device, hopeless)
@@ -125,5 +127,5 @@ def _epoch_seconds(
     x = next(rows.in_order())[0][:TIMED_SAMPLES]
     with torch.inference_mode():
         validating = time_steps(lambda: shadow(x), device)
-    per_epoch = make_batches(job, recipe, data, device, precision).per_epoch
+    per_epoch = make_batches(job, recipe, data, device, precision, job.epochs).per_epoch
     return step_seconds * per_epoch + validating * len(rows) / len(x)

@@ -133,7 +133,7 @@ def _set_up(job: Job, data: ProblemData, fabric: Fabric, epochs: float) -> Stage
         supernet.to(memory_format=torch.channels_last)
     rows, val = (Rows(split, data.problem, data.preprocessing, fabric.device, images) for split in (data.train, data.val))
     weight_rows, alpha_rows = _division(method, len(rows), job.seed)
-    augment = training_augmentation(recipe, rows, data)
+    augment = training_augmentation(recipe, rows, data, epochs)
 
     def batches(among: Array, seed: int) -> Batches:
         return Batches(rows, recipe.batch_size, seed, augment, own_share(among, fabric))

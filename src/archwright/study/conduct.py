@@ -240,7 +240,7 @@ class Run:
             return SupernetSearch(name, self.ledger, float(self.parts.one_shot[name].epochs or plan.supernet_epochs or 1))
         sized = sized_for_budget(self.parts.strategies[name], plan.expected_trials)
         if (told := limitations(sized, self.parts.space)) is not None:
-            self.progress.say(f"{name}: {told}")
+            self.progress.say(told)
         return sized
 
     def score_with_shared_weights(self, lanes: Sequence[Lane]) -> None:

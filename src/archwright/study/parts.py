@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from archwright.architecture.settings import with_settings
 from archwright.data.load import load_problem
@@ -67,7 +68,7 @@ def make_parts(request: Request, source: Source | None = None) -> Parts:
     _check_baselines(request.baselines, data.problem)
     _check_supernets(space, one_shot, data.problem)
     recipe = recipe_for(data.problem.n_train, request.settings_for("train"))
-    augmentation_names(recipe.augmentation, data.problem)  # raises where they do not fit
+    augmentation_names(recipe.augmentation, data.problem, inf)  # raises where they do not fit
     if request.minutes is not None and recipe.precision == "auto":
         recipe = replace(recipe, precision="measure")
     return Parts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from archwright.architecture.architecture import Architecture
@@ -48,7 +49,7 @@ def train_architecture(request: Request, architecture_file: Path) -> Trained:
     space.describe(architecture)
     data = load_problem(request.source, task=request.task, target=request.target, layout=request.layout, seed=request.seed)
     recipe = recipe_for(data.problem.n_train, request.settings_for("train"))
-    augmentation_names(recipe.augmentation, data.problem)  # raises where they do not fit
+    augmentation_names(recipe.augmentation, data.problem, inf)  # raises where they do not fit
     if space.for_problem(data.problem) != space:
         fits = settings_of(space.for_problem(data.problem))
         told = ", ".join(

@@ -16,9 +16,9 @@ class Recipe:
 
     `learning_rate` is the peak, reached after `warmup` (a share of all steps), then a cosine to zero. `drop_path` is the final
     probability, rising linearly. `auxiliary` weighs the auxiliary head's loss, 0 is off. `augmentation` is "auto" (what the
-    data set allows), "none", or a "+"-joined choice of crop, flip, cutout. `patience`: epochs without a better validation
-    score before the training stops, 0 is never. `precision`: "auto" takes what is fastest on the device at hand by rule, "measure"
-    what is fastest by the clock.
+    data set allows and a training of this length needs), "none", or a "+"-joined choice of crop, flip, cutout. `patience`:
+    epochs without a better validation score before the training stops, 0 is never. `precision`: "auto" takes what is fastest on
+    the device at hand by rule, "measure" what is fastest by the clock.
     """
 
     optimizer: Literal["sgd", "adamw"] = "sgd"
