@@ -90,4 +90,4 @@ class Supernet(Protocol):
         """The architecture that keeps these edges with these candidates: the inverse of `gates_of`."""
 
     def extract(self, architecture: Architecture) -> nn.Module:
-        """The plain module of an architecture with a copy of the shared weights: equal in output to this supernet under its gates."""
+        """The plain module of an architecture with a copy of the shared weights, equal in output to this one under its gates."""
