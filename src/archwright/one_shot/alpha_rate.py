@@ -13,7 +13,7 @@ def alpha_rate(method: GradientMethod, steps: int) -> float:
     """The learning rate of the alphas for a search of so many steps.
 
     Differs: where it is left unset and there are fewer steps than in the paper, the paper's rate grows so that alphas may go as far
-    in all, up to 0.03. Adam moves an alpha by at most about its rate in a step: 20,000 steps may change it by 6, a few hundred by 0.1,
+    in all, up to 0.03. Adam moves an alpha by about its rate in a step at most: by 6 in 20,000 steps, and by 0.1 in a few hundred,
     which decides nothing.
     """
     if method.alpha_learning_rate is not None:
