@@ -59,7 +59,7 @@ def final_entropy(toy, toy_data, folder, **settings):
 
 
 def test_the_entropy_term_makes_gates_decided(toy, toy_data, tmp_path):
-    assert final_entropy(toy, toy_data, tmp_path / "with", entropy=1.0) < 0.9 * final_entropy(toy, toy_data, tmp_path / "without")
+    assert final_entropy(toy, toy_data, tmp_path / "with", entropy=3.0) < 0.9 * final_entropy(toy, toy_data, tmp_path / "without")
 
 
 def test_the_l1_term_moves_weight_to_none(toy, toy_data, tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import archwright
 from archwright.one_shot.data_parallel import average, averaged_gradients, own_share
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
@@ -50,20 +51,32 @@ def test_every_process_has_as_many_rows_and_none_has_anothers():
     assert not set(first) & set(second)
 
 
-@pytest.mark.parametrize("method", ["darts", "gdas", "darts_second_order", "single_path_uniform"])
-def test_two_processes_end_with_the_same_alphas_and_architecture(method, tmp_path):
-    source = Path(sys.modules["archwright"].__file__).parents[1]
-    subprocess.run(
-        [sys.executable, SCRIPT, tmp_path, method],
-        check=True,
-        timeout=100,
-        env={**os.environ, "PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-    )
-    first, second = (json.loads((tmp_path / f"process{rank}.json").read_text()) for rank in (0, 1))
+METHODS = ("darts", "gdas", "darts_second_order", "single_path_uniform")
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """The folder of searches in two processes, one after the other: most of the time goes into beginning."""
+    folder = tmp_path_factory.mktemp("two")
+    source = Path(archwright.__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, SCRIPT, folder, *METHODS], check=True, timeout=100, env=environment, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize("search", [*METHODS, "resumed", "timed"])
+def test_two_processes_end_with_the_same_alphas_and_architecture(search, searched):
+    first, second = (json.loads((searched / search / f"process{rank}.json").read_text()) for rank in (0, 1))
     assert first.pop("process") != second.pop("process")
-    rows = set(first.pop("rows")), set(second.pop("rows"))
-    assert rows[0].isdisjoint(rows[1])
+    assert set(first.pop("rows")).isdisjoint(second.pop("rows"))
     assert first.pop("losses") != second.pop("losses")  # of their own batches
     assert first == second
-    assert (tmp_path / "one_shot.json").is_file()
+    assert (searched / search / "one_shot.json").is_file()
+
+
+@pytest.mark.parametrize("process", ["process0.json", "process1.json"])
+def test_an_interrupted_search_goes_on_in_both_processes(process, searched):
+    whole, resumed = (json.loads((searched / search / process).read_text()) for search in ("darts", "resumed"))
+    assert len(resumed["losses"]) == 3
+    for key in ("alphas", "supernet", "found", "curve"):
+        assert resumed[key] == whole[key]

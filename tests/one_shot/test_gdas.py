@@ -40,4 +40,4 @@ def test_a_step_costs_no_more_than_one_network(toy, toy_data, tmp_path):
     job = toy.toy_job(tmp_path, "gdas")
     stage = _set_up(job, toy_data, make_fabric(torch.device("cpu"), TrainingPrecision()), job.epochs)
     stage.search(*stage.batches.batch(0), 0.5)
-    assert stage.scene.supernet.computed == 2 * 7  # one candidate on each edge, for the alphas and for the weights
+    assert stage.scene.supernet.computed == 2 * 6  # one candidate on each edge, for the alphas and for the weights

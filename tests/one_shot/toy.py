@@ -25,13 +25,13 @@ FUNCTIONS = {
     "wave": lambda x: torch.sin(7 * x),
 }
 NAMES = tuple(FUNCTIONS)
-BEST = {"0": "skip_connect", "1": "square", "2": "wave", "3": "none"}
+BEST = {"0": "skip_connect", "1": "square", "2": "wave"}
 BEST_INPUT, BEST_LAST = 1, "square"
-"""Outputs 0 to 3 are each made of one feature; output 4 of one of features 4 to 6, by one function."""
+"""Outputs 0 to 2 are each made of one feature; output 3 of one of features 3 to 5, by one function."""
 
 
 class ToySupernet(nn.Module):
-    """x: (B, 7) -> (B, 5). Counts what is computed."""
+    """x: (B, 6) -> (B, 4). Counts what is computed."""
 
     def __init__(self, space: Toy, auxiliary_skip: bool) -> None:
         super().__init__()
@@ -39,16 +39,16 @@ class ToySupernet(nn.Module):
         free = [Edge(name, NAMES, f"output {name}") for name in BEST]
         competing = [Edge(f"last/{i}", NAMES, "last") for i in range(3)]
         self.mixture = Mixture((*free, *competing), {"last": 1})
-        self.norm = nn.BatchNorm1d(7, affine=False)
-        self.scale = nn.Parameter(torch.ones(7, len(NAMES)))
-        self.shift = nn.Parameter(torch.zeros(7))
+        self.norm = nn.BatchNorm1d(6, affine=False)
+        self.scale = nn.Parameter(torch.ones(6, len(NAMES)))
+        self.shift = nn.Parameter(torch.zeros(6))
         self.auxiliary_skip = 1.0 if auxiliary_skip else 0.0
         self.computed = 0
 
     def forward(self, x, gates):
         x = self.norm(x) / 3**0.5  # uniform between -1 and 1 again
-        columns = [self._edge(i, x[:, i], gates[i]) + self.shift[i] for i in range(7)]
-        return torch.stack([*columns[:4], sum(columns[4:])], dim=1)
+        columns = [self._edge(i, x[:, i], gates[i]) + self.shift[i] for i in range(6)]
+        return torch.stack([*columns[:3], sum(columns[3:])], dim=1)
 
     def _edge(self, i, x, row):
         total = self.auxiliary_skip * x
@@ -74,7 +74,7 @@ class ToySupernet(nn.Module):
 
 @dataclass(frozen=True)
 class Toy(SearchSpace):
-    """One function for each of four features, and one for one of three."""
+    """One function for each of three features, and one for one of three."""
 
     name: ClassVar[str] = SPACE
 
@@ -83,7 +83,7 @@ class Toy(SearchSpace):
         return [*free, choose("input", [0, 1, 2]), choose("last", list(NAMES[1:]))]
 
     def build(self, description, problem):
-        return nn.Linear(7, 5)
+        return nn.Linear(6, 4)
 
     def supernet(self, problem, *, partial_channels=1, auxiliary_skip=False):
         return ToySupernet(self, auxiliary_skip)
@@ -92,11 +92,10 @@ class Toy(SearchSpace):
 def toy_data(count=600):
     """The known functions, with a little noise, divided into splits."""
     rng = np.random.default_rng(3)
-    x = rng.uniform(-1, 1, (count, 7)).astype(np.float32)
+    x = rng.uniform(-1, 1, (count, 6)).astype(np.float32)
     columns = [FUNCTIONS[name](torch.from_numpy(x[:, i])).numpy() for i, name in enumerate(BEST.values())]
-    columns[3] = np.zeros(count)
-    columns.append(FUNCTIONS[BEST_LAST](torch.from_numpy(x[:, 4 + BEST_INPUT])).numpy())
-    y = np.stack(columns, axis=1) + rng.normal(0, 0.05, (count, 5))
+    columns.append(FUNCTIONS[BEST_LAST](torch.from_numpy(x[:, 3 + BEST_INPUT])).numpy())
+    y = np.stack(columns, axis=1) + rng.normal(0, 0.05, (count, 4))
     return load_problem(Arrays(x, y.astype(np.float32)), task="regression", layout="flat")
 
 

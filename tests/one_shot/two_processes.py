@@ -1,30 +1,59 @@
-"""One search in two processes, launched by Fabric itself: `python two_processes.py FOLDER METHOD`."""
+"""Searches in two processes, launched by Fabric itself: `python two_processes.py FOLDER METHOD...`."""
 
+import contextlib
 import importlib.util
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
 
+NAME = "toy_space_of_the_tests"
 
-def main(folder, method):
+
+def main(folder, methods):
     torch.set_num_threads(1)
     fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
     fabric.launch()
-    specification = importlib.util.spec_from_file_location("toy_space_of_the_tests", Path(__file__).with_name("toy.py"))
+    specification = importlib.util.spec_from_file_location(NAME, Path(__file__).with_name("toy.py"))
     toy = importlib.util.module_from_spec(specification)
-    sys.modules["toy_space_of_the_tests"] = toy
+    sys.modules[NAME] = toy
     specification.loader.exec_module(toy)
-    search(fabric, toy, folder, method)
+    for method in methods:
+        search(fabric, toy, folder / method, toy.toy_job(folder / method, method, epochs=3.0, learning_rate=0.1))
+    interrupted = toy.toy_job(folder / "resumed", "darts", epochs=3.0, learning_rate=0.1)
+    interrupt(fabric, toy, interrupted)
+    search(fabric, toy, folder / "resumed", interrupted)
+    timed = replace(toy.toy_job(folder / "timed", "gdas", epochs=500.0), time_goal=1.0)
+    search(fabric, toy, folder / "timed", timed)
 
 
-def search(fabric, toy, folder, method):
+def interrupt(fabric, toy, job):
+    """Until the first step of the third epoch, when every process stops."""
+    from archwright.one_shot.gradient_search import GradientSearch
+    from archwright.one_shot.supernet_training import train_supernet
+
+    step = GradientSearch.__call__
+
+    def stopping(self, x, y, done):
+        if done > 2 / 3:
+            raise InterruptedError
+        return step(self, x, y, done)
+
+    GradientSearch.__call__ = stopping
+    Path(job.folder).mkdir(exist_ok=True)
+    with contextlib.suppress(InterruptedError):
+        train_supernet(job, toy.toy_data(), {}, None, fabric)
+    GradientSearch.__call__ = step
+
+
+def search(fabric, toy, folder, job):
     from archwright.one_shot import supernet_training
 
-    job = toy.toy_job(folder, method, epochs=3.0, learning_rate=0.1)
+    folder.mkdir(exist_ok=True)
     stages, set_up = [], supernet_training._set_up
 
     def remember(*arguments):
@@ -33,6 +62,7 @@ def search(fabric, toy, folder, method):
 
     supernet_training._set_up = remember
     outcome = supernet_training.train_supernet(job, toy.toy_data(), {}, None, fabric)
+    supernet_training._set_up = set_up
     scene, searched = stages[-1].scene, stages[-1].search
     text = {
         "rows": stages[-1].batches.among.tolist(),
@@ -43,8 +73,8 @@ def search(fabric, toy, folder, method):
         "losses": [record["train_loss"] for record in outcome.curve],
         "process": os.getpid(),
     }
-    (Path(folder) / f"process{fabric.global_rank}.json").write_text(json.dumps(text))
+    (folder / f"process{fabric.global_rank}.json").write_text(json.dumps(text))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2:])

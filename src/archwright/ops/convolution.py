@@ -208,13 +208,12 @@ class FactorizedReduction(nn.Module):
         self.straight = conv(dimensions, inputs, outputs - outputs // 2, stride=2)
         self.shifted = conv(dimensions, inputs, outputs // 2, stride=2) if outputs > 1 else None
         self.norm = batch_norm(dimensions, outputs, affine=affine)
-        self.crop = (slice(None), slice(None), *[slice(1, None)] * dimensions)
-        self.padding = (0, 1) * dimensions
+        self.shift = (-1, 1) * dimensions
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(x)
         halves = [self.straight(x)]
         if self.shifted is not None:
-            halves.append(self.shifted(nn.functional.pad(x[self.crop], self.padding)))
+            halves.append(self.shifted(nn.functional.pad(x, self.shift)))
         normalised: Tensor = self.norm(torch.cat(halves, dim=1))
         return normalised

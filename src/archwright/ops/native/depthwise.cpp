@@ -150,39 +150,41 @@ Tensor depthwise_input(TensorList gradients, TensorList weights, const Tensor& x
   return out;
 }
 
-// Sums of x times gradient over one row, for KW neighbouring taps at once; lanes stay apart. sums: KW vectors.
+// Sums of x times gradient over the vectors of one row that are `step` apart, for KW neighbouring taps at once; lanes stay apart.
 template <typename T, int KW>
-inline void correlate_row(const T* x, const int64_t* offset, const T* gradient, int64_t numbers, T* sums) {
+inline void correlate_row(const T* x, const int64_t* offset, const T* gradient, int64_t numbers, int64_t step, T* sums, int64_t apart) {
   Vec<T> sum[KW];
 #pragma GCC unroll 8
-  for (int j = 0; j < KW; ++j) sum[j] = load<Vec<T>>(sums + j * LANES<T>);
-  for (int64_t f = 0; f < numbers; f += LANES<T>) {
+  for (int j = 0; j < KW; ++j) sum[j] = load<Vec<T>>(sums + j * apart);
+  for (int64_t f = 0; f < numbers; f += step) {
     const Vec<T> g = load<Vec<T>>(gradient + f);
 #pragma GCC unroll 8
     for (int j = 0; j < KW; ++j) sum[j] += g * load<Vec<T>>(x + offset[j] + f);
   }
 #pragma GCC unroll 8
-  for (int j = 0; j < KW; ++j) store(sums + j * LANES<T>, sum[j]);
+  for (int j = 0; j < KW; ++j) store(sums + j * apart, sum[j]);
 }
 
-// Where the channels divide a vector. gradient: one image's; sums: a vector per tap.
+// Where the channels divide a vector, or vectors divide the channels. gradient: one image's; sums: `period` numbers per tap, a vector
+// or the channels, whichever is longer.
 template <typename T>
-void correlate_vectors(const Frame& frame, const Window& window, const T* padded, const T* gradient, T* sums) {
+void correlate_vectors(const Frame& frame, const Window& window, const T* padded, const T* gradient, int64_t period, T* sums) {
   const int64_t length = rounded_up(frame.row(), LANES<T>);
   Scratch<T> row(length, T(0));  // zeros behind the last number
   for (int64_t h = 0; h < frame.out_height; ++h) {
     std::memcpy(row.data(), gradient + h * frame.row(), sizeof(T) * frame.row());
-    const T* x = padded + h * frame.below();
-    for (int64_t i = 0; i < window.kh; ++i) {
-      const int64_t* offset = window.offset.data() + i * window.kw;
-      T* sum = sums + i * window.kw * LANES<T>;
-      if (window.kw == 3)
-        correlate_row<T, 3>(x, offset, row.data(), length, sum);
-      else if (window.kw == 5)
-        correlate_row<T, 5>(x, offset, row.data(), length, sum);
-      else
-        for (int64_t j = 0; j < window.kw; ++j) correlate_row<T, 1>(x, offset + j, row.data(), length, sum + j * LANES<T>);
-    }
+    for (int64_t i = 0; i < window.kh; ++i)
+      for (int64_t v = 0; v < period; v += LANES<T>) {
+        const T *x = padded + h * frame.below() + v, *g = row.data() + v;
+        const int64_t* offset = window.offset.data() + i * window.kw;
+        T* sum = sums + i * window.kw * period + v;
+        if (window.kw == 3)
+          correlate_row<T, 3>(x, offset, g, length - v, period, sum, period);
+        else if (window.kw == 5)
+          correlate_row<T, 5>(x, offset, g, length - v, period, sum, period);
+        else
+          for (int64_t j = 0; j < window.kw; ++j) correlate_row<T, 1>(x, offset + j, g, length - v, period, sum + j * period, period);
+      }
   }
 }
 
@@ -201,11 +203,11 @@ void correlate_rows(const Frame& frame, const Window& window, const T* padded, c
 // found: (taps, C), one image's part of a weight's gradient.
 template <typename T>
 void correlate(const Frame& frame, const Window& window, const T* padded, const T* gradient, T* found) {
-  const bool vectors = LANES<T> % frame.channels == 0;
-  const int64_t length = vectors ? LANES<T> : frame.row();
+  const bool vectors = LANES<T> % frame.channels == 0 || frame.channels % LANES<T> == 0;
+  const int64_t length = vectors ? std::max(LANES<T>, frame.channels) : frame.row();
   Scratch<T> sums(window.taps() * length, T(0));
   if (vectors)
-    correlate_vectors(frame, window, padded, gradient, sums.data());
+    correlate_vectors(frame, window, padded, gradient, length, sums.data());
   else
     correlate_rows(frame, window, padded, gradient, sums.data());
   std::fill(found, found + window.taps() * frame.channels, T(0));

@@ -10,43 +10,94 @@
 namespace archwright {
 namespace {
 
-// Some positions of sum_t matrix_t z_t + sum_o gate_o x_o + bias. columns: the matrices, transposed.
+// Pixels side by side in one vector, as many as fit: `spread` gives each of them its own number of a channel in all its lanes.
+template <typename T, int64_t C>
+constexpr int64_t BESIDE = std::max<int64_t>(1, LANES<T> / C);
+template <typename T, int64_t C>
+using Pixels = Pixel<T, C * BESIDE<T, C>>;
+template <typename T>
+using Lane = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+
+template <typename T, int64_t C>
+inline auto spread(const T* z, int64_t channel) {
+  if constexpr (BESIDE<T, C> == 1) {
+    return z[channel];  // one number, for all lanes
+  } else {
+    Pixels<Lane<T>, C> lanes;
+    for (int64_t l = 0; l < LANES<T>; ++l) lanes[l] = static_cast<Lane<T>>(l / C * C + channel);
+    return __builtin_shuffle(load<Pixels<T, C>>(z), lanes);
+  }
+}
+
+// Numbers of one pixel, repeated for each of those side by side.
+template <typename T, int64_t C>
+inline Pixels<T, C> repeated(const T* from) {
+  Pixels<T, C> all;
+  for (int64_t p = 0; p < BESIDE<T, C>; ++p) std::memcpy(reinterpret_cast<T*>(&all) + p * C, from, sizeof(T) * C);
+  return all;
+}
+
+// Some positions of sum_t matrix_t z_t + sum_o gate_o x_o + bias, P vectors of them. columns: the matrices, transposed, each row
+// repeated for the pixels side by side.
 template <typename T, int64_t C, int64_t P>
 inline void multiply(const std::vector<const T*>& read, const T* columns, const T* bias, const std::vector<const T*>& others,
                      const T* gates, bool rectify, int64_t first, T* out) {
-  using V = Pixel<T, C>;
+  using V = Pixels<T, C>;
+  constexpr int64_t WIDTH = C * BESIDE<T, C>;
   V sum[P];
-  for (int64_t p = 0; p < P; ++p) sum[p] = bias ? load<V>(bias) : V{};
+  for (int64_t p = 0; p < P; ++p) sum[p] = bias ? repeated<T, C>(bias) : V{};
   for (size_t t = 0; t < read.size(); ++t) {
     const T* z = read[t] + first * C;
+#pragma GCC unroll 16
     for (int64_t c = 0; c < C; ++c) {
-      const V column = load<V>(columns + (t * C + c) * C);
+      const V column = load<V>(columns + (t * C + c) * WIDTH);
 #pragma GCC unroll 8
-      for (int64_t p = 0; p < P; ++p) sum[p] += z[p * C + c] * column;
+      for (int64_t p = 0; p < P; ++p) sum[p] += spread<T, C>(z + p * WIDTH, c) * column;
     }
   }
   for (size_t o = 0; o < others.size(); ++o)
-    for (int64_t p = 0; p < P; ++p) sum[p] += gates[o] * load<V>(others[o] + (first + p) * C);
+    for (int64_t p = 0; p < P; ++p) sum[p] += gates[o] * load<V>(others[o] + first * C + p * WIDTH);
   for (int64_t p = 0; p < P; ++p) {
     if (rectify) sum[p] = sum[p] < V{} ? V{} : sum[p];  // not-a-number stays
-    store(out + (first + p) * C, sum[p]);
+    store(out + first * C + p * WIDTH, sum[p]);
+  }
+}
+
+// One position.
+template <typename T, int64_t C>
+void multiply_one(const std::vector<const T*>& read, const T* columns, const T* bias, const std::vector<const T*>& others,
+                  const T* gates, bool rectify, int64_t position, T* out) {
+  constexpr int64_t WIDTH = C * BESIDE<T, C>;
+  for (int64_t d = 0; d < C; ++d) {
+    T sum = bias ? bias[d] : T(0);
+    for (size_t t = 0; t < read.size(); ++t)
+      for (int64_t c = 0; c < C; ++c) sum += read[t][position * C + c] * columns[(t * C + c) * WIDTH + d];
+    for (size_t o = 0; o < others.size(); ++o) sum += gates[o] * others[o][position * C + d];
+    out[position * C + d] = rectify && sum < T(0) ? T(0) : sum;
   }
 }
 
 template <typename T, int64_t C>
 void multiply_all(const std::vector<const T*>& read, const T* columns, const T* bias, const std::vector<const T*>& others,
                   const T* gates, bool rectify, int64_t begin, int64_t end, T* out) {
-  constexpr int64_t P = std::max<int64_t>(1, std::min<int64_t>(8, 512 / (C * static_cast<int64_t>(sizeof(T)))));
+  constexpr int64_t P = std::max<int64_t>(1, 512 / static_cast<int64_t>(sizeof(Pixels<T, C>)));
+  constexpr int64_t STEP = P * BESIDE<T, C>;
   int64_t n = begin;
-  for (; n + P <= end; n += P) multiply<T, C, P>(read, columns, bias, others, gates, rectify, n, out);
-  for (; n < end; ++n) multiply<T, C, 1>(read, columns, bias, others, gates, rectify, n, out);
+  for (; n + STEP <= end; n += STEP) multiply<T, C, P>(read, columns, bias, others, gates, rectify, n, out);
+  for (; n < end; ++n) multiply_one<T, C>(read, columns, bias, others, gates, rectify, n, out);
+}
+
+// Matrices (..., C, C) as `multiply` reads them: (..., C, C times pixels side by side).
+Tensor columns_of(const Tensor& matrices) {
+  const int64_t channels = matrices.size(-1), lanes = 64 / static_cast<int64_t>(matrices.element_size());
+  return at::cat(std::vector<Tensor>(std::max<int64_t>(1, lanes / channels), matrices.transpose(-2, -1)), -1).contiguous();
 }
 
 // matrices: (T, C, C). gates: one for each of the others. bias: (C,).
 Tensor product_sum(const Tensor& matrices, TensorList tensors, const Tensor& bias, TensorList others, const Tensor& gates) {
   const Tensor& one = tensors[0];
   Tensor out = like(one, one.size(2), one.size(3));
-  const Tensor columns = matrices.transpose(1, 2).contiguous();
+  const Tensor columns = columns_of(matrices);
   AT_DISPATCH_FLOATING_TYPES(one.scalar_type(), "product_sum", [&] {
     using T = scalar_t;
     const auto read = pointers<T>(tensors), added = pointers<T>(others);
@@ -66,7 +117,7 @@ Tensor product_sum(const Tensor& matrices, TensorList tensors, const Tensor& bia
 std::vector<Tensor> products(const Tensor& matrices, TensorList tensors, const optional<Tensor>& biases, bool rectify) {
   const Tensor& one = tensors[0];
   const int64_t terms = matrices.size(0), factors = matrices.size(1);
-  const Tensor columns = matrices.transpose(2, 3).contiguous();
+  const Tensor columns = columns_of(matrices);
   std::vector<Tensor> results;
   for (int64_t t = 0; t < terms; ++t) results.push_back(like(one, one.size(2), one.size(3)));
   AT_DISPATCH_FLOATING_TYPES(one.scalar_type(), "products", [&] {
@@ -84,7 +135,7 @@ std::vector<Tensor> products(const Tensor& matrices, TensorList tensors, const o
       constexpr int64_t C = decltype(constant)::value;
       at::parallel_for(0, one.numel() / C, CHUNK, [&](int64_t begin, int64_t end) {
         for (int64_t t = 0; t < terms; ++t)
-          multiply_all<T, C>(own[t], column + t * factors * C * C, shifts ? shifts + t * C : nullptr, {}, nullptr, rectify, begin, end,
+          multiply_all<T, C>(own[t], column + t * factors * C * C * BESIDE<T, C>, shifts ? shifts + t * C : nullptr, {}, nullptr, rectify, begin, end,
                              outs[t]);
       });
     });
@@ -95,20 +146,27 @@ std::vector<Tensor> products(const Tensor& matrices, TensorList tensors, const o
 // sums (C, C) += x^T y for x, y (n, C).
 template <typename T, int64_t C>
 inline void accumulate(const T* x, const T* y, int64_t n, T* sums) {
-  using V = Pixel<T, C>;
-  constexpr int64_t ROWS = std::min<int64_t>(C, std::max<int64_t>(1, 1024 / (C * static_cast<int64_t>(sizeof(T)))));
+  using V = Pixels<T, C>;
+  constexpr int64_t BY = BESIDE<T, C>, WIDTH = C * BY;
+  constexpr int64_t ROWS = std::min<int64_t>(C, std::max<int64_t>(1, 1024 / static_cast<int64_t>(sizeof(V))));
+  const int64_t whole = n / BY * BY;
   for (int64_t c = 0; c < C; c += ROWS) {
-    V sum[ROWS];
-#pragma GCC unroll 16
-    for (int64_t r = 0; r < ROWS; ++r) sum[r] = load<V>(sums + (c + r) * C);
-    for (int64_t i = 0; i < n; ++i) {
+    V sum[ROWS] = {};
+    for (int64_t i = 0; i < whole; i += BY) {
       const V row = load<V>(y + i * C);
 #pragma GCC unroll 16
-      for (int64_t r = 0; r < ROWS; ++r) sum[r] += x[i * C + c + r] * row;
+      for (int64_t r = 0; r < ROWS; ++r) sum[r] += spread<T, C>(x + i * C, c + r) * row;
     }
 #pragma GCC unroll 16
-    for (int64_t r = 0; r < ROWS; ++r) store(sums + (c + r) * C, sum[r]);
+    for (int64_t r = 0; r < ROWS; ++r) {
+      alignas(64) T lanes[WIDTH];
+      store(lanes, sum[r]);
+      for (int64_t l = 0; l < WIDTH; ++l) sums[(c + r) * C + l % C] += lanes[l];
+    }
   }
+  for (int64_t i = whole; i < n; ++i)
+    for (int64_t c = 0; c < C; ++c)
+      for (int64_t d = 0; d < C; ++d) sums[c * C + d] += x[i * C + c] * y[i * C + d];
 }
 
 // For each pair of tensors (B, C, H, W) the sum over all positions of x y^T: (T, C, C).
