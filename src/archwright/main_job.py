@@ -157,7 +157,10 @@ def print_result(result: Result) -> None:
     console.print(f"\n{result.verdict}", markup=False)
     for skipped in result.results["skipped"]:
         console.print(f"left out: {skipped['name']}: {skipped['reason']}", markup=False)
-    console.print(f"report: {RunFolder(result.path).report}\nmodel:  {RunFolder(result.path).model}", markup=False, soft_wrap=True)
+    folder = RunFolder(result.path)
+    console.print(f"report: {folder.report}", markup=False, soft_wrap=True)
+    if folder.model.exists():
+        console.print(f"model:  {folder.model}", markup=False, soft_wrap=True)
 
 
 def rewrite_report(path: Path) -> Result:
