@@ -48,11 +48,16 @@ inline void multiply(const std::vector<const T*>& read, const T* columns, const 
   for (int64_t p = 0; p < P; ++p) sum[p] = bias ? repeated<T, C>(bias) : V{};
   for (size_t t = 0; t < read.size(); ++t) {
     const T* z = read[t] + first * C;
-#pragma GCC unroll 16
-    for (int64_t c = 0; c < C; ++c) {
+    const auto add = [&](int64_t c) {
       const V column = load<V>(columns + (t * C + c) * WIDTH);
 #pragma GCC unroll 8
       for (int64_t p = 0; p < P; ++p) sum[p] += spread<T, C>(z + p * WIDTH, c) * column;
+    };
+    if constexpr (BESIDE<T, C> == 1) {
+      for (int64_t c = 0; c < C; ++c) add(c);
+    } else {
+#pragma GCC unroll 8
+      for (int64_t c = 0; c < C; ++c) add(c);  // so that what is spread is known when it is compiled
     }
   }
   for (size_t o = 0; o < others.size(); ++o)
