@@ -60,7 +60,7 @@ def reference_step(training):
 
 def own_step(training):
     """Each backward pass goes only to what the update needs."""
-    with frozen(training.supernet):
+    with frozen(training.weights):
         (training.alphas.grad,) = torch.autograd.grad(training.loss(0, training.alphas), [training.alphas])
     training.alpha_optimizer.step()
     gradients = torch.autograd.grad(training.loss(1, training.alphas.detach()), training.weights)

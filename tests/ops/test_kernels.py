@@ -30,11 +30,16 @@ def test_depthwise_convolutions_and_their_gradients(kernel, shape, sizes, stride
     d_x, *d_weights = torch.autograd.grad(expected, [x, *weights], gradients)
     filters = [Filter(weight.detach(), stride, d) for weight, (_, d) in zip(weights, sizes, strict=True)]
     x = x.detach()
-    torch.testing.assert_close(kernel.depthwise(x, filters), [y.detach() for y in expected])
-    torch.testing.assert_close(kernel.depthwise_weight(gradients, filters, x), d_weights)
-    torch.testing.assert_close(kernel.depthwise_input(gradients, filters, x), d_x)
-    mask = randn(*shape)
-    torch.testing.assert_close(kernel.depthwise_input(gradients, filters, x, mask), d_x * (mask > 0))
+    negative = [-gradient for gradient in gradients[:1]]
+    ours = kernel.depthwise([x, -x], [filters, filters[:1]])
+    torch.testing.assert_close(ours, [[y.detach() for y in expected], [-expected[0].detach()]])
+    ours = kernel.depthwise_weight([gradients, negative], [filters, filters[:1]], [x, -x])
+    torch.testing.assert_close(ours, [d_weights, d_weights[:1]])
+    (ours,) = kernel.depthwise_input([gradients], [filters], [x])
+    torch.testing.assert_close(ours, d_x)
+    (ours,) = kernel.depthwise_input([gradients], [filters], [x], rectified=True)
+    torch.testing.assert_close(ours, d_x * (x > 0))
+    assert kernel.depthwise([], []) == []
 
 
 def positions(x):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
@@ -36,16 +36,16 @@ def plain_module(supernet: nn.Module, make: Callable[[], Plain]) -> Plain:
 
 
 @contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """Within, the module's parameters get no gradient, so that none is computed: for a step that only learns the gates."""
-    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    for parameter in learning:
-        parameter.requires_grad_(False)
+def frozen(weights: Iterable[Tensor]) -> Iterator[None]:
+    """Within, the weights get no gradient, so that none is computed: for a step that only learns the gates."""
+    learning = [weight for weight in weights if weight.requires_grad]
+    for weight in learning:
+        weight.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in learning:
-            parameter.requires_grad_()
+        for weight in learning:
+            weight.requires_grad_()
 
 
 def copy_weights(shared: nn.Module, plain: nn.Module) -> None:

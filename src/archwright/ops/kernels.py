@@ -28,18 +28,25 @@ class Filter:
         return tuple(self.dilation * (size - 1) // 2 for size in self.weight.shape[2:])
 
 
-class Kernel(Protocol):
-    """Depthwise convolutions, products along the channels, poolings. Only `pooled` is differentiable by itself."""
+Filters = Sequence[Sequence[Filter]]
+"""The filters of each of several tensors: one stride for all filters of one tensor."""
 
-    def depthwise(self, x: Tensor, filters: Sequence[Filter]) -> list[Tensor]:
-        """What each of the filters, which have one stride, makes of x."""
+
+class Kernel(Protocol):
+    """Depthwise convolutions, products along the channels, poolings. Only `pooled` is differentiable by itself.
+
+    Tensors of images have their channels last in memory (`channels_last`).
+    """
+
+    def depthwise(self, xs: Sequence[Tensor], filters: Filters) -> list[list[Tensor]]:
+        """For each x what each of its filters makes of it."""
 
     def depthwise_input(
-        self, gradients: Sequence[Tensor], filters: Sequence[Filter], x: Tensor, mask: Tensor | None = None
-    ) -> Tensor:
-        """The gradient with respect to x, of which only the shape counts, summed over all filters; zero where mask <= 0."""
+        self, gradients: Sequence[Sequence[Tensor]], filters: Filters, xs: Sequence[Tensor], *, rectified: bool = False
+    ) -> list[Tensor]:
+        """The gradient with respect to each x, summed over its filters; zero where x <= 0 if it was `rectified`."""
 
-    def depthwise_weight(self, gradients: Sequence[Tensor], filters: Sequence[Filter], x: Tensor) -> list[Tensor]:
+    def depthwise_weight(self, gradients: Sequence[Sequence[Tensor]], filters: Filters, xs: Sequence[Tensor]) -> list[list[Tensor]]:
         """The gradient with respect to each filter's weight."""
 
     def product_sum(
@@ -71,24 +78,24 @@ class Kernel(Protocol):
 class PlainKernel:
     """In PyTorch. Fast for images in `channels_last`, the layout in which oneDNN needs no reordering."""
 
-    def depthwise(self, x: Tensor, filters: Sequence[Filter]) -> list[Tensor]:
-        convolve, channels = CONVOLVE[x.dim() - 2], x.shape[1]
-        return [convolve(x, f.weight, None, f.stride, f.padding, f.dilation, channels) for f in filters]
+    def depthwise(self, xs: Sequence[Tensor], filters: Filters) -> list[list[Tensor]]:
+        return [[_filtered(x, f.weight, f) for f in own] for x, own in zip(xs, filters, strict=True)]
 
     def depthwise_input(
-        self, gradients: Sequence[Tensor], filters: Sequence[Filter], x: Tensor, mask: Tensor | None = None
-    ) -> Tensor:
-        found = [_input_gradient(gradient, f, x) for gradient, f in zip(gradients, filters, strict=True)]
-        total = found[0]
-        for gradient in found[1:]:
-            total.add_(gradient)
-        return total if mask is None else torch.where(mask > 0, total, 0.0)
+        self, gradients: Sequence[Sequence[Tensor]], filters: Filters, xs: Sequence[Tensor], *, rectified: bool = False
+    ) -> list[Tensor]:
+        totals = []
+        for outputs, own, x in zip(gradients, filters, xs, strict=True):
+            total, *rest = [_input_gradient(gradient, f, x) for gradient, f in zip(outputs, own, strict=True)]
+            for gradient in rest:
+                total.add_(gradient)
+            totals.append(torch.where(x > 0, total, 0.0) if rectified else total)
+        return totals
 
-    def depthwise_weight(self, gradients: Sequence[Tensor], filters: Sequence[Filter], x: Tensor) -> list[Tensor]:
-        backward, channels = WEIGHT_GRADIENT[x.dim() - 2], x.shape[1]
+    def depthwise_weight(self, gradients: Sequence[Sequence[Tensor]], filters: Filters, xs: Sequence[Tensor]) -> list[list[Tensor]]:
         return [
-            backward(x, f.weight.shape, gradient, f.stride, f.padding, f.dilation, channels)
-            for gradient, f in zip(gradients, filters, strict=True)
+            [_weight_gradient(gradient, f, x) for gradient, f in zip(outputs, own, strict=True)]
+            for outputs, own, x in zip(gradients, filters, xs, strict=True)
         ]
 
     def product_sum(
@@ -129,14 +136,21 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x.contiguous()
 
 
+def _filtered(x: Tensor, weight: Tensor, f: Filter) -> Tensor:
+    return CONVOLVE[x.dim() - 2](x, weight, None, f.stride, f.padding, f.dilation, x.shape[1])
+
+
 def _input_gradient(gradient: Tensor, f: Filter, x: Tensor) -> Tensor:
     """At stride 1 a convolution with the flipped kernel: oneDNN's own backward costs up to 20 times that."""
-    dimensions, channels = x.dim() - 2, x.shape[1]
     if f.stride == 1:
-        flipped = f.weight.flip(*range(2, x.dim()))
-        return CONVOLVE[dimensions](gradient, flipped, None, 1, f.padding, f.dilation, channels)
-    backward = INPUT_GRADIENT[dimensions]
-    return backward(x.shape, f.weight, gradient, f.stride, f.padding, f.dilation, channels)
+        return _filtered(gradient, f.weight.flip(*range(2, x.dim())), f)
+    backward = INPUT_GRADIENT[x.dim() - 2]
+    return backward(x.shape, f.weight, gradient, f.stride, f.padding, f.dilation, x.shape[1])
+
+
+def _weight_gradient(gradient: Tensor, f: Filter, x: Tensor) -> Tensor:
+    backward = WEIGHT_GRADIENT[x.dim() - 2]
+    return backward(x, f.weight.shape, gradient, f.stride, f.padding, f.dilation, x.shape[1])
 
 
 def _product(matrix: Tensor, x: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -74,8 +74,8 @@ def mixed_sum(
     weights = [weight for chain in chains for stage in chain.stages for weight in _weights(stage)]
     precision = weights[0].dtype
     with torch.autocast(gates.device.type, enabled=False):  # statistics need full precision
-        tensors = [tensor.to(precision) for tensor in (gates, *rectified, *others)]
-        total: Tensor = _MixedSum.apply(plan, *tensors, *weights)  # type: ignore[no-untyped-call]
+        tensors = [channels_last(tensor.to(precision)) for tensor in (*rectified, *others)]
+        total: Tensor = _MixedSum.apply(plan, gates.to(precision), *tensors, *weights)  # type: ignore[no-untyped-call]
     return total
 
 
@@ -124,14 +124,14 @@ class _Plan:
         ]
         return tensors[: self.states], tensors[self.states : self.states + self.others], weights
 
-    def filters(self, chains: Sequence[int], stage: int, weights: list[list[_StageWeights]]) -> list[Filter]:
-        """The depthwise convolutions of a stage of some chains."""
-        found = []
-        for t in chains:
-            conv, weight = self.chains[t].stages[stage].depthwise, weights[t][stage].depthwise
-            if conv is not None and weight is not None:
-                found.append(Filter(weight, conv.stride[-1], conv.dilation[-1]))
-        return found
+    def filters(self, stage: int, chains: Sequence[Sequence[int]], weights: list[list[_StageWeights]]) -> list[list[Filter]]:
+        """The depthwise convolutions of a stage, of several groups of chains."""
+        return [[self._filter(self.chains[t].stages[stage], weights[t][stage]) for t in group] for group in chains]
+
+    def _filter(self, stage: Stage, weights: _StageWeights) -> Filter:
+        if stage.depthwise is None or weights.depthwise is None:
+            raise TypeError("a stage without a depthwise convolution: ask only for those of `filtered` and `twice`")
+        return Filter(weights.depthwise, stage.depthwise.stride[-1], stage.depthwise.dilation[-1])
 
 
 @dataclass
@@ -148,7 +148,7 @@ class _MixedSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, plan: _Plan, gates: Tensor, *tensors: Tensor) -> Tensor:
-        rectified, others, weights = plan.divided([channels_last(tensor) for tensor in tensors])
+        rectified, others, weights = plan.divided(tensors)
         values, ctx.inner = _forward_to_last_stage(plan, rectified, weights)
         norms = [chain.stages[-1].norm for chain in plan.chains]
         ctx.outer = _normalised(plan, values.read, [own[-1] for own in weights], norms, gates[: len(norms)])
@@ -162,7 +162,7 @@ class _MixedSum(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         plan, chains = ctx.plan, len(ctx.plan.chains)
         gates, tensors, values = _cut(ctx.saved_tensors, plan)
-        rectified, others, weights = plan.divided([channels_last(tensor) for tensor in tensors])
+        rectified, others, weights = plan.divided(tensors)
         wanted, _, learning = plan.divided(ctx.needs_input_grad[2:])
         found = _WeightGradients(any(stage.pointwise for own in learning for stage in own))
 
@@ -178,7 +178,7 @@ class _MixedSum(torch.autograd.Function):
         d_states = _backward_to_states(plan, rectified, weights, d_read, wanted, found)
         d_others = [gradient * gate for gate in gates[chains:]]
         d_gates = torch.cat([d_outer.gates, *[_dot(gradient, x).reshape(1) for x in others]])
-        return None, d_gates, *d_states, *d_others, *found.in_order(plan)
+        return None, d_gates, *d_states, *d_others, *found.in_order(weights)
 
 
 @dataclass
@@ -189,13 +189,13 @@ class _WeightGradients:
     filters: dict[tuple[int, int], Tensor] = field(default_factory=dict)
     points: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
-    def in_order(self, plan: _Plan) -> list[Tensor | None]:
+    def in_order(self, weights: list[list[_StageWeights]]) -> list[Tensor | None]:
         """As the weights came."""
         ordered: list[Tensor | None] = []
-        for t, chain in enumerate(plan.chains):
-            for number, stage in enumerate(chain.stages):
+        for t, own in enumerate(weights):
+            for number, stage in enumerate(own):
                 ordered += [] if stage.depthwise is None else [self.filters.get((t, number))]
-                ordered.append(self.points[t, number].reshape(stage.pointwise.weight.shape))
+                ordered.append(self.points[t, number].reshape(stage.pointwise.shape))
         return ordered
 
 
@@ -204,9 +204,10 @@ def _forward_to_last_stage(
 ) -> tuple[_Values, _Normalised | None]:
     """What the last stages multiply, and the normalisation of the first stages where there are any before the last."""
     read = [rectified[chain.source] for chain in plan.chains]
-    for source, own in plan.filtered.items():
-        found = plan.kernel.depthwise(rectified[source], plan.filters(own, 0, weights))
-        for t, z in zip(own, found, strict=True):
+    sources, groups = list(plan.filtered), list(plan.filtered.values())
+    found = plan.kernel.depthwise([rectified[source] for source in sources], plan.filters(0, groups, weights))
+    for own, results in zip(groups, found, strict=True):
+        for t, z in zip(own, results, strict=True):
             read[t] = z
     if not plan.twice:
         return _Values(read, [], []), None
@@ -214,8 +215,9 @@ def _forward_to_last_stage(
     norms = [plan.chains[t].stages[0].norm for t in plan.twice]
     inner = _normalised(plan, firsts, [weights[t][0] for t in plan.twice], norms)
     halves = plan.kernel.products(inner.matrices[:, None], [firsts], inner.biases, rectify=True)
-    for t, half in zip(plan.twice, halves, strict=True):
-        (read[t],) = plan.kernel.depthwise(half, plan.filters([t], 1, weights))
+    second = plan.kernel.depthwise(halves, plan.filters(1, [[t] for t in plan.twice], weights))
+    for t, (z,) in zip(plan.twice, second, strict=True):
+        read[t] = z
     return _Values(read, firsts, halves), inner
 
 
@@ -228,13 +230,11 @@ def _backward_to_first_stage(
     found: _WeightGradients,
 ) -> None:
     """In `d_read` the gradients of what the last stages multiply give place to those of the first."""
-    masked = []
-    for t, half in zip(plan.twice, values.halves, strict=True):
-        filters = plan.filters([t], 1, weights)
-        if found.learning:
-            (found.filters[t, 1],) = plan.kernel.depthwise_weight([d_read[t]], filters, half)
-        masked.append(plan.kernel.depthwise_input([d_read[t]], filters, half, half))
-        d_read[t] = half  # the gradient's memory is free for the next one
+    gradients, filters = [[d_read[t]] for t in plan.twice], plan.filters(1, [[t] for t in plan.twice], weights)
+    if found.learning:
+        for t, (d_filter,) in zip(plan.twice, plan.kernel.depthwise_weight(gradients, filters, values.halves), strict=True):
+            found.filters[t, 1] = d_filter
+    masked = plan.kernel.depthwise_input(gradients, filters, values.halves, rectified=True)
     d_inner = inner.backward(plan.kernel.cross(masked, values.firsts), torch.stack([_sum(gradient) for gradient in masked]))
     found.points.update(((t, 0), d) for t, d in zip(plan.twice, d_inner.weights, strict=True))
     for t, gradient in zip(plan.twice, d_inner.of_read(plan.kernel, masked, values.firsts), strict=True):
@@ -252,12 +252,12 @@ def _backward_to_states(
     """The gradients of the rectified states, from those of what the first stages multiply; None where not `wanted`."""
     d_states: list[Tensor | None] = [None] * plan.states
     for source, own in plan.filtered.items():
-        filters, gradients = plan.filters(own, 0, weights), [d_read[t] for t in own]
+        xs, filters, gradients = [rectified[source]], plan.filters(0, [own], weights), [[d_read[t] for t in own]]
         if found.learning:
-            d_filters = plan.kernel.depthwise_weight(gradients, filters, rectified[source])
+            (d_filters,) = plan.kernel.depthwise_weight(gradients, filters, xs)
             found.filters.update(((t, 0), d) for t, d in zip(own, d_filters, strict=True))
         if wanted[source]:
-            d_states[source] = plan.kernel.depthwise_input(gradients, filters, rectified[source])
+            (d_states[source],) = plan.kernel.depthwise_input(gradients, filters, xs)
     for t, chain in enumerate(plan.chains):
         if chain.stages[0].depthwise is None:
             before = d_states[chain.source]

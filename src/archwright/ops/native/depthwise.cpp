@@ -1,4 +1,4 @@
-// Depthwise convolutions that pad by half the kernel, and their gradients. All filters of a call have one image and one stride.
+// Depthwise convolutions that pad by half the kernel, and their gradients: some filters of one stride for each of several tensors.
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
@@ -54,7 +54,7 @@ void add_block(const Filter<T>& filter, const T* x, int64_t number, T* result) {
     filter_block<T, false>(filter, x, number, result);
 }
 
-std::vector<Tensor> depthwise(const Tensor& x, TensorList weights, int64_t stride, at::IntArrayRef dilations) {
+std::vector<Tensor> depthwise_one(const Tensor& x, TensorList weights, int64_t stride, at::IntArrayRef dilations) {
   const Frame frame = frame_for(x, weights, stride, dilations);
   std::vector<Tensor> results;
   for (size_t i = 0; i < weights.size(); ++i) results.push_back(like(x, frame.out_height, frame.out_width));
@@ -134,16 +134,16 @@ void scatter(const Frame& frame, const std::vector<Filter<T>>& filters, const st
   });
 }
 
-// Summed over the filters; x only gives the shape.
-Tensor depthwise_input(TensorList gradients, TensorList weights, const Tensor& x, int64_t stride, at::IntArrayRef dilations,
-                       const optional<Tensor>& mask) {
+// Summed over the filters; zero where x is not positive, if it was rectified.
+Tensor depthwise_input_one(TensorList gradients, const Tensor& x, TensorList weights, int64_t stride, at::IntArrayRef dilations,
+                           bool rectified) {
   const Frame frame = frame_for(x, weights, stride, dilations);
   Tensor out = like(x, x.size(2), x.size(3));
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "depthwise_input", [&] {
     using T = scalar_t;
     const auto filters = filters_for<T>(frame, weights, dilations, stride == 1);
     const auto from = pointers<T>(gradients);
-    const T* where = mask ? mask->const_data_ptr<T>() : nullptr;
+    const T* where = rectified ? x.const_data_ptr<T>() : nullptr;
     T* to = out.mutable_data_ptr<T>();
     stride == 1 ? gather(frame, filters, from, where, to) : scatter(frame, filters, from, where, to);
   });
@@ -215,8 +215,8 @@ void correlate(const Frame& frame, const Window& window, const T* padded, const 
     for (int64_t f = 0; f < length; ++f) found[t * frame.channels + f % frame.channels] += sums.data()[t * length + f];
 }
 
-std::vector<Tensor> depthwise_weight(TensorList gradients, TensorList weights, const Tensor& x, int64_t stride,
-                                     at::IntArrayRef dilations) {
+std::vector<Tensor> depthwise_weight_one(TensorList gradients, const Tensor& x, TensorList weights, int64_t stride,
+                                         at::IntArrayRef dilations) {
   const Frame frame = frame_for(x, weights, stride, dilations);
   std::vector<Tensor> parts;
   for (const Tensor& weight : weights)
@@ -246,13 +246,58 @@ std::vector<Tensor> depthwise_weight(TensorList gradients, TensorList weights, c
   return results;
 }
 
+// Calls `function` for each x with the place and the number of its filters among all.
+template <typename F>
+void for_each(at::IntArrayRef counts, F function) {
+  size_t first = 0;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    function(i, first, static_cast<size_t>(counts[i]));
+    first += static_cast<size_t>(counts[i]);
+  }
+}
+
+std::vector<Tensor> depthwise(TensorList xs, at::IntArrayRef counts, TensorList weights, at::IntArrayRef strides,
+                              at::IntArrayRef dilations) {
+  std::vector<Tensor> results;
+  for_each(counts, [&](size_t i, size_t first, size_t count) {
+    for (Tensor& result : depthwise_one(xs[i], weights.slice(first, count), strides[first], dilations.slice(first, count)))
+      results.push_back(std::move(result));
+  });
+  return results;
+}
+
+std::vector<Tensor> depthwise_input(TensorList gradients, TensorList xs, at::IntArrayRef counts, TensorList weights,
+                                    at::IntArrayRef strides, at::IntArrayRef dilations, bool rectified) {
+  std::vector<Tensor> results;
+  for_each(counts, [&](size_t i, size_t first, size_t count) {
+    results.push_back(depthwise_input_one(gradients.slice(first, count), xs[i], weights.slice(first, count), strides[first],
+                                          dilations.slice(first, count), rectified));
+  });
+  return results;
+}
+
+std::vector<Tensor> depthwise_weight(TensorList gradients, TensorList xs, at::IntArrayRef counts, TensorList weights,
+                                     at::IntArrayRef strides, at::IntArrayRef dilations) {
+  std::vector<Tensor> results;
+  for_each(counts, [&](size_t i, size_t first, size_t count) {
+    for (Tensor& result : depthwise_weight_one(gradients.slice(first, count), xs[i], weights.slice(first, count), strides[first],
+                                               dilations.slice(first, count)))
+      results.push_back(std::move(result));
+  });
+  return results;
+}
+
 }  // namespace
 }  // namespace archwright
 
 TORCH_LIBRARY_FRAGMENT(archwright, library) {
-  library.def("depthwise(Tensor x, Tensor[] weights, int stride, int[] dilations) -> Tensor[]");
-  library.def("depthwise_input(Tensor[] gradients, Tensor[] weights, Tensor x, int stride, int[] dilations, Tensor? mask) -> Tensor");
-  library.def("depthwise_weight(Tensor[] gradients, Tensor[] weights, Tensor x, int stride, int[] dilations) -> Tensor[]");
+  library.def("depthwise(Tensor[] xs, int[] counts, Tensor[] weights, int[] strides, int[] dilations) -> Tensor[]");
+  library.def(
+      "depthwise_input(Tensor[] gradients, Tensor[] xs, int[] counts, Tensor[] weights, int[] strides, int[] dilations, "
+      "bool rectified) -> Tensor[]");
+  library.def(
+      "depthwise_weight(Tensor[] gradients, Tensor[] xs, int[] counts, Tensor[] weights, int[] strides, int[] dilations) -> "
+      "Tensor[]");
 }
 
 TORCH_LIBRARY_IMPL(archwright, CPU, library) {

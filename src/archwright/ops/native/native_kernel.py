@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from archwright.ops.kernels import Filter, PlainKernel, channels_last
+from archwright.ops.kernels import Filters, PlainKernel, channels_last
 from archwright.ops.running_statistics import update_statistics
 
 CHANNELS = (4, 8, 16, 32, 64, 128)
@@ -21,66 +21,57 @@ PLAIN = PlainKernel()
 class NativeKernel:
     """For images on the CPU, with as many channels as are compiled, in single or double precision; all else is left to PyTorch."""
 
-    def depthwise(self, x: Tensor, filters: Sequence[Filter]) -> list[Tensor]:
-        if not _fits(x):
-            return PLAIN.depthwise(x, filters)
-        results: list[Tensor] = torch.ops.archwright.depthwise(channels_last(x), *_described(filters))
-        return results
+    def depthwise(self, xs: Sequence[Tensor], filters: Filters) -> list[list[Tensor]]:
+        if not _fit(xs):
+            return PLAIN.depthwise(xs, filters)
+        return _grouped(torch.ops.archwright.depthwise(xs, *_described(filters)), filters)
 
     def depthwise_input(
-        self, gradients: Sequence[Tensor], filters: Sequence[Filter], x: Tensor, mask: Tensor | None = None
-    ) -> Tensor:
-        if not _fits(x):
-            return PLAIN.depthwise_input(gradients, filters, x, mask)
-        weights, stride, dilations = _described(filters)
-        mask = None if mask is None else channels_last(mask)
-        found: Tensor = torch.ops.archwright.depthwise_input(_laid_out(gradients), weights, x, stride, dilations, mask)
+        self, gradients: Sequence[Sequence[Tensor]], filters: Filters, xs: Sequence[Tensor], *, rectified: bool = False
+    ) -> list[Tensor]:
+        if not _fit(xs):
+            return PLAIN.depthwise_input(gradients, filters, xs, rectified=rectified)
+        found: list[Tensor] = torch.ops.archwright.depthwise_input(_flat(gradients), xs, *_described(filters), rectified)
         return found
 
-    def depthwise_weight(self, gradients: Sequence[Tensor], filters: Sequence[Filter], x: Tensor) -> list[Tensor]:
-        if not _fits(x):
-            return PLAIN.depthwise_weight(gradients, filters, x)
-        weights, stride, dilations = _described(filters)
-        found: list[Tensor] = torch.ops.archwright.depthwise_weight(
-            _laid_out(gradients), weights, channels_last(x), stride, dilations
-        )
-        return found
+    def depthwise_weight(self, gradients: Sequence[Sequence[Tensor]], filters: Filters, xs: Sequence[Tensor]) -> list[list[Tensor]]:
+        if not _fit(xs):
+            return PLAIN.depthwise_weight(gradients, filters, xs)
+        return _grouped(torch.ops.archwright.depthwise_weight(_flat(gradients), xs, *_described(filters)), filters)
 
     def product_sum(
         self, matrices: Tensor, tensors: Sequence[Tensor], bias: Tensor, others: Sequence[Tensor], gates: Tensor
     ) -> Tensor:
-        if not _fits(tensors[0]):
+        if not _fit(tensors):
             return PLAIN.product_sum(matrices, tensors, bias, others, gates)
-        total: Tensor = torch.ops.archwright.product_sum(
-            matrices, _laid_out(tensors), bias.contiguous(), _laid_out(others), gates.contiguous()
-        )
+        total: Tensor = torch.ops.archwright.product_sum(matrices, tensors, bias.contiguous(), others, gates.contiguous())
         return total
 
     def products(
         self, matrices: Tensor, factors: Sequence[Sequence[Tensor]], biases: Tensor | None, *, rectify: bool = False
     ) -> list[Tensor]:
-        if not _fits(factors[0][0]):
+        if not _fit(factors[0]):
             return PLAIN.products(matrices, factors, biases, rectify=rectify)
-        each = [channels_last(x) for own in zip(*factors, strict=True) for x in own]
+        each = _flat(list(zip(*factors, strict=True)))
         results: list[Tensor] = torch.ops.archwright.products(
             matrices, each, None if biases is None else biases.contiguous(), rectify
         )
         return results
 
     def cross(self, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Tensor:
-        if not _fits(xs[0]):
+        if not _fit(xs):
             return PLAIN.cross(xs, ys)
-        found: Tensor = torch.ops.archwright.cross(_laid_out(xs), _laid_out(ys))
+        found: Tensor = torch.ops.archwright.cross(xs, ys)
         return found
 
     def moments(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        if not _fits(tensors[0]):
+        if not _fit(tensors):
             return PLAIN.moments(tensors)
-        mean, covariance = torch.ops.archwright.moments(_laid_out(tensors))
+        mean, covariance = torch.ops.archwright.moments(tensors)
         return mean, covariance
 
     def pooled(self, x: Tensor, pool: nn.Module) -> Tensor:
-        if not (isinstance(pool, nn.Sequential) and pool.training and _fits(x)):
+        if not (isinstance(pool, nn.Sequential) and pool.training and _fit([x])):
             return PLAIN.pooled(x, pool)
         window, norm = pool
         if not isinstance(window, nn.MaxPool2d | nn.AvgPool2d) or not isinstance(norm, nn.BatchNorm2d):
@@ -93,17 +84,25 @@ class NativeKernel:
         return result
 
 
-def _fits(x: Tensor) -> bool:
-    return x.dim() == 4 and x.shape[1] in CHANNELS and x.dtype in PRECISIONS and x.device.type == "cpu"
+def _fit(tensors: Sequence[Tensor]) -> bool:
+    """Whether there are any, of a kind that the compiled kernel takes; they are all of one kind."""
+    return any(x.dim() == 4 and x.shape[1] in CHANNELS and x.dtype in PRECISIONS and x.device.type == "cpu" for x in tensors[:1])
 
 
-def _laid_out(tensors: Sequence[Tensor]) -> list[Tensor]:
-    return [channels_last(tensor) for tensor in tensors]
+def _flat(groups: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    return [tensor for group in groups for tensor in group]
 
 
-def _described(filters: Sequence[Filter]) -> tuple[list[Tensor], int, list[int]]:
-    """Weights, stride, dilations."""
-    return [f.weight.contiguous() for f in filters], filters[0].stride, [f.dilation for f in filters]
+def _grouped(tensors: Sequence[Tensor], filters: Filters) -> list[list[Tensor]]:
+    """One for each filter."""
+    behind = iter(tensors)
+    return [[next(behind) for _ in own] for own in filters]
+
+
+def _described(filters: Filters) -> tuple[list[int], list[Tensor], list[int], list[int]]:
+    """How many filters each x has; of all filters the weights, strides and dilations."""
+    every = [f for own in filters for f in own]
+    return [len(own) for own in filters], [f.weight for f in every], [f.stride for f in every], [f.dilation for f in every]
 
 
 class _NormalisedPool(torch.autograd.Function):
@@ -118,9 +117,9 @@ class _NormalisedPool(torch.autograd.Function):
         if largest:
             y, kept = torch.ops.archwright.max_pool(x, size, stride)
         else:
-            box = [x.new_ones(x.shape[1], 1, size, size)], stride, [1]
-            (counts,) = torch.ops.archwright.depthwise(channels_last(torch.ones_like(x[:1])), *box)
-            (sums,) = torch.ops.archwright.depthwise(x, *box)
+            box = [1], [x.new_ones(x.shape[1], 1, size, size)], [stride], [1]
+            (counts,) = torch.ops.archwright.depthwise([channels_last(torch.ones_like(x[:1]))], *box)
+            (sums,) = torch.ops.archwright.depthwise([x], *box)
             kept = counts.reciprocal_()
             y = sums.mul_(kept)
         mean, variance = torch.ops.archwright.standardise(y, eps)
@@ -137,6 +136,6 @@ class _NormalisedPool(torch.autograd.Function):
         if ctx.largest:
             found = torch.ops.archwright.max_pool_input(found, kept, x, ctx.size, ctx.stride)
         else:
-            ones = x.new_ones(x.shape[1], 1, ctx.size, ctx.size)
-            found = torch.ops.archwright.depthwise_input([found.mul_(kept)], [ones], x, ctx.stride, [1], None)
+            box = [1], [x.new_ones(x.shape[1], 1, ctx.size, ctx.size)], [ctx.stride], [1]
+            (found,) = torch.ops.archwright.depthwise_input([found.mul_(kept)], [x], *box, False)
         return found, None, None, None, None

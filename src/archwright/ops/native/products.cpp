@@ -10,56 +10,62 @@
 namespace archwright {
 namespace {
 
-// Pixels side by side in one vector, as many as fit: `spread` gives each of them its own number of a channel in all its lanes.
+// Fewer channels than lanes: several pixels lie side by side in a vector. More: a pixel is several vectors.
 template <typename T, int64_t C>
 constexpr int64_t BESIDE = std::max<int64_t>(1, LANES<T> / C);
 template <typename T, int64_t C>
-using Pixels = Pixel<T, C * BESIDE<T, C>>;
+constexpr int64_t WIDTH = C * BESIDE<T, C>;
 template <typename T>
 using Lane = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
 
+// A channel's number in all lanes, each pixel's own where several lie side by side.
 template <typename T, int64_t C>
 inline auto spread(const T* z, int64_t channel) {
   if constexpr (BESIDE<T, C> == 1) {
-    return z[channel];  // one number, for all lanes
+    return z[channel];
   } else {
-    Pixels<Lane<T>, C> lanes;
+    Vec<Lane<T>> lanes;
     for (int64_t l = 0; l < LANES<T>; ++l) lanes[l] = static_cast<Lane<T>>(l / C * C + channel);
-    return __builtin_shuffle(load<Pixels<T, C>>(z), lanes);
+    return __builtin_shuffle(load<Vec<T>>(z), lanes);
   }
 }
 
-// Numbers of one pixel, repeated for each of those side by side.
+// Numbers of one pixel from `part` on, repeated for each of those side by side.
 template <typename T, int64_t C>
-inline Pixels<T, C> repeated(const T* from) {
-  Pixels<T, C> all;
-  for (int64_t p = 0; p < BESIDE<T, C>; ++p) std::memcpy(reinterpret_cast<T*>(&all) + p * C, from, sizeof(T) * C);
+inline Vec<T> repeated(const T* from, int64_t part) {
+  Vec<T> all;
+  for (int64_t l = 0; l < LANES<T>; ++l) all[l] = from[(part + l) % C];
   return all;
 }
 
-// Some positions of sum_t matrix_t z_t + sum_o gate_o x_o + bias, P vectors of them. columns: the matrices, transposed, each row
-// repeated for the pixels side by side.
+// P times BESIDE positions of sum_t matrix_t z_t + sum_o gate_o x_o + bias, of which LANES numbers from `part` on. columns: the
+// matrices, transposed, each row repeated for the pixels side by side.
 template <typename T, int64_t C, int64_t P>
 inline void multiply(const std::vector<const T*>& read, const T* columns, const T* bias, const std::vector<const T*>& others,
-                     const T* gates, bool rectify, int64_t first, T* out) {
-  using V = Pixels<T, C>;
-  constexpr int64_t WIDTH = C * BESIDE<T, C>;
+                     const T* gates, bool rectify, int64_t first, int64_t part, T* out) {
+  using V = Vec<T>;
+  constexpr int64_t W = WIDTH<T, C>;
   V sum[P];
-  for (int64_t p = 0; p < P; ++p) sum[p] = bias ? repeated<T, C>(bias) : V{};
+  for (int64_t p = 0; p < P; ++p) sum[p] = bias ? repeated<T, C>(bias, part) : V{};
   for (size_t t = 0; t < read.size(); ++t) {
     const T* z = read[t] + first * C;
-#pragma GCC unroll 16
-    for (int64_t c = 0; c < C; ++c) {
-      const V column = load<V>(columns + (t * C + c) * WIDTH);
+    const auto add = [&](int64_t c) {
+      const V column = load<V>(columns + (t * C + c) * W + part);
 #pragma GCC unroll 8
-      for (int64_t p = 0; p < P; ++p) sum[p] += spread<T, C>(z + p * WIDTH, c) * column;
+      for (int64_t p = 0; p < P; ++p) sum[p] += spread<T, C>(z + p * W, c) * column;
+    };
+    if constexpr (BESIDE<T, C> == 1) {
+      for (int64_t c = 0; c < C; ++c) add(c);
+    } else {
+#pragma GCC unroll 8
+      for (int64_t c = 0; c < C; ++c) add(c);  // so that what is spread is known when it is compiled
     }
   }
   for (size_t o = 0; o < others.size(); ++o)
-    for (int64_t p = 0; p < P; ++p) sum[p] += gates[o] * load<V>(others[o] + first * C + p * WIDTH);
+    for (int64_t p = 0; p < P; ++p) sum[p] += gates[o] * load<V>(others[o] + first * C + p * W + part);
   for (int64_t p = 0; p < P; ++p) {
     if (rectify) sum[p] = sum[p] < V{} ? V{} : sum[p];  // not-a-number stays
-    store(out + first * C + p * WIDTH, sum[p]);
+    store(out + first * C + p * W + part, sum[p]);
   }
 }
 
@@ -67,11 +73,10 @@ inline void multiply(const std::vector<const T*>& read, const T* columns, const 
 template <typename T, int64_t C>
 void multiply_one(const std::vector<const T*>& read, const T* columns, const T* bias, const std::vector<const T*>& others,
                   const T* gates, bool rectify, int64_t position, T* out) {
-  constexpr int64_t WIDTH = C * BESIDE<T, C>;
   for (int64_t d = 0; d < C; ++d) {
     T sum = bias ? bias[d] : T(0);
     for (size_t t = 0; t < read.size(); ++t)
-      for (int64_t c = 0; c < C; ++c) sum += read[t][position * C + c] * columns[(t * C + c) * WIDTH + d];
+      for (int64_t c = 0; c < C; ++c) sum += read[t][position * C + c] * columns[(t * C + c) * WIDTH<T, C> + d];
     for (size_t o = 0; o < others.size(); ++o) sum += gates[o] * others[o][position * C + d];
     out[position * C + d] = rectify && sum < T(0) ? T(0) : sum;
   }
@@ -80,10 +85,11 @@ void multiply_one(const std::vector<const T*>& read, const T* columns, const T* 
 template <typename T, int64_t C>
 void multiply_all(const std::vector<const T*>& read, const T* columns, const T* bias, const std::vector<const T*>& others,
                   const T* gates, bool rectify, int64_t begin, int64_t end, T* out) {
-  constexpr int64_t P = std::max<int64_t>(1, 512 / static_cast<int64_t>(sizeof(Pixels<T, C>)));
-  constexpr int64_t STEP = P * BESIDE<T, C>;
+  constexpr int64_t P = 8, STEP = P * BESIDE<T, C>;
   int64_t n = begin;
-  for (; n + STEP <= end; n += STEP) multiply<T, C, P>(read, columns, bias, others, gates, rectify, n, out);
+  for (; n + STEP <= end; n += STEP)
+    for (int64_t part = 0; part < WIDTH<T, C>; part += LANES<T>)
+      multiply<T, C, P>(read, columns, bias, others, gates, rectify, n, part, out);
   for (; n < end; ++n) multiply_one<T, C>(read, columns, bias, others, gates, rectify, n, out);
 }
 
@@ -135,7 +141,7 @@ std::vector<Tensor> products(const Tensor& matrices, TensorList tensors, const o
       constexpr int64_t C = decltype(constant)::value;
       at::parallel_for(0, one.numel() / C, CHUNK, [&](int64_t begin, int64_t end) {
         for (int64_t t = 0; t < terms; ++t)
-          multiply_all<T, C>(own[t], column + t * factors * C * C * BESIDE<T, C>, shifts ? shifts + t * C : nullptr, {}, nullptr, rectify, begin, end,
+          multiply_all<T, C>(own[t], column + t * factors * C * WIDTH<T, C>, shifts ? shifts + t * C : nullptr, {}, nullptr, rectify, begin, end,
                              outs[t]);
       });
     });
@@ -146,24 +152,24 @@ std::vector<Tensor> products(const Tensor& matrices, TensorList tensors, const o
 // sums (C, C) += x^T y for x, y (n, C).
 template <typename T, int64_t C>
 inline void accumulate(const T* x, const T* y, int64_t n, T* sums) {
-  using V = Pixels<T, C>;
-  constexpr int64_t BY = BESIDE<T, C>, WIDTH = C * BY;
-  constexpr int64_t ROWS = std::min<int64_t>(C, std::max<int64_t>(1, 1024 / static_cast<int64_t>(sizeof(V))));
-  const int64_t whole = n / BY * BY;
-  for (int64_t c = 0; c < C; c += ROWS) {
-    V sum[ROWS] = {};
-    for (int64_t i = 0; i < whole; i += BY) {
-      const V row = load<V>(y + i * C);
+  using V = Vec<T>;
+  constexpr int64_t ROWS = std::min<int64_t>(C, 16);
+  const int64_t whole = n / BESIDE<T, C> * BESIDE<T, C>;
+  for (int64_t part = 0; part < WIDTH<T, C>; part += LANES<T>)
+    for (int64_t c = 0; c < C; c += ROWS) {
+      V sum[ROWS] = {};
+      for (int64_t i = 0; i < whole; i += BESIDE<T, C>) {
+        const V row = load<V>(y + i * C + part);
 #pragma GCC unroll 16
-      for (int64_t r = 0; r < ROWS; ++r) sum[r] += spread<T, C>(x + i * C, c + r) * row;
-    }
+        for (int64_t r = 0; r < ROWS; ++r) sum[r] += spread<T, C>(x + i * C, c + r) * row;
+      }
 #pragma GCC unroll 16
-    for (int64_t r = 0; r < ROWS; ++r) {
-      alignas(64) T lanes[WIDTH];
-      store(lanes, sum[r]);
-      for (int64_t l = 0; l < WIDTH; ++l) sums[(c + r) * C + l % C] += lanes[l];
+      for (int64_t r = 0; r < ROWS; ++r) {
+        alignas(64) T lanes[LANES<T>];
+        store(lanes, sum[r]);
+        for (int64_t l = 0; l < LANES<T>; ++l) sums[(c + r) * C + (part + l) % C] += lanes[l];
+      }
     }
-  }
   for (int64_t i = whole; i < n; ++i)
     for (int64_t c = 0; c < C; ++c)
       for (int64_t d = 0; d < C; ++d) sums[c * C + d] += x[i * C + c] * y[i * C + d];
