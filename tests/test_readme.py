@@ -22,8 +22,9 @@ from archwright.evaluate.objective import parse_objectives
 from archwright.execute import executor_names
 from archwright.network.baselines import baseline_names, is_network
 from archwright.search_space import make_space, space_names
-from archwright.search_strategy import BUILT_IN, GROUP, make_strategy
+from archwright.search_strategy import BUILT_IN, GROUP
 from archwright.study.budget import Budget
+from archwright.study.strategies_by_name import make_any
 from archwright.train.recipe import recipe_for
 
 ROOT = Path(__file__).parents[1]
@@ -92,7 +93,7 @@ def test_every_search_names_what_there_is(words, monkeypatch):
     request.check_settings()
     make_space(request.space, request.settings_for("space"))
     for name in request.all_strategies:
-        make_strategy(name, request.settings_for(name, "strategy"))
+        make_any(name, request.settings_for(name, "strategy"))
     for name in request.baselines:
         is_network(name)
     recipe_for(1000, request.settings_for("train"))

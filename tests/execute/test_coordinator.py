@@ -27,7 +27,7 @@ from archwright.evaluate.job import Job
 from archwright.execute import make_executor
 
 with make_executor("processes", 1, device="cpu", run="small_jobs:obey") as executor:
-    executor.submit(Job("job", "search", "", sys.argv[1] + "/job", 0, 1, recipe={"sleep": 3}))
+    executor.submit(Job("job", "search", "", sys.argv[1] + "/job", 0, 1, recipe={"sleep": 8}))
     try:
         print("waiting", flush=True)
         executor.wait()
