@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional
 
 from archwright.ops.candidates import candidate
-from archwright.ops.kernels import Filter, channels_last
+from archwright.ops.depthwise import Filter
+from archwright.ops.kernels import channels_last
 
 CONVOLVE = {1: functional.conv1d, 2: functional.conv2d}
 SHAPES = [(3, 8, 9, 7), (2, 4, 16, 16), (2, 16, 5, 6), (2, 32, 4, 4), (2, 12, 6, 5), (3, 8, 11)]

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional, grad
 
-CONVOLVE = {1: functional.conv1d, 2: functional.conv2d}
-INPUT_GRADIENT: dict[int, Callable[..., Tensor]] = {1: grad.conv1d_input, 2: grad.conv2d_input}
-WEIGHT_GRADIENT: dict[int, Callable[..., Tensor]] = {1: grad.conv1d_weight, 2: grad.conv2d_weight}
-
-
-@dataclass(frozen=True)
-class Filter:
-    """A depthwise convolution that pads by half its kernel: weight (C, 1, k, ...), (B, C, ...) -> (B, C, ceil(... / stride))."""
-
-    weight: Tensor
-    stride: int
-    dilation: int
-
-    @property
-    def padding(self) -> tuple[int, ...]:
-        return tuple(self.dilation * (size - 1) // 2 for size in self.weight.shape[2:])
-
+from archwright.ops.depthwise import CONVOLVE, Filter, filtered, input_gradient, weight_gradient
 
 Filters = Sequence[Sequence[Filter]]
 """The filters of each of several tensors: one stride for all filters of one tensor."""
@@ -79,22 +61,22 @@ class PlainKernel:
     """In PyTorch. Fast for images in `channels_last`, the layout in which oneDNN needs no reordering."""
 
     def depthwise(self, xs: Sequence[Tensor], filters: Filters) -> list[list[Tensor]]:
-        return [[_filtered(x, f.weight, f) for f in own] for x, own in zip(xs, filters, strict=True)]
+        return [[filtered(x, f) for f in own] for x, own in zip(xs, filters, strict=True)]
 
     def depthwise_input(
         self, gradients: Sequence[Sequence[Tensor]], filters: Filters, xs: Sequence[Tensor], *, rectified: bool = False
     ) -> list[Tensor]:
         totals = []
         for outputs, own, x in zip(gradients, filters, xs, strict=True):
-            total, *rest = [_input_gradient(gradient, f, x) for gradient, f in zip(outputs, own, strict=True)]
+            total, *rest = [input_gradient(gradient, f, x) for gradient, f in zip(outputs, own, strict=True)]
             for gradient in rest:
                 total.add_(gradient)
-            totals.append(torch.where(x > 0, total, 0.0) if rectified else total)
+            totals.append(torch.ops.aten.threshold_backward(total, x, 0.0) if rectified else total)
         return totals
 
     def depthwise_weight(self, gradients: Sequence[Sequence[Tensor]], filters: Filters, xs: Sequence[Tensor]) -> list[list[Tensor]]:
         return [
-            [_weight_gradient(gradient, f, x) for gradient, f in zip(outputs, own, strict=True)]
+            [weight_gradient(gradient, f, x) for gradient, f in zip(outputs, own, strict=True)]
             for outputs, own, x in zip(gradients, filters, xs, strict=True)
         ]
 
@@ -134,23 +116,6 @@ class PlainKernel:
 def channels_last(x: Tensor) -> Tensor:
     """Images with their channels last in memory, the layout in which depthwise convolutions are fast; series as they are."""
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x.contiguous()
-
-
-def _filtered(x: Tensor, weight: Tensor, f: Filter) -> Tensor:
-    return CONVOLVE[x.dim() - 2](x, weight, None, f.stride, f.padding, f.dilation, x.shape[1])
-
-
-def _input_gradient(gradient: Tensor, f: Filter, x: Tensor) -> Tensor:
-    """At stride 1 a convolution with the flipped kernel: oneDNN's own backward costs up to 20 times that."""
-    if f.stride == 1:
-        return _filtered(gradient, f.weight.flip(*range(2, x.dim())), f)
-    backward = INPUT_GRADIENT[x.dim() - 2]
-    return backward(x.shape, f.weight, gradient, f.stride, f.padding, f.dilation, x.shape[1])
-
-
-def _weight_gradient(gradient: Tensor, f: Filter, x: Tensor) -> Tensor:
-    backward = WEIGHT_GRADIENT[x.dim() - 2]
-    return backward(x, f.weight.shape, gradient, f.stride, f.padding, f.dilation, x.shape[1])
 
 
 def _product(matrix: Tensor, x: Tensor, bias: Tensor | None = None) -> Tensor:

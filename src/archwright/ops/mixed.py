@@ -33,7 +33,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from archwright.ops.kernels import Filter, Kernel, channels_last
+from archwright.ops.depthwise import Filter
+from archwright.ops.kernels import Kernel, channels_last
 from archwright.ops.running_statistics import Norm, running_statistics, update_statistics
 
 Conv = nn.Conv1d | nn.Conv2d
