@@ -5,8 +5,7 @@ import torch
 from torch.nn import functional
 
 from archwright.ops.candidates import candidate
-from archwright.ops.depthwise import Filter
-from archwright.ops.kernels import channels_last
+from archwright.ops.kernels import Filters, channels_last
 
 CONVOLVE = {1: functional.conv1d, 2: functional.conv2d}
 SHAPES = [(3, 8, 9, 7), (2, 4, 16, 16), (2, 16, 5, 6), (2, 32, 4, 4), (2, 12, 6, 5), (3, 8, 11)]
@@ -29,17 +28,22 @@ def test_depthwise_convolutions_and_their_gradients(kernel, shape, sizes, stride
     ]
     gradients = [randn(*y.shape) for y in expected]
     d_x, *d_weights = torch.autograd.grad(expected, [x, *weights], gradients)
-    filters = [Filter(weight.detach(), stride, d) for weight, (_, d) in zip(weights, sizes, strict=True)]
+    filters = [Filters((w := weight.detach(), 2 * w), stride, d) for weight, (_, d) in zip(weights, sizes, strict=True)]
+    alone = [Filters(f.weights[:1], stride, f.dilation) for f in filters[:1]]
     x = x.detach()
-    negative = [-gradient for gradient in gradients[:1]]
-    ours = kernel.depthwise([x, -x], [filters, filters[:1]])
-    torch.testing.assert_close(ours, [[y.detach() for y in expected], [-expected[0].detach()]])
-    ours = kernel.depthwise_weight([gradients, negative], [filters, filters[:1]], [x, -x])
-    torch.testing.assert_close(ours, [d_weights, d_weights[:1]])
-    (ours,) = kernel.depthwise_input([gradients], [filters], [x])
-    torch.testing.assert_close(ours, d_x)
-    (ours,) = kernel.depthwise_input([gradients], [filters], [x], rectified=True)
-    torch.testing.assert_close(ours, d_x * (x > 0))
+    xs = [kernel.gathered([x, -x]), kernel.gathered([-x])]
+    (*ours,), (last,) = kernel.depthwise(xs, [filters, alone])
+    for maps, y in zip(ours, expected, strict=True):
+        torch.testing.assert_close(kernel.separated(maps), [y.detach(), -2 * y.detach()])
+    torch.testing.assert_close(kernel.separated(last), [-expected[0].detach()])
+    given = [[kernel.gathered([g, -g]) for g in gradients], [kernel.gathered([-gradients[0]])]]
+    ours, (last,) = kernel.depthwise_weight(given, [filters, alone], xs)
+    torch.testing.assert_close(ours, [[d, d] for d in d_weights])
+    torch.testing.assert_close(last, [d_weights[0]])
+    found, _ = kernel.depthwise_input(given, [filters, alone], xs)
+    torch.testing.assert_close(kernel.separated(found), [d_x, -2 * d_x])
+    (found,) = kernel.depthwise_input(given[:1], [filters], xs[:1], rectified=True)
+    torch.testing.assert_close(kernel.separated(found), [d_x * (x > 0), -2 * d_x * (x < 0)])
     assert kernel.depthwise([], []) == []
 
 
@@ -48,26 +52,42 @@ def positions(x):
     return x.transpose(0, 1).flatten(1)
 
 
+def in_two(kernel, tensors):
+    """As maps, the first two together."""
+    return [kernel.gathered(tensors[:2]), kernel.gathered(tensors[2:])]
+
+
+def one_by_one(kernel, maps):
+    return [x for own in maps for x in kernel.separated(own)]
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_products_and_sums_along_the_channels(kernel, shape):
     torch.manual_seed(0)
-    tensors, others = [randn(*shape) for _ in range(3)], [randn(*shape) for _ in range(2)]
-    matrices, biases = torch.randn(3, 2, shape[1], shape[1], dtype=torch.float64), torch.randn(3, shape[1], dtype=torch.float64)
+    tensors, others = [randn(*shape) for _ in range(5)], [randn(*shape) for _ in range(2)]
+    matrices, biases = torch.randn(5, 2, shape[1], shape[1], dtype=torch.float64), torch.randn(5, shape[1], dtype=torch.float64)
     gates = torch.tensor([0.3, -2.0], dtype=torch.float64)
     expected = sum(matrix @ positions(z) for matrix, z in zip(matrices[:, 0], tensors, strict=True))
     expected = expected + biases[0][:, None] + sum(gate * positions(x) for gate, x in zip(gates, others, strict=True))
-    torch.testing.assert_close(positions(kernel.product_sum(matrices[:, 0], tensors, biases[0], others, gates)), expected)
-    backwards = tensors[::-1]
-    for found, (first, second), x, y, bias in zip(
-        kernel.products(matrices, [tensors, backwards], biases, rectify=True), matrices, tensors, backwards, biases, strict=True
-    ):
-        expected = first @ positions(x) + second @ positions(y) + bias[:, None]
-        torch.testing.assert_close(positions(found), expected.clamp_min(0.0))
-    for found, (first, _), x in zip(kernel.products(matrices[:, :1], [tensors], None), matrices, tensors, strict=True):
-        torch.testing.assert_close(positions(found), first @ positions(x))
-    crossed = torch.stack([positions(x) @ positions(y).T for x, y in zip(tensors, backwards, strict=True)])
-    torch.testing.assert_close(kernel.cross(tensors, backwards), crossed)
-    mean, covariance = kernel.moments(tensors)
+    maps, backwards = in_two(kernel, tensors), in_two(kernel, tensors[::-1])
+    torch.testing.assert_close(positions(kernel.product_sum(matrices[:, 0], maps, biases[0], others, gates)), expected)
+    terms = list(zip(matrices, tensors, tensors[::-1], biases, strict=True))
+    found = one_by_one(kernel, kernel.products(matrices, [maps, backwards], biases, rectify=True))
+    expected = [first @ positions(x) + second @ positions(y) + bias[:, None] for (first, second), x, y, bias in terms]
+    torch.testing.assert_close([positions(x) for x in found], [x.clamp_min(0.0) for x in expected])
+    found = one_by_one(kernel, kernel.products(matrices, [others[0], backwards], biases))
+    expected = [first @ positions(others[0]) + second @ positions(y) + bias[:, None] for (first, second), _, y, bias in terms]
+    torch.testing.assert_close([positions(x) for x in found], expected)
+    crossed = torch.stack([positions(x) @ positions(y).T for x, y in zip(tensors, tensors[::-1], strict=True)])
+    torch.testing.assert_close(kernel.cross(maps, backwards), crossed)
+    crossed = torch.stack([positions(others[0]) @ positions(y).T for y in tensors])
+    torch.testing.assert_close(kernel.cross(others[0], maps), crossed)
+    torch.testing.assert_close(kernel.sums(maps), torch.stack([positions(z).sum(dim=1) for z in tensors]))
+    torch.testing.assert_close(kernel.scaled(others[0], gates), [gate * others[0] for gate in gates])
+    torch.testing.assert_close(kernel.dots(others[0], tensors), torch.stack([(others[0] * z).sum() for z in tensors]))
+    assert kernel.scaled(others[0], gates[:0]) == []
+    assert kernel.dots(others[0], []).shape == (0,)
+    mean, covariance = kernel.moments(maps)
     torch.testing.assert_close(mean, torch.stack([positions(z).mean(dim=1) for z in tensors]))
     torch.testing.assert_close(covariance, torch.stack([torch.cov(positions(z), correction=0) for z in tensors]))
 
@@ -75,15 +95,16 @@ def test_products_and_sums_along_the_channels(kernel, shape):
 def test_a_covariance_does_not_drown_in_a_large_mean(kernel):
     torch.manual_seed(0)
     x = randn(4, 8, 16, 16)
-    _, expected = kernel.moments([x])
-    _, covariance = kernel.moments([(x + 300.0).float()])
+    _, expected = kernel.moments([kernel.gathered([x])])
+    _, covariance = kernel.moments([kernel.gathered([(x + 300.0).float()])])
     torch.testing.assert_close(covariance.double(), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_a_rectified_product_keeps_what_is_not_a_number(kernel):
     x = randn(1, 4, 2, 2, dtype=torch.float32)
     x[0, 0, 0, 0] = torch.nan
-    (found,) = kernel.products(torch.eye(4)[None, None], [[x]], None, rectify=True)
+    (maps,) = kernel.products(torch.eye(4)[None, None], [[kernel.gathered([x])]], torch.zeros(1, 4), rectify=True)
+    (found,) = kernel.separated(maps)
     assert found[0, :, 0, 0].isnan().any()
     assert not found[0, :, 1].isnan().any()
 

@@ -1,18 +1,18 @@
 """Depthwise convolutions of images, and their gradients, as the calls that oneDNN is fast at.
 
-On a processor, oneDNN has a quick depthwise convolution for every kernel, stride and dilation, but its backward passes are slow but
-for one case: the weight's gradient of a kernel of up to three columns, at stride 1 and without dilation. So with x of C channels last in
-memory, kernel k, dilation d, and o = -m ... m, m = (k - 1) / 2, the places that a kernel reads:
+On a processor, oneDNN has a quick depthwise convolution for every kernel, stride and dilation, but its backward passes are slow
+but for one case: the weight's gradient of a kernel of up to three columns, at stride 1, undilated. So with x of C channels, last
+in memory, kernel k, dilation d, and o, o' = -m ... m, m = (k - 1) / 2, the places that a kernel reads:
 
     y[h, w] = sum over o, o' of f[o, o'] x[h + d o, w + d o']
 
-- n neighbouring columns of an image are, in memory, one column of n C channels. Columns that are n apart are neighbours there.
-- A dilated convolution reads columns d apart: it is one without dilation (along the row) of the image with d columns beside another.
-- The gradient of f[:, o'] is the sum of x[., w + d o'] g[., w]. Those of o' = -m, 0, m, which are n = m d columns apart, are that of
-  three neighbouring columns with n beside another; those of o' = r - m, r, for 0 < r < m, are that of two, x moved by (r - m) d: so m
-  calls give all of f. Rows that are d apart are made images of their own before.
-- The gradient of x at stride 1 is g convolved with the flipped kernel; at stride s the same of g with zeros between its numbers; and
-  where s divides d, all that is read lies s apart, and the convolution is one at stride 1.
+- n neighbouring columns of an image are, in memory, one column of n C channels. Columns n apart are neighbours there.
+- A dilated convolution reads columns d apart: along the row it is one without dilation of the image with d columns beside another.
+- The gradient of f[:, o'] is the sum of x[., w + d o'] g[., w]. Those of o' = -m, 0, m, which are n = m d columns apart, are that
+  of three neighbouring columns with n beside another; those of o' = r - m, r, for 0 < r < m, are that of two, x moved by (r - m) d:
+  so m calls give all of f. Rows that are d apart are made images of their own before.
+- The gradient of x at stride 1 is g convolved with the flipped kernel; at stride s the same of g with zeros between its numbers;
+  and where s divides d, all that is read lies s apart, and the convolution is one at stride 1.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WEIGHT_GRADIENT: dict[int, Callable[..., Tensor]] = {1: grad.conv1d_weight, 2: g
 
 @dataclass(frozen=True)
 class Filter:
-    """A depthwise convolution that pads by half its odd kernel: weight (C, 1, k, ...), (B, C, ...) -> (B, C, ceil(... / stride))."""
+    """A depthwise convolution that pads by half its kernel: (B, C, ...) -> (B, C, ceil(... / stride)). weight: (C, 1, k, ...)."""
 
     weight: Tensor
     stride: int
@@ -99,7 +99,7 @@ def _neighbouring_taps(g: Tensor, y: Tensor, like: Tensor, columns: int, taps: i
     """
     channels, _, height, _ = like.shape
     wide = (columns * channels, 1, height, taps)
-    each = grad.conv2d_weight(y, wide, g, 1, (height // 2, taps - 2), 1, wide[0])
+    each: Tensor = WEIGHT_GRADIENT[2](y, wide, g, 1, (height // 2, taps - 2), 1, wide[0])
     return each.reshape(columns, channels, 1, height, taps).sum(dim=0)
 
 

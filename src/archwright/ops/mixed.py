@@ -26,15 +26,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from archwright.ops.depthwise import Filter
-from archwright.ops.kernels import Kernel, channels_last
+from archwright.ops.kernels import Filters, Kernel, Maps, channels_last
 from archwright.ops.running_statistics import Norm, running_statistics, update_statistics
 
 Conv = nn.Conv1d | nn.Conv2d
@@ -92,6 +91,31 @@ class _StageWeights:
     pointwise: Tensor
 
 
+ChainWeights = Sequence[Sequence[_StageWeights]]
+"""Of each chain the weights of its stages."""
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Chains that differ in their weights and the states that they read, and in nothing else: they are computed together."""
+
+    chains: tuple[int, ...]
+    sources: tuple[int, ...]
+    stages: tuple[Stage, ...]  # of the first of them
+
+    @property
+    def filtered(self) -> bool:
+        """Whether it begins with a depthwise convolution."""
+        return self.stages[0].depthwise is not None
+
+    def filters(self, stage: int, weights: ChainWeights) -> Filters:
+        conv = self.stages[stage].depthwise
+        own = [depthwise for t in self.chains if (depthwise := weights[t][stage].depthwise) is not None]
+        if conv is None or not own:
+            raise TypeError("a stage without a depthwise convolution has no filters")
+        return Filters(tuple(own), conv.stride[-1], conv.dilation[-1])
+
+
 @dataclass(frozen=True)
 class _Plan:
     """What `_MixedSum` computes, and how its tensors are divided: rectified states, others, weights."""
@@ -103,20 +127,44 @@ class _Plan:
     training: bool
 
     @cached_property
-    def twice(self) -> list[int]:
-        """The chains of two stages."""
-        return [t for t, chain in enumerate(self.chains) if len(chain.stages) == 2]
+    def families(self) -> list[_Family]:
+        found: dict[tuple[Any, ...], list[int]] = {}
+        for t, chain in enumerate(self.chains):
+            found.setdefault(tuple(map(_form, chain.stages)), []).append(t)
+        return [_Family(tuple(ts), tuple(self.chains[t].source for t in ts), self.chains[ts[0]].stages) for ts in found.values()]
 
     @cached_property
-    def filtered(self) -> dict[int, list[int]]:
-        """For each rectified state the chains that begin with a depthwise convolution of it."""
-        found: dict[int, list[int]] = {}
-        for t, chain in enumerate(self.chains):
-            if chain.stages[0].depthwise is not None:
-                found.setdefault(chain.source, []).append(t)
-        return found
+    def order(self) -> list[int]:
+        """The chains, family by family: the order of all that is computed for them."""
+        return [t for family in self.families for t in family.chains]
 
-    def divided(self, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], Sequence[Tensor], list[list[_StageWeights]]]:
+    @cached_property
+    def twice(self) -> list[int]:
+        """The families of two stages."""
+        return [f for f, family in enumerate(self.families) if len(family.stages) == 2]
+
+    @cached_property
+    def groups(self) -> list[list[int]]:
+        """Families that begin with depthwise convolutions of the same states at the same stride."""
+        found: dict[tuple[Any, ...], list[int]] = {}
+        for f, family in enumerate(self.families):
+            conv = family.stages[0].depthwise
+            if conv is not None:
+                found.setdefault((family.sources, conv.stride), []).append(f)
+        return list(found.values())
+
+    def gathered(self, sources: Sequence[int], rectified: Sequence[Tensor]) -> Maps:
+        return self.kernel.gathered([rectified[source] for source in sources])
+
+    def gathered_groups(self, rectified: Sequence[Tensor]) -> list[Maps]:
+        """What the families of each group read."""
+        return [self.gathered(self.families[group[0]].sources, rectified) for group in self.groups]
+
+    def filters(self, stage: int, groups: Sequence[Sequence[int]], weights: ChainWeights) -> list[list[Filters]]:
+        """The depthwise convolutions of a stage, of several groups of families."""
+        return [[self.families[f].filters(stage, weights) for f in group] for group in groups]
+
+    def divided(self, tensors: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], list[list[_StageWeights]]]:
         """Rectified states, others, and for each chain the weights of its stages."""
         behind = iter(tensors[self.states + self.others :])
         weights = [
@@ -125,23 +173,24 @@ class _Plan:
         ]
         return tensors[: self.states], tensors[self.states : self.states + self.others], weights
 
-    def filters(self, stage: int, chains: Sequence[Sequence[int]], weights: list[list[_StageWeights]]) -> list[list[Filter]]:
-        """The depthwise convolutions of a stage, of several groups of chains."""
-        return [[self._filter(self.chains[t].stages[stage], weights[t][stage]) for t in group] for group in chains]
 
-    def _filter(self, stage: Stage, weights: _StageWeights) -> Filter:
-        if stage.depthwise is None or weights.depthwise is None:
-            raise TypeError("a stage without a depthwise convolution: ask only for those of `filtered` and `twice`")
-        return Filter(weights.depthwise, stage.depthwise.stride[-1], stage.depthwise.dilation[-1])
+def _form(stage: Stage) -> tuple[Any, ...]:
+    """What stages of one family have in common."""
+    conv = stage.depthwise
+    return () if conv is None else (conv.kernel_size, conv.stride, conv.dilation)
 
 
 @dataclass
 class _Values:
-    """What a pass computes: the z of each chain's last stage; and of the chains of two, the z of their first and its results."""
+    """What a pass computes: the z of each family's last stage; and of the families of two, the z of their first and its results."""
 
-    read: list[Tensor]
-    firsts: list[Tensor]
-    halves: list[Tensor]
+    read: list[Maps]
+    firsts: list[Maps]
+    halves: list[Maps]
+
+    @property
+    def all(self) -> list[Maps]:
+        return [*self.read, *self.firsts, *self.halves]
 
 
 class _MixedSum(torch.autograd.Function):
@@ -151,34 +200,34 @@ class _MixedSum(torch.autograd.Function):
     def forward(ctx: Any, plan: _Plan, gates: Tensor, *tensors: Tensor) -> Tensor:
         rectified, others, weights = plan.divided(tensors)
         values, ctx.inner = _forward_to_last_stage(plan, rectified, weights)
-        norms = [chain.stages[-1].norm for chain in plan.chains]
-        ctx.outer = _normalised(plan, values.read, [own[-1] for own in weights], norms, gates[: len(norms)])
-        ctx.plan = plan
-        ctx.save_for_backward(gates, *tensors, *values.read, *values.firsts, *values.halves)
-        bias = ctx.outer.biases.sum(dim=0)
-        return plan.kernel.product_sum(ctx.outer.matrices, values.read, bias, others, gates[len(norms) :])
+        chains = len(plan.chains)
+        ctx.outer = _normalised(
+            plan, values.read, [(t, len(plan.chains[t].stages) - 1) for t in plan.order], weights, gates[plan.order]
+        )
+        ctx.plan, ctx.forms = plan, [(len(maps.tensors), maps.number) for maps in values.all]
+        ctx.save_for_backward(gates, *tensors, *[tensor for maps in values.all for tensor in maps.tensors])
+        return plan.kernel.product_sum(ctx.outer.matrices, values.read, ctx.outer.biases.sum(dim=0), others, gates[chains:])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         plan, chains = ctx.plan, len(ctx.plan.chains)
-        gates, tensors, values = _cut(ctx.saved_tensors, plan)
+        gates, tensors, values = _cut(ctx.saved_tensors, plan, ctx.forms)
         rectified, others, weights = plan.divided(tensors)
         wanted, _, learning = plan.divided(ctx.needs_input_grad[2:])
         found = _WeightGradients(any(stage.pointwise for own in learning for stage in own))
 
         gradient = channels_last(gradient)
-        gradients = [gradient] * chains
-        d_outer = ctx.outer.backward(plan.kernel.cross(gradients, values.read), _sum(gradient).expand(chains, -1))
-        d_read = d_outer.of_read(plan.kernel, gradients, values.read)
-        found.points.update(
-            ((t, len(chain.stages) - 1), d) for t, (chain, d) in enumerate(zip(plan.chains, d_outer.weights, strict=True))
-        )
+        d_outer = ctx.outer.backward(plan.kernel.cross(gradient, values.read), _sum(gradient).expand(chains, -1))
+        d_read = plan.kernel.products(d_outer.factors, [gradient, values.read], d_outer.shifts)
+        found.add_points([(t, len(plan.chains[t].stages) - 1) for t in plan.order], d_outer)
         if ctx.inner is not None:
             _backward_to_first_stage(plan, ctx.inner, values, weights, d_read, found)
         d_states = _backward_to_states(plan, rectified, weights, d_read, wanted, found)
-        d_others = [gradient * gate for gate in gates[chains:]]
-        d_gates = torch.cat([d_outer.gates, *[_dot(gradient, x).reshape(1) for x in others]])
+        d_others = plan.kernel.scaled(gradient, gates[chains:])
+        d_gates = torch.empty_like(gates)
+        d_gates[plan.order] = d_outer.gates
+        d_gates[chains:] = plan.kernel.dots(gradient, others)
         return None, d_gates, *d_states, *d_others, *found.in_order(weights)
 
 
@@ -190,7 +239,14 @@ class _WeightGradients:
     filters: dict[tuple[int, int], Tensor] = field(default_factory=dict)
     points: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
-    def in_order(self, weights: list[list[_StageWeights]]) -> list[Tensor | None]:
+    def add_points(self, places: Sequence[tuple[int, int]], gradient: _NormalisedGradient) -> None:
+        self.points.update(zip(places, gradient.weights, strict=True))
+
+    def add_filters(self, stage: int, families: Sequence[_Family], gradients: Sequence[Sequence[Tensor]]) -> None:
+        for family, own in zip(families, gradients, strict=True):
+            self.filters.update(((t, stage), d) for t, d in zip(family.chains, own, strict=True))
+
+    def in_order(self, weights: ChainWeights) -> list[Tensor | None]:
         """As the weights came."""
         ordered: list[Tensor | None] = []
         for t, own in enumerate(weights):
@@ -200,80 +256,77 @@ class _WeightGradients:
         return ordered
 
 
-def _forward_to_last_stage(
-    plan: _Plan, rectified: Sequence[Tensor], weights: list[list[_StageWeights]]
-) -> tuple[_Values, _Normalised | None]:
+def _forward_to_last_stage(plan: _Plan, rectified: Sequence[Tensor], weights: ChainWeights) -> tuple[_Values, _Normalised | None]:
     """What the last stages multiply, and the normalisation of the first stages where there are any before the last."""
-    read = [rectified[chain.source] for chain in plan.chains]
-    sources, groups = list(plan.filtered), list(plan.filtered.values())
-    found = plan.kernel.depthwise([rectified[source] for source in sources], plan.filters(0, groups, weights))
-    for own, results in zip(groups, found, strict=True):
-        for t, z in zip(own, results, strict=True):
-            read[t] = z
+    found = plan.kernel.depthwise(plan.gathered_groups(rectified), plan.filters(0, plan.groups, weights))
+    begun = {f: maps for group, results in zip(plan.groups, found, strict=True) for f, maps in zip(group, results, strict=True)}
+    read = [begun[f] if f in begun else plan.gathered(family.sources, rectified) for f, family in enumerate(plan.families)]
     if not plan.twice:
         return _Values(read, [], []), None
-    firsts = [read[t] for t in plan.twice]
-    norms = [plan.chains[t].stages[0].norm for t in plan.twice]
-    inner = _normalised(plan, firsts, [weights[t][0] for t in plan.twice], norms)
+    firsts = [read[f] for f in plan.twice]
+    inner = _normalised(plan, firsts, _first_places(plan), weights)
     halves = plan.kernel.products(inner.matrices[:, None], [firsts], inner.biases, rectify=True)
-    second = plan.kernel.depthwise(halves, plan.filters(1, [[t] for t in plan.twice], weights))
-    for t, (z,) in zip(plan.twice, second, strict=True):
-        read[t] = z
+    second = plan.kernel.depthwise(halves, plan.filters(1, [[f] for f in plan.twice], weights))
+    for f, (z,) in zip(plan.twice, second, strict=True):
+        read[f] = z
     return _Values(read, firsts, halves), inner
 
 
+def _first_places(plan: _Plan) -> list[tuple[int, int]]:
+    """The chains of two stages, and their first stage."""
+    return [(t, 0) for f in plan.twice for t in plan.families[f].chains]
+
+
 def _backward_to_first_stage(
-    plan: _Plan,
-    inner: _Normalised,
-    values: _Values,
-    weights: list[list[_StageWeights]],
-    d_read: list[Tensor],
-    found: _WeightGradients,
+    plan: _Plan, inner: _Normalised, values: _Values, weights: ChainWeights, d_read: list[Maps], found: _WeightGradients
 ) -> None:
     """In `d_read` the gradients of what the last stages multiply give place to those of the first."""
-    gradients, filters = [[d_read[t]] for t in plan.twice], plan.filters(1, [[t] for t in plan.twice], weights)
+    gradients, filters = [[d_read[f]] for f in plan.twice], plan.filters(1, [[f] for f in plan.twice], weights)
     if found.learning:
-        for t, (d_filter,) in zip(plan.twice, plan.kernel.depthwise_weight(gradients, filters, values.halves), strict=True):
-            found.filters[t, 1] = d_filter
+        d_filters = plan.kernel.depthwise_weight(gradients, filters, values.halves)
+        found.add_filters(1, [plan.families[f] for f in plan.twice], [own for (own,) in d_filters])
     masked = plan.kernel.depthwise_input(gradients, filters, values.halves, rectified=True)
-    d_inner = inner.backward(plan.kernel.cross(masked, values.firsts), torch.stack([_sum(gradient) for gradient in masked]))
-    found.points.update(((t, 0), d) for t, d in zip(plan.twice, d_inner.weights, strict=True))
-    for t, gradient in zip(plan.twice, d_inner.of_read(plan.kernel, masked, values.firsts), strict=True):
-        d_read[t] = gradient
+    d_inner = inner.backward(plan.kernel.cross(masked, values.firsts), plan.kernel.sums(masked))
+    found.add_points(_first_places(plan), d_inner)
+    first = plan.kernel.products(d_inner.factors, [masked, values.firsts], d_inner.shifts)
+    for f, gradient in zip(plan.twice, first, strict=True):
+        d_read[f] = gradient
 
 
 def _backward_to_states(
     plan: _Plan,
     rectified: Sequence[Tensor],
-    weights: list[list[_StageWeights]],
-    d_read: list[Tensor],
-    wanted: Sequence[Tensor],
+    weights: ChainWeights,
+    d_read: list[Maps],
+    wanted: Sequence[bool],
     found: _WeightGradients,
 ) -> list[Tensor | None]:
     """The gradients of the rectified states, from those of what the first stages multiply; None where not `wanted`."""
+    xs, filters = plan.gathered_groups(rectified), plan.filters(0, plan.groups, weights)
+    gradients = [[d_read[f] for f in group] for group in plan.groups]
+    if found.learning:
+        for group, own in zip(plan.groups, plan.kernel.depthwise_weight(gradients, filters, xs), strict=True):
+            found.add_filters(0, [plan.families[f] for f in group], own)
     d_states: list[Tensor | None] = [None] * plan.states
-    for source, own in plan.filtered.items():
-        xs, filters, gradients = [rectified[source]], plan.filters(0, [own], weights), [[d_read[t] for t in own]]
-        if found.learning:
-            (d_filters,) = plan.kernel.depthwise_weight(gradients, filters, xs)
-            found.filters.update(((t, 0), d) for t, d in zip(own, d_filters, strict=True))
-        if wanted[source]:
-            (d_states[source],) = plan.kernel.depthwise_input(gradients, filters, xs)
-    for t, chain in enumerate(plan.chains):
-        if chain.stages[0].depthwise is None:
-            before = d_states[chain.source]
-            d_states[chain.source] = d_read[t] if before is None else before.add_(d_read[t])
+    if any(wanted):
+        before = plan.kernel.depthwise_input(gradients, filters, xs)
+        of_groups = [(plan.families[group[0]].sources, maps) for group, maps in zip(plan.groups, before, strict=True)]
+        alone = [(family.sources, maps) for family, maps in zip(plan.families, d_read, strict=True) if not family.filtered]
+        for sources, maps in (*of_groups, *alone):
+            for source, gradient in zip(sources, plan.kernel.separated(maps), strict=True):
+                so_far = d_states[source]
+                d_states[source] = gradient if so_far is None else so_far + gradient
     return d_states
 
 
-def _cut(saved: Sequence[Tensor], plan: _Plan) -> tuple[Tensor, list[Tensor], _Values]:
+def _cut(saved: Sequence[Tensor], plan: _Plan, forms: Sequence[tuple[int, int]]) -> tuple[Tensor, list[Tensor], _Values]:
     """Gates, the plan's tensors, and the values."""
     gates, *rest = saved
-    twice = len(plan.twice)
-    given = len(rest) - len(plan.chains) - 2 * twice
-    ends = (0, given, given + len(plan.chains), len(rest) - twice, len(rest))
-    tensors, read, firsts, halves = (rest[a:b] for a, b in pairwise(ends))
-    return gates, tensors, _Values(read, firsts, halves)
+    given = len(rest) - sum(tensors for tensors, _ in forms)
+    behind = iter(rest[given:])
+    maps = [Maps(tuple(islice(behind, tensors)), number) for tensors, number in forms]
+    families, twice = len(plan.families), len(plan.twice)
+    return gates, rest[:given], _Values(maps[:families], maps[families : families + twice], maps[families + twice :])
 
 
 @dataclass(frozen=True)
@@ -313,7 +366,8 @@ class _Normalised:
         d_gates = (d_scale * self.r).sum(dim=1)
         d_weights = self.scale[:, :, None] * d_matrices
         if self.mean is None or self.covariance is None:
-            return _NormalisedGradient(d_weights, d_gates, self.matrices.mT[:, None], None)
+            factors = torch.stack([self.matrices.mT, torch.zeros_like(self.weights)], dim=1)
+            return _NormalisedGradient(d_weights, d_gates, factors, torch.zeros_like(self.mu))
         d_mu = -self.scale * d_biases
         weighted = (-0.5 * self.gates[:, None] * self.r**3 * d_scale)[:, :, None] * self.weights  # diag(dv) W
         d_weights += 2 * weighted @ self.covariance + d_mu[:, :, None] * self.mean[:, None, :]
@@ -327,26 +381,26 @@ class _Normalised:
 class _NormalisedGradient:
     """dW (T, C, C), dg (T,), and the factors of G and of z in dz, (T, 2, C, C), and what is added, (T, C).
 
-    Where running statistics are used, z has no factor and nothing is added.
+    Where running statistics are used, the factors of z and what is added are zero.
     """
 
     weights: Tensor
     gates: Tensor
     factors: Tensor
-    shifts: Tensor | None
-
-    def of_read(self, kernel: Kernel, gradients: Sequence[Tensor], read: Sequence[Tensor]) -> list[Tensor]:
-        """dz of each term, from the gradient G of its A z + b."""
-        return kernel.products(self.factors, [gradients] if self.shifts is None else [gradients, read], self.shifts)
+    shifts: Tensor
 
 
 def _normalised(
-    plan: _Plan, read: Sequence[Tensor], weights: Sequence[_StageWeights], norms: Sequence[Norm], gates: Tensor | None = None
+    plan: _Plan, read: Sequence[Maps], places: Sequence[tuple[int, int]], weights: ChainWeights, gates: Tensor | None = None
 ) -> _Normalised:
-    """With the statistics of what the stages read, (B, C, ...) each, or their running ones. Without gates all are one."""
-    matrices = torch.stack([weight.pointwise.flatten(1) for weight in weights])
-    gates = matrices.new_ones(len(read)) if gates is None else gates
-    count, eps = read[0].numel() // read[0].shape[1], norms[0].eps
+    """Of the stages at these places, of chains: with the statistics of what they read, or their running ones.
+
+    Without gates all are one.
+    """
+    norms = [plan.chains[t].stages[stage].norm for t, stage in places]
+    matrices = torch.stack([weights[t][stage].pointwise.flatten(1) for t, stage in places])
+    gates = matrices.new_ones(len(places)) if gates is None else gates
+    count, eps = read[0].positions, norms[0].eps
     if not plan.training:
         mu, variance = running_statistics(norms)
         return _Normalised(matrices, gates, None, None, mu, (variance + eps).rsqrt(), count)
@@ -360,8 +414,3 @@ def _normalised(
 def _sum(x: Tensor) -> Tensor:
     """Over all positions: (B, C, ...) -> (C,)."""
     return x.sum(dim=(0, *range(2, x.dim())))
-
-
-def _dot(x: Tensor, y: Tensor) -> Tensor:
-    """The sum of all products, ()."""
-    return torch.dot(torch.movedim(x, 1, -1).reshape(-1), torch.movedim(y, 1, -1).reshape(-1))

@@ -36,7 +36,9 @@ def _statistics(norms: Sequence[Norm]) -> tuple[list[Tensor], list[Tensor], list
     """Means, variances, numbers of batches."""
     found: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for norm in norms:
-        for statistics, statistic in zip(found, (norm.running_mean, norm.running_var, norm.num_batches_tracked), strict=True):
+        own = norm._buffers  # many times quicker than by attribute, and there are hundreds
+        for statistics, name in zip(found, ("running_mean", "running_var", "num_batches_tracked"), strict=True):
+            statistic = own[name]
             if statistic is None:
                 raise TypeError(f"{norm} keeps no running statistics: make it with track_running_stats=True")
             statistics.append(statistic)

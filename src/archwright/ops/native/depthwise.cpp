@@ -26,7 +26,7 @@ std::vector<Filter<T>> filters_for(const Frame& frame, TensorList weights, at::I
 }
 
 // Adds a filter's sums for one block of a row to `result`. x: where the block begins in the padded image.
-template <typename T, bool SAME_VECTORS>
+template <typename T, int64_t VECTORS>
 inline void filter_block(const Filter<T>& filter, const T* x, int64_t number, T* result) {
   Vec<T> sum[UNROLL];
 #pragma GCC unroll 8
@@ -35,12 +35,11 @@ inline void filter_block(const Filter<T>& filter, const T* x, int64_t number, T*
   for (int64_t t = 0; t < taps; ++t) {
     const T* source = x + filter.window.offset[t];
     const T* weight = filter.at(t, number);
-    const Vec<T> first = load<Vec<T>>(weight);
+    Vec<T> factor[VECTORS];
 #pragma GCC unroll 8
-    for (int64_t u = 0; u < UNROLL; ++u) {
-      const Vec<T> factor = SAME_VECTORS ? first : load<Vec<T>>(weight + u * LANES<T>);
-      sum[u] += factor * load<Vec<T>>(source + u * LANES<T>);
-    }
+    for (int64_t v = 0; v < VECTORS; ++v) factor[v] = load<Vec<T>>(weight + v * LANES<T>);
+#pragma GCC unroll 8
+    for (int64_t u = 0; u < UNROLL; ++u) sum[u] += factor[u % VECTORS] * load<Vec<T>>(source + u * LANES<T>);
   }
 #pragma GCC unroll 8
   for (int64_t u = 0; u < UNROLL; ++u) store(result + u * LANES<T>, sum[u]);
@@ -48,106 +47,155 @@ inline void filter_block(const Filter<T>& filter, const T* x, int64_t number, T*
 
 template <typename T>
 void add_block(const Filter<T>& filter, const T* x, int64_t number, T* result) {
-  if (filter.same_vectors)
-    filter_block<T, true>(filter, x, number, result);
-  else
-    filter_block<T, false>(filter, x, number, result);
+  switch (filter.vectors) {
+    case 1: return filter_block<T, 1>(filter, x, number, result);
+    case 2: return filter_block<T, 2>(filter, x, number, result);
+    case 4: return filter_block<T, 4>(filter, x, number, result);
+    default: return filter_block<T, 8>(filter, x, number, result);
+  }
 }
 
-std::vector<Tensor> depthwise_one(const Tensor& x, TensorList weights, int64_t stride, at::IntArrayRef dilations) {
-  const Frame frame = frame_for(x, weights, stride, dilations);
+// One x, its filters, and what is read and written.
+template <typename T>
+struct Call {
+  Frame frame;
+  std::vector<Filter<T>> filters;
+  std::vector<const T*> from;
+  std::vector<T*> to;
+};
+
+// For each x a call with its own of all filters.
+template <typename T>
+std::vector<Call<T>> calls_for(TensorList xs, at::IntArrayRef counts, TensorList weights, at::IntArrayRef strides,
+                               at::IntArrayRef dilations, bool backwards) {
+  std::vector<Call<T>> calls;
+  size_t first = 0;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const auto count = static_cast<size_t>(counts[i]);
+    const TensorList own = weights.slice(first, count);
+    const at::IntArrayRef apart = dilations.slice(first, count);
+    const Frame frame = frame_for(xs[i], own, strides[first], apart);
+    calls.push_back({frame, filters_for<T>(frame, own, apart, backwards && frame.stride == 1), {}, {}});
+    first += count;
+  }
+  return calls;
+}
+
+template <typename T>
+void filter_images(const Call<T>& call, int64_t begin, int64_t end) {
+  const Frame& frame = call.frame;
+  Scratch<T> padded(frame.padded() + BLOCK<T>, T(0));
+  alignas(64) T result[BLOCK<T>];
+  for (int64_t b = begin; b < end; ++b) {
+    pad(frame, call.from[0] + b * frame.image(), padded.data());
+    for (size_t i = 0; i < call.filters.size(); ++i)
+      for (int64_t h = 0; h < frame.out_height; ++h)
+        for (int64_t f = 0; f < frame.row(); f += BLOCK<T>) {
+          std::fill(result, result + BLOCK<T>, T(0));
+          add_block(call.filters[i], padded.data() + h * frame.below() + f, f, result);
+          T* out = call.to[i] + b * frame.output() + h * frame.row() + f;
+          std::memcpy(out, result, sizeof(T) * std::min(BLOCK<T>, frame.row() - f));
+        }
+  }
+}
+
+std::vector<Tensor> depthwise(TensorList xs, at::IntArrayRef counts, TensorList weights, at::IntArrayRef strides,
+                              at::IntArrayRef dilations) {
   std::vector<Tensor> results;
-  for (size_t i = 0; i < weights.size(); ++i) results.push_back(like(x, frame.out_height, frame.out_width));
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "depthwise", [&] {
-    using T = scalar_t;
-    const auto filters = filters_for<T>(frame, weights, dilations, false);
-    const T* images = x.const_data_ptr<T>();
-    std::vector<T*> outs;
-    for (const Tensor& result : results) outs.push_back(result.mutable_data_ptr<T>());
-    at::parallel_for(0, frame.batch, 1, [&](int64_t begin, int64_t end) {
-      Scratch<T> padded(frame.padded() + BLOCK<T>, T(0));
-      alignas(64) T result[BLOCK<T>];
-      for (int64_t b = begin; b < end; ++b) {
-        pad(frame, images + b * frame.image(), padded.data());
-        for (size_t i = 0; i < filters.size(); ++i)
-          for (int64_t h = 0; h < frame.out_height; ++h)
-            for (int64_t f = 0; f < frame.row(); f += BLOCK<T>) {
-              std::fill(result, result + BLOCK<T>, T(0));
-              add_block(filters[i], padded.data() + h * frame.below() + f, f, result);
-              T* out = outs[i] + b * frame.output() + h * frame.row() + f;
-              std::memcpy(out, result, sizeof(T) * std::min(BLOCK<T>, frame.row() - f));
-            }
+  AT_DISPATCH_FLOATING_TYPES(xs[0].scalar_type(), "depthwise", [&] {
+    auto calls = calls_for<scalar_t>(xs, counts, weights, strides, dilations, false);
+    for (size_t i = 0; i < calls.size(); ++i) {
+      auto& call = calls[i];
+      call.from.push_back(xs[i].const_data_ptr<scalar_t>());
+      for (size_t k = 0; k < call.filters.size(); ++k) {
+        results.push_back(like(xs[i], call.frame.out_height, call.frame.out_width));
+        call.to.push_back(results.back().mutable_data_ptr<scalar_t>());
       }
-    });
+    }
+    over_images(calls, xs[0].size(0), filter_images<scalar_t>);
   });
   return results;
 }
 
-// At stride 1: the gradients themselves are filtered, by the flipped weights.
+// At stride 1: the gradients themselves are filtered, by the flipped weights. call.from: the gradients, and x behind them where
+// what it is not positive for is masked.
 template <typename T>
-void gather(const Frame& frame, const std::vector<Filter<T>>& flipped, const std::vector<const T*>& gradients, const T* mask, T* out) {
-  at::parallel_for(0, frame.batch, 1, [&](int64_t begin, int64_t end) {
-    const int64_t length = rounded_up(frame.padded() + BLOCK<T>, BLOCK<T>);
-    Scratch<T> padded(length * static_cast<int64_t>(flipped.size()), T(0));
-    alignas(64) T result[BLOCK<T>];
-    for (int64_t b = begin; b < end; ++b) {
-      for (size_t i = 0; i < flipped.size(); ++i) pad(frame, gradients[i] + b * frame.image(), padded.data() + i * length);
-      for (int64_t h = 0; h < frame.height; ++h)
-        for (int64_t f = 0; f < frame.row(); f += BLOCK<T>) {
-          std::fill(result, result + BLOCK<T>, T(0));
-          for (size_t i = 0; i < flipped.size(); ++i)
-            add_block(flipped[i], padded.data() + i * length + h * frame.below() + f, f, result);
-          const int64_t at = b * frame.image() + h * frame.row() + f, numbers = std::min(BLOCK<T>, frame.row() - f);
-          if (mask)
-            for (int64_t l = 0; l < numbers; ++l) out[at + l] = mask[at + l] > T(0) ? result[l] : T(0);
-          else
-            std::memcpy(out + at, result, sizeof(T) * numbers);
-        }
-    }
-  });
+void gather(const Call<T>& call, int64_t begin, int64_t end) {
+  const Frame& frame = call.frame;
+  const size_t count = call.filters.size();
+  const T* mask = call.from.size() > count ? call.from[count] : nullptr;
+  const int64_t length = rounded_up(frame.padded() + BLOCK<T>, BLOCK<T>);
+  Scratch<T> padded(length * static_cast<int64_t>(count), T(0));
+  alignas(64) T result[BLOCK<T>];
+  for (int64_t b = begin; b < end; ++b) {
+    for (size_t i = 0; i < count; ++i) pad(frame, call.from[i] + b * frame.image(), padded.data() + i * length);
+    for (int64_t h = 0; h < frame.height; ++h)
+      for (int64_t f = 0; f < frame.row(); f += BLOCK<T>) {
+        std::fill(result, result + BLOCK<T>, T(0));
+        for (size_t i = 0; i < count; ++i)
+          add_block(call.filters[i], padded.data() + i * length + h * frame.below() + f, f, result);
+        const int64_t at = b * frame.image() + h * frame.row() + f, numbers = std::min(BLOCK<T>, frame.row() - f);
+        T* out = call.to[0] + at;
+        if (mask)
+          for (int64_t l = 0; l < numbers; ++l) out[l] = mask[at + l] > T(0) ? result[l] : T(0);
+        else
+          std::memcpy(out, result, sizeof(T) * numbers);
+      }
+  }
+}
+
+// A filter's weights along a whole row, tap by tap.
+template <typename T>
+std::vector<T> along_a_row(const Filter<T>& filter, int64_t channels, int64_t numbers) {
+  std::vector<T> repeated(filter.window.taps() * numbers);
+  for (int64_t t = 0; t < filter.window.taps(); ++t)
+    for (int64_t f = 0; f < numbers; f += channels)
+      std::memcpy(repeated.data() + t * numbers + f, filter.weights.data() + t * filter.length, sizeof(T) * channels);
+  return repeated;
 }
 
 // At other strides: each number of a gradient goes back to where its taps were read.
 template <typename T>
-void scatter(const Frame& frame, const std::vector<Filter<T>>& filters, const std::vector<const T*>& gradients, const T* mask, T* out) {
-  std::vector<std::vector<T>> repeated;  // along a whole row, for each filter's taps
-  for (const Filter<T>& filter : filters) {
-    repeated.emplace_back(filter.window.taps() * frame.row());
-    for (int64_t t = 0; t < filter.window.taps(); ++t)
-      for (int64_t f = 0; f < frame.row(); ++f)
-        repeated.back()[t * frame.row() + f] = filter.weights[t * filter.length + f % frame.channels];
+void scatter(const Call<T>& call, int64_t begin, int64_t end) {
+  const Frame& frame = call.frame;
+  const size_t count = call.filters.size();
+  const T* mask = call.from.size() > count ? call.from[count] : nullptr;
+  std::vector<std::vector<T>> factors;
+  for (const Filter<T>& filter : call.filters) factors.push_back(along_a_row(filter, frame.channels, frame.row()));
+  Scratch<T> padded(frame.padded(), T(0));
+  for (int64_t b = begin; b < end; ++b) {
+    std::fill(padded.data(), padded.data() + frame.padded(), T(0));
+    for (size_t i = 0; i < count; ++i)
+      for (int64_t h = 0; h < frame.out_height; ++h)
+        for (int64_t t = 0; t < call.filters[i].window.taps(); ++t) {
+          T* __restrict to = padded.data() + h * frame.below() + call.filters[i].window.offset[t];
+          const T* __restrict from = call.from[i] + b * frame.output() + h * frame.row();
+          const T* __restrict factor = factors[i].data() + t * frame.row();
+          for (int64_t f = 0; f < frame.row(); ++f) to[f] += factor[f] * from[f];
+        }
+    unpad(frame, padded.data(), call.to[0] + b * frame.image(), mask ? mask + b * frame.image() : nullptr);
   }
-  at::parallel_for(0, frame.batch, 1, [&](int64_t begin, int64_t end) {
-    Scratch<T> padded(frame.padded(), T(0));
-    for (int64_t b = begin; b < end; ++b) {
-      std::fill(padded.data(), padded.data() + frame.padded(), T(0));
-      for (size_t i = 0; i < filters.size(); ++i)
-        for (int64_t h = 0; h < frame.out_height; ++h)
-          for (int64_t t = 0; t < filters[i].window.taps(); ++t) {
-            T* __restrict to = padded.data() + h * frame.below() + filters[i].window.offset[t];
-            const T* __restrict from = gradients[i] + b * frame.output() + h * frame.row();
-            const T* __restrict factor = repeated[i].data() + t * frame.row();
-            for (int64_t f = 0; f < frame.row(); ++f) to[f] += factor[f] * from[f];
-          }
-      unpad(frame, padded.data(), out + b * frame.image(), mask ? mask + b * frame.image() : nullptr);
-    }
-  });
 }
 
-// Summed over the filters; zero where x is not positive, if it was rectified.
-Tensor depthwise_input_one(TensorList gradients, const Tensor& x, TensorList weights, int64_t stride, at::IntArrayRef dilations,
-                           bool rectified) {
-  const Frame frame = frame_for(x, weights, stride, dilations);
-  Tensor out = like(x, x.size(2), x.size(3));
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "depthwise_input", [&] {
-    using T = scalar_t;
-    const auto filters = filters_for<T>(frame, weights, dilations, stride == 1);
-    const auto from = pointers<T>(gradients);
-    const T* where = rectified ? x.const_data_ptr<T>() : nullptr;
-    T* to = out.mutable_data_ptr<T>();
-    stride == 1 ? gather(frame, filters, from, where, to) : scatter(frame, filters, from, where, to);
+// Summed over the filters of each x; zero where x is not positive, if it was rectified.
+std::vector<Tensor> depthwise_input(TensorList gradients, TensorList xs, at::IntArrayRef counts, TensorList weights,
+                                    at::IntArrayRef strides, at::IntArrayRef dilations, bool rectified) {
+  std::vector<Tensor> results;
+  AT_DISPATCH_FLOATING_TYPES(xs[0].scalar_type(), "depthwise_input", [&] {
+    auto calls = calls_for<scalar_t>(xs, counts, weights, strides, dilations, true);
+    size_t next = 0;
+    for (size_t i = 0; i < calls.size(); ++i) {
+      auto& call = calls[i];
+      for (size_t k = 0; k < call.filters.size(); ++k) call.from.push_back(gradients[next++].const_data_ptr<scalar_t>());
+      if (rectified) call.from.push_back(xs[i].const_data_ptr<scalar_t>());
+      results.push_back(like(xs[i], xs[i].size(2), xs[i].size(3)));
+      call.to.push_back(results.back().mutable_data_ptr<scalar_t>());
+    }
+    over_images(calls, xs[0].size(0), [](const Call<scalar_t>& call, int64_t begin, int64_t end) {
+      call.frame.stride == 1 ? gather(call, begin, end) : scatter(call, begin, end);
+    });
   });
-  return out;
+  return results;
 }
 
 // Sums of x times gradient over the vectors of one row that are `step` apart, for KW neighbouring taps at once; lanes stay apart.
@@ -215,74 +263,54 @@ void correlate(const Frame& frame, const Window& window, const T* padded, const 
     for (int64_t f = 0; f < length; ++f) found[t * frame.channels + f % frame.channels] += sums.data()[t * length + f];
 }
 
-std::vector<Tensor> depthwise_weight_one(TensorList gradients, const Tensor& x, TensorList weights, int64_t stride,
-                                         at::IntArrayRef dilations) {
-  const Frame frame = frame_for(x, weights, stride, dilations);
-  std::vector<Tensor> parts;
-  for (const Tensor& weight : weights)
-    parts.push_back(at::empty({frame.batch, weight.size(2) * weight.size(3), frame.channels}, x.options()));
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "depthwise_weight", [&] {
-    using T = scalar_t;
-    std::vector<Window> windows;
-    std::vector<T*> outs;
-    for (size_t i = 0; i < weights.size(); ++i) {
-      windows.emplace_back(frame, weights[i].size(2), weights[i].size(3), dilations[i]);
-      outs.push_back(parts[i].mutable_data_ptr<T>());
+// call.from: x, and the gradients. call.to: for each filter a part for each image, (images, taps, channels).
+template <typename T>
+void correlate_images(const Call<T>& call, int64_t begin, int64_t end) {
+  const Frame& frame = call.frame;
+  Scratch<T> padded(frame.padded() + BLOCK<T>, T(0));
+  for (int64_t b = begin; b < end; ++b) {
+    pad(frame, call.from[0] + b * frame.image(), padded.data());
+    for (size_t i = 0; i < call.filters.size(); ++i) {
+      const Window& window = call.filters[i].window;
+      correlate(frame, window, padded.data(), call.from[i + 1] + b * frame.output(), call.to[i] + b * window.taps() * frame.channels);
     }
-    const auto from = pointers<T>(gradients);
-    const T* images = x.const_data_ptr<T>();
-    at::parallel_for(0, frame.batch, 1, [&](int64_t begin, int64_t end) {
-      Scratch<T> padded(frame.padded() + BLOCK<T>, T(0));
-      for (int64_t b = begin; b < end; ++b) {
-        pad(frame, images + b * frame.image(), padded.data());
-        for (size_t i = 0; i < windows.size(); ++i)
-          correlate(frame, windows[i], padded.data(), from[i] + b * frame.output(),
-                    outs[i] + b * windows[i].taps() * frame.channels);
-      }
-    });
-  });
-  std::vector<Tensor> results;
-  for (size_t i = 0; i < weights.size(); ++i) results.push_back(parts[i].sum(0).t().reshape(weights[i].sizes()).contiguous());
-  return results;
-}
-
-// Calls `function` for each x with the place and the number of its filters among all.
-template <typename F>
-void for_each(at::IntArrayRef counts, F function) {
-  size_t first = 0;
-  for (size_t i = 0; i < counts.size(); ++i) {
-    function(i, first, static_cast<size_t>(counts[i]));
-    first += static_cast<size_t>(counts[i]);
   }
 }
 
-std::vector<Tensor> depthwise(TensorList xs, at::IntArrayRef counts, TensorList weights, at::IntArrayRef strides,
-                              at::IntArrayRef dilations) {
-  std::vector<Tensor> results;
-  for_each(counts, [&](size_t i, size_t first, size_t count) {
-    for (Tensor& result : depthwise_one(xs[i], weights.slice(first, count), strides[first], dilations.slice(first, count)))
-      results.push_back(std::move(result));
-  });
-  return results;
-}
-
-std::vector<Tensor> depthwise_input(TensorList gradients, TensorList xs, at::IntArrayRef counts, TensorList weights,
-                                    at::IntArrayRef strides, at::IntArrayRef dilations, bool rectified) {
-  std::vector<Tensor> results;
-  for_each(counts, [&](size_t i, size_t first, size_t count) {
-    results.push_back(depthwise_input_one(gradients.slice(first, count), xs[i], weights.slice(first, count), strides[first],
-                                          dilations.slice(first, count), rectified));
-  });
-  return results;
+// (images, taps, channels) -> (channels, taps)
+template <typename T>
+void sum_parts(const T* parts, int64_t images, int64_t taps, int64_t channels, T* sums) {
+  for (int64_t b = 0; b < images; ++b)
+    for (int64_t t = 0; t < taps; ++t)
+      for (int64_t c = 0; c < channels; ++c) sums[c * taps + t] += *parts++;
 }
 
 std::vector<Tensor> depthwise_weight(TensorList gradients, TensorList xs, at::IntArrayRef counts, TensorList weights,
                                      at::IntArrayRef strides, at::IntArrayRef dilations) {
+  const int64_t images = xs[0].size(0);
   std::vector<Tensor> results;
-  for_each(counts, [&](size_t i, size_t first, size_t count) {
-    for (Tensor& result : depthwise_weight_one(gradients.slice(first, count), xs[i], weights.slice(first, count), strides[first],
-                                               dilations.slice(first, count)))
-      results.push_back(std::move(result));
+  for (const Tensor& weight : weights) results.push_back(at::zeros(weight.sizes(), weight.options()));
+  AT_DISPATCH_FLOATING_TYPES(xs[0].scalar_type(), "depthwise_weight", [&] {
+    auto calls = calls_for<scalar_t>(xs, counts, weights, strides, dilations, false);
+    int64_t numbers = 0;
+    for (const Tensor& weight : weights) numbers += images * weight.numel();
+    const Tensor parts = at::empty({numbers}, xs[0].options());
+    scalar_t* part = parts.mutable_data_ptr<scalar_t>();
+    size_t next = 0;
+    for (size_t i = 0; i < calls.size(); ++i) {
+      auto& call = calls[i];
+      call.from.push_back(xs[i].const_data_ptr<scalar_t>());
+      for (size_t k = 0; k < call.filters.size(); ++k, ++next) {
+        call.from.push_back(gradients[next].const_data_ptr<scalar_t>());
+        call.to.push_back(part);
+        part += images * weights[next].numel();
+      }
+    }
+    over_images(calls, images, correlate_images<scalar_t>);
+    next = 0;
+    for (const auto& call : calls)
+      for (size_t k = 0; k < call.filters.size(); ++k, ++next)
+        sum_parts(call.to[k], images, call.filters[k].window.taps(), call.frame.channels, results[next].mutable_data_ptr<scalar_t>());
   });
   return results;
 }

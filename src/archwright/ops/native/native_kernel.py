@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from archwright.ops.kernels import Filters, PlainKernel, channels_last
+from archwright.ops.kernels import Filters, Maps, PlainKernel, channels_last
 from archwright.ops.running_statistics import update_statistics
 
 CHANNELS = (4, 8, 16, 32, 64, 128)
@@ -19,55 +20,90 @@ PLAIN = PlainKernel()
 
 
 class NativeKernel:
-    """For images on the CPU, with as many channels as are compiled, in single or double precision; all else is left to PyTorch."""
+    """For images on the CPU, with as many channels as are compiled, in single or double precision; all else is left to PyTorch.
 
-    def depthwise(self, xs: Sequence[Tensor], filters: Filters) -> list[list[Tensor]]:
-        if not _fit(xs):
+    Each map is a tensor of its own.
+    """
+
+    def gathered(self, tensors: Sequence[Tensor]) -> Maps:
+        return Maps(tuple(tensors), len(tensors)) if _fit(tensors) else PLAIN.gathered(tensors)
+
+    def separated(self, maps: Maps) -> list[Tensor]:
+        return list(maps.tensors) if len(maps.tensors) == maps.number else PLAIN.separated(maps)
+
+    def depthwise(self, xs: Sequence[Maps], filters: Sequence[Sequence[Filters]]) -> list[list[Maps]]:
+        if not _taken(xs):
             return PLAIN.depthwise(xs, filters)
-        return _grouped(torch.ops.archwright.depthwise(xs, *_described(filters)), filters)
+        found = iter(torch.ops.archwright.depthwise(_tensors(xs), *_described(filters)))
+        return [[Maps(own, x.number) for own in _by_filter(found, x, len(each))] for x, each in zip(xs, filters, strict=True)]
 
     def depthwise_input(
-        self, gradients: Sequence[Sequence[Tensor]], filters: Filters, xs: Sequence[Tensor], *, rectified: bool = False
-    ) -> list[Tensor]:
-        if not _fit(xs):
+        self,
+        gradients: Sequence[Sequence[Maps]],
+        filters: Sequence[Sequence[Filters]],
+        xs: Sequence[Maps],
+        *,
+        rectified: bool = False,
+    ) -> list[Maps]:
+        if not _taken(xs):
             return PLAIN.depthwise_input(gradients, filters, xs, rectified=rectified)
-        found: list[Tensor] = torch.ops.archwright.depthwise_input(_flat(gradients), xs, *_described(filters), rectified)
-        return found
+        found = iter(torch.ops.archwright.depthwise_input(_by_map(gradients), _tensors(xs), *_described(filters), rectified))
+        return [Maps(tuple(islice(found, x.number)), x.number) for x in xs]
 
-    def depthwise_weight(self, gradients: Sequence[Sequence[Tensor]], filters: Filters, xs: Sequence[Tensor]) -> list[list[Tensor]]:
-        if not _fit(xs):
+    def depthwise_weight(
+        self, gradients: Sequence[Sequence[Maps]], filters: Sequence[Sequence[Filters]], xs: Sequence[Maps]
+    ) -> list[list[list[Tensor]]]:
+        if not _taken(xs):
             return PLAIN.depthwise_weight(gradients, filters, xs)
-        return _grouped(torch.ops.archwright.depthwise_weight(_flat(gradients), xs, *_described(filters)), filters)
+        found = iter(torch.ops.archwright.depthwise_weight(_by_map(gradients), _tensors(xs), *_described(filters)))
+        return [[list(own) for own in _by_filter(found, x, len(each))] for x, each in zip(xs, filters, strict=True)]
 
-    def product_sum(
-        self, matrices: Tensor, tensors: Sequence[Tensor], bias: Tensor, others: Sequence[Tensor], gates: Tensor
-    ) -> Tensor:
-        if not _fit(tensors):
-            return PLAIN.product_sum(matrices, tensors, bias, others, gates)
-        total: Tensor = torch.ops.archwright.product_sum(matrices, tensors, bias.contiguous(), others, gates.contiguous())
+    def product_sum(self, matrices: Tensor, maps: Sequence[Maps], bias: Tensor, others: Sequence[Tensor], gates: Tensor) -> Tensor:
+        if not _taken(maps):
+            return PLAIN.product_sum(matrices, maps, bias, others, gates)
+        total: Tensor = torch.ops.archwright.product_sum(matrices, _tensors(maps), bias.contiguous(), others, gates.contiguous())
         return total
 
     def products(
-        self, matrices: Tensor, factors: Sequence[Sequence[Tensor]], biases: Tensor | None, *, rectify: bool = False
-    ) -> list[Tensor]:
-        if not _fit(factors[0]):
+        self, matrices: Tensor, factors: Sequence[Sequence[Maps] | Tensor], biases: Tensor, *, rectify: bool = False
+    ) -> list[Maps]:
+        last = factors[-1]
+        if isinstance(last, Tensor) or not _taken(last):
             return PLAIN.products(matrices, factors, biases, rectify=rectify)
-        each = _flat(list(zip(*factors, strict=True)))
-        results: list[Tensor] = torch.ops.archwright.products(
-            matrices, each, None if biases is None else biases.contiguous(), rectify
-        )
-        return results
+        terms = len(matrices)
+        columns = [[factor] * terms if isinstance(factor, Tensor) else _tensors(factor) for factor in factors]
+        each = [tensor for own in zip(*columns, strict=True) for tensor in own]
+        results = iter(torch.ops.archwright.products(matrices, each, biases.contiguous(), rectify))
+        return [Maps(tuple(islice(results, maps.number)), maps.number) for maps in last]
 
-    def cross(self, xs: Sequence[Tensor], ys: Sequence[Tensor]) -> Tensor:
-        if not _fit(xs):
+    def cross(self, xs: Sequence[Maps] | Tensor, ys: Sequence[Maps]) -> Tensor:
+        if not _taken(ys):
             return PLAIN.cross(xs, ys)
-        found: Tensor = torch.ops.archwright.cross(xs, ys)
+        right = _tensors(ys)
+        found: Tensor = torch.ops.archwright.cross([xs] * len(right) if isinstance(xs, Tensor) else _tensors(xs), right)
         return found
 
-    def moments(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        if not _fit(tensors):
-            return PLAIN.moments(tensors)
-        mean, covariance = torch.ops.archwright.moments(tensors)
+    def sums(self, maps: Sequence[Maps]) -> Tensor:
+        if not _taken(maps):
+            return PLAIN.sums(maps)
+        return torch.stack([x.sum(dim=(0, 2, 3)) for x in _tensors(maps)])
+
+    def scaled(self, x: Tensor, gates: Tensor) -> list[Tensor]:
+        if not _fit([x]) or not len(gates):
+            return PLAIN.scaled(x, gates)
+        results: list[Tensor] = torch.ops.archwright.scaled(x, gates.contiguous())
+        return results
+
+    def dots(self, x: Tensor, others: Sequence[Tensor]) -> Tensor:
+        if not _fit([x]) or not others:
+            return PLAIN.dots(x, others)
+        found: Tensor = torch.ops.archwright.dots(x, others)
+        return found
+
+    def moments(self, maps: Sequence[Maps]) -> tuple[Tensor, Tensor]:
+        if not _taken(maps):
+            return PLAIN.moments(maps)
+        mean, covariance = torch.ops.archwright.moments(_tensors(maps))
         return mean, covariance
 
     def pooled(self, x: Tensor, pool: nn.Module) -> Tensor:
@@ -89,20 +125,35 @@ def _fit(tensors: Sequence[Tensor]) -> bool:
     return any(x.dim() == 4 and x.shape[1] in CHANNELS and x.dtype in PRECISIONS and x.device.type == "cpu" for x in tensors[:1])
 
 
-def _flat(groups: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    return [tensor for group in groups for tensor in group]
+def _taken(maps: Sequence[Maps]) -> bool:
+    """Whether `gathered` made tensors of their own of them."""
+    return any(_fit(own.tensors) and len(own.tensors) == own.number for own in maps[:1])
 
 
-def _grouped(tensors: Sequence[Tensor], filters: Filters) -> list[list[Tensor]]:
-    """One for each filter."""
-    behind = iter(tensors)
-    return [[next(behind) for _ in own] for own in filters]
+def _tensors(maps: Sequence[Maps]) -> list[Tensor]:
+    return [tensor for own in maps for tensor in own.tensors]
 
 
-def _described(filters: Filters) -> tuple[list[int], list[Tensor], list[int], list[int]]:
-    """How many filters each x has; of all filters the weights, strides and dilations."""
-    every = [f for own in filters for f in own]
-    return [len(own) for own in filters], [f.weight for f in every], [f.stride for f in every], [f.dilation for f in every]
+def _by_map(groups: Sequence[Sequence[Maps]]) -> list[Tensor]:
+    """The tensors of each map of each group, one for each filter."""
+    return [tensor for group in groups for own in zip(*(maps.tensors for maps in group), strict=True) for tensor in own]
+
+
+def _by_filter(found: Iterator[Any], x: Maps, filters: int) -> list[tuple[Any, ...]]:
+    """The inverse for one group: for each filter what was found for each map."""
+    return list(zip(*(tuple(islice(found, filters)) for _ in range(x.number)), strict=True))
+
+
+def _described(filters: Sequence[Sequence[Filters]]) -> tuple[list[int], list[Tensor], list[int], list[int]]:
+    """How many filters each map has; of all filters the weights, strides and dilations."""
+    every = [
+        (weight, f)
+        for own in filters
+        for each in zip(*(f.weights for f in own), strict=True)
+        for weight, f in zip(each, own, strict=True)
+    ]
+    counts = [len(own) for own in filters for _ in own[0].weights]
+    return counts, [weight for weight, _ in every], [f.stride for _, f in every], [f.dilation for _, f in every]
 
 
 class _NormalisedPool(torch.autograd.Function):

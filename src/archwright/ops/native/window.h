@@ -66,29 +66,41 @@ void unpad(const Frame& frame, const T* padded, T* image, const T* mask) {
     }
 }
 
-// A window with one weight per tap and channel, repeated along a row. Where the channels divide a block of numbers, every block of a
-// row has the same weights; where they divide a vector, every vector has.
+// A window with one weight per tap and channel, repeated along a row. Every block of a row has the same weights where a block holds
+// whole vectors of all channels, or a vector does; then `vectors` of them follow one another, again and again.
 template <typename T>
 struct Filter {
   Window window;
-  int64_t length;
-  bool same_blocks, same_vectors;
+  bool same_blocks;
+  int64_t vectors, length;  // length: numbers per tap
   std::vector<T> weights;
 
   Filter(const Frame& frame, const Tensor& weight, int64_t dilation, bool flipped)
-      : window(frame, weight.size(2), weight.size(3), dilation), same_blocks(BLOCK<T> % frame.channels == 0),
-        same_vectors(LANES<T> % frame.channels == 0) {
-    length = same_blocks ? BLOCK<T> : rounded_up(frame.row(), BLOCK<T>);
+      : window(frame, weight.size(2), weight.size(3), dilation),
+        same_blocks(LANES<T> % frame.channels == 0 || (frame.channels % LANES<T> == 0 && BLOCK<T> % frame.channels == 0)),
+        vectors(same_blocks ? std::max<int64_t>(1, frame.channels / LANES<T>) : UNROLL),
+        length(same_blocks ? vectors * LANES<T> : rounded_up(frame.row(), BLOCK<T>)) {
     const int64_t taps = window.taps();
     const T* values = weight.const_data_ptr<T>();
     weights.resize(taps * length);
-    for (int64_t t = 0; t < taps; ++t)
-      for (int64_t f = 0; f < length; ++f)
-        weights[t * length + f] = values[(f % frame.channels) * taps + (flipped ? taps - 1 - t : t)];
+    for (int64_t f = 0, c = 0; f < length; ++f, c = c + 1 == frame.channels ? 0 : c + 1)
+      for (int64_t t = 0; t < taps; ++t) weights[t * length + f] = values[c * taps + (flipped ? taps - 1 - t : t)];
   }
 
   // Of a tap, for the numbers of a row from `number` on.
   const T* at(int64_t tap, int64_t number) const { return weights.data() + tap * length + (same_blocks ? 0 : number); }
 };
+
+// Calls `work(call, first image, behind the last)` for all images of all calls, which have equally many, shared among the threads.
+template <typename Call, typename F>
+void over_images(const std::vector<Call>& calls, int64_t images, F work) {
+  at::parallel_for(0, static_cast<int64_t>(calls.size()) * images, 1, [&](int64_t begin, int64_t end) {
+    while (begin < end) {
+      const int64_t first = begin % images, last = std::min(images, first + end - begin);
+      work(calls[begin / images], first, last);
+      begin += last - first;
+    }
+  });
+}
 
 }  // namespace archwright
