@@ -8,16 +8,16 @@ from torch import nn
 
 from archwright.ops.candidates import candidate
 from archwright.ops.mixed import Chain, mixed_sum
-from archwright.ops.mixed_nodes import stages_of
+from archwright.ops.mixed_nodes import State, chains_of
 
 CHAINS = ("sep_conv_3x3", "dil_conv_5x5", "conv_1x1", "sep_conv_5x5")
 SHAPES = {"2-D": (8, 7), "1-D": (13,)}
 
 
-def chains_of(shape, stride, training):
-    """Modules, two for each of two states but for a 1x1 convolution, which has no stride."""
+def modules_of(shape, stride, training):
+    """Modules, two for each of two states: a 1x1 convolution at stride 1, in its place a factorized reduction at stride 2."""
     torch.manual_seed(0)
-    names = [name for name in CHAINS if stride == 1 or name != "conv_1x1"]
+    names = ["skip_connect" if stride == 2 and name == "conv_1x1" else name for name in CHAINS]
     modules = nn.ModuleList(candidate(name, len(shape), 4, stride, affine=False) for name in names).double()
     for norm in modules.modules():
         if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -33,8 +33,14 @@ def one_by_one(modules, sources, states, others, gates):
 
 
 def fused(kernel, modules, sources, states, others, gates):
-    chains = [Chain(source, stages_of(module)) for module, source in zip(modules, sources, strict=True)]
-    return mixed_sum(kernel, chains, [x.relu() for x in states], others, gates, training=modules.training)
+    held, read, chains, places = [State(x) for x in states], {}, [], []
+    for place, (module, source) in enumerate(zip(modules, sources, strict=True)):
+        for part, stages in chains_of(module):
+            read.setdefault((source, part), held[source].part(part))
+            chains.append(Chain(list(read).index((source, part)), stages))
+            places.append(place)
+    places += range(len(modules), len(gates))
+    return mixed_sum(kernel, chains, list(read.values()), others, gates[places], training=modules.training)
 
 
 def leaves(shape, stride, terms):
@@ -49,7 +55,7 @@ def leaves(shape, stride, terms):
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_it_is_the_sum_of_the_operations_one_by_one_with_all_gradients_and_statistics(kernel, shape, stride, training):
-    modules, sources = chains_of(shape, stride, training)
+    modules, sources = modules_of(shape, stride, training)
     plain = copy.deepcopy(modules)
     states, others, gates = leaves(shape, stride, len(modules))
     ours = fused(kernel, modules, sources, states, others, gates)
@@ -65,7 +71,7 @@ def test_it_is_the_sum_of_the_operations_one_by_one_with_all_gradients_and_stati
 
 
 def test_gradients_agree_with_finite_differences(kernel):
-    modules, sources = chains_of((5, 4), 1, True)
+    modules, sources = modules_of((5, 4), 1, True)
     states, others, gates = leaves((5, 4), 1, len(modules))
 
     def total(gates, *tensors):
@@ -75,7 +81,7 @@ def test_gradients_agree_with_finite_differences(kernel):
 
 
 def test_weights_that_do_not_learn_get_no_gradient(kernel):
-    modules, sources = chains_of((6, 6), 1, True)
+    modules, sources = modules_of((6, 6), 1, True)
     modules.requires_grad_(False)
     states, others, gates = leaves((6, 6), 1, len(modules))
     frozen = torch.autograd.grad(fused(kernel, modules, sources, states, others, gates).sum(), [gates, *states, *others])
@@ -86,7 +92,7 @@ def test_weights_that_do_not_learn_get_no_gradient(kernel):
 
 
 def test_a_channel_that_is_constant_is_normalised_to_zero(kernel):
-    modules, sources = chains_of((6, 6), 1, True)
+    modules, sources = modules_of((6, 6), 1, True)
     states = [torch.full((2, 4, 6, 6), -1.0, dtype=torch.float64, requires_grad=True) for _ in range(2)]
     gates = torch.ones(len(modules), dtype=torch.float64, requires_grad=True)
     y = fused(kernel, modules, sources, states, [], gates)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from archwright.ops.candidates import CANDIDATES, candidate
-from archwright.ops.mixed_nodes import MixedNodes, active_gates, edges_into, stages_of
+from archwright.ops.mixed_nodes import MixedNodes, active_gates, chains_of, edges_into
 
 DARTS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
 SHAPES = {"2-D": (8, 7), "1-D": (13,)}
@@ -112,13 +112,15 @@ def test_edges_are_numbered_node_by_node():
 @pytest.mark.parametrize(
     ("name", "stride", "stages"),
     [
-        ("sep_conv_3x3", 2, 2),
-        ("dil_conv_5x5", 1, 1),
-        ("conv_1x1", 1, 1),
-        ("conv_1x1", 2, 0),
-        ("conv_3x3", 1, 0),
-        ("skip_connect", 2, 0),
+        ("sep_conv_3x3", 2, [2]),
+        ("dil_conv_5x5", 1, [1]),
+        ("conv_1x1", 1, [1]),
+        ("conv_1x1", 2, []),
+        ("conv_3x3", 1, []),
+        ("skip_connect", 2, [1, 1]),
+        ("skip_connect", 1, []),
     ],
 )
 def test_which_operations_are_chains(name, stride, stages):
-    assert len(stages_of(candidate(name, 2, 4, stride, affine=False))) == stages
+    chains = chains_of(candidate(name, 2, 4, stride, affine=False))
+    assert [len(own) for _, own in chains] == stages

@@ -18,8 +18,22 @@ def test_they_move_as_the_modules_move_them():
         means = torch.stack([x.mean(dim=(0, 2, 3)) for x in batches])
         variances = torch.stack([x.var(dim=(0, 2, 3), correction=0) for x in batches])
         update_statistics(others, means, variances, 40)
-    torch.testing.assert_close(running_statistics(others), running_statistics(norms))
+    both = [None, None]
+    torch.testing.assert_close(running_statistics(others, both), running_statistics(norms, both))
     assert [int(norm.num_batches_tracked) for norm in others] == [3, 3]
+
+
+def test_one_in_two_parts_moves_as_a_whole():
+    torch.manual_seed(0)
+    norm, other = nn.BatchNorm2d(5, affine=False), nn.BatchNorm2d(5, affine=False)
+    means, variances = torch.randn(5), torch.rand(5)
+    update_statistics([norm], means[None], variances[None], 40)
+    update_statistics([other, other], means.expand(2, -1), variances.expand(2, -1), 40, rows=[(0, 3), (3, 5)])
+    torch.testing.assert_close(dict(other.named_buffers()), dict(norm.named_buffers()))
+    (mean, _), (variance, _) = running_statistics([other, other], [(0, 3), (3, 5)])
+    torch.testing.assert_close(mean[:3], norm.running_mean[:3])
+    assert mean[3:].tolist() == [0.0, 0.0]
+    assert variance[3:].tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("settings", [{"track_running_stats": False}, {"momentum": None}])

@@ -41,11 +41,16 @@ Conv = nn.Conv1d | nn.Conv2d
 
 @dataclass(frozen=True)
 class Stage:
-    """A depthwise convolution (or none), a 1x1 convolution W, a batch normalisation."""
+    """A depthwise convolution (or none), a 1x1 convolution W, a batch normalisation.
+
+    `rows`: which of the normalisation's channels W makes, from the first to behind the last, where it makes only some of them. To
+    the rest this stage adds nothing: the rows of W that are missing count as zero.
+    """
 
     depthwise: Conv | None
     pointwise: Conv
     norm: Norm
+    rows: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -201,9 +206,7 @@ class _MixedSum(torch.autograd.Function):
         rectified, others, weights = plan.divided(tensors)
         values, ctx.inner = _forward_to_last_stage(plan, rectified, weights)
         chains = len(plan.chains)
-        ctx.outer = _normalised(
-            plan, values.read, [(t, len(plan.chains[t].stages) - 1) for t in plan.order], weights, gates[plan.order]
-        )
+        ctx.outer = _normalised(plan, values.read, _last_places(plan), weights, gates[plan.order])
         ctx.plan, ctx.forms = plan, [(len(maps.tensors), maps.number) for maps in values.all]
         ctx.save_for_backward(gates, *tensors, *[tensor for maps in values.all for tensor in maps.tensors])
         return plan.kernel.product_sum(ctx.outer.matrices, values.read, ctx.outer.biases.sum(dim=0), others, gates[chains:])
@@ -220,7 +223,7 @@ class _MixedSum(torch.autograd.Function):
         gradient = channels_last(gradient)
         d_outer = ctx.outer.backward(plan.kernel.cross(gradient, values.read), _sum(gradient).expand(chains, -1))
         d_read = plan.kernel.products(d_outer.factors, [gradient, values.read], d_outer.shifts)
-        found.add_points([(t, len(plan.chains[t].stages) - 1) for t in plan.order], d_outer)
+        found.add_points(plan, _last_places(plan), d_outer)
         if ctx.inner is not None:
             _backward_to_first_stage(plan, ctx.inner, values, weights, d_read, found)
         d_states = _backward_to_states(plan, rectified, weights, d_read, wanted, found)
@@ -239,8 +242,10 @@ class _WeightGradients:
     filters: dict[tuple[int, int], Tensor] = field(default_factory=dict)
     points: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
-    def add_points(self, places: Sequence[tuple[int, int]], gradient: _NormalisedGradient) -> None:
-        self.points.update(zip(places, gradient.weights, strict=True))
+    def add_points(self, plan: _Plan, places: Sequence[tuple[int, int]], gradient: _NormalisedGradient) -> None:
+        for (t, stage), found in zip(places, gradient.weights, strict=True):
+            rows = plan.chains[t].stages[stage].rows
+            self.points[t, stage] = found if rows is None else found[slice(*rows)]
 
     def add_filters(self, stage: int, families: Sequence[_Family], gradients: Sequence[Sequence[Tensor]]) -> None:
         for family, own in zip(families, gradients, strict=True):
@@ -272,6 +277,11 @@ def _forward_to_last_stage(plan: _Plan, rectified: Sequence[Tensor], weights: Ch
     return _Values(read, firsts, halves), inner
 
 
+def _last_places(plan: _Plan) -> list[tuple[int, int]]:
+    """All chains, and their last stage."""
+    return [(t, len(plan.chains[t].stages) - 1) for t in plan.order]
+
+
 def _first_places(plan: _Plan) -> list[tuple[int, int]]:
     """The chains of two stages, and their first stage."""
     return [(t, 0) for f in plan.twice for t in plan.families[f].chains]
@@ -287,7 +297,7 @@ def _backward_to_first_stage(
         found.add_filters(1, [plan.families[f] for f in plan.twice], [own for (own,) in d_filters])
     masked = plan.kernel.depthwise_input(gradients, filters, values.halves, rectified=True)
     d_inner = inner.backward(plan.kernel.cross(masked, values.firsts), plan.kernel.sums(masked))
-    found.add_points(_first_places(plan), d_inner)
+    found.add_points(plan, _first_places(plan), d_inner)
     first = plan.kernel.products(d_inner.factors, [masked, values.firsts], d_inner.shifts)
     for f, gradient in zip(plan.twice, first, strict=True):
         d_read[f] = gradient
@@ -397,18 +407,25 @@ def _normalised(
 
     Without gates all are one.
     """
-    norms = [plan.chains[t].stages[stage].norm for t, stage in places]
-    matrices = torch.stack([weights[t][stage].pointwise.flatten(1) for t, stage in places])
+    stages = [plan.chains[t].stages[stage] for t, stage in places]
+    norms, rows = [stage.norm for stage in stages], [stage.rows for stage in stages]
+    matrices = torch.stack([_matrix(weights[t][stage].pointwise, plan.chains[t].stages[stage].rows) for t, stage in places])
     gates = matrices.new_ones(len(places)) if gates is None else gates
     count, eps = read[0].positions, norms[0].eps
     if not plan.training:
-        mu, variance = running_statistics(norms)
+        mu, variance = running_statistics(norms, rows)
         return _Normalised(matrices, gates, None, None, mu, (variance + eps).rsqrt(), count)
     mean, covariance = plan.kernel.moments(read)
     mu = (matrices @ mean[:, :, None]).squeeze(2)
     variance = ((matrices @ covariance) * matrices).sum(dim=2).clamp_min(0.0)
-    update_statistics(norms, mu, variance, count)
+    update_statistics(norms, mu, variance, count, rows)
     return _Normalised(matrices, gates, mean, covariance, mu, (variance + eps).rsqrt(), count)
+
+
+def _matrix(weight: Tensor, rows: tuple[int, int] | None) -> Tensor:
+    """(C, C) of the 1x1 convolution's weight (C or fewer, C, 1, ...)."""
+    matrix = weight.flatten(1)
+    return matrix if rows is None else nn.functional.pad(matrix, (0, 0, rows[0], matrix.shape[1] - rows[1]))
 
 
 def _sum(x: Tensor) -> Tensor:

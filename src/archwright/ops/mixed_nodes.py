@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from archwright.ops.candidates import POOLS, Zero, candidate
 from archwright.ops.convolution import DilatedSeparableConv, FactorizedReduction, ReLUConvBatchNorm, SeparableConv
-from archwright.ops.kernels import Kernel
+from archwright.ops.kernels import Kernel, channels_last
 from archwright.ops.mixed import Chain, Conv, Stage, mixed_sum
 from archwright.ops.native import fastest_kernel
 from archwright.ops.partial_channels import PartialChannels
@@ -72,7 +72,7 @@ class MixedNodes(nn.Module):
         own_operations = [operations(own, stride) for stride in strides_of_edges]
         self.pools = nn.ModuleList(operations(shared, stride) for stride in self.strides[:-1])
         self.edges = nn.ModuleList(own_operations)
-        self.stages = [{name: stages_of(operation) for name, operation in edge.items()} for edge in own_operations]
+        self.chains = [{name: chains_of(operation) for name, operation in edge.items()} for edge in own_operations]
         self.skips = nn.ModuleList(
             FactorizedReduction(dimensions, mixed, mixed, affine=False) if auxiliary_skip and stride > 1 else nn.Identity()
             for stride in strides_of_edges
@@ -99,32 +99,34 @@ class MixedNodes(nn.Module):
         gates: (edges, candidates). Returns the nodes' states, (B, C, ...) each.
         """
         states = list(inputs)
-        parts = [_State(self._part(state)) for state in states]
+        parts = [State(self._part(state)) for state in states]
         for edges in self.edges_into:
             node = self._node(parts, edges, gates, active, auxiliary)
             if self.partial:
                 weights = [gates[edge].sum() if any(active[edge]) else None for edge in edges]
                 node = self.partial.join(node, states, weights, self.strides)
             states.append(node)
-            parts.append(_State(self._part(node)))
+            parts.append(State(self._part(node)))
         return states[self.inputs :]
 
     def _part(self, state: Tensor) -> Tensor:
         return self.partial.part(state) if self.partial else state
 
-    def _node(self, states: list[_State], edges: range, gates: Tensor, active: Active, auxiliary: float) -> Tensor:
+    def _node(self, states: list[State], edges: range, gates: Tensor, active: Active, auxiliary: float) -> Tensor:
         """The sum over a node's edges."""
         chains: list[Chain] = []
+        sources: dict[tuple[int, str], Tensor] = {}
         others: list[Tensor] = []
         chain_gates: list[int] = []
         other_gates: list[int] = []
         for number, edge, column, name in self._computed(edges, active):
-            place = edge * len(self.candidates) + column
-            if stages := self.stages[edge].get(name):
-                chains.append(Chain(number, stages))
+            place, state = edge * len(self.candidates) + column, states[number]
+            for part, stages in self.chains[edge].get(name, ()):
+                sources.setdefault((number, part), state.part(part))
+                chains.append(Chain(list(sources).index((number, part)), stages))
                 chain_gates.append(place)
-            else:
-                state, operation = states[number], self.operation(edge, number, name)
+            if not self.chains[edge].get(name):
+                operation = self.operation(edge, number, name)
                 others.append(state.pooled(operation, self.kernel) if name in POOLS else operation(state.x))
                 other_gates.append(place)
         weights = gates.reshape(-1)[torch.tensor(chain_gates + other_gates, dtype=torch.long, device=gates.device)]
@@ -132,7 +134,7 @@ class MixedNodes(nn.Module):
             extra = [self.skips[edge](states[number].x) for number, edge in enumerate(edges) if any(active[edge])]
             others += extra
             weights = torch.cat([weights, weights.new_full((len(extra),), auxiliary)])
-        return self._sum(states[: len(edges)], chains, others, weights)
+        return self._sum(states, chains, list(sources.values()), others, weights)
 
     def _computed(self, edges: range, active: Active) -> Iterator[tuple[int, int, int, str]]:
         """(state, edge, candidate's number, its name) of all that is computed for a node."""
@@ -141,16 +143,13 @@ class MixedNodes(nn.Module):
                 if active[edge][column] and name != NONE:
                     yield number, edge, column, name
 
-    def _sum(self, states: list[_State], chains: list[Chain], others: list[Tensor], gates: Tensor) -> Tensor:
+    def _sum(self, states: list[State], chains: list[Chain], sources: list[Tensor], others: list[Tensor], gates: Tensor) -> Tensor:
         if not chains and not others:
             nothing: Tensor = self.zero(states[self.inputs - 1].x)
             return nothing
         if not chains:
             return torch.stack([gate * x for gate, x in zip(gates, others, strict=True)]).sum(dim=0)
-        sources = sorted({chain.source for chain in chains})
-        renumbered = [Chain(sources.index(chain.source), chain.stages) for chain in chains]
-        rectified = [states[source].rectified() for source in sources]
-        return mixed_sum(self.kernel, renumbered, rectified, others, gates, training=self.training)
+        return mixed_sum(self.kernel, chains, sources, others, gates, training=self.training)
 
 
 def edges_into(inputs: int, nodes: int) -> list[range]:
@@ -162,31 +161,48 @@ def edges_into(inputs: int, nodes: int) -> list[range]:
     return edges
 
 
-def stages_of(operation: nn.Module) -> tuple[Stage, ...]:
-    """The stages of an operation that is a chain of such; none for all others."""
+WHOLE, STRAIGHT, SHIFTED = "whole", "straight", "shifted"
+"""What a chain reads of a rectified state: all of it, its even positions, or its odd ones."""
+
+
+def chains_of(operation: nn.Module) -> tuple[tuple[str, tuple[Stage, ...]], ...]:
+    """The chains that an operation is the sum of, each with what it reads; none for an operation that is no such sum."""
     if isinstance(operation, SeparableConv | DilatedSeparableConv):
         layers = iter(operation)
-        return tuple(Stage(cast(Conv, d), cast(Conv, p), cast(Norm, n)) for _, d, p, n in zip(*[layers] * 4, strict=True))
+        stages = tuple(Stage(cast(Conv, d), cast(Conv, p), cast(Norm, n)) for _, d, p, n in zip(*[layers] * 4, strict=True))
+        return ((WHOLE, stages),)
     if isinstance(operation, ReLUConvBatchNorm):
         _, conv, norm = (cast(Any, layer) for layer in operation)
-        return (Stage(None, conv, norm),) if set(conv.kernel_size) == set(conv.stride) == {1} else ()
+        return ((WHOLE, (Stage(None, conv, norm),)),) if set(conv.kernel_size) == set(conv.stride) == {1} else ()
+    if isinstance(operation, FactorizedReduction) and operation.shifted is not None:
+        norm, middle = operation.norm, operation.straight.out_channels
+        straight = Stage(None, operation.straight, norm, (0, middle))
+        return ((STRAIGHT, (straight,)), (SHIFTED, (Stage(None, operation.shifted, norm, (middle, norm.num_features)),)))
     return ()
 
 
-class _State:
+class State:
     """A state (B, C, ...) and what several operations on it have in common, computed when first asked for."""
 
     def __init__(self, x: Tensor) -> None:
         self.x = x
-        self._rectified: Tensor | None = None
+        self._parts: dict[str, Tensor] = {}
         self._pooled: dict[int, Tensor] = {}
 
-    def rectified(self) -> Tensor:
-        if self._rectified is None:
-            self._rectified = self.x.relu()
-        return self._rectified
+    def part(self, name: str) -> Tensor:
+        """WHOLE: the rectified state. STRAIGHT and SHIFTED: what the halves of a FactorizedReduction read of it."""
+        if name not in self._parts:
+            self._parts[name] = self.x.relu() if name == WHOLE else _every_other(self.part(WHOLE), shifted=name == SHIFTED)
+        return self._parts[name]
 
     def pooled(self, pool: nn.Module, kernel: Kernel) -> Tensor:
         if id(pool) not in self._pooled:
             self._pooled[id(pool)] = kernel.pooled(self.x, pool)
         return self._pooled[id(pool)]
+
+
+def _every_other(x: Tensor, *, shifted: bool) -> Tensor:
+    """(B, C, ...) -> (B, C, ceil(... / 2)): the even positions along each axis, or the odd ones with a zero behind the last."""
+    dimensions = x.dim() - 2
+    moved = nn.functional.pad(x, (-1, 1) * dimensions) if shifted else x
+    return channels_last(moved[:, :, ::2, ::2] if dimensions == 2 else moved[:, :, ::2])

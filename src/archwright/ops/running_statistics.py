@@ -10,26 +10,41 @@ from torch import Tensor, nn
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
 
-def running_statistics(norms: Sequence[Norm]) -> tuple[Tensor, Tensor]:
-    """Running means and variances, (T, C) each."""
+Rows = Sequence[tuple[int, int] | None]
+"""Of each normalisation the channels that are meant, from the first to behind the last; None for all."""
+
+
+def running_statistics(norms: Sequence[Norm], rows: Rows) -> tuple[Tensor, Tensor]:
+    """Running means and variances, (T, C) each; those of other channels than `rows` are 0 and 1."""
     means, variances, _ = _statistics(norms)
-    return torch.stack(means), torch.stack(variances)
+    found = torch.stack(means), torch.stack(variances)
+    for t, own in enumerate(rows):
+        if own is not None:
+            others = [*range(own[0]), *range(own[1], found[0].shape[1])]
+            found[0][t, others], found[1][t, others] = 0.0, 1.0
+    return found
 
 
 @torch.no_grad()
-def update_statistics(norms: Sequence[Norm], means: Tensor, variances: Tensor, count: int) -> None:
+def update_statistics(norms: Sequence[Norm], means: Tensor, variances: Tensor, count: int, rows: Rows | None = None) -> None:
     """Moves them as the modules do, towards the unbiased variance. means, variances: (T, C), of `count` positions.
 
-    All normalisations have the momentum of the first. One call for all of them: there are many, and each is small.
+    A normalisation that comes in several parts, by `rows`, counts a batch with its first channels. All have the momentum of the
+    first. One call for all of them: there are many, and each is small.
     """
+    own = rows if rows is not None else [None] * len(norms)
     running_means, running_variances, batches = _statistics(norms)
     unbiased = variances * (count / max(1, count - 1))
     momentum = norms[0].momentum
     if momentum is None:
         raise TypeError("a batch normalisation that averages over all batches: give it a momentum")
-    torch._foreach_lerp_(running_means, means.unbind(), momentum)
-    torch._foreach_lerp_(running_variances, unbiased.unbind(), momentum)
-    torch._foreach_add_(batches, 1)
+    torch._foreach_lerp_(_of_rows(running_means, own), _of_rows(means.unbind(), own), momentum)
+    torch._foreach_lerp_(_of_rows(running_variances, own), _of_rows(unbiased.unbind(), own), momentum)
+    torch._foreach_add_([batch for batch, part in zip(batches, own, strict=True) if part is None or part[0] == 0], 1)
+
+
+def _of_rows(statistics: Sequence[Tensor], rows: Rows) -> list[Tensor]:
+    return [x if own is None else x[slice(*own)] for x, own in zip(statistics, rows, strict=True)]
 
 
 def _statistics(norms: Sequence[Norm]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
