@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from archwright.ops.candidates import candidate
-from archwright.ops.mixed import Chain, mixed_sum
+from archwright.ops.mixed import Chain, Layout, mixed_sum
 from archwright.ops.mixed_nodes import State, chains_of
 
 CHAINS = ("sep_conv_3x3", "dil_conv_5x5", "conv_1x1", "sep_conv_5x5")
@@ -40,7 +40,7 @@ def fused(kernel, modules, sources, states, others, gates):
             chains.append(Chain(list(read).index((source, part)), stages))
             places.append(place)
     places += range(len(modules), len(gates))
-    return mixed_sum(kernel, chains, list(read.values()), others, gates[places], training=modules.training)
+    return mixed_sum(kernel, Layout(tuple(chains)), list(read.values()), others, gates[places], training=modules.training)
 
 
 def leaves(shape, stride, terms):

@@ -63,20 +63,22 @@ class Chain:
 
 def mixed_sum(
     kernel: Kernel,
-    chains: Sequence[Chain],
+    layout: Layout,
     rectified: Sequence[Tensor],
     others: Sequence[Tensor],
     gates: Tensor,
     *,
     training: bool,
 ) -> Tensor:
-    """sum of g_t chain_t(rectified state) and of g_o x_o. Moves the running statistics of all normalisations while `training`.
+    """sum of g_t chain_t(rectified state) and of g_o x_o, of the layout's chains.
+
+    Moves the running statistics of all normalisations while `training`.
 
     rectified: (B, C, ...) each, of one or several sizes; others: (B, C, ...) each, of the result's. gates: (chains + others,),
     those of the chains first. At least one chain. Returns (B, C, ...).
     """
-    plan = _Plan(kernel, tuple(chains), len(rectified), len(others), training)
-    weights = [weight for chain in chains for stage in chain.stages for weight in _weights(stage)]
+    plan = _Plan(kernel, layout, len(rectified), len(others), training)
+    weights = [weight for chain in layout.chains for stage in chain.stages for weight in _weights(stage)]
     precision = weights[0].dtype
     with torch.autocast(gates.device.type, enabled=False):  # statistics need full precision
         tensors = [channels_last(tensor.to(precision)) for tensor in (*rectified, *others)]
@@ -121,15 +123,15 @@ class _Family:
         return Filters(tuple(own), conv.stride[-1], conv.dilation[-1])
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What `_MixedSum` computes, and how its tensors are divided: rectified states, others, weights."""
+Places = list[tuple[int, int]]
+"""Chains, and the number of a stage of each."""
 
-    kernel: Kernel
+
+@dataclass(frozen=True)
+class Layout:
+    """Which chains are computed together. To be kept for as long as the same chains are summed."""
+
     chains: tuple[Chain, ...]
-    states: int
-    others: int
-    training: bool
 
     @cached_property
     def families(self) -> list[_Family]:
@@ -158,23 +160,47 @@ class _Plan:
                 found.setdefault((family.sources, conv.stride), []).append(f)
         return list(found.values())
 
+    @cached_property
+    def last(self) -> Places:
+        """All chains, and their last stage."""
+        return [(t, len(self.chains[t].stages) - 1) for t in self.order]
+
+    @cached_property
+    def first(self) -> Places:
+        """The chains of two stages, and their first stage."""
+        return [(t, 0) for f in self.twice for t in self.families[f].chains]
+
+    def stages(self, places: Places) -> list[Stage]:
+        return [self.chains[t].stages[stage] for t, stage in places]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What `_MixedSum` computes, and how its tensors are divided: rectified states, others, weights."""
+
+    kernel: Kernel
+    layout: Layout
+    states: int
+    others: int
+    training: bool
+
     def gathered(self, sources: Sequence[int], rectified: Sequence[Tensor]) -> Maps:
         return self.kernel.gathered([rectified[source] for source in sources])
 
     def gathered_groups(self, rectified: Sequence[Tensor]) -> list[Maps]:
         """What the families of each group read."""
-        return [self.gathered(self.families[group[0]].sources, rectified) for group in self.groups]
+        return [self.gathered(self.layout.families[group[0]].sources, rectified) for group in self.layout.groups]
 
     def filters(self, stage: int, groups: Sequence[Sequence[int]], weights: ChainWeights) -> list[list[Filters]]:
         """The depthwise convolutions of a stage, of several groups of families."""
-        return [[self.families[f].filters(stage, weights) for f in group] for group in groups]
+        return [[self.layout.families[f].filters(stage, weights) for f in group] for group in groups]
 
     def divided(self, tensors: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], list[list[_StageWeights]]]:
         """Rectified states, others, and for each chain the weights of its stages."""
         behind = iter(tensors[self.states + self.others :])
         weights = [
             [_StageWeights(next(behind) if stage.depthwise is not None else None, next(behind)) for stage in chain.stages]
-            for chain in self.chains
+            for chain in self.layout.chains
         ]
         return tensors[: self.states], tensors[self.states : self.states + self.others], weights
 
@@ -205,8 +231,8 @@ class _MixedSum(torch.autograd.Function):
     def forward(ctx: Any, plan: _Plan, gates: Tensor, *tensors: Tensor) -> Tensor:
         rectified, others, weights = plan.divided(tensors)
         values, ctx.inner = _forward_to_last_stage(plan, rectified, weights)
-        chains = len(plan.chains)
-        ctx.outer = _normalised(plan, values.read, _last_places(plan), weights, gates[plan.order])
+        chains = len(plan.layout.chains)
+        ctx.outer = _normalised(plan, values.read, plan.layout.last, weights, gates[plan.layout.order])
         ctx.plan, ctx.forms = plan, [(len(maps.tensors), maps.number) for maps in values.all]
         ctx.save_for_backward(gates, *tensors, *[tensor for maps in values.all for tensor in maps.tensors])
         return plan.kernel.product_sum(ctx.outer.matrices, values.read, ctx.outer.biases.sum(dim=0), others, gates[chains:])
@@ -214,7 +240,7 @@ class _MixedSum(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        plan, chains = ctx.plan, len(ctx.plan.chains)
+        plan, chains = ctx.plan, len(ctx.plan.layout.chains)
         gates, tensors, values = _cut(ctx.saved_tensors, plan, ctx.forms)
         rectified, others, weights = plan.divided(tensors)
         wanted, _, learning = plan.divided(ctx.needs_input_grad[2:])
@@ -223,13 +249,13 @@ class _MixedSum(torch.autograd.Function):
         gradient = channels_last(gradient)
         d_outer = ctx.outer.backward(plan.kernel.cross(gradient, values.read), _sum(gradient).expand(chains, -1))
         d_read = plan.kernel.products(d_outer.factors, [gradient, values.read], d_outer.shifts)
-        found.add_points(plan, _last_places(plan), d_outer)
+        found.add_points(plan.layout, plan.layout.last, d_outer)
         if ctx.inner is not None:
             _backward_to_first_stage(plan, ctx.inner, values, weights, d_read, found)
         d_states = _backward_to_states(plan, rectified, weights, d_read, wanted, found)
         d_others = plan.kernel.scaled(gradient, gates[chains:])
         d_gates = torch.empty_like(gates)
-        d_gates[plan.order] = d_outer.gates
+        d_gates[plan.layout.order] = d_outer.gates
         d_gates[chains:] = plan.kernel.dots(gradient, others)
         return None, d_gates, *d_states, *d_others, *found.in_order(weights)
 
@@ -242,10 +268,9 @@ class _WeightGradients:
     filters: dict[tuple[int, int], Tensor] = field(default_factory=dict)
     points: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
-    def add_points(self, plan: _Plan, places: Sequence[tuple[int, int]], gradient: _NormalisedGradient) -> None:
-        for (t, stage), found in zip(places, gradient.weights, strict=True):
-            rows = plan.chains[t].stages[stage].rows
-            self.points[t, stage] = found if rows is None else found[slice(*rows)]
+    def add_points(self, layout: Layout, places: Places, gradient: _NormalisedGradient) -> None:
+        for place, stage, found in zip(places, layout.stages(places), gradient.weights, strict=True):
+            self.points[place] = found if stage.rows is None else found[slice(*stage.rows)]
 
     def add_filters(self, stage: int, families: Sequence[_Family], gradients: Sequence[Sequence[Tensor]]) -> None:
         for family, own in zip(families, gradients, strict=True):
@@ -263,43 +288,35 @@ class _WeightGradients:
 
 def _forward_to_last_stage(plan: _Plan, rectified: Sequence[Tensor], weights: ChainWeights) -> tuple[_Values, _Normalised | None]:
     """What the last stages multiply, and the normalisation of the first stages where there are any before the last."""
-    found = plan.kernel.depthwise(plan.gathered_groups(rectified), plan.filters(0, plan.groups, weights))
-    begun = {f: maps for group, results in zip(plan.groups, found, strict=True) for f, maps in zip(group, results, strict=True)}
-    read = [begun[f] if f in begun else plan.gathered(family.sources, rectified) for f, family in enumerate(plan.families)]
-    if not plan.twice:
+    found = plan.kernel.depthwise(plan.gathered_groups(rectified), plan.filters(0, plan.layout.groups, weights))
+    begun = {
+        f: maps for group, results in zip(plan.layout.groups, found, strict=True) for f, maps in zip(group, results, strict=True)
+    }
+    read = [begun[f] if f in begun else plan.gathered(family.sources, rectified) for f, family in enumerate(plan.layout.families)]
+    if not plan.layout.twice:
         return _Values(read, [], []), None
-    firsts = [read[f] for f in plan.twice]
-    inner = _normalised(plan, firsts, _first_places(plan), weights)
+    firsts = [read[f] for f in plan.layout.twice]
+    inner = _normalised(plan, firsts, plan.layout.first, weights)
     halves = plan.kernel.products(inner.matrices[:, None], [firsts], inner.biases, rectify=True)
-    second = plan.kernel.depthwise(halves, plan.filters(1, [[f] for f in plan.twice], weights))
-    for f, (z,) in zip(plan.twice, second, strict=True):
+    second = plan.kernel.depthwise(halves, plan.filters(1, [[f] for f in plan.layout.twice], weights))
+    for f, (z,) in zip(plan.layout.twice, second, strict=True):
         read[f] = z
     return _Values(read, firsts, halves), inner
-
-
-def _last_places(plan: _Plan) -> list[tuple[int, int]]:
-    """All chains, and their last stage."""
-    return [(t, len(plan.chains[t].stages) - 1) for t in plan.order]
-
-
-def _first_places(plan: _Plan) -> list[tuple[int, int]]:
-    """The chains of two stages, and their first stage."""
-    return [(t, 0) for f in plan.twice for t in plan.families[f].chains]
 
 
 def _backward_to_first_stage(
     plan: _Plan, inner: _Normalised, values: _Values, weights: ChainWeights, d_read: list[Maps], found: _WeightGradients
 ) -> None:
     """In `d_read` the gradients of what the last stages multiply give place to those of the first."""
-    gradients, filters = [[d_read[f]] for f in plan.twice], plan.filters(1, [[f] for f in plan.twice], weights)
+    gradients, filters = [[d_read[f]] for f in plan.layout.twice], plan.filters(1, [[f] for f in plan.layout.twice], weights)
     if found.learning:
         d_filters = plan.kernel.depthwise_weight(gradients, filters, values.halves)
-        found.add_filters(1, [plan.families[f] for f in plan.twice], [own for (own,) in d_filters])
+        found.add_filters(1, [plan.layout.families[f] for f in plan.layout.twice], [own for (own,) in d_filters])
     masked = plan.kernel.depthwise_input(gradients, filters, values.halves, rectified=True)
     d_inner = inner.backward(plan.kernel.cross(masked, values.firsts), plan.kernel.sums(masked))
-    found.add_points(plan, _first_places(plan), d_inner)
+    found.add_points(plan.layout, plan.layout.first, d_inner)
     first = plan.kernel.products(d_inner.factors, [masked, values.firsts], d_inner.shifts)
-    for f, gradient in zip(plan.twice, first, strict=True):
+    for f, gradient in zip(plan.layout.twice, first, strict=True):
         d_read[f] = gradient
 
 
@@ -312,16 +329,16 @@ def _backward_to_states(
     found: _WeightGradients,
 ) -> list[Tensor | None]:
     """The gradients of the rectified states, from those of what the first stages multiply; None where not `wanted`."""
-    xs, filters = plan.gathered_groups(rectified), plan.filters(0, plan.groups, weights)
-    gradients = [[d_read[f] for f in group] for group in plan.groups]
+    xs, filters = plan.gathered_groups(rectified), plan.filters(0, plan.layout.groups, weights)
+    gradients = [[d_read[f] for f in group] for group in plan.layout.groups]
     if found.learning:
-        for group, own in zip(plan.groups, plan.kernel.depthwise_weight(gradients, filters, xs), strict=True):
-            found.add_filters(0, [plan.families[f] for f in group], own)
+        for group, own in zip(plan.layout.groups, plan.kernel.depthwise_weight(gradients, filters, xs), strict=True):
+            found.add_filters(0, [plan.layout.families[f] for f in group], own)
     d_states: list[Tensor | None] = [None] * plan.states
     if any(wanted):
         before = plan.kernel.depthwise_input(gradients, filters, xs)
-        of_groups = [(plan.families[group[0]].sources, maps) for group, maps in zip(plan.groups, before, strict=True)]
-        alone = [(family.sources, maps) for family, maps in zip(plan.families, d_read, strict=True) if not family.filtered]
+        of_groups = [(plan.layout.families[group[0]].sources, maps) for group, maps in zip(plan.layout.groups, before, strict=True)]
+        alone = [(family.sources, maps) for family, maps in zip(plan.layout.families, d_read, strict=True) if not family.filtered]
         for sources, maps in (*of_groups, *alone):
             for source, gradient in zip(sources, plan.kernel.separated(maps), strict=True):
                 so_far = d_states[source]
@@ -335,7 +352,7 @@ def _cut(saved: Sequence[Tensor], plan: _Plan, forms: Sequence[tuple[int, int]])
     given = len(rest) - sum(tensors for tensors, _ in forms)
     behind = iter(rest[given:])
     maps = [Maps(tuple(islice(behind, tensors)), number) for tensors, number in forms]
-    families, twice = len(plan.families), len(plan.twice)
+    families, twice = len(plan.layout.families), len(plan.layout.twice)
     return gates, rest[:given], _Values(maps[:families], maps[families : families + twice], maps[families + twice :])
 
 
@@ -401,15 +418,16 @@ class _NormalisedGradient:
 
 
 def _normalised(
-    plan: _Plan, read: Sequence[Maps], places: Sequence[tuple[int, int]], weights: ChainWeights, gates: Tensor | None = None
+    plan: _Plan, read: Sequence[Maps], places: Places, weights: ChainWeights, gates: Tensor | None = None
 ) -> _Normalised:
     """Of the stages at these places, of chains: with the statistics of what they read, or their running ones.
 
     Without gates all are one.
     """
-    stages = [plan.chains[t].stages[stage] for t, stage in places]
+    stages = plan.layout.stages(places)
     norms, rows = [stage.norm for stage in stages], [stage.rows for stage in stages]
-    matrices = torch.stack([_matrix(weights[t][stage].pointwise, plan.chains[t].stages[stage].rows) for t, stage in places])
+    own = [weights[t][number].pointwise for t, number in places]
+    matrices = torch.stack([_matrix(weight, stage.rows) for weight, stage in zip(own, stages, strict=True)])
     gates = matrices.new_ones(len(places)) if gates is None else gates
     count, eps = read[0].positions, norms[0].eps
     if not plan.training:

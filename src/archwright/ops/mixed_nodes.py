@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from archwright.ops.candidates import POOLS, Zero, candidate
 from archwright.ops.convolution import DilatedSeparableConv, FactorizedReduction, ReLUConvBatchNorm, SeparableConv
 from archwright.ops.kernels import Kernel, channels_last
-from archwright.ops.mixed import Chain, Conv, Stage, mixed_sum
+from archwright.ops.mixed import Chain, Conv, Layout, Stage, mixed_sum
 from archwright.ops.native import fastest_kernel
 from archwright.ops.partial_channels import PartialChannels
 from archwright.ops.running_statistics import Norm
@@ -72,6 +73,7 @@ class MixedNodes(nn.Module):
         own_operations = [operations(own, stride) for stride in strides_of_edges]
         self.pools = nn.ModuleList(operations(shared, stride) for stride in self.strides[:-1])
         self.edges = nn.ModuleList(own_operations)
+        self.kept: dict[int, tuple[tuple[tuple[bool, ...], ...], _Terms]] = {}
         self.chains = [{name: chains_of(operation) for name, operation in edge.items()} for edge in own_operations]
         self.skips = nn.ModuleList(
             FactorizedReduction(dimensions, mixed, mixed, affine=False) if auxiliary_skip and stride > 1 else nn.Identity()
@@ -114,27 +116,48 @@ class MixedNodes(nn.Module):
 
     def _node(self, states: list[State], edges: range, gates: Tensor, active: Active, auxiliary: float) -> Tensor:
         """The sum over a node's edges."""
-        chains: list[Chain] = []
-        sources: dict[tuple[int, str], Tensor] = {}
-        others: list[Tensor] = []
-        chain_gates: list[int] = []
-        other_gates: list[int] = []
-        for number, edge, column, name in self._computed(edges, active):
-            place, state = edge * len(self.candidates) + column, states[number]
-            for part, stages in self.chains[edge].get(name, ()):
-                sources.setdefault((number, part), state.part(part))
-                chains.append(Chain(list(sources).index((number, part)), stages))
-                chain_gates.append(place)
-            if not self.chains[edge].get(name):
-                operation = self.operation(edge, number, name)
-                others.append(state.pooled(operation, self.kernel) if name in POOLS else operation(state.x))
-                other_gates.append(place)
-        weights = gates.reshape(-1)[torch.tensor(chain_gates + other_gates, dtype=torch.long, device=gates.device)]
+        terms = self._terms(edges, active)
+        sources = [states[number].part(part) for number, part in terms.reads]
+        others = [self._other(states[number], number, edge, name) for number, edge, name in terms.others]
+        weights = gates.reshape(-1)[torch.tensor(terms.places, dtype=torch.long, device=gates.device)]
         if auxiliary:
             extra = [self.skips[edge](states[number].x) for number, edge in enumerate(edges) if any(active[edge])]
             others += extra
             weights = torch.cat([weights, weights.new_full((len(extra),), auxiliary)])
-        return self._sum(states, chains, list(sources.values()), others, weights)
+        if not terms.layout.chains and not others:
+            nothing: Tensor = self.zero(states[self.inputs - 1].x)
+            return nothing
+        if not terms.layout.chains:
+            return torch.stack([gate * x for gate, x in zip(weights, others, strict=True)]).sum(dim=0)
+        return mixed_sum(self.kernel, terms.layout, sources, others, weights, training=self.training)
+
+    def _other(self, state: State, number: int, edge: int, name: str) -> Tensor:
+        operation = self.operation(edge, number, name)
+        result: Tensor = state.pooled(operation, self.kernel) if name in POOLS else operation(state.x)
+        return result
+
+    def _terms(self, edges: range, active: Active) -> _Terms:
+        """Those of a node; the last ones are kept, since most steps have the same."""
+        own = tuple(tuple(active[edge]) for edge in edges)
+        if edges.start not in self.kept or self.kept[edges.start][0] != own:
+            self.kept[edges.start] = own, self._make_terms(edges, active)
+        return self.kept[edges.start][1]
+
+    def _make_terms(self, edges: range, active: Active) -> _Terms:
+        chains: list[Chain] = []
+        reads: dict[tuple[int, str], int] = {}
+        others: list[tuple[int, int, str]] = []
+        of_chains: list[int] = []
+        of_others: list[int] = []
+        for number, edge, column, name in self._computed(edges, active):
+            place = edge * len(self.candidates) + column
+            for part, stages in self.chains[edge].get(name, ()):
+                chains.append(Chain(reads.setdefault((number, part), len(reads)), stages))
+                of_chains.append(place)
+            if not self.chains[edge].get(name):
+                others.append((number, edge, name))
+                of_others.append(place)
+        return _Terms(Layout(tuple(chains)), list(reads), others, of_chains + of_others)
 
     def _computed(self, edges: range, active: Active) -> Iterator[tuple[int, int, int, str]]:
         """(state, edge, candidate's number, its name) of all that is computed for a node."""
@@ -143,13 +166,19 @@ class MixedNodes(nn.Module):
                 if active[edge][column] and name != NONE:
                     yield number, edge, column, name
 
-    def _sum(self, states: list[State], chains: list[Chain], sources: list[Tensor], others: list[Tensor], gates: Tensor) -> Tensor:
-        if not chains and not others:
-            nothing: Tensor = self.zero(states[self.inputs - 1].x)
-            return nothing
-        if not chains:
-            return torch.stack([gate * x for gate, x in zip(gates, others, strict=True)]).sum(dim=0)
-        return mixed_sum(self.kernel, chains, sources, others, gates, training=self.training)
+
+@dataclass(frozen=True)
+class _Terms:
+    """What is summed up for a node: chains, with the states and parts that they read, and other operations.
+
+    reads: (state, part) for each of the layout's sources. others: (state, edge, name). places: where among all gates, row by row,
+    those of the chains and then of the others are.
+    """
+
+    layout: Layout
+    reads: list[tuple[int, str]]
+    others: list[tuple[int, int, str]]
+    places: list[int]
 
 
 def edges_into(inputs: int, nodes: int) -> list[range]:
