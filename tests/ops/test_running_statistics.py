@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from archwright.ops.running_statistics import running_statistics, update_statistics
+from archwright.ops.running_statistics import move_statistics, running_statistics, update_statistics
 
 
 def test_they_move_as_the_modules_move_them():
@@ -21,6 +21,14 @@ def test_they_move_as_the_modules_move_them():
     both = [None, None]
     torch.testing.assert_close(running_statistics(others, both), running_statistics(norms, both))
     assert [int(norm.num_batches_tracked) for norm in others] == [3, 3]
+
+
+def test_one_alone_moves_as_several_do():
+    norm, other = nn.BatchNorm2d(3, affine=False), nn.BatchNorm2d(3, affine=False)
+    means, variances = torch.randn(3), torch.rand(3)
+    move_statistics(norm, means, variances, 7)
+    update_statistics([other], means[None], variances[None], 7)
+    torch.testing.assert_close(dict(norm.named_buffers()), dict(other.named_buffers()))
 
 
 def test_one_in_two_parts_moves_as_a_whole():
@@ -41,3 +49,5 @@ def test_a_normalisation_that_cannot_be_moved_is_refused(settings):
     norm = nn.BatchNorm1d(2, affine=False, **settings)
     with pytest.raises(TypeError):
         update_statistics([norm], torch.zeros(1, 2), torch.ones(1, 2), 4)
+    with pytest.raises(TypeError):
+        move_statistics(norm, torch.zeros(2), torch.ones(2), 4)

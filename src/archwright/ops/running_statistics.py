@@ -43,6 +43,17 @@ def update_statistics(norms: Sequence[Norm], means: Tensor, variances: Tensor, c
     torch._foreach_add_([batch for batch, part in zip(batches, own, strict=True) if part is None or part[0] == 0], 1)
 
 
+@torch.no_grad()
+def move_statistics(norm: Norm, mean: Tensor, variance: Tensor, count: int) -> None:
+    """As `update_statistics` those of one normalisation, with less ado. mean, variance: (C,)."""
+    (running_mean,), (running_variance,), (batches,) = _statistics([norm])
+    if norm.momentum is None:
+        raise TypeError("a batch normalisation that averages over all batches: give it a momentum")
+    running_mean.lerp_(mean, norm.momentum)
+    running_variance.lerp_(variance * (count / max(1, count - 1)), norm.momentum)
+    batches.add_(1)
+
+
 def _of_rows(statistics: Sequence[Tensor], rows: Rows) -> list[Tensor]:
     return [x if own is None else x[slice(*own)] for x, own in zip(statistics, rows, strict=True)]
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from archwright.ops.kernels import Filters, Maps, PlainKernel, channels_last
-from archwright.ops.running_statistics import update_statistics
+from archwright.ops.running_statistics import move_statistics
 
 CHANNELS = (4, 8, 16, 32, 64, 128)
 """Widths that are compiled; see `with_channels` in vectors.h."""
@@ -86,7 +86,8 @@ class NativeKernel:
     def sums(self, maps: Sequence[Maps]) -> Tensor:
         if not _taken(maps):
             return PLAIN.sums(maps)
-        return torch.stack([x.sum(dim=(0, 2, 3)) for x in _tensors(maps)])
+        found: Tensor = torch.ops.archwright.sums(_tensors(maps))
+        return found
 
     def scaled(self, x: Tensor, gates: Tensor) -> list[Tensor]:
         if not _fit([x]) or not len(gates):
@@ -116,7 +117,7 @@ class NativeKernel:
         result, mean, variance = _NormalisedPool.apply(  # type: ignore[no-untyped-call]
             x, isinstance(window, nn.MaxPool2d), window.kernel_size, window.stride, norm.eps
         )
-        update_statistics([norm], mean[None], variance[None], result.numel() // result.shape[1])
+        move_statistics(norm, mean, variance, result.numel() // result.shape[1])
         return result
 
 

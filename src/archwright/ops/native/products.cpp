@@ -94,26 +94,33 @@ void multiply_all(const std::vector<const T*>& read, const T* columns, const T* 
   for (; n < end; ++n) multiply_one<T, C>(read, columns, bias, others, gates, rectify, n, out);
 }
 
-// Matrices (..., C, C) as `multiply` reads them: (..., C, C times pixels side by side).
-Tensor columns_of(const Tensor& matrices) {
-  const int64_t channels = matrices.size(-1), lanes = 64 / static_cast<int64_t>(matrices.element_size());
-  return at::cat(std::vector<Tensor>(std::max<int64_t>(1, lanes / channels), matrices.transpose(-2, -1)), -1).contiguous();
+// Matrices (..., C, C) as `multiply` reads them: of each its columns, one after the other, each repeated for the pixels side by side.
+template <typename T, int64_t C>
+std::vector<T> columns_of(const Tensor& matrices) {
+  const Tensor all = matrices.contiguous();
+  const T* from = all.const_data_ptr<T>();
+  std::vector<T> columns(all.numel() * BESIDE<T, C>);
+  T* to = columns.data();
+  for (int64_t first = 0; first < all.numel(); first += C * C)
+    for (int64_t c = 0; c < C; ++c)
+      for (int64_t w = 0; w < WIDTH<T, C>; ++w) *to++ = from[first + w % C * C + c];
+  return columns;
 }
 
 // matrices: (T, C, C). gates: one for each of the others. bias: (C,).
 Tensor product_sum(const Tensor& matrices, TensorList tensors, const Tensor& bias, TensorList others, const Tensor& gates) {
   const Tensor& one = tensors[0];
   Tensor out = like(one, one.size(2), one.size(3));
-  const Tensor columns = columns_of(matrices);
   AT_DISPATCH_FLOATING_TYPES(one.scalar_type(), "product_sum", [&] {
     using T = scalar_t;
     const auto read = pointers<T>(tensors), added = pointers<T>(others);
-    const T *column = columns.const_data_ptr<T>(), *shift = bias.const_data_ptr<T>(), *factors = gates.const_data_ptr<T>();
+    const T *shift = bias.const_data_ptr<T>(), *factors = gates.const_data_ptr<T>();
     T* to = out.mutable_data_ptr<T>();
     with_channels(one.size(1), [&](auto constant) {
       constexpr int64_t C = decltype(constant)::value;
+      const auto columns = columns_of<T, C>(matrices);
       at::parallel_for(0, one.numel() / C, CHUNK, [&](int64_t begin, int64_t end) {
-        multiply_all<T, C>(read, column, shift, added, factors, false, begin, end, to);
+        multiply_all<T, C>(read, columns.data(), shift, added, factors, false, begin, end, to);
       });
     });
   });
@@ -124,13 +131,11 @@ Tensor product_sum(const Tensor& matrices, TensorList tensors, const Tensor& bia
 std::vector<Tensor> products(const Tensor& matrices, TensorList tensors, const optional<Tensor>& biases, bool rectify) {
   const Tensor& one = tensors[0];
   const int64_t terms = matrices.size(0), factors = matrices.size(1);
-  const Tensor columns = columns_of(matrices);
   std::vector<Tensor> results;
   for (int64_t t = 0; t < terms; ++t) results.push_back(like(one, one.size(2), one.size(3)));
   AT_DISPATCH_FLOATING_TYPES(one.scalar_type(), "products", [&] {
     using T = scalar_t;
     const auto read = pointers<T>(tensors);
-    const T* column = columns.const_data_ptr<T>();
     const T* shifts = biases ? biases->const_data_ptr<T>() : nullptr;
     std::vector<std::vector<const T*>> own;
     std::vector<T*> outs;
@@ -140,9 +145,10 @@ std::vector<Tensor> products(const Tensor& matrices, TensorList tensors, const o
     }
     with_channels(one.size(1), [&](auto constant) {
       constexpr int64_t C = decltype(constant)::value;
+      const auto columns = columns_of<T, C>(matrices);
       at::parallel_for(0, one.numel() / C, CHUNK, [&](int64_t begin, int64_t end) {
         for (int64_t t = 0; t < terms; ++t)
-          multiply_all<T, C>(own[t], column + t * factors * C * WIDTH<T, C>, shifts ? shifts + t * C : nullptr, {}, nullptr, rectify, begin, end,
+          multiply_all<T, C>(own[t], columns.data() + t * factors * C * WIDTH<T, C>, shifts ? shifts + t * C : nullptr, {}, nullptr, rectify, begin, end,
                              outs[t]);
       });
     });
@@ -199,30 +205,44 @@ Tensor cross(TensorList xs, TensorList ys) {
   return parts.sum(0);
 }
 
-// Mean (T, C) and covariance (T, C, C) of the channels over all positions.
-std::tuple<Tensor, Tensor> moments(TensorList tensors) {
+// Of (B, C, H, W) each over all positions: (T, C).
+Tensor sums(TensorList tensors) {
   const Tensor& one = tensors[0];
   const int64_t channels = one.size(1), positions = one.numel() / channels, count = static_cast<int64_t>(tensors.size());
   const int64_t chunks = (positions + CHUNK - 1) / CHUNK;
-  Tensor sums = at::zeros({chunks, count, channels}, one.options());
-  Tensor squares = at::zeros({chunks, count, channels, channels}, one.options());
-  Tensor mean;
-  AT_DISPATCH_FLOATING_TYPES(one.scalar_type(), "moments", [&] {
+  Tensor parts = at::empty({chunks, count, channels}, one.options());
+  AT_DISPATCH_FLOATING_TYPES(one.scalar_type(), "sums", [&] {
     const auto read = pointers<scalar_t>(tensors);
+    scalar_t* to = parts.mutable_data_ptr<scalar_t>();
     with_channels(channels, [&](auto constant) {
       constexpr int64_t C = decltype(constant)::value;
       using V = Pixel<scalar_t, C>;
-      scalar_t* summed = sums.mutable_data_ptr<scalar_t>();
       at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; ++k)
           for (int64_t t = 0; t < count; ++t) {
             V sum{};
             const int64_t last = std::min(positions, (k + 1) * CHUNK);
             for (int64_t n = k * CHUNK; n < last; ++n) sum += load<V>(read[t] + n * C);
-            store(summed + (k * count + t) * C, sum);
+            store(to + (k * count + t) * C, sum);
           }
       });
-      mean = sums.sum(0).div_(positions);
+    });
+  });
+  return parts.sum(0);
+}
+
+// Mean (T, C) and covariance (T, C, C) of the channels over all positions.
+std::tuple<Tensor, Tensor> moments(TensorList tensors) {
+  const Tensor& one = tensors[0];
+  const int64_t channels = one.size(1), positions = one.numel() / channels, count = static_cast<int64_t>(tensors.size());
+  const int64_t chunks = (positions + CHUNK - 1) / CHUNK;
+  const Tensor mean = sums(tensors).div_(positions);
+  Tensor squares = at::zeros({chunks, count, channels, channels}, one.options());
+  AT_DISPATCH_FLOATING_TYPES(one.scalar_type(), "moments", [&] {
+    const auto read = pointers<scalar_t>(tensors);
+    with_channels(channels, [&](auto constant) {
+      constexpr int64_t C = decltype(constant)::value;
+      using V = Pixel<scalar_t, C>;
       const scalar_t* centre = mean.const_data_ptr<scalar_t>();
       scalar_t* squared = squares.mutable_data_ptr<scalar_t>();
       at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
@@ -295,6 +315,7 @@ TORCH_LIBRARY_FRAGMENT(archwright, library) {
   library.def("cross(Tensor[] xs, Tensor[] ys) -> Tensor");
   library.def("scaled(Tensor x, Tensor gates) -> Tensor[]");
   library.def("dots(Tensor x, Tensor[] others) -> Tensor");
+  library.def("sums(Tensor[] tensors) -> Tensor");
   library.def("moments(Tensor[] tensors) -> (Tensor, Tensor)");
 }
 
@@ -304,5 +325,6 @@ TORCH_LIBRARY_IMPL(archwright, CPU, library) {
   library.impl("cross", &archwright::cross);
   library.impl("scaled", &archwright::scaled);
   library.impl("dots", &archwright::dots);
+  library.impl("sums", &archwright::sums);
   library.impl("moments", &archwright::moments);
 }
