@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from archwright.architecture.question import Choose, Option, Question
@@ -121,14 +122,19 @@ def _kept_or_first(question: Question, kept: Mapping[str, Option]) -> Option:
     return question.options[0]
 
 
-def enumerate_answers(decide: Decide) -> Iterator[Answers]:
-    """Every set of answers exactly once, in the lexicographic order of the questions and their options."""
+def enumerate_answers(decide: Decide, settled: Mapping[str, Option] = MappingProxyType({})) -> Iterator[Answers]:
+    """Every set of answers exactly once, in the lexicographic order of the questions and their options.
+
+    Only those with the answers that are `settled`; where such a question is not asked, it does not matter.
+    """
     path: list[tuple[Question, int]] = []
     while True:
         depth = 0
 
         def answer(question: Question) -> Option:
             nonlocal depth
+            if question.name in settled:
+                return settled[question.name]
             if depth == len(path):
                 path.append((question, 0))
             depth += 1
