@@ -13,12 +13,14 @@ import pytest
 from archwright.architecture.asking import replay
 from archwright.evaluate.history import Candidate, History, Proposal, key_of
 from archwright.search_space import make_space
-from archwright.search_strategy import limitations, make_strategy, sized_for_budget
+from archwright.search_strategy import limitations, make_strategy, searched_space, sized_for_budget
 
 ALL_STRATEGIES = {
     "random": {},
     "regularized_evolution": {"population_size": 8, "sample_size": 3},
     "local_search": {"starts": 3},
+    "progressive": {"first": 6, "beam": 6, "surrogate": "mlp", "hidden": 8, "steps": 20},
+    "reinforce": {"batch": 3, "hidden": 16, "learning_rate": 0.03},
     "optuna:bruteforce": {},
     "optuna:cmaes": {},
     "optuna:gp": {"n_startup_trials": 5},
@@ -74,7 +76,7 @@ def test_every_proposal_is_valid_even_where_all_networks_are_known(name, space, 
 
 @pytest.mark.parametrize("built_in", ["cell", "chain", "nasbench201"])
 def test_the_spaces_of_the_library_are_searched(name, built_in, toy):
-    space = make_space(built_in)
+    space = searched_space(fresh(name), make_space(built_in))
     for candidate in toy.Study(fresh(name), space).run(7 if name in SLOW else 12).candidates:
         replay(space.decide, candidate.architecture.answers)
 

@@ -82,11 +82,12 @@ class Progressive:
 
     def sizes(self, order: GrowthOrder) -> Sizes:
         """Those that were set; the others follow the number of trials."""
-        levels = min(order.levels, self.levels or max(1, (self.trials or inf) // TRIALS_A_LEVEL))
+        most_levels = self.levels or order.levels
         if self.trials is None:
-            return Sizes(self.first or inf, self.beam or PUBLISHED_BEAM, int(levels))
-        beam = self.beam or max(1, self.trials // (int(levels) + 1))
-        return Sizes(self.first or max(1, self.trials - beam * (int(levels) - 1)), beam, int(levels))
+            return Sizes(self.first or inf, self.beam or PUBLISHED_BEAM, min(order.levels, most_levels))
+        levels = min(order.levels, most_levels, max(1, self.trials // TRIALS_A_LEVEL))
+        beam = self.beam or max(1, self.trials // (levels + 1))
+        return Sizes(self.first or max(1, self.trials - beam * (levels - 1)), beam, levels)
 
     def _levels(self, order: GrowthOrder) -> Any:
         from archwright.search_strategy.replayed_levels import ReplayedLevels

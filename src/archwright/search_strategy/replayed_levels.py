@@ -78,7 +78,7 @@ class ReplayedLevels:
         """The level that the history is at. What is held and belongs to another history is forgotten."""
         if not self._follows(history):
             self._restart()
-        while (end := self.levels[-1].end(history)) is not None and not self._at_the_end():
+        while (end := self._end_of_last(history)) is not None:
             self._next_level(history.finished[:end])
         return self.levels[-1]
 
@@ -86,8 +86,11 @@ class ReplayedLevels:
         ends = [level.end(history) for level in self.levels[:-1]]
         return self.read == list(history.finished[: len(self.read)]) and ends == [level.begin for level in self.levels[1:]]
 
-    def _at_the_end(self) -> bool:
-        return self.levels[-1].number == self.sizes.levels and not self.levels[-1].ranking
+    def _end_of_last(self, history: History) -> int | None:
+        """None also where the largest networks bring nothing new: to rank them again would change nothing."""
+        level = self.levels[-1]
+        end = level.end(history)
+        return None if end == level.begin and level.number == self.sizes.levels else end
 
     def _next_level(self, finished: Sequence[Candidate]) -> None:
         """The surrogate learns from all results so far, and ranks the extensions of the level's networks (S_b in the paper).
