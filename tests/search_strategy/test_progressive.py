@@ -126,7 +126,7 @@ def test_all_136_cells_of_one_block_are_level_1(toy):
 
 
 def test_a_space_without_larger_cells_is_told_to_widen(toy):
-    with pytest.raises(InputError, match="goes through smaller networks than this 'cell' holds: search Cell\\(.*fewest_blocks=1"):
+    with pytest.raises(InputError, match=r"goes through smaller networks than this 'cell' holds: search Cell\(.*fewest_blocks=1"):
         Progressive().propose(make_space("cell"), History(toy.accuracy), Random(0))
 
 
@@ -146,7 +146,7 @@ def test_a_space_without_an_order_is_refused_with_the_mend(toy):
         lambda: searched_space(Progressive(), Shapeless()),
         lambda: Progressive().propose(Shapeless(), History(()), Random(0)),
     ):
-        with pytest.raises(InputError, match="'shapeless' does not say how its architectures grow.*growth_order.*cell, chain"):
+        with pytest.raises(InputError, match=r"'shapeless' does not say how its architectures grow.*growth_order.*cell, chain"):
             call()
     assert searched_space(make_strategy("random"), Shapeless()) == Shapeless()
 

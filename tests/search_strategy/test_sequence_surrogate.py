@@ -47,7 +47,7 @@ def test_each_member_leaves_out_another_fifth(monkeypatch):
     seen = []
     monkeypatch.setattr(SequenceSurrogate, "_train", lambda self, member, tokens, lengths, target: seen.append(target.tolist()))
     SequenceSurrogate(QUESTIONS, "mlp", hidden=4, steps=1).fit(architectures(10, 2, 0), [i / 10 for i in range(10)])
-    left_out = [set(i / 10 for i in range(10)) - {round(score, 1) for score in scores} for scores in seen]
+    left_out = [{i / 10 for i in range(10)} - {round(score, 1) for score in scores} for scores in seen]
     assert [len(out) for out in left_out] == [2] * 5
     assert set().union(*left_out) == {i / 10 for i in range(10)}
 

@@ -74,9 +74,9 @@ class Cell(SearchSpace):
     """Cells of `blocks` nodes, each the sum of two operations on two earlier states; all nodes' outputs are concatenated.
 
     `cells`: 2 for a normal and a reduction cell, 1 for one cell at both strides (PNAS). `inputs`: "any" two states, in order and
-    perhaps the same twice (NASNet, PNAS, ENAS), or two "distinct" ones, and no `none` (DARTS' final cells). With `fewest_blocks` the
-    search chooses how many nodes there are, from so many to `blocks`. A network has `repeats` normal cells a stage and `filters` in
-    the first. The data say how many `dimensions` there are, and `reductions` where unset.
+    perhaps the same twice (NASNet, PNAS, ENAS), or two "distinct" ones, and no `none` (DARTS' final cells). A network has `repeats`
+    normal cells a stage and `filters` in the first. The data say how many `dimensions` there are, and `reductions` where unset.
+    With `fewest_blocks` the number of nodes is searched, too, from that to `blocks`.
     """
 
     name: ClassVar[str] = "cell"

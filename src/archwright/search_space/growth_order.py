@@ -23,8 +23,8 @@ Settled = Callable[[int, Architecture | None], Sequence[Mapping[str, Option]]]
 class GrowthOrder:
     """Level 1 holds the smallest architectures; those of every other level extend one of the level before.
 
-    `space` holds the architectures of all `levels`: it may be larger than the space that was asked for its order. `settled`: for each
-    way in which a parent (None at level 1) grows to a level, the answers that are settled then; all others are open.
+    `space` holds the architectures of all `levels`: it may be larger than the space that was asked for its order. `settled`: for
+    each way in which a parent (None at level 1) grows to a level, the answers that are settled then; all others are open.
     """
 
     space: SearchSpace
@@ -32,7 +32,7 @@ class GrowthOrder:
     settled: Settled
 
     def extensions(self, level: int, parent: Architecture | None, most: int, rng: Random) -> Iterator[Architecture]:
-        """What the parent grows to at `level`; where a way to grow has more than its share of `most`, a random choice of so many."""
+        """What the parent grows to at `level`; where a way to grow has more than its share of `most`, so many at random."""
         ways = self.settled(level, parent)
         share = max(1, most // max(1, len(ways)))
         for settled in ways:

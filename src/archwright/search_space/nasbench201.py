@@ -96,7 +96,7 @@ class NASBench201(SearchSpace):
         return int(len(OPERATIONS) ** len(EDGES))
 
     def growth_order(self) -> GrowthOrder:
-        """A path from input to output at level 1, then one more way through the cell at each level; operations stay as they were."""
+        """A path from input to output at level 1, then one more way through the cell at each level; operations are kept."""
         return GrowthOrder(self, max(_ways_through(edges) for edges in _connected()), self._settled)
 
     def _settled(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:

@@ -25,7 +25,7 @@ INITIAL_RANGE = 0.1
 class Sampled:
     """One architecture that a controller has answered: what `decide` returned, the answers in the order of asking.
 
-    `log_prob`: (), the log-probability of the answers. `entropy`: (), the sum over the questions of the entropies of their softmaxes.
+    `log_prob`: (), the log-probability of the answers. `entropy`: (), the sum of the entropies of the softmaxes on the way.
     """
 
     description: Any
@@ -37,8 +37,8 @@ class Sampled:
 class Controller(nn.Module):
     """p(answers) = product over the questions asked of p(answer | answers before), each question with a softmax of its own.
 
-    At each question the LSTM reads the answer before, and its output gives the logits of the question's options; they are divided by
-    `temperature`, then squashed to `tanh_constant` x tanh (Bello et al. 2017, as in ENAS), where these are given.
+    At each question the LSTM reads the answer before, and its output gives the logits of the question's options; they are divided
+    by `temperature`, then squashed to `tanh_constant` x tanh (Bello et al. 2017, as in ENAS), where these are given.
     Differs: it reads which question is asked, too, as in a conditional space that depends on the answers.
     """
 
@@ -70,7 +70,7 @@ class Controller(nn.Module):
             nn.init.uniform_(parameter, -INITIAL_RANGE, INITIAL_RANGE, generator=draw)
 
     def sample(self, decide: Decide, rng: Random) -> Sampled:
-        """Asks `decide` and answers by chance, each option with its probability. Raises InputError at a question that is not known."""
+        """Answers what `decide` asks, each option with its probability. Raises InputError at a question that is not known."""
         log_probs: list[Tensor] = []
         entropies: list[Tensor] = []
         before, state = self.begin, None

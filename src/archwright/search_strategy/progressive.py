@@ -32,15 +32,15 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Progressive:
-    """Liu et al. 2018, arXiv:1712.00559, Algorithm 1: all smallest networks, then the `beam` most promising extensions, level by level.
+    """Liu et al. 2018, arXiv:1712.00559, Algorithm 1: all smallest networks, then the most promising extensions, level by level.
 
-    A `surrogate` of five LSTMs, or of five MLPs on mean embeddings, learns from the results after each level and ranks all extensions
-    of that level's networks. Sizes are the paper's (`first` all, `beam` 256) where neither they nor `trials` are given; the budget
-    gives `trials`, so that short searches have a smaller beam, train a random share of the first level, and end before the last
-    level where they would have fewer than four networks for each. `steps`: of Adam for each surrogate and level.
-    Differs: equal networks count once; of more than `most_extensions` a random choice is ranked; the surrogate learns which share of
-    the results is worse (with several objectives by NSGA-II's crowded comparison) and not the score; a worker that is free before the
-    level's results are there trains the next in rank; and a budget that lasts beyond the last level goes on with its next `beam`.
+    A `surrogate` of five LSTMs, or of five MLPs on mean embeddings, learns from the results after each level (`steps` of Adam each)
+    and ranks all extensions of that level's networks; the best `beam` are trained. Where neither sizes nor `trials` are given,
+    `first` is all and `beam` 256, as in the paper; the budget gives `trials`, so that a short search trains a random share of the
+    first level, has a smaller beam, and ends before the last level where it would have fewer than four networks for each.
+    Differs: equal networks count once; of more than `most_extensions` a random choice is ranked; the surrogate learns which share
+    of the results is worse (with several objectives by NSGA-II's crowded comparison) and not the score; a worker that is free
+    before the level's results are there trains the next in rank; a budget that lasts beyond the last level goes on with its next.
     Each proposal's note holds its level, and from the second level on what was predicted: the share of results that it beats.
     """
 
@@ -101,7 +101,7 @@ def _order_of(space: SearchSpace) -> GrowthOrder:
     order = space.growth_order()
     if order is None:
         raise InputError(
-            f"space {space.name!r} does not say how its architectures grow, which progressive needs: give it a method growth_order, "
-            "or use one of cell, chain, nasbench201"
+            f"space {space.name!r} does not say how its architectures grow, which progressive needs: "
+            "give it a method growth_order, or use one of cell, chain, nasbench201"
         )
     return order

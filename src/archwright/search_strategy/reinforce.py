@@ -30,9 +30,9 @@ class Reinforce:
     batch is learned from `ppo_steps` times, with ratios clipped to 1 +- `clip`. `hidden`: units of the LSTM. `entropy`: weight of
     the entropy bonus. Unset, `batch` is a fortieth of the trials, between 2 and NASNet's 20.
     Each proposal's note holds its log-probability, by which results of an older controller (several workers) are weighed.
-    Differs: rate and entropy bonus are larger than the papers' (0.0006, 0.00035; 0.00001), for a few hundred trials; advantages are divided by the
-    standard deviation of the rewards, as a score may have any unit. A network that failed or was refused counts as the worst before
-    it. With several objectives the reward is the share of the latest results that NSGA-II's crowded comparison puts below.
+    Differs: rate and entropy bonus are larger than the papers' (0.0006, 0.00035; 0.00001), for a few hundred trials; advantages are
+    divided by the standard deviation of the rewards, as a score may have any unit. What failed or was refused counts as the worst
+    before it. With several objectives the reward is the share of the latest results that NSGA-II's crowded comparison puts below.
     """
 
     algorithm: Literal["reinforce", "ppo"] = "reinforce"

@@ -1,4 +1,4 @@
-"""A controller as the history makes it: its first weights come from the settings alone, its updates from the results in their order."""
+"""A controller as the history makes it: first weights from the settings alone, updates from the results in their order."""
 
 from __future__ import annotations
 

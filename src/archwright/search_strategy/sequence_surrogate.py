@@ -61,8 +61,8 @@ class MLPReader(nn.Module):
 class SequenceSurrogate:
     """An ensemble of five, each of which leaves out another fifth of the data; their mean is the prediction.
 
-    An answer's embedding belongs to the kind of question, its name without numbers, and the option: so what was learned of the first
-    block holds for the next. `steps` of Adam on all data at each `fit`, with the mean absolute error as loss, as in the paper.
+    An answer's embedding belongs to the kind of question, its name without numbers, and the option: so what was learned of the
+    first block holds for the next. Each `fit` takes `steps` of Adam on all its data; the loss is the mean absolute error.
     """
 
     def __init__(self, questions: Sequence[Question], reader: Reader, hidden: int, steps: int) -> None:
