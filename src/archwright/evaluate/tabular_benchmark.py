@@ -161,13 +161,9 @@ def _architecture(text: str, space: SearchSpace, where: str) -> Architecture:
     except ValueError as error:
         raise DataError(f"{where}: the architecture cannot be read: {error}") from error
     raise DataError(
-        f"{where}: {text!r} is not JSON of answers, such as {answers_as_text(_some_answers(space))}, and space {space.name!r} has "
+        f"{where}: {text!r} is not JSON of answers, such as {answers_as_text(next(space.enumerate()).answers)}, and space {space.name!r} has "
         "no form of its own (a method from_string): write the answers as JSON"
     )
-
-
-def _some_answers(space: SearchSpace) -> Mapping[str, object]:
-    return next(space.enumerate()).answers
 
 
 def _entry(row: Mapping[str, str], dataset: str, where: str) -> TableEntry:
