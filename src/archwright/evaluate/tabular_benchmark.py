@@ -15,7 +15,7 @@ from typing import Self
 
 from archwright.architecture.architecture import Architecture, answers_as_text
 from archwright.data.csv_file import read_header, read_text
-from archwright.errors import DataError, InputError
+from archwright.errors import DataError, InputError, UnknownName
 from archwright.evaluate.history import key_of
 from archwright.search_space import SearchSpace, make_space
 
@@ -103,13 +103,18 @@ class TabularBenchmark:
 
 def shipped_benchmark(name: str, dataset: str | None = None) -> TabularBenchmark:
     """A table of the library, such as `nasbench201` with `cifar10`. Raises InputError for another name, or another data set."""
+    path = shipped_file(name)
+    return TabularBenchmark.read(path, make_space(SHIPPED[name]), dataset)
+
+
+def shipped_file(name: str) -> Path:
+    """Where the library's table of this name is. Raises UnknownName."""
     if name not in SHIPPED:
         close = difflib.get_close_matches(name, SHIPPED, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise InputError(
-            f"there is no benchmark {name!r}{hint}: choose from {', '.join(SHIPPED)}, or give a .csv file and its space"
-        )
-    return TabularBenchmark.read(FOLDER / f"{name}.csv.gz", make_space(SHIPPED[name]), dataset)
+        names = ", ".join(SHIPPED)
+        raise UnknownName(f"there is no benchmark {name!r}{hint}: choose from {names}, or give a .csv file with --space")
+    return FOLDER / f"{name}.csv.gz"
 
 
 def _chosen_dataset(header: list[str], dataset: str | None, path: Path) -> str:
@@ -160,9 +165,10 @@ def _architecture(text: str, space: SearchSpace, where: str) -> Architecture:
             return read
     except ValueError as error:
         raise DataError(f"{where}: the architecture cannot be read: {error}") from error
+    example = answers_as_text(next(space.enumerate()).answers)
     raise DataError(
-        f"{where}: {text!r} is not JSON of answers, such as {answers_as_text(next(space.enumerate()).answers)}, and space {space.name!r} has "
-        "no form of its own (a method from_string): write the answers as JSON"
+        f"{where}: {text!r} is not JSON of answers, such as {example}, and space {space.name!r} has no form of its own (a method "
+        "from_string): write the answers as JSON"
     )
 
 

@@ -34,11 +34,20 @@ class Query:
 
 @dataclass(frozen=True)
 class SimulatedSearch:
-    """What a search asked, in order of completion. `seconds`: real time that its `proposals` took, lookups and all."""
+    """What a search asked, in order of completion.
+
+    `seconds`: the processor's, for all of its `proposals`, lookups included; `longest`: those of the longest proposal.
+    """
 
     queries: Sequence[Query]
     proposals: int
     seconds: float
+    longest: float = 0.0
+
+    @property
+    def seconds_per_proposal(self) -> float:
+        """The mean without the longest proposal, which may have loaded a library."""
+        return (self.seconds - self.longest) / max(1, self.proposals - 1)
 
     def incumbents(self) -> list[Query]:
         """After each query the one with the best validation accuracy so far; the earliest of equals."""
@@ -49,22 +58,32 @@ class SimulatedSearch:
 
 
 def simulate(
-    benchmark: TabularBenchmark, name: str, strategy: Strategy, queries: int, *, seed: int = 0, in_flight: int = 1
+    benchmark: TabularBenchmark,
+    name: str,
+    strategy: Strategy,
+    queries: int,
+    *,
+    seed: int = 0,
+    in_flight: int = 1,
+    slowest: float | None = None,
 ) -> SimulatedSearch:
     """The search of `strategy` (called `name`, which is part of its seed) until it has asked so many queries, or has no more.
 
     A query is one distinct network, by the space's `canonical`: a known one gets a duplicate's row with the known result, which
     takes a number and is free; a thousand such in a row end the search. `in_flight` queries are always pending, and end in the
     order of simulated time, or first in, first out where the table has no times. The strategy sees validation accuracies only,
-    in [0, 1]. Raises InputError where the table has no row for a proposal, or the strategy asks for a part of a training.
+    in [0, 1]. A search that takes more than `slowest` processor seconds for each of its queries, its longest proposal left out, is
+    given up with what it has.
+    Raises InputError where the table has no row for a proposal, or the strategy asks for a part of a training.
     """
-    begun = time.perf_counter()
+    begun = time.process_time()
     search = _Search(benchmark, name, sized_for_budget(strategy, queries), queries, seed, in_flight)
     while True:
         while search.may_propose:
             search.propose()
-        if not search.running:
-            return SimulatedSearch(search.ended, search.number, time.perf_counter() - begun)
+        seconds = time.process_time() - begun
+        if not search.running or (slowest is not None and seconds - search.longest > slowest * queries):
+            return SimulatedSearch(search.ended, search.number, seconds, search.longest)
         search.end_next()
 
 
@@ -79,7 +98,7 @@ class _Search:
         self.first: dict[str, Candidate] = {}
         self.running: list[tuple[float, int, TableEntry]] = []  # a heap by time of the end, then number
         self.ended: list[Query] = []
-        self.clock = 0.0
+        self.clock = self.longest = 0.0
         self.number = self.begun = self.known_in_a_row = self.told_of_pending = 0
 
     @property
@@ -92,9 +111,11 @@ class _Search:
         )
 
     def propose(self) -> None:
+        begun = time.process_time()
         history = History(OBJECTIVES, tuple(self.finished), tuple(self.pending.values()))
         proposal = self.strategy.propose(self.benchmark.space, history, Random(f"{self.seed}/{self.name}/{self.number}"))
         candidate = self._candidate(proposal)
+        self.longest = max(self.longest, time.process_time() - begun)
         self.number += 1
         known = self.first.setdefault(candidate.key, candidate)
         if known is candidate:
