@@ -70,6 +70,8 @@ def _choose(
             folder.add(order.strategy, 0, search)
         progress.done(order.strategy)
     left_out = [Skipped(name, reason) for name, reason in unfit.items() if reason]
+    for skipped in left_out:
+        progress.say(f"left out: {skipped.name}: {skipped.reason}")
     names = [name for name, reason in unfit.items() if not reason]
     folder.settle(names, left_out)
     return names, left_out
