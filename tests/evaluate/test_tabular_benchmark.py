@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 from dataclasses import dataclass
 from importlib.resources import files
@@ -43,11 +44,12 @@ ROWS = [
 def write(tmp_path):
     def write_rows(rows, name="mine.csv"):
         path = tmp_path / name
-        opened = gzip.open(path, "wt", newline="") if name.endswith(".gz") else path.open("w", newline="")
-        with opened as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+        content = text.getvalue().encode()
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
         return path
 
     return write_rows

@@ -19,7 +19,7 @@ NASTY = "<script>alert(1)</script>&[bold]"
 def entry(name, rank, like=True, **more):
     return {
         "name": name, "settings": {}, "rank": rank, "like_the_best": like, "p_value": None if rank == 1 else 0.5 if like else 1e-4,
-        "regret_valid": {"10": 2.0, "60": 0.5}, "regret_valid_se": {"10": 0.2, "60": 0.05},
+        "regret_valid": {"50": 2.0, "60": 0.5}, "regret_valid_se": {"50": 0.2, "60": 0.05},
         "regret_test": {"10": 3.0, "60": 1.5}, "regret_test_se": {"10": 0.3, "60": 0.15},
         "test_accuracy": 88.0, "test_accuracy_se": 0.25, "found_optimum": 0.5,
         "queries_to_optimum": {"quarter": 20.0, "median": 40.0, "three_quarters": None}, "seconds_per_proposal": 0.004, **more,
@@ -28,8 +28,8 @@ def entry(name, rank, like=True, **more):
 
 def results_with(strategies, **more):
     return {
-        "benchmark": "toy", "dataset": "set", "queries": 60, "repeats": 2, "seed": 0, "in_flight": 1, "best_valid": 90.0, "best_test": 91.0,
-        "simulated_time": True, "strategies": strategies, "left_out": [], **more,
+        "benchmark": "toy", "dataset": "set", "queries": 60, "repeats": 2, "seed": 0, "in_flight": 1, "best_valid": 90.0,
+        "best_test": 91.0, "simulated_time": True, "strategies": strategies, "left_out": [], **more,
     }  # fmt: skip
 
 

@@ -67,8 +67,8 @@ def test_known_networks_are_not_proposed_while_there_are_new_ones(toy):
     assert [c.state for c in history.candidates] == ["complete"] * 60
 
 
-@pytest.mark.parametrize(("trials", "size"), [(None, None), (1, 4), (200, 20), (300, 30), (10_000, 100)])
-def test_an_unset_population_is_a_tenth_of_the_trials(trials, size):
+@pytest.mark.parametrize(("trials", "size"), [(None, None), (1, 4), (150, 10), (300, 20), (10_000, 100)])
+def test_an_unset_population_is_a_fifteenth_of_the_trials(trials, size):
     assert Genetic().for_budget(trials).population_size == size
     assert Genetic(7).for_budget(trials).population_size == 7
 

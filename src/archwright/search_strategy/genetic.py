@@ -21,20 +21,21 @@ TRIES = 50
 
 @dataclass(frozen=True)
 class Genetic:
-    """Deb et al. 2002, NSGA-II, section III-C: binary tournaments, crossover, mutation, and survival of the best, parents included.
+    """Deb et al. 2002, NSGA-II, section III-C: tournaments, crossover, mutation, and survival of the best, parents included.
 
-    `population_size` is N in the paper; left unset it is a tenth of the trials, between 4 and the paper's 100. Two parents, each
-    the better of `tournament_size`, give each answer with equal chance (`crossover` is how often; else the child is the first
-    parent's), and then one answer is changed in a share `mutation` of the children. With one objective the better has the higher
-    score, with several the better front and more room in it.
+    `population_size` is N in the paper; left unset it is a fifteenth of the trials, between 4 and the paper's 100. Two parents, each
+    the best of `tournament_size`, give each answer with equal chance (in a share `crossover` of the children, else the first parent
+    gives all), and then one answer is changed in a share `mutation` of them. With one objective the better has the higher score,
+    with several the better front and more room in it.
     Differs: there are no generations to wait for; each result competes at once with all that were seen, each network once, so
-    any number of workers is busy. A child that is known is mutated until it is new, as known networks teach nothing.
+    any number of workers is busy. A child that is known is mutated until it is new, as known networks teach nothing. Tournaments
+    are of four and not of two, since far fewer networks can be tried than the paper's functions.
     """
 
     population_size: int | None = None
-    tournament_size: int = 2
+    tournament_size: int = 4
     crossover: float = 0.9
-    mutation: float = 0.5
+    mutation: float = 0.2
 
     paper: ClassVar[str] = "Deb et al. 2002, A fast and elitist multiobjective genetic algorithm: NSGA-II"
 
@@ -45,7 +46,7 @@ class Genetic:
     def for_budget(self, trials: int | None) -> Self:
         if self.population_size is not None or trials is None:
             return self
-        return replace(self, population_size=min(PUBLISHED_POPULATION, max(4, trials // 10)))
+        return replace(self, population_size=min(PUBLISHED_POPULATION, max(4, trials // 15)))
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         size = self.population_size or PUBLISHED_POPULATION
