@@ -23,10 +23,10 @@ TRIES = 50
 class Genetic:
     """Deb et al. 2002, NSGA-II, section III-C: tournaments, crossover, mutation, and survival of the best, parents included.
 
-    `population_size` is N in the paper; left unset it is a fifteenth of the trials, between 4 and the paper's 100. Two parents, each
-    the best of `tournament_size`, give each answer with equal chance (in a share `crossover` of the children, else the first parent
-    gives all), and then one answer is changed in a share `mutation` of them. With one objective the better has the higher score,
-    with several the better front and more room in it.
+    `population_size` is N in the paper; left unset it is a fifteenth of the trials, between 4 and the paper's 100. Two parents,
+    each the best of `tournament_size`, give each answer with equal chance (in a share `crossover` of the children, else the first
+    parent gives all), and then one answer is changed in a share `mutation` of them. With one objective the better has the higher
+    score, with several the better front and more room in it.
     Differs: there are no generations to wait for; each result competes at once with all that were seen, each network once, so
     any number of workers is busy. A child that is known is mutated until it is new, as known networks teach nothing. Tournaments
     are of four and not of two, since far fewer networks can be tried than the paper's functions.
