@@ -78,10 +78,10 @@ def _choose(
 
 
 def _reason(name: str, request: BenchmarkRequest) -> str:
-    """Why a strategy cannot be made, or cannot search a table; nothing where it can."""
+    """Why a strategy cannot be made (one may need a library that is not there), or cannot search a table; nothing where it can."""
     try:
         _check(name, request)
-    except InputError as error:
+    except (InputError, ImportError) as error:
         return str(error)
     return ""
 
