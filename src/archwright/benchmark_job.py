@@ -8,7 +8,7 @@ from archwright.study.benchmark_folder import BenchmarkFolder
 from archwright.study.benchmark_request import BenchmarkRequest
 from archwright.study.benchmark_run import conduct_benchmark, results_of
 
-WIDE = 160
+WIDE = 150
 
 
 def run_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
@@ -27,7 +27,7 @@ def print_benchmark(folder: BenchmarkFolder) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDE)
-    console.print(benchmark_table(results))
+    console.print(benchmark_table(results, essential=console.width < WIDE))
     console.print(f"\n{verdict_on(results)}", markup=False)
     for skipped in results["left_out"]:
         console.print(f"left out: {skipped['name']}: {skipped['reason']}", markup=False, soft_wrap=True)
