@@ -54,7 +54,7 @@ def test_the_same_command_prints_the_same_and_another_is_refused(call, monkeypat
     assert call("nasbench201", "--strategies", "random", *SHORT) == (0, out, "")
     code, out, err = call("nasbench201", "--strategies", "random,grid", *SHORT)
     assert (code, out) == (2, "")
-    assert "strategies was ['random'] and is now ['random', 'grid']: give another folder with --out" in " ".join(err.split())
+    assert "strategies was ['random'] and is now ['random', 'grid']): give another folder" in err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from archwright.study.benchmark_folder import BenchmarkFolder
 from archwright.study.benchmark_request import BenchmarkRequest
 from archwright.study.benchmark_run import conduct_benchmark, results_of
 
-WIDE = 150
+WIDE = 170
 
 
 def run_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:

@@ -35,7 +35,7 @@ def conduct_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
     folder.claim(request.fixed(benchmark))
     if folder.results.exists():
         return folder
-    with BenchmarkProgress() as progress, Workers(request, request.workers or usable_cpus()) as workers:
+    with BenchmarkProgress() as progress, Workers(request, benchmark, request.workers or usable_cpus()) as workers:
         names, left_out = folder.chosen or _choose(request, folder, workers, progress)
         searches = _search(request, names, folder, workers, progress)
     write_json(folder.results, benchmark_results(request, benchmark, searches, left_out))
