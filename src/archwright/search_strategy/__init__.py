@@ -18,6 +18,8 @@ BUILT_IN = {
     "random": "archwright.search_strategy.random_search:RandomSearch",
     "regularized_evolution": "archwright.search_strategy.regularized_evolution:RegularizedEvolution",
     "local_search": "archwright.search_strategy.local_search:LocalSearch",
+    "genetic": "archwright.search_strategy.genetic:Genetic",
+    "grid": "archwright.search_strategy.grid:Grid",
     "progressive": "archwright.search_strategy.progressive:Progressive",
     "reinforce": "archwright.search_strategy.reinforce:Reinforce",
 }
