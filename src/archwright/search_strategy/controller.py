@@ -71,8 +71,7 @@ class Controller(nn.Module):
 
     def sample(self, decide: Decide, rng: Random) -> Sampled:
         """Answers what `decide` asks, each option with its probability. Raises InputError at a question that is not known."""
-        log_probs: list[Tensor] = []
-        entropies: list[Tensor] = []
+        log_probs, entropies = [self.asked.new_zeros(())], [self.asked.new_zeros(())]
         before, state = self.begin, None
 
         def answer(question: Question) -> Option:
