@@ -211,7 +211,7 @@ class Cell(SearchSpace):
 
     def count(self) -> int:
         cells = 2 if self._asks_reduction else 1
-        return sum(self._count_cell(blocks) ** cells for blocks in self._numbers_of_blocks)
+        return sum(int(self._count_cell(blocks) ** cells) for blocks in self._numbers_of_blocks)
 
     def _count_cell(self, blocks: int) -> int:
         """Per node: pairs of states, ordered or not, times pairs of operations."""
@@ -223,7 +223,7 @@ class Cell(SearchSpace):
         if self._count_cell(self.blocks) > ENUMERATION_LIMIT // 10:
             return None
         cells = 2 if self._asks_reduction else 1
-        return sum(self._count_distinct_cells(blocks) ** cells for blocks in self._numbers_of_blocks)
+        return sum(int(self._count_distinct_cells(blocks) ** cells) for blocks in self._numbers_of_blocks)
 
     def _count_distinct_cells(self, blocks: int) -> int:
         one = replace(self, cells=1, blocks=blocks, fewest_blocks=None)

@@ -42,6 +42,9 @@ class Controller(nn.Module):
     Differs: it reads which question is asked, too, as in a conditional space that depends on the answers.
     """
 
+    options: Tensor
+    """(Q, T), bool: which of the T tokens, pairs of question and option, are each question's."""
+
     def __init__(
         self,
         questions: Sequence[Question],
@@ -64,7 +67,7 @@ class Controller(nn.Module):
         options = torch.zeros(len(questions), self.begin, dtype=torch.bool)
         for place, (first, count) in enumerate(zip(self.firsts, counts, strict=True)):
             options[place, first : first + count] = True
-        self.register_buffer("options", options)  # (Q, T): which of the tokens, (question, option), are a question's
+        self.register_buffer("options", options)
         draw = torch.Generator().manual_seed(seed)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -INITIAL_RANGE, INITIAL_RANGE, generator=draw)

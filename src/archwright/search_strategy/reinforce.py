@@ -72,8 +72,9 @@ class Reinforce:
 
         if not self._replayed or not self._replayed[0].follows(space, results):
             self._replayed[:] = [ReplayedController(space, self, self.batch or PUBLISHED_BATCH)]
-        self._replayed[0].follow(results)
-        return self._replayed[0]
+        replayed: ReplayedController = self._replayed[0]
+        replayed.follow(results)
+        return replayed
 
 
 def results_of(history: History) -> list[Candidate]:

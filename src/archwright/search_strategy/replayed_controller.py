@@ -70,5 +70,5 @@ class ReplayedController:
                 else reinforce_loss(log_probs, advantages, behaviour)
             )
             self.optimizer.zero_grad()
-            (loss - self.settings.entropy * entropies.mean()).backward()
+            torch.autograd.backward(loss - self.settings.entropy * entropies.mean())
             self.optimizer.step()

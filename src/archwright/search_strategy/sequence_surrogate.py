@@ -92,7 +92,7 @@ class SequenceSurrogate:
         optimizer = torch.optim.Adam(member.parameters(), lr=self.rate)
         for _ in range(self.steps):
             optimizer.zero_grad()
-            (member(tokens, lengths) - target).abs().mean().backward()
+            torch.autograd.backward((member(tokens, lengths) - target).abs().mean())
             optimizer.step()
 
     @torch.no_grad()
