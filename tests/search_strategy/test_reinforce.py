@@ -38,7 +38,9 @@ def test_the_note_holds_the_log_probability(toy):
     space = toy.spaces["conditional"]
     proposal = Reinforce(hidden=8).propose(space, History(toy.accuracy), Random(0))
     controller = ReplayedController(space, Reinforce(hidden=8), 20).controller
-    assert proposal.note["log_prob"] == pytest.approx(float(controller.log_prob([proposal.architecture.answers])[0]), abs=1e-5)
+    assert proposal.note["log_prob"] == pytest.approx(
+        float(controller.log_prob([proposal.architecture.answers])[0].detach()), abs=1e-5
+    )
 
 
 def test_only_full_batches_are_learned_from(toy):
