@@ -99,6 +99,7 @@ def test_after_the_last_level_its_next_best_are_trained(toy):
         ({}, 8, Sizes(6, 2, 2)),
         ({}, 2, Sizes(1, 1, 1)),
         ({"beam": 4, "levels": 3}, 30, Sizes(22, 4, 3)),
+        ({"levels": 3}, 4, Sizes(2, 1, 3)),
         ({"first": 10}, 100, Sizes(10, 16, 5)),
         ({"levels": 9}, None, Sizes(float("inf"), 256, 5)),
     ],

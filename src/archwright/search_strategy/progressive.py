@@ -82,10 +82,9 @@ class Progressive:
 
     def sizes(self, order: GrowthOrder) -> Sizes:
         """Those that were set; the others follow the number of trials."""
-        most_levels = self.levels or order.levels
         if self.trials is None:
-            return Sizes(self.first or inf, self.beam or PUBLISHED_BEAM, min(order.levels, most_levels))
-        levels = min(order.levels, most_levels, max(1, self.trials // TRIALS_A_LEVEL))
+            return Sizes(self.first or inf, self.beam or PUBLISHED_BEAM, min(order.levels, self.levels or order.levels))
+        levels = min(order.levels, self.levels or max(1, self.trials // TRIALS_A_LEVEL))
         beam = self.beam or max(1, self.trials // (levels + 1))
         return Sizes(self.first or max(1, self.trials - beam * (levels - 1)), beam, levels)
 
