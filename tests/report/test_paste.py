@@ -78,7 +78,15 @@ def test_the_methods_text_says_that_a_supernet_was_trained(one_shot_data):
         ("snas", "xie2019"),
         ("single_path_uniform", "guo2020"),
         ("random_weight_sharing", "li2019"),
+        ("reinforce", "zoph2017"),
+        ("progressive", "liu2018"),
+        ("discretization:progressive", "li2020"),
     ],
 )
-def test_every_one_shot_method_has_its_paper(name, paper):
+def test_every_method_has_its_paper(name, paper):
     assert f"{{{paper}," in bibtex([name])
+
+
+def test_the_strategy_and_the_discretization_that_are_called_progressive_have_each_their_own_paper():
+    assert "li2020" not in bibtex(["progressive"])
+    assert "liu2018" not in bibtex(["discretization:progressive"])

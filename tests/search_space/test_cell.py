@@ -56,6 +56,30 @@ def test_count_is_enumeration(inputs, cells, blocks, monkeypatch):
     assert len({space.canonical(architecture) for architecture in architectures}) == space.count_distinct()
 
 
+@pytest.mark.parametrize(("cells", "blocks", "fewest"), [(1, 3, 2), (2, 2, 1)])
+def test_cells_of_several_sizes_are_counted(cells, blocks, fewest, monkeypatch):
+    monkeypatch.setitem(OPERATIONS, "enas", ("skip_connect", "max_pool_3x3"))
+    space = Cell(operations="enas", cells=cells, blocks=blocks, fewest_blocks=fewest)
+    sizes = [Cell(operations="enas", cells=cells, blocks=size) for size in range(fewest, blocks + 1)]
+    architectures = list(space.enumerate())
+    assert len(architectures) == space.count() == sum(of_one_size.count() for of_one_size in sizes)
+    assert len({space.canonical(architecture) for architecture in architectures}) == space.count_distinct()
+    for architecture in architectures[:: len(architectures) // 20]:
+        pair = space.describe(architecture)
+        assert {len(cell.nodes) for cell in (pair.normal, pair.reduction) if cell is not None} == {architecture.answers["blocks"]}
+        assert space.compose(pair) == architecture
+
+
+def test_cells_of_several_sizes_share_no_weights_and_are_in_no_paper():
+    space = Cell(blocks=4, fewest_blocks=2)
+    assert space.published() is None
+    assert Cell(blocks=4, fewest_blocks=4).published() == Cell(blocks=4).published()
+    with pytest.raises(InputError, match="shares weights among cells of one size only: leave out fewest_blocks"):
+        space.supernet(problem(1, 8, 8))
+    with pytest.raises(UnknownSetting, match="'fewest_blocks': 5 is out of range: choose from 1 to 4"):
+        Cell(blocks=4, fewest_blocks=5)
+
+
 def test_distinct_inputs_are_distinct_and_any_may_repeat():
     distinct, repeats = Cell(inputs="distinct"), Cell(inputs="any")
     nodes = [node for seed in range(50) for node in distinct.describe(distinct.sample(Random(seed))).normal.nodes]

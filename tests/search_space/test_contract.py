@@ -57,6 +57,7 @@ ALL_SPACES = [
     Case("cell", (2, 9, 8), {"blocks": 2, "filters": 2}, {"blocks": 1, "operations": "enas"}),
     Case("cell", (1, 20), {"blocks": 3, "filters": 2, "operations": "nasnet", "inputs": "any"}, {"blocks": 1, "cells": 1}),
     Case("cell", (1, 8, 8), {"inputs": "any", "cells": 1, "filters": 2, "operations": "darts"}, {"blocks": 1}),
+    Case("cell", (1, 20), {"blocks": 2, "fewest_blocks": 1, "cells": 1, "filters": 2, "operations": "enas"}),
     Case("chain", (6,), {"width": 4}, {"stages": 2}),
     Case("chain", (2, 32), {"width": 4}, {"stages": 1, "activation": "relu"}),
     Case("chain", (1, 9, 8), {"width": 4}, {"stages": 1, "activation": "relu"}),

@@ -13,6 +13,7 @@ import pytest
 from archwright.architecture.architecture import answers_as_text
 from archwright.evaluate.history import Candidate, History, Objective, key_of
 from archwright.search_space import SearchSpace
+from archwright.search_space.growth_order import GrowthOrder
 
 ACCURACY = (Objective("accuracy", maximize=True),)
 TWO = (*ACCURACY, Objective("macs", maximize=False))
@@ -31,6 +32,14 @@ class Flat(SearchSpace):
     def build(self, description, problem):
         raise NotImplementedError
 
+    def growth_order(self):
+        """Two layers more at each level, in front of layers that are None."""
+        return GrowthOrder(self, self.layers // 2, self._settled)
+
+    def _settled(self, level, parent):
+        before = dict(list(parent.answers.items())[: 2 * level - 2]) if parent else {}
+        return [{**before, **{f"{i}/op": None for i in range(2 * level, self.layers)}}]
+
 
 @dataclass(frozen=True)
 class Conditional(SearchSpace):
@@ -48,6 +57,9 @@ class Conditional(SearchSpace):
     def build(self, description, problem):
         raise NotImplementedError
 
+    def growth_order(self):
+        return GrowthOrder(self, 3, lambda level, parent: [{**(parent.answers if parent else {}), "depth": (1, 3, 6)[level - 1]}])
+
 
 @dataclass(frozen=True)
 class Tiny(SearchSpace):
@@ -64,6 +76,9 @@ class Tiny(SearchSpace):
     def canonical(self, architecture):
         return "".join(sorted(self.describe(architecture)))
 
+    def growth_order(self):
+        return GrowthOrder(self, 1, lambda level, parent: [{}])
+
 
 @dataclass(frozen=True)
 class Single(SearchSpace):
@@ -76,6 +91,9 @@ class Single(SearchSpace):
 
     def build(self, description, problem):
         raise NotImplementedError
+
+    def growth_order(self):
+        return GrowthOrder(self, 1, lambda level, parent: [{}])
 
 
 SPACES = {space.name: space for space in (Flat(), Conditional(), Tiny(), Single())}

@@ -14,6 +14,8 @@ STRATEGIES = {
     "random": {},
     "regularized_evolution": {"population_size": 8, "sample_size": 3},
     "local_search": {"starts": 3},
+    "progressive": {"first": 6, "beam": 6, "surrogate": "mlp", "hidden": 8, "steps": 10},
+    "reinforce": {"batch": 3, "hidden": 8},
     "optuna:nsgaii": {"population_size": 6},
 }
 

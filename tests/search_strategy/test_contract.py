@@ -13,12 +13,16 @@ import pytest
 from archwright.architecture.asking import replay
 from archwright.evaluate.history import Candidate, History, Proposal, key_of
 from archwright.search_space import make_space
-from archwright.search_strategy import limitations, make_strategy, sized_for_budget
+from archwright.search_strategy import limitations, make_strategy, searched_space, sized_for_budget
 
 ALL_STRATEGIES = {
     "random": {},
     "regularized_evolution": {"population_size": 8, "sample_size": 3},
     "local_search": {"starts": 3},
+    "genetic": {"population_size": 6},
+    "grid": {},
+    "progressive": {"first": 6, "beam": 6, "surrogate": "mlp", "hidden": 8, "steps": 20},
+    "reinforce": {"batch": 3, "hidden": 16, "learning_rate": 0.03},
     "optuna:bruteforce": {},
     "optuna:cmaes": {},
     "optuna:gp": {"n_startup_trials": 5},
@@ -28,8 +32,10 @@ ALL_STRATEGIES = {
     "optuna:random": {},
     "optuna:tpe": {"n_startup_trials": 6},
 }
-BLIND = {"random", "optuna:random", "optuna:bruteforce", "optuna:cmaes", "optuna:qmc"}
+BLIND = {"random", "grid", "optuna:random", "optuna:bruteforce", "optuna:cmaes", "optuna:qmc"}
 """They look at no score, so they are no better than random."""
+SEEDLESS = {"grid", "optuna:qmc"}
+"""They propose the same whatever the seed."""
 ONE_OBJECTIVE_ONLY = {"optuna:cmaes"}
 SLOW = {"optuna:gp"}
 SPACES = ["flat", "conditional", "tiny", "single"]
@@ -74,7 +80,7 @@ def test_every_proposal_is_valid_even_where_all_networks_are_known(name, space, 
 
 @pytest.mark.parametrize("built_in", ["cell", "chain", "nasbench201"])
 def test_the_spaces_of_the_library_are_searched(name, built_in, toy):
-    space = make_space(built_in)
+    space = searched_space(fresh(name), make_space(built_in))
     for candidate in toy.Study(fresh(name), space).run(7 if name in SLOW else 12).candidates:
         replay(space.decide, candidate.architecture.answers)
 
@@ -103,7 +109,7 @@ def test_the_same_seed_repeats_the_search_and_another_does_not(name, toy):
         for seed in (3, 3, 4)
     )
     assert once == again
-    assert once != other or name == "optuna:qmc"
+    assert once != other or name in SEEDLESS
 
 
 def test_a_proposal_is_a_function_of_its_arguments(name, toy):

@@ -505,6 +505,37 @@ def test_networks_over_the_memory_limit_are_refused(small_run, tmp_path, monkeyp
     assert result.results["methods"][0]["n_trials"] == 0
 
 
+# Strategies that search a larger space than was asked for.
+
+
+SMALL_CELLS = {"space.cells": 1, "space.blocks": 2, "space.filters": 2, "space.operations": "enas"}
+
+
+def test_progressive_goes_through_smaller_cells_and_others_do_not(small_run, tmp_path, without_onnx):
+    own = {"space": "cell", "strategy": "progressive", "random": True, "trials": 4, "baselines": ("resnet-tiny",)}
+    result = archwright.search(
+        small_run.source,
+        out=tmp_path / "run",
+        **{
+            **QUICK,
+            **own,
+            "executor": "serial",
+            "settings": {**SMALL_CELLS, "strategy.levels": 2, "strategy.first": 2, "strategy.beam": 2},
+        },
+    )
+    answers = [(row["strategy"], json.loads(row["architecture"])) for row in table(result.path) if row["stage"] == "search"]
+    assert [of["blocks"] for strategy, of in answers if strategy == "progressive"] == [1, 1, 2, 2]
+    assert not any("blocks" in of for strategy, of in answers if strategy == "random")
+    assert "{liu2018," in (result.path / "report.html").read_text()
+
+
+def test_a_space_that_a_strategy_cannot_search_is_refused_before_anything_is_written(small_run, tmp_path, own):
+    asked = {**QUICK, "strategy": "progressive", "space": f"{own}:Moody", "executor": "serial"}
+    with pytest.raises(InputError, match="does not say how its architectures grow"):
+        archwright.search(small_run.source, out=tmp_path / "run", **asked)
+    assert not (tmp_path / "run").exists()
+
+
 # Objectives, storages.
 
 

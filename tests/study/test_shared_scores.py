@@ -18,6 +18,9 @@ from archwright.study.supernet_search import SupernetSearch
 ACCURACY = (Objective("accuracy", True),)
 
 
+ALL = ("random", "darts")
+
+
 def architecture(number):
     return Architecture("chain", {}, {"depth": number})
 
@@ -70,7 +73,7 @@ def score(ledger, tmp_path, executor=None, *names):
         asked = {"architectures": [a.to_json() for a in architectures_of(row, ledger)]}
         return Job(str(row.run_number), STAGE, "", str(tmp_path / str(row.run_number)), row.seed, 1.0, supernet=asked)
 
-    score_with_shared_weights([SupernetSearch(name, ledger, 1.0) for name in names or ("darts",)], ledger, crew, job, seed=0)
+    score_with_shared_weights([SupernetSearch(name, ledger, 1.0) for name in names or ("darts",)], ledger, crew, job, 0, ALL)
     return executor
 
 
@@ -80,20 +83,26 @@ def test_complete_candidates_of_all_strategies_are_scored_each_network_once(ledg
     searched(ledger, 9, state="failed")
     searched(ledger, 2, "darts", value=0.5)
     searched(ledger, 7, "darts")
-    assert [(row.strategy, row.key) for row in scorable(ledger, 0)] == [
+    assert [(row.strategy, row.key) for row in scorable(ledger, 0, ALL)] == [
         *(("random", f"k{number}") for number in range(4)),
         ("darts", "k7"),
     ]
+
+
+def test_searches_of_another_space_are_left_out(ledger):
+    searched(ledger, 1)
+    searched(ledger, 7, "darts")
+    assert [row.key for row in scorable(ledger, 0, ("darts",))] == ["k7"]
 
 
 def test_of_very_many_a_sample_is_drawn_always_the_same(ledger, monkeypatch):
     monkeypatch.setattr(module, "MOST_SCORED", 5)
     for number in range(12):
         searched(ledger, number)
-    drawn = [row.run_number for row in scorable(ledger, 0)]
+    drawn = [row.run_number for row in scorable(ledger, 0, ALL)]
     assert len(set(drawn)) == 5
-    assert drawn == sorted(drawn) == [row.run_number for row in scorable(ledger, 0)]
-    assert drawn != [row.run_number for row in scorable(ledger, 1)]
+    assert drawn == sorted(drawn) == [row.run_number for row in scorable(ledger, 0, ALL)]
+    assert drawn != [row.run_number for row in scorable(ledger, 1, ALL)]
 
 
 def test_scores_are_paired_with_what_training_from_scratch_gave(ledger, tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from archwright.architecture.question import Choose, Option, Question
@@ -121,14 +122,19 @@ def _kept_or_first(question: Question, kept: Mapping[str, Option]) -> Option:
     return question.options[0]
 
 
-def enumerate_answers(decide: Decide) -> Iterator[Answers]:
-    """Every set of answers exactly once, in the lexicographic order of the questions and their options."""
+def enumerate_answers(decide: Decide, settled: Mapping[str, Option] = MappingProxyType({})) -> Iterator[Answers]:
+    """Every set of answers exactly once, in the lexicographic order of the questions and their options.
+
+    Only those with the answers that are `settled`; where such a question is not asked, it does not matter.
+    """
     path: list[tuple[Question, int]] = []
     while True:
         depth = 0
 
         def answer(question: Question) -> Option:
             nonlocal depth
+            if question.name in settled:
+                return settled[question.name]
             if depth == len(path):
                 path.append((question, 0))
             depth += 1
@@ -141,6 +147,19 @@ def enumerate_answers(decide: Decide) -> Iterator[Answers]:
             return
         question, position = path[-1]
         path[-1] = (question, position + 1)
+
+
+def answers_after(decide: Decide, answers: Mapping[str, Option]) -> Answers | None:
+    """The set of answers that comes next in the order of `enumerate_answers`; None after the last."""
+    path = list(questions_asked(decide, answers).values())
+    while path and path[-1].position(answers[path[-1].name]) == len(path[-1].options) - 1:
+        path.pop()
+    if not path:
+        return None
+    *before, last = path
+    kept = {question.name: answers[question.name] for question in before}
+    kept[last.name] = last.options[(last.position(answers[last.name]) or 0) + 1]
+    return ask(decide, lambda question: kept.get(question.name, question.options[0]))[1]
 
 
 def collect_questions(decide: Decide, samples: int = 1000) -> tuple[Question, ...]:

@@ -27,7 +27,8 @@ def papers_behind(supernets: Iterable[Supernet]) -> list[str]:
     names = []
     for supernet in supernets:
         settings = supernet.record.get("settings") or {}
-        names += [str((supernet.record.get("discretization") or {}).get("method")), str(settings.get("relaxation"))]
+        discretization = (supernet.record.get("discretization") or {}).get("method")
+        names += [f"discretization:{discretization}", str(settings.get("relaxation"))]
         names += ["auxiliary_skip"] if settings.get("auxiliary_skip") else []
     return names
 

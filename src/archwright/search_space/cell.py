@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.asking import questions_always_asked
 from archwright.architecture.cell_graph import NONE, CellGraph, CellPair, Node, canonical_form
-from archwright.architecture.question import Choose, Question
+from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.settings import check_settings
 from archwright.data.problem import Problem
 from archwright.errors import InputError
+from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import ENUMERATION_LIMIT, Published, SearchSpace
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Cell(SearchSpace):
     `cells`: 2 for a normal and a reduction cell, 1 for one cell at both strides (PNAS). `inputs`: "any" two states, in order and
     perhaps the same twice (NASNet, PNAS, ENAS), or two "distinct" ones, and no `none` (DARTS' final cells). A network has `repeats`
     normal cells a stage and `filters` in the first. The data say how many `dimensions` there are, and `reductions` where unset.
+    With `fewest_blocks` the number of nodes is searched, too, from that to `blocks`.
     """
 
     name: ClassVar[str] = "cell"
@@ -87,17 +89,20 @@ class Cell(SearchSpace):
     filters: int = 16
     reductions: int | None = None
     dimensions: Literal[1, 2] | None = None
+    fewest_blocks: int | None = None
 
     def __post_init__(self) -> None:
-        check_settings(self, "space 'cell'", cells=(1, 2), blocks=(1, 10), repeats=(1, 100), filters=(1, 4096), reductions=(0, 10))
+        ranges = {"cells": (1, 2), "blocks": (1, 10), "repeats": (1, 100), "filters": (1, 4096), "reductions": (0, 10)}
+        check_settings(self, "space 'cell'", **ranges, fewest_blocks=(1, self.blocks))
 
     def decide(self, choose: Choose) -> CellPair:
-        normal = self._decide_cell("normal", choose)
-        return CellPair(normal, self._decide_cell("reduction", choose) if self._asks_reduction else None)
+        blocks = choose("blocks", self._numbers_of_blocks) if self._asks_blocks else self.blocks
+        normal = self._decide_cell("normal", blocks, choose)
+        return CellPair(normal, self._decide_cell("reduction", blocks, choose) if self._asks_reduction else None)
 
-    def _decide_cell(self, name: str, choose: Choose) -> CellGraph:
+    def _decide_cell(self, name: str, blocks: int, choose: Choose) -> CellGraph:
         nodes = []
-        for block in range(self.blocks):
+        for block in range(blocks):
             sources = self._decide_inputs(f"{name}/{block}", INPUTS + block, choose)
             first, second = (choose(f"{name}/{block}/operation/{i}", self.operation_names) for i in range(2))
             nodes.append(Node(sources, (first, second)))
@@ -113,6 +118,14 @@ class Cell(SearchSpace):
     def operation_names(self) -> tuple[str, ...]:
         """The operations to choose from."""
         return tuple(op for op in OPERATIONS[self.operations] if self.inputs == "any" or op != NONE)
+
+    @property
+    def _numbers_of_blocks(self) -> range:
+        return range(self.fewest_blocks or self.blocks, self.blocks + 1)
+
+    @property
+    def _asks_blocks(self) -> bool:
+        return len(self._numbers_of_blocks) > 1
 
     @property
     def _asks_reduction(self) -> bool:
@@ -133,6 +146,8 @@ class Cell(SearchSpace):
 
     def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> CellSupernet:
         """All cells in one network. `partial_channels`: k of PC-DARTS; `auxiliary_skip`: the extra skip connection of DARTS-."""
+        if self._asks_blocks:
+            raise InputError("space 'cell' shares weights among cells of one size only: leave out fewest_blocks")
         from archwright.network.cell_supernet import NORMAL, REDUCTION, CellSupernet
 
         return CellSupernet(
@@ -153,7 +168,8 @@ class Cell(SearchSpace):
     def compose(self, description: CellPair) -> Architecture:
         """The architecture whose description this is: the inverse of `describe`."""
         cells = [cell for cell in (description.normal, description.reduction) if cell is not None]
-        return self.architecture({name: answer for cell in cells for name, answer in self._answers(cell)})
+        size = {"blocks": len(description.normal.nodes)} if self._asks_blocks else {}
+        return self.architecture({**size, **{name: answer for cell in cells for name, answer in self._answers(cell)}})
 
     def _answers(self, cell: CellGraph) -> Iterator[tuple[str, int | str]]:
         for block, node in enumerate(cell.nodes):
@@ -181,23 +197,37 @@ class Cell(SearchSpace):
         return replace(self, dimensions=1 if problem.dimensions == 1 else 2, reductions=reductions)
 
     def questions(self) -> tuple[Question, ...]:
-        return questions_always_asked(self.decide)
+        """All that can be asked: the largest cell asks all that smaller ones do."""
+        size = (Question("blocks", tuple(self._numbers_of_blocks)),) if self._asks_blocks else ()
+        return (*size, *questions_always_asked(replace(self, fewest_blocks=None).decide))
+
+    def growth_order(self) -> GrowthOrder:
+        """A block more at each level, from `fewest_blocks` on, or from one; the cell before is kept."""
+        space = replace(self, fewest_blocks=self.fewest_blocks or 1)
+        return GrowthOrder(space, len(space._numbers_of_blocks), space._settled)
+
+    def _settled(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
+        return [{**(parent.answers if parent is not None else {}), "blocks": self._numbers_of_blocks[level - 1]}]
 
     def count(self) -> int:
-        return self._count_cell() ** 2 if self._asks_reduction else self._count_cell()
+        cells = 2 if self._asks_reduction else 1
+        return sum(int(self._count_cell(blocks) ** cells) for blocks in self._numbers_of_blocks)
 
-    def _count_cell(self) -> int:
+    def _count_cell(self, blocks: int) -> int:
         """Per node: pairs of states, ordered or not, times pairs of operations."""
-        pairs = [n * n if self.inputs == "any" else math.comb(n, 2) for n in range(INPUTS, INPUTS + self.blocks)]
-        return math.prod(pairs) * int(len(self.operation_names) ** (2 * self.blocks))
+        pairs = [n * n if self.inputs == "any" else math.comb(n, 2) for n in range(INPUTS, INPUTS + blocks)]
+        return math.prod(pairs) * int(len(self.operation_names) ** (2 * blocks))
 
     def count_distinct(self) -> int | None:
-        """The two cells are independent of each other: the square of one."""
-        if self._count_cell() > ENUMERATION_LIMIT // 10:
+        """For each number of blocks the two cells are independent of each other: the square of one."""
+        if self._count_cell(self.blocks) > ENUMERATION_LIMIT // 10:
             return None
-        one = replace(self, cells=1)
-        distinct = len({one.canonical(architecture) for architecture in one.enumerate()})
-        return distinct**2 if self._asks_reduction else distinct
+        cells = 2 if self._asks_reduction else 1
+        return sum(int(self._count_distinct_cells(blocks) ** cells) for blocks in self._numbers_of_blocks)
+
+    def _count_distinct_cells(self, blocks: int) -> int:
+        one = replace(self, cells=1, blocks=blocks, fewest_blocks=None)
+        return len({one.canonical(architecture) for architecture in one.enumerate()})
 
     def canonical(self, architecture: Architecture) -> str:
         """Both cells up to the order of their nodes and of each node's two edges."""
@@ -227,6 +257,8 @@ def _reductions_for(side: int) -> int:
 def _published(space: Cell) -> Published | None:
     """The figures of the papers, from their formulas, which are exact where the text rounds."""
     blocks = space.blocks
+    if space.fewest_blocks not in (None, blocks):
+        return None
     match (space.operations, space.inputs, space.cells):
         case ("darts", "distinct", 2):
             value = math.prod(math.comb(n, 2) * 7**2 for n in range(2, 2 + blocks)) ** 2

@@ -20,6 +20,7 @@ from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownSetting
 from archwright.network import chain_description as network
 from archwright.network.reductions import fitting_halvings, stem_stride_for
+from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -139,9 +140,9 @@ class Chain(SearchSpace):
         """The architecture of a chain, the inverse of `describe`: questions have the names of what they decide."""
 
         def answer(question: Question) -> Option:
-            place, _, what = question.name.rpartition("/")
-            part = chain.stages[int(place.removeprefix("stage"))] if place else chain
-            return cast(Option, getattr(part, what))
+            place = _place(question.name)
+            part = chain.stages[place] if place >= 0 else chain
+            return cast(Option, getattr(part, question.name.rpartition("/")[2]))
 
         return self.architecture(ask(self.decide, answer)[1])
 
@@ -184,6 +185,15 @@ class Chain(SearchSpace):
         ask(self.decide, last)
         return tuple(asked)
 
+    def growth_order(self) -> GrowthOrder:
+        """A stage at each level, from the first on: those behind it stay as small as they can be, those before it as they were."""
+        return GrowthOrder(self, self._stages, self._settled)
+
+    def _settled(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
+        smallest = {question.name: question.options[0] for question in self.questions() if _place(question.name) >= level}
+        before = parent.answers.items() if parent is not None else ()
+        return [{**smallest, **{name: answer for name, answer in before if _place(name) < level - 1}}]
+
     def count(self) -> int:
         """Activations times, per stage, depths x widths x connectivities x poolings x ways to set up an operation."""
         return len(_options(self.activation, ACTIVATIONS)) * prod(self._stage_count(i) for i in range(self._stages))
@@ -217,6 +227,12 @@ class Chain(SearchSpace):
         if self._dimensions == 0:
             return (base // 2, base, base * 2)
         return (base * 2**i * 3 // 4, base * 2**i, base * 2**i * 3 // 2)
+
+
+def _place(name: str) -> int:
+    """The number of the stage that a question is about; -1 for the whole chain."""
+    stage, _, _ = name.rpartition("/")
+    return int(stage.removeprefix("stage")) if stage else -1
 
 
 def _flat_layers(stages: Sequence[network.Stage]) -> Iterator[tuple[str, int, int]]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain, combinations
 from typing import TYPE_CHECKING, ClassVar
 
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.asking import questions_always_asked
 from archwright.architecture.cell_graph import NONE, CellGraph, Node
-from archwright.architecture.question import Choose, Question
+from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.settings import check_settings
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownAnswer
+from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import Published, SearchSpace
 
 if TYPE_CHECKING:
@@ -92,6 +95,16 @@ class NASBench201(SearchSpace):
     def count(self) -> int:
         return int(len(OPERATIONS) ** len(EDGES))
 
+    def growth_order(self) -> GrowthOrder:
+        """A path from input to output at level 1, then one more way through the cell at each level; operations are kept."""
+        return GrowthOrder(self, max(_ways_through(edges) for edges in _connected()), self._settled)
+
+    def _settled(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
+        kept = {name: op for name, op in parent.answers.items() if op != NONE} if parent is not None else {}
+        shapes = [{question_name(s, t) for t, s in edges} for edges in _connected() if _ways_through(edges) == level]
+        names = [question_name(source, target) for target, source in EDGES]
+        return [{**{name: NONE for name in names if name not in shape}, **kept} for shape in shapes if shape.issuperset(kept)]
+
     def published(self) -> Published:
         return Published(15_625, "5^6", "Dong & Yang 2020, arXiv:2001.00326, section 2.1; 6,466 distinct")
 
@@ -129,6 +142,18 @@ FORM = re.compile(r"\+".join(r"\|" + "".join(rf"[^|~+]+~{source}\|" for source i
 def question_name(source: int, target: int) -> str:
     """The question about the edge from node `source` to node `target`."""
     return f"{source}->{target}"
+
+
+@cache
+def _connected() -> tuple[tuple[tuple[int, int], ...], ...]:
+    """All sets of edges (target, source) without a dead end: every edge is on a way from the first node to the last."""
+    some = chain.from_iterable(combinations(EDGES, size) for size in range(1, len(EDGES) + 1))
+    return tuple(edges for edges in some if {0, *(t for t, _ in edges)} == {NODES - 1, *(s for _, s in edges)})
+
+
+def _ways_through(edges: tuple[tuple[int, int], ...]) -> int:
+    """How many ways through the cell are independent of each other: edges - nodes + 2."""
+    return len(edges) - len({node for edge in edges for node in edge}) + 2
 
 
 def _apply(op: str, expression: str) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from archwright.network.supernet import Supernet
+    from archwright.search_space.growth_order import GrowthOrder
 
 ENUMERATION_LIMIT = 1_000_000
 
@@ -115,6 +116,10 @@ class SearchSpace(ABC):
             position = question.position(architecture.answers[question.name]) if asked else None
             vector += [float(position == i) for i in range(len(question.options))]
         return vector
+
+    def growth_order(self) -> GrowthOrder | None:
+        """How architectures grow from small to large, for progressive search; None where the space does not say."""
+        return None
 
     # What follows from `decide` alone, and is not meant to be overridden.
 

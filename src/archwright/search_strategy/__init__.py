@@ -12,12 +12,16 @@ from archwright.architecture.plugins import find, known_names
 from archwright.architecture.settings import with_settings
 from archwright.errors import UnknownName
 from archwright.search_strategy.optuna_names import PREFIX, SAMPLERS
-from archwright.search_strategy.strategy import Strategy, limitations, sized_for_budget
+from archwright.search_strategy.strategy import Strategy, limitations, searched_space, sized_for_budget
 
 BUILT_IN = {
     "random": "archwright.search_strategy.random_search:RandomSearch",
     "regularized_evolution": "archwright.search_strategy.regularized_evolution:RegularizedEvolution",
     "local_search": "archwright.search_strategy.local_search:LocalSearch",
+    "genetic": "archwright.search_strategy.genetic:Genetic",
+    "grid": "archwright.search_strategy.grid:Grid",
+    "progressive": "archwright.search_strategy.progressive:Progressive",
+    "reinforce": "archwright.search_strategy.reinforce:Reinforce",
 }
 GROUP = "archwright.strategies"
 
@@ -104,6 +108,7 @@ __all__ = [
     "describe_strategy",
     "limitations",
     "make_strategy",
+    "searched_space",
     "sized_for_budget",
     "strategy_names",
     "strategy_summary",

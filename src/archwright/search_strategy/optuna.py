@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from math import prod
 from random import Random
@@ -20,6 +20,7 @@ from archwright.architecture.settings import check_known, read_value
 from archwright.errors import InputError, UnknownSetting
 from archwright.evaluate.history import History, Proposal
 from archwright.search_space import SearchSpace
+from archwright.search_strategy.one_thread import one_thread
 from archwright.search_strategy.optuna_mirror import NOTE, Mirror, quiet
 from archwright.search_strategy.optuna_names import PREFIX, SAMPLERS
 
@@ -62,7 +63,7 @@ class OptunaStrategy:
             raise InputError("optuna:cmaes takes one objective: ask for one, or take optuna:nsgaii")
         seed = rng.getrandbits(31)
         sequence = _first_seed(history, default=seed) if self.sampler in ONE_SEQUENCE else None
-        with quiet(), _one_thread() if self.sampler == "gp" else nullcontext():
+        with quiet(), one_thread() if self.sampler == "gp" else nullcontext():
             mirror = self._mirror(space, history)
             architecture, written = mirror.ask(self._sampler_for(space, seed, sequence))
         note = written if sequence is None else {**written, "seed": sequence}
@@ -109,19 +110,6 @@ class OptunaStrategy:
             raise UnknownSetting(
                 f"strategy '{PREFIX}{self.sampler}': Optuna does not take {dict(self.settings)}: {error}"
             ) from error
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """PyTorch on one thread: the Gaussian process's matrices are small, and the cores belong to the trainings."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def sampler_settings(sampler: str) -> dict[str, Any]:

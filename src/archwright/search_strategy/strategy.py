@@ -39,6 +39,15 @@ class LimitedStrategy(Strategy, Protocol):
         ...
 
 
+@runtime_checkable
+class WideningStrategy(Strategy, Protocol):
+    """A strategy that goes through architectures beside those that were asked for."""
+
+    def searched_space(self, space: SearchSpace) -> SearchSpace:
+        """The space with them, which `propose` has to be given. Raises InputError where the strategy cannot search the space."""
+        ...
+
+
 def sized_for_budget(strategy: Strategy, trials: int | None) -> Strategy:
     """The strategy with its unset sizes chosen for `trials`, the expected number of trainings where only a time is given.
 
@@ -50,3 +59,8 @@ def sized_for_budget(strategy: Strategy, trials: int | None) -> Strategy:
 def limitations(strategy: Strategy, space: SearchSpace) -> str | None:
     """What the strategy cannot model in this space, in one sentence for the user; None where there is nothing to say."""
     return strategy.limitations(space) if isinstance(strategy, LimitedStrategy) else None
+
+
+def searched_space(strategy: Strategy, space: SearchSpace) -> SearchSpace:
+    """The space that the strategy searches where `space` is asked for: the same, but of a strategy that needs a larger one."""
+    return strategy.searched_space(space) if isinstance(strategy, WideningStrategy) else space

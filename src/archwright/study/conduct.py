@@ -15,7 +15,7 @@ from archwright.evaluate.job import Job, Stage
 from archwright.evaluate.model_folder import save_model
 from archwright.execute import make_executor, threads_per_worker
 from archwright.execute.executor import Executor
-from archwright.search_strategy import Strategy, limitations, sized_for_budget
+from archwright.search_strategy import Strategy, limitations, searched_space, sized_for_budget
 from archwright.study.budget import LEAST_SEARCH_EPOCHS
 from archwright.study.candidates_table import CandidatesTable
 from archwright.study.crew import Crew
@@ -212,10 +212,7 @@ class Run:
         request, plan = self.request, self.planned.plan
         for skipped in self.planned.skipped:
             self.progress.say(f"left out: {skipped.name}: {skipped.reason}")
-        lanes = [
-            Lane(name, self._strategy(name), self.parts.space, self.ledger, self.parts.objectives)
-            for name in request.all_strategies
-        ]
+        lanes = [self._lane(name) for name in request.all_strategies]
         deadline = self.planned.search_until
         self.progress.phase(
             "search", self._trainings_of_search(), None if deadline is None else partial(self._seconds_until, deadline)
@@ -233,6 +230,10 @@ class Run:
         handed_over = [method.hands_over for method in self.parts.one_shot.values()]
         return trials * len(self.parts.strategies) + sum(min(trials, count) for count in handed_over)
 
+    def _lane(self, name: str) -> Lane:
+        strategy = self._strategy(name)
+        return Lane(name, strategy, searched_space(strategy, self.parts.space), self.ledger, self.parts.objectives)
+
     def _strategy(self, name: str) -> Strategy:
         """What proposes, its sizes chosen for the budget; says so where it cannot model all of the space."""
         plan = self.planned.plan
@@ -248,7 +249,8 @@ class Run:
         searches = [lane.supernet for lane in lanes if lane.supernet is not None and lane.supernet.found]
         if searches:
             self.progress.phase("scores with shared weights", len(searches))
-            score_with_shared_weights(searches, self.ledger, self.crew, self.job, self.request.seed)
+            of_this_space = [lane.name for lane in lanes if lane.space == self.parts.space]
+            score_with_shared_weights(searches, self.ledger, self.crew, self.job, self.request.seed, of_this_space)
 
     def _seconds_until(self, deadline: float) -> float:
         return deadline - self.clock.seconds

@@ -18,7 +18,7 @@ from archwright.execute import executor_names, usable_cpus
 from archwright.network.baselines import build_baseline, is_network
 from archwright.one_shot import OneShotMethod, make_one_shot
 from archwright.search_space import SearchSpace, make_space
-from archwright.search_strategy import Strategy, make_strategy
+from archwright.search_strategy import Strategy, make_strategy, searched_space
 from archwright.study.budget import Budget
 from archwright.study.request import Request
 from archwright.study.strategies_by_name import is_one_shot
@@ -67,6 +67,8 @@ def make_parts(request: Request, source: Source | None = None) -> Parts:
     space = space.for_problem(data.problem)
     _check_baselines(request.baselines, data.problem)
     _check_supernets(space, one_shot, data.problem)
+    for strategy in strategies.values():
+        searched_space(strategy, space)  # raises where it cannot search such a space
     recipe = recipe_for(data.problem.n_train, request.settings_for("train"))
     augmentation_names(recipe.augmentation, data.problem, inf)  # raises where they do not fit
     if request.minutes is not None and recipe.precision == "auto":

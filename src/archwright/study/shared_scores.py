@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from random import Random
 
 from archwright.architecture.architecture import Architecture, short_hash
@@ -18,9 +18,10 @@ LEAST_SCORED, MOST_SCORED = 4, 100
 """With fewer candidates there is no rank correlation to speak of; of more, a sample is drawn."""
 
 
-def scorable(ledger: Ledger, seed: int) -> list[Row]:
-    """Complete candidates of all searches of the run, each network once; at most MOST_SCORED, drawn at random."""
-    first = {row.key: row for row in reversed(ledger.rows("search")) if row.state == "complete" and row.architecture is not None}
+def scorable(ledger: Ledger, seed: int, strategies: Collection[str]) -> list[Row]:
+    """Complete candidates of these searches of the run, each network once; at most MOST_SCORED, drawn at random."""
+    complete = [row for row in ledger.rows("search") if row.state == "complete" and row.strategy in strategies]
+    first = {row.key: row for row in reversed(complete) if row.architecture is not None}
     rows = sorted(first.values(), key=lambda row: row.run_number)
     if len(rows) <= MOST_SCORED:
         return rows
@@ -28,10 +29,18 @@ def scorable(ledger: Ledger, seed: int) -> list[Row]:
 
 
 def score_with_shared_weights(
-    searches: Sequence[SupernetSearch], ledger: Ledger, crew: Crew, make_job: Callable[[Row], Job], seed: int
+    searches: Sequence[SupernetSearch],
+    ledger: Ledger,
+    crew: Crew,
+    make_job: Callable[[Row], Job],
+    seed: int,
+    strategies: Collection[str],
 ) -> None:
-    """One job for each trained supernet, unless these very candidates were scored before, or there are too few of them."""
-    todo = [row for search in searches if (row := _open_row(search.name, ledger, seed)) is not None]
+    """One job for each trained supernet, unless these very candidates were scored before, or there are too few of them.
+
+    `strategies`: those that searched the supernet's own space.
+    """
+    todo = [row for search in searches if (row := _open_row(search.name, ledger, seed, strategies)) is not None]
     while todo or crew.busy:
         while todo and crew.free > 0:
             row = todo.pop(0)
@@ -40,9 +49,9 @@ def score_with_shared_weights(
             crew.record(row, outcome.state, outcome)
 
 
-def _open_row(strategy: str, ledger: Ledger, seed: int) -> Row | None:
+def _open_row(strategy: str, ledger: Ledger, seed: int, strategies: Collection[str]) -> Row | None:
     """The row of the scoring that is to be done now, a new one or one that was interrupted."""
-    numbers = [row.run_number for row in scorable(ledger, seed)]
+    numbers = [row.run_number for row in scorable(ledger, seed, strategies)]
     if len(numbers) < LEAST_SCORED:
         return None
     key = short_hash(json.dumps(numbers))
