@@ -16,6 +16,8 @@ from archwright.search_space import SearchSpace
 
 ACCURACY = (Objective("accuracy", maximize=True),)
 TWO = (*ACCURACY, Objective("macs", maximize=False))
+EPOCHS = 9.0
+"""Of a full training, for strategies of several fidelities."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Study:
 
     @property
     def history(self) -> History:
-        return History(self.objectives, tuple(self.finished), tuple(self.pending), tuple(self.refused))
+        return History(self.objectives, tuple(self.finished), tuple(self.pending), tuple(self.refused), EPOCHS)
 
     @property
     def number(self) -> int:
@@ -135,12 +137,14 @@ class Study:
                 key,
                 "running",
                 parent=proposal.parent,
+                epochs=proposal.epochs or EPOCHS,
                 note=proposal.note,
                 seen=len(self.finished),
+                continues=proposal.continues,
             )
         )
         state = self.fails(candidate)
-        known = next((c for c in self.finished if c.key == key), None)
+        known = next((c for c in self.finished if c.key == key and c.epochs >= candidate.epochs), None)
         if known is not None:
             self.finished.append(replace(candidate, state="duplicate", scores=known.scores))
         elif state == "refused":
@@ -169,4 +173,4 @@ class Study:
 
 @pytest.fixture(scope="session")
 def toy():
-    return SimpleNamespace(Study=Study, spaces=SPACES, score=toy_score, accuracy=ACCURACY, two=TWO, ledger=ledger)
+    return SimpleNamespace(Study=Study, spaces=SPACES, score=toy_score, accuracy=ACCURACY, two=TWO, ledger=ledger, epochs=EPOCHS)

@@ -17,7 +17,7 @@ from archwright.study.searching import Lane, Limits, best_candidates, search
 from archwright.study.supernet_search import SupernetSearch
 
 ACCURACY = (Objective("accuracy", True),)
-TRIALS = 6
+TRIALS, EPOCHS = 6, 3.0
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,12 @@ class Bench:
     def lane(self, strategy="random", space=None, objectives=ACCURACY, **settings):
         made = make_strategy(strategy, settings) if isinstance(strategy, str) else strategy
         name = strategy if isinstance(strategy, str) else type(strategy).__name__
-        return Lane(name, made, space or Pair(), self.ledger, objectives)
+        return Lane(name, made, space or Pair(), self.ledger, objectives, EPOCHS)
 
     def run(self, *lanes, executor=None, trials=TRIALS, limits=None, seed=0):
         executor = executor or AtOnce()
         crew = Crew(executor, self.ledger, Clock(self.folder / "clock.json"), lambda crew: None, self.recorded.append)
-        search(lanes, crew, self.job, limits or Limits(trials, None, lambda: 0.0), seed, epochs=3.0)
+        search(lanes, crew, self.job, limits or Limits(trials, None, lambda: 0.0), seed)
         return executor
 
     def job(self, row):
@@ -302,15 +302,16 @@ def test_a_proposal_may_name_its_parent_its_epochs_and_a_note(bench):
             return Proposal(
                 space.architecture({"a": number, "b": 0}),
                 parent=number - 1 if number else None,
-                epochs=number + 0.5,
+                epochs=[0.5, 1.5, 2.5, 1.5][number],
                 note={"level": number},
             )
 
     lane = bench.lane(Chain())
-    executor = bench.run(lane, trials=3)
-    assert [row.parent for row in lane.rows] == [None, 0, 1]
-    assert [job.epochs for job in executor.submitted] == [0.5, 1.5, 2.5]
-    assert [candidate.note["level"] for candidate in lane.history.finished] == [0, 1, 2]
+    executor = bench.run(lane, trials=2)
+    assert [row.parent for row in lane.rows] == [None, 0, 1, 2]
+    assert [job.epochs for job in executor.submitted] == [0.5, 1.5, 2.5, 1.5]
+    assert [candidate.note["level"] for candidate in lane.history.finished] == [0, 1, 2, 3]
+    assert lane.trainings == 2
 
 
 class Hours:
@@ -381,7 +382,7 @@ def supernet_finds(*answers, seconds=30.0):
 @pytest.fixture
 def one_shot(bench):
     """Makes the lane of a one-shot method on the bench's ledger."""
-    return lambda name="darts": Lane(name, SupernetSearch(name, bench.ledger, 8.0), Pair(), bench.ledger, ACCURACY)
+    return lambda name="darts": Lane(name, SupernetSearch(name, bench.ledger, 8.0), Pair(), bench.ledger, ACCURACY, EPOCHS)
 
 
 FOUND = ((3, 3), (1, 2), (5, 0))
@@ -463,7 +464,7 @@ def test_an_interrupted_supernet_goes_on_under_its_own_number_and_seed(tmp_path)
         for stop in (*stops, None):
             bench = Bench(folder, storage=f"journal:{folder / 'journal'}")
             search = SupernetSearch("darts", bench.ledger, 8.0)
-            lane = Lane("darts", search, Pair(), bench.ledger, ACCURACY)
+            lane = Lane("darts", search, Pair(), bench.ledger, ACCURACY, EPOCHS)
             executor = AtOnce(outcome=supernet_finds(*FOUND), interrupt_at=stop)
             try:
                 bench.run(lane, bench.lane("random"), executor=executor)
@@ -484,7 +485,7 @@ def test_an_interrupted_supernet_goes_on_under_its_own_number_and_seed(tmp_path)
 def test_a_coordinator_waits_for_a_supernet_that_another_one_trains(tmp_path, monkeypatch):
     url = f"journal:{tmp_path / 'journal'}"
     ours, theirs = Bench(tmp_path / "a", url), Bench(tmp_path / "b", url)
-    lane = Lane("darts", SupernetSearch("darts", ours.ledger, 8.0), Pair(), ours.ledger, ACCURACY)
+    lane = Lane("darts", SupernetSearch("darts", ours.ledger, 8.0), Pair(), ours.ledger, ACCURACY, EPOCHS)
     row = SupernetSearch("darts", theirs.ledger, 8.0).begin(seed=0)
     looks = []
 
@@ -509,7 +510,8 @@ def test_two_coordinators_share_what_a_supernet_found(tmp_path):
     row = SupernetSearch("darts", ours.ledger, 8.0).begin(seed=0)
     ours.ledger.finish(row, "complete", Outcome("complete", found=handed_over((1, 1))))
     lane, other = (
-        Lane("darts", SupernetSearch("darts", bench.ledger, 8.0), Pair(), bench.ledger, ACCURACY) for bench in (ours, theirs)
+        Lane("darts", SupernetSearch("darts", bench.ledger, 8.0), Pair(), bench.ledger, ACCURACY, EPOCHS)
+        for bench in (ours, theirs)
     )
     assert not lane.exhausted
     assert len(lane.history.candidates) == 0

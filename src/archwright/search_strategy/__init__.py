@@ -12,12 +12,14 @@ from archwright.architecture.plugins import find, known_names
 from archwright.architecture.settings import with_settings
 from archwright.errors import UnknownName
 from archwright.search_strategy.optuna_names import PREFIX, SAMPLERS
-from archwright.search_strategy.strategy import Strategy, limitations, sized_for_budget
+from archwright.search_strategy.strategy import MultiFidelityStrategy, Strategy, limitations, sized_for_budget
 
 BUILT_IN = {
     "random": "archwright.search_strategy.random_search:RandomSearch",
     "regularized_evolution": "archwright.search_strategy.regularized_evolution:RegularizedEvolution",
     "local_search": "archwright.search_strategy.local_search:LocalSearch",
+    "asha": "archwright.search_strategy.asha:ASHA",
+    "hyperband": "archwright.search_strategy.hyperband:Hyperband",
 }
 GROUP = "archwright.strategies"
 
@@ -99,6 +101,7 @@ def _defaults(cls: type) -> dict[str, Any]:
 
 
 __all__ = [
+    "MultiFidelityStrategy",
     "Strategy",
     "StrategyDescription",
     "describe_strategy",

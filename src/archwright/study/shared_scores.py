@@ -19,8 +19,10 @@ LEAST_SCORED, MOST_SCORED = 4, 100
 
 
 def scorable(ledger: Ledger, seed: int) -> list[Row]:
-    """Complete candidates of all searches of the run, each network once; at most MOST_SCORED, drawn at random."""
-    first = {row.key: row for row in reversed(ledger.rows("search")) if row.state == "complete" and row.architecture is not None}
+    """Complete candidates of all searches of the run, fully trained and each network once; at most MOST_SCORED, drawn at random."""
+    complete = [row for row in ledger.rows("search") if row.state == "complete" and row.architecture is not None]
+    full = max((row.epochs or 0.0 for row in complete), default=0.0)
+    first = {row.key: row for row in reversed(complete) if (row.epochs or 0.0) >= full}
     rows = sorted(first.values(), key=lambda row: row.run_number)
     if len(rows) <= MOST_SCORED:
         return rows
