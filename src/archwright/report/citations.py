@@ -9,6 +9,8 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "regularized_evolution": ("real2019",),
     "random": ("li2019",),
     "local_search": ("white2021",),
+    "asha": ("li2020asha",),
+    "hyperband": ("li2018", "li2020asha"),
     "optuna": ("akiba2019",),
     "darts": ("liu2019",),
     "pc_darts": ("xu2020", "liu2019"),
@@ -88,6 +90,23 @@ ENTRIES = {
             "White, Colin and Nolen, Sam and Savani, Yash",
             2021,
             "Uncertainty in Artificial Intelligence",
+        ),
+        (
+            "article",
+            "li2018",
+            "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization",
+            "Li, Lisha and Jamieson, Kevin and DeSalvo, Giulia and Rostamizadeh, Afshin and Talwalkar, Ameet",
+            2018,
+            "Journal of Machine Learning Research",
+        ),
+        (
+            "inproceedings",
+            "li2020asha",
+            "A System for Massively Parallel Hyperparameter Tuning",
+            "Li, Liam and Jamieson, Kevin and Rostamizadeh, Afshin and Gonina, Ekaterina and Ben-tzur, Jonathan and Hardt, Moritz "
+            "and Recht, Benjamin and Talwalkar, Ameet",
+            2020,
+            "Machine Learning and Systems",
         ),
         (
             "inproceedings",
