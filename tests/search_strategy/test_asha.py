@@ -17,15 +17,17 @@ def steps(study, count):
 
 def test_a_small_search_goes_as_one_would_by_hand(toy):
     """R = 9 and eta = 3, so rungs of 1, 3 and 9 epochs. A network's score does not change with its epochs."""
-    scores = iter([0.1, 0.5, 0.3, 0.5, 0.7, 0.2, 0.6, 0.7, 0.6, 0.7, 0.0])
+    scores = iter([0.1, 0.5, 0.3, 0.5, 0.2, 0.7, 0.7, 0.6, 0.6, 0.7, 0.0])
     study = toy.Study(ASHA(eta=3), toy.spaces["flat"], scores=lambda candidate: (next(scores),))
     assert steps(study, 11) == [
         *[(None, 1.0)] * 3,
-        (1, 3.0),  # one of three, the best so far: 0.5
-        *[(None, 1.0)] * 3,
-        (4, 3.0),  # two of six are 0.7 and 0.6, and neither was promoted
-        (6, 3.0),
-        (7, 9.0),  # one of three on the second rung
+        (1, 3.0),  # 0.5 is the best of three; that it will be the third of six nobody knows yet
+        (None, 1.0),  # the best of four has been promoted
+        (None, 1.0),
+        (5, 3.0),  # 0.7 is the best of five
+        (None, 1.0),
+        (7, 3.0),  # 0.6 is among the best two of six
+        (6, 9.0),  # 0.7 is the best of three on the second rung
         (None, 1.0),
     ]
 

@@ -54,8 +54,8 @@ def ledger(tmp_path):
         yield ledger
 
 
-def searched(ledger, number, strategy="random", state="complete", value=None):
-    row = ledger.begin(stage="search", strategy=strategy, architecture=architecture(number), key=f"k{number}")
+def searched(ledger, number, strategy="random", state="complete", value=None, epochs=4.0):
+    row = ledger.begin(stage="search", strategy=strategy, architecture=architecture(number), key=f"k{number}", epochs=epochs)
     value = number / 100 if value is None else value
     scores = (value,) if state == "complete" else None
     outcome = Outcome("complete" if state == "complete" else "failed", metrics={"accuracy": value}, seconds=1.0)
@@ -84,6 +84,13 @@ def test_complete_candidates_of_all_strategies_are_scored_each_network_once(ledg
         *(("random", f"k{number}") for number in range(4)),
         ("darts", "k7"),
     ]
+
+
+def test_candidates_that_were_trained_part_of_the_way_are_not_scored(ledger):
+    searched(ledger, 0, epochs=1.0)
+    searched(ledger, 1)
+    searched(ledger, 0)
+    assert [(row.key, row.epochs) for row in scorable(ledger, 0)] == [("k1", 4.0), ("k0", 4.0)]
 
 
 def test_of_very_many_a_sample_is_drawn_always_the_same(ledger, monkeypatch):
