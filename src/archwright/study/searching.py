@@ -219,16 +219,17 @@ def _propose(lane: Lane, crew: Crew, make_job: MakeJob, limits: Limits, seed: in
 
 
 def _ask(lane: Lane, limits: Limits, seed: int) -> Row | None:
-    """A new row for what the strategy proposes; None where that is more than is left of the trials: to be asked again after a
-    result. And None where another coordinator took the number meanwhile: to be asked again at once.
+    """A new row for what the strategy proposes; None where another coordinator took the number meanwhile, or nothing is begun.
+
+    A proposal that takes more than is left of the trials is not: the lane waits for a result that may change the strategy's mind.
     """
     history = lane.history
     number = lane.ledger.next_number("search", lane.name)
     proposal = lane.strategy.propose(lane.space, history, Random(f"{seed}/{lane.name}/{number}"))
     key, epochs = key_of(lane.space, proposal.architecture), proposal.epochs or lane.epochs
     continued = _continued(lane, proposal, key, epochs)
-    known = lane.ledger.first_with_key("search", lane.name, key, epochs) is not None
-    if limits.trials is not None and not known and lane.trainings + lane.cost(proposal) > limits.trials + ROUNDING:
+    known = lane.ledger.first_with_key("search", lane.name, key, epochs)
+    if known is None and limits.trials is not None and lane.trainings + lane.cost(proposal) > limits.trials + ROUNDING:
         lane.asked_for_too_much = True
         return None
     try:
