@@ -20,7 +20,16 @@ from archwright.search_strategy.optuna_names import PREFIX, SAMPLERS
 from archwright.study.benchmark_request import BenchmarkRequest
 from archwright.study.benchmark_results import benchmark_results
 from archwright.study.benchmark_run import SLOWEST
-from archwright.study.budget import CLOSING_SECONDS, CLOSING_SHARE, LEAST_FINAL_EPOCHS, TRIALS_AIMED_AT, Budget, Plan, usual_epochs
+from archwright.study.budget import (
+    CLOSING_SECONDS,
+    CLOSING_SHARE,
+    FULLER,
+    LEAST_FINAL_EPOCHS,
+    TRIALS_AIMED_AT,
+    Budget,
+    Plan,
+    usual_epochs,
+)
 from archwright.study.candidates_table import AFTER, BEFORE
 from archwright.study.planning import LEAST_PROBE_SECONDS, PROBE_SHARE, PROBED_ARCHITECTURES
 from archwright.study.request import Request
@@ -92,6 +101,7 @@ RATES = {optimizer: recipe_for(10**6, {"optimizer": optimizer}).learning_rate fo
         f"{100 * BUDGET.search:g} % search, {100 * BUDGET.final:g} % final trainings, {100 * BUDGET.baselines:g} % baselines",
         {20: "a twentieth of their strategy's part"}[TRIALS_AIMED_AT],
         f"shorter than {LEAST_FINAL_EPOCHS:g} epochs",
+        f"may take {FULLER} times as long as another's",
         f"Nesterov momentum {RECIPE.momentum}",
         "weight decay 5e-4",
         f"over {100 * RECIPE.warmup:g} % of the steps",

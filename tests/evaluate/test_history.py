@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import Candidate, History, Objective, key_of
@@ -62,6 +62,13 @@ def test_complete_has_each_network_once_in_order_of_completion():
 def test_the_best_is_the_first_to_reach_the_highest_score():
     assert HISTORY.best().number == 0
     assert History(HISTORY.objectives).best() is None
+
+
+def test_of_several_fidelities_the_highest_counts():
+    low, other, high = candidate(0, "one", scores=(0.9,)), candidate(1, "two", scores=(0.95,)), candidate(2, "one", scores=(0.8,))
+    history = History(HISTORY.objectives, [replace(low, epochs=1.0), replace(other, epochs=1.0), replace(high, epochs=3.0)])
+    assert [c.number for c in history.complete] == [2, 1]
+    assert history.best().number == 2
 
 
 def test_what_failed_is_worse_than_all():

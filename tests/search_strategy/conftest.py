@@ -17,6 +17,8 @@ from archwright.search_space.growth_order import GrowthOrder
 
 ACCURACY = (Objective("accuracy", maximize=True),)
 TWO = (*ACCURACY, Objective("macs", maximize=False))
+EPOCHS = 9.0
+"""Of a full training, for strategies of several fidelities."""
 
 
 @dataclass(frozen=True)
@@ -121,17 +123,31 @@ def ledger(candidate: Candidate) -> Candidate:
 
 
 class Study:
-    """Numbers, duplicates, failures, refusals and several workers, without any training."""
+    """Numbers, duplicates, failures, refusals, fidelities and several workers, without any training.
 
-    def __init__(self, strategy, space, objectives=ACCURACY, seed=0, fails: Callable[[Candidate], str | None] = lambda c: None):
+    `scores`: of a candidate, where the landscape of `toy_scores` will not do.
+    """
+
+    def __init__(
+        self,
+        strategy,
+        space,
+        objectives=ACCURACY,
+        seed=0,
+        fails: Callable[[Candidate], str | None] = lambda c: None,
+        epochs: float = EPOCHS,
+        scores: Callable[[Candidate], tuple[float, ...]] | None = None,
+    ):
         self.strategy, self.space, self.objectives, self.seed, self.fails = strategy, space, objectives, seed, fails
+        self.epochs = epochs
+        self.scores = scores or (lambda candidate: toy_scores(space, candidate.architecture, objectives))
         self.finished: list[Candidate] = []
         self.pending: list[Candidate] = []
         self.refused: list[Candidate] = []
 
     @property
     def history(self) -> History:
-        return History(self.objectives, tuple(self.finished), tuple(self.pending), tuple(self.refused))
+        return History(self.objectives, tuple(self.finished), tuple(self.pending), tuple(self.refused), self.epochs)
 
     @property
     def number(self) -> int:
@@ -153,12 +169,14 @@ class Study:
                 key,
                 "running",
                 parent=proposal.parent,
+                epochs=proposal.epochs or self.epochs,
                 note=proposal.note,
                 seen=len(self.finished),
+                continues=proposal.continues,
             )
         )
         state = self.fails(candidate)
-        known = next((c for c in self.finished if c.key == key), None)
+        known = next((c for c in self.finished if c.key == key and c.epochs >= candidate.epochs), None)
         if known is not None:
             self.finished.append(replace(candidate, state="duplicate", scores=known.scores))
         elif state == "refused":
@@ -170,7 +188,7 @@ class Study:
     def finish(self, index: int = 0) -> None:
         candidate = self.pending.pop(index)
         failed = self.fails(candidate)
-        scores = None if failed else toy_scores(self.space, candidate.architecture, self.objectives)
+        scores = None if failed else self.scores(candidate)
         self.finished.append(replace(candidate, state=failed or "complete", scores=scores))
 
     def run(self, trials: int, workers: int = 1) -> History:
@@ -187,4 +205,4 @@ class Study:
 
 @pytest.fixture(scope="session")
 def toy():
-    return SimpleNamespace(Study=Study, spaces=SPACES, score=toy_score, accuracy=ACCURACY, two=TWO, ledger=ledger)
+    return SimpleNamespace(Study=Study, spaces=SPACES, score=toy_score, accuracy=ACCURACY, two=TWO, ledger=ledger, epochs=EPOCHS)

@@ -6,6 +6,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from archwright.errors import InputError
 from archwright.evaluate.history import Proposal
 from archwright.search_strategy import make_strategy
 from archwright.search_strategy.archwright_sampler import ATTRIBUTE, ArchwrightSampler
@@ -165,3 +166,9 @@ def test_trials_of_another_origin_are_learned_from(toy):
     )
     assert study.trials[0].params == {"first": "a", "second": "b"}
     assert study.trials[2].system_attrs[ATTRIBUTE]["parent"] in (0, 1)
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband"])
+def test_a_strategy_of_several_fidelities_is_refused(name, toy):
+    with pytest.raises(InputError, match="a trial of Optuna's is one whole training"):
+        ArchwrightSampler(make_strategy(name), toy.spaces["flat"])

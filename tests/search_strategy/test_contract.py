@@ -23,6 +23,8 @@ ALL_STRATEGIES = {
     "grid": {},
     "progressive": {"first": 6, "beam": 6, "surrogate": "mlp", "hidden": 8, "steps": 20},
     "reinforce": {"batch": 3, "hidden": 16, "learning_rate": 0.03},
+    "asha": {"eta": 3},
+    "hyperband": {"around": "regularized_evolution"},
     "optuna:bruteforce": {},
     "optuna:cmaes": {},
     "optuna:gp": {"n_startup_trials": 5},
@@ -32,8 +34,8 @@ ALL_STRATEGIES = {
     "optuna:random": {},
     "optuna:tpe": {"n_startup_trials": 6},
 }
-BLIND = {"random", "grid", "optuna:random", "optuna:bruteforce", "optuna:cmaes", "optuna:qmc"}
-"""They look at no score, so they are no better than random."""
+BLIND = {"random", "grid", "asha", "hyperband", "optuna:random", "optuna:bruteforce", "optuna:cmaes", "optuna:qmc"}
+"""They look at no score, so they are no better than random; or only to train on what they found at random."""
 SEEDLESS = {"grid", "optuna:qmc"}
 """They propose the same whatever the seed."""
 ONE_OBJECTIVE_ONLY = {"optuna:cmaes"}
@@ -67,7 +69,7 @@ def check(proposal, space):
 
 
 def test_an_empty_history_gets_a_valid_proposal(name, space, toy):
-    check(fresh(name).propose(space, History(toy.accuracy), Random(1)), space)
+    check(fresh(name).propose(space, History(toy.accuracy, epochs=toy.epochs), Random(1)), space)
 
 
 def test_every_proposal_is_valid_even_where_all_networks_are_known(name, space, toy):
@@ -116,7 +118,7 @@ def test_a_proposal_is_a_function_of_its_arguments(name, toy):
     strategy, one = fresh(name), toy.spaces["flat"]
     history = toy.Study(strategy, one).run(trials_for(name))
     proposal = strategy.propose(one, history, Random(5))
-    strategy.propose(toy.spaces["conditional"], History(toy.accuracy), Random(6))  # another search in between
+    strategy.propose(toy.spaces["conditional"], History(toy.accuracy, epochs=toy.epochs), Random(6))  # another search in between
     assert strategy.propose(one, history, Random(5)) == proposal
 
 
@@ -191,7 +193,7 @@ def test_it_beats_random_search(name, space_name, toy):
 def test_sizes_left_unset_follow_the_budget_and_stay_valid(name, toy):
     for trials in (None, 1, 20, 4000):
         strategy = sized_for_budget(make_strategy(name), trials)
-        check(strategy.propose(toy.spaces["flat"], History(toy.accuracy), Random(0)), toy.spaces["flat"])
+        check(strategy.propose(toy.spaces["flat"], History(toy.accuracy, epochs=toy.epochs), Random(0)), toy.spaces["flat"])
 
 
 def test_what_is_proposed_has_the_key_that_the_study_gives_it(name, toy):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from archwright.search_strategy import limitations, make_strategy, sized_for_budget
+from archwright.search_strategy import MultiFidelityStrategy, limitations, make_strategy, sized_for_budget
 from archwright.search_strategy.random_search import RandomSearch
 
 
@@ -18,3 +18,8 @@ def test_a_strategy_without_limitations_has_none(toy):
 
 def test_a_strategy_with_limitations_is_asked(toy):
     assert "at random" in limitations(make_strategy("optuna:gp"), toy.spaces["conditional"])
+
+
+def test_a_strategy_of_several_fidelities_can_be_told_from_others():
+    names = ("random", "regularized_evolution", "local_search", "optuna:tpe", "asha", "hyperband")
+    assert [name for name in names if isinstance(make_strategy(name), MultiFidelityStrategy)] == ["asha", "hyperband"]

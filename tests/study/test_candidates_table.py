@@ -28,7 +28,7 @@ OUTCOME = Outcome(
 COLUMNS = [
     *("number", "state", "cause", "stage", "strategy", "architecture", "key", "parent"),
     *("val_accuracy", "val_loss"),
-    *("parameters", "macs", "peak_memory_mb", "seconds", "epochs", "seed", "worker"),
+    *("parameters", "macs", "peak_memory_mb", "seconds", "epochs", "seed", "worker", "continues"),
 ]
 
 
@@ -78,6 +78,7 @@ def test_a_complete_row(path):
         "epochs": "3.0",
         "seed": "11",
         "worker": "host:7",
+        "continues": "",
     }
 
 

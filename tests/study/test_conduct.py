@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -18,6 +19,7 @@ import torch
 import archwright
 from archwright.data.store import open_problem
 from archwright.errors import InputError, RunFolderError
+from archwright.evaluate.full import TRAINED_ANEW
 from archwright.evaluate.model_folder import load_model
 from archwright.execute.training_process import TrainingProcess
 from archwright.study import conduct as module
@@ -30,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("one_thread_each", "without_onnx")
 
 COLUMNS = (
     "number,state,cause,stage,strategy,architecture,key,parent,val_accuracy,val_loss,"
-    "parameters,macs,peak_memory_mb,seconds,epochs,seed,worker"
+    "parameters,macs,peak_memory_mb,seconds,epochs,seed,worker,continues"
 )
 MEASURED_ANEW = ("peak_memory_mb", "seconds", "worker")
 METHOD_KEYS = (
@@ -651,6 +653,46 @@ def test_a_run_that_was_killed_three_times_gives_what_an_uninterrupted_one_gives
     assert qualities(results(killed)) == qualities(results(small_run.folder))
     assert results(killed)["verdict"] == results(small_run.folder)["verdict"]
     assert results(killed)["test_accesses"] == 8
+
+
+CLIMB = {"strategy": "asha", "trials": 2, "epochs": 4, "seeds": 1, "baselines": (), "random": False, "settings": {"asha.eta": 2}}
+"""Rungs of 1, 2 and 4 epochs; row 5 trains on from one epoch to two, and row 6 from two to four."""
+
+
+def climbed(small_run, folder, deaths):
+    """The search of `CLIMB`, killed at each of the deaths."""
+    words = ["--strategy", "asha", "--set", "asha.eta=2", "--trials", "2", "--epochs", "4", "--seeds", "1", "--baselines", ""]
+    sized = [word for key, value in small_run.options["settings"].items() for word in ("--set", f"{key}={value}")]
+    return live_and_die(replace(small_run, arguments=[*words, "--no-random", *sized]), folder, deaths)
+
+
+@PATIENT
+def test_a_promoted_training_that_is_killed_goes_on_and_a_search_of_several_fidelities_counts_no_epoch_twice(small_run, tmp_path):
+    whole = search(small_run, tmp_path / "whole", **CLIMB).path
+    killed = climbed(small_run, tmp_path / "killed", [["processes", "00005-search-*"], ["serial", "00006-search-*"]])
+    assert without_times(table(killed)) == without_times(table(whole))
+    rows = [row for row in table(whole) if row["stage"] == "search"]
+    epochs = {row["number"]: float(row["epochs"]) for row in rows}
+    assert [(row["continues"] != "", float(row["epochs"])) for row in rows] == [
+        *[(False, 1), (False, 1), (True, 2), (False, 1), (False, 1)],
+        *[(True, 2), (True, 4)],
+    ]
+    assert sum(epochs[row["number"]] - epochs.get(row["continues"], 0.0) for row in rows) == 2 * 4
+    assert {row["cause"] for row in table(whole)} == {""}
+    assert all(row["seed"] == rows[int(row["continues"])]["seed"] for row in rows if row["continues"])
+    (final,) = [row for row in table(whole) if row["stage"] == "final"]
+    assert final["parent"] == "6"  # the only one that was trained to the end, not the best of one epoch
+    assert not list(whole.rglob("checkpoint.pt"))
+
+
+def test_more_trials_train_on_from_the_beginning_what_no_checkpoint_is_left_of(small_run, tmp_path):
+    whole = search(small_run, tmp_path / "whole", **CLIMB).path
+    settings = {**CLIMB, "trials": 1}
+    search(small_run, tmp_path / "longer", **settings)
+    longer = search(small_run, tmp_path / "longer", **CLIMB).path
+    both = [[row for row in table(folder) if row["stage"] == "search"] for folder in (whole, longer)]
+    assert [row["val_accuracy"] for row in both[0]] == [row["val_accuracy"] for row in both[1]]
+    assert TRAINED_ANEW in {row["cause"] for row in both[1]}
 
 
 @PATIENT

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from archwright.errors import InputError
 from archwright.evaluate.history import Objective, Proposal
 from archwright.evaluate.job import Job, Outcome
 from archwright.search_space import SearchSpace
@@ -17,7 +18,7 @@ from archwright.study.searching import Lane, Limits, best_candidates, search
 from archwright.study.supernet_search import SupernetSearch
 
 ACCURACY = (Objective("accuracy", True),)
-TRIALS = 6
+TRIALS, EPOCHS = 6, 3.0
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,12 @@ class Bench:
     def lane(self, strategy="random", space=None, objectives=ACCURACY, **settings):
         made = make_strategy(strategy, settings) if isinstance(strategy, str) else strategy
         name = strategy if isinstance(strategy, str) else type(strategy).__name__
-        return Lane(name, made, space or Pair(), self.ledger, objectives)
+        return Lane(name, made, space or Pair(), self.ledger, objectives, EPOCHS)
 
     def run(self, *lanes, executor=None, trials=TRIALS, limits=None, seed=0):
         executor = executor or AtOnce()
         crew = Crew(executor, self.ledger, Clock(self.folder / "clock.json"), lambda crew: None, self.recorded.append)
-        search(lanes, crew, self.job, limits or Limits(trials, None, lambda: 0.0), seed, epochs=3.0)
+        search(lanes, crew, self.job, limits or Limits(trials, None, lambda: 0.0), seed)
         return executor
 
     def job(self, row):
@@ -302,15 +303,123 @@ def test_a_proposal_may_name_its_parent_its_epochs_and_a_note(bench):
             return Proposal(
                 space.architecture({"a": number, "b": 0}),
                 parent=number - 1 if number else None,
-                epochs=number + 0.5,
+                epochs=[0.5, 1.5, 2.5, 1.5][number],
                 note={"level": number},
             )
 
     lane = bench.lane(Chain())
-    executor = bench.run(lane, trials=3)
-    assert [row.parent for row in lane.rows] == [None, 0, 1]
-    assert [job.epochs for job in executor.submitted] == [0.5, 1.5, 2.5]
-    assert [candidate.note["level"] for candidate in lane.history.finished] == [0, 1, 2]
+    executor = bench.run(lane, trials=2)
+    assert [row.parent for row in lane.rows] == [None, 0, 1, 2]
+    assert [job.epochs for job in executor.submitted] == [0.5, 1.5, 2.5, 1.5]
+    assert [candidate.note["level"] for candidate in lane.history.finished] == [0, 1, 2, 3]
+    assert lane.trainings == 2
+
+
+# Fidelities.
+
+
+@dataclass(frozen=True)
+class Script:
+    """Proposes what it is told, one after the other: (answer to `a`, epochs, which candidate it continues)."""
+
+    proposals: tuple[tuple[int, float | None, int | None], ...]
+
+    def propose(self, space, history, rng):
+        a, epochs, continues = self.proposals[len(history.candidates) % len(self.proposals)]
+        return Proposal(space.architecture({"a": a, "b": 0}), continues=continues, epochs=epochs)
+
+
+def states(lane):
+    return [(row.state, row.continues, row.epochs) for row in lane.rows]
+
+
+def test_a_promotion_is_a_training_of_its_own_with_the_seed_of_the_one_that_it_continues(bench):
+    lane = bench.lane(Script(((1, 1.0, None), (2, 1.0, None), (1, 2.0, 0), (1, 3.0, 2), (3, None, None))))
+    executor = bench.run(lane, trials=2)
+    assert states(lane)[:4] == [("complete", None, 1), ("complete", None, 1), ("complete", 0, 2), ("complete", 2, 3)]
+    seeds = [job.seed for job in executor.submitted]
+    assert seeds[0] == seeds[2] == seeds[3] != seeds[1]
+    assert [candidate.continues for candidate in lane.history.finished] == [None, None, 0, 2]
+    assert lane.history.epochs == EPOCHS
+
+
+def test_a_network_is_known_with_no_more_epochs_than_it_had(bench, monkeypatch):
+    monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 3)
+    lane = bench.lane(Script(((1, 1.0, None), (1, 3.0, None), (1, 2.0, None), (1, 3.0, 0), (1, 1.0, None))))
+    executor = bench.run(lane)
+    assert len(executor.submitted) == 2
+    assert [row.state for row in lane.rows] == ["complete", "complete", "duplicate", "duplicate", "duplicate"]
+    assert lane.trainings == pytest.approx((1 + 3) / EPOCHS)
+
+
+def test_a_training_waits_for_none_of_the_same_network_with_fewer_epochs(bench, monkeypatch):
+    monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 3)
+    lane = bench.lane(Script(((1, 1.0, None), (1, 3.0, None), (1, 1.0, None), (1, 3.0, None), (1, 2.0, None))))
+    executor = bench.run(lane, executor=AtOnce(workers=3))
+    assert len(executor.submitted) == 2
+    assert [row.state for row in lane.rows[:5]] == ["complete", "complete", "duplicate", "duplicate", "duplicate"]
+    assert [row.cause for row in lane.rows[2:5]] == ["the network of 0", "the network of 1", "the network of 1"]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("strategy", ["asha", "hyperband"])
+def test_strategies_of_several_fidelities_get_no_more_epochs_than_random_search(bench, strategy, workers):
+    """What is left over is less than the dearest step: for hyperband a full training."""
+    lane, other = bench.lane(strategy, eta=3), bench.lane("random")
+    executor = bench.run(lane, other, executor=AtOnce(workers))
+    begun = {row.number: row for row in lane.rows}
+    epochs = {"random": 0.0, strategy: 0.0}
+    for row in (*lane.rows, *other.rows):
+        if row.state == "complete":
+            epochs[row.strategy] += row.epochs - (begun[row.continues].epochs if row.continues is not None else 0.0)
+    assert epochs["random"] == TRIALS * EPOCHS
+    assert (TRIALS - 1) * EPOCHS < epochs[strategy] <= TRIALS * EPOCHS
+    assert lane.trainings == pytest.approx(epochs[strategy] / EPOCHS)
+    assert any(job.epochs == EPOCHS for job in executor.submitted)
+
+
+def test_shares_of_a_training_that_do_not_add_up_exactly_cost_no_training(bench):
+    lane = bench.lane(Script(tuple((n % 10, 0.3, None) for n in range(10))))
+    bench.run(lane, trials=1)
+    assert len(lane.rows) == 10  # ten times a tenth
+
+
+@pytest.mark.parametrize("strategy", ["asha", "hyperband"])
+def test_an_interrupted_search_of_several_fidelities_goes_on_as_if_nothing_had_happened(tmp_path, strategy):
+    def searched(folder, *stops):
+        folder.mkdir()
+        for stop in (*stops, None):
+            bench = Bench(folder, storage=f"journal:{folder / 'journal'}")
+            try:
+                bench.run(bench.lane(strategy, eta=3, around="regularized_evolution", trials=4), executor=AtOnce(interrupt_at=stop))
+            except Interrupted:
+                assert sum(row.state == "running" for row in bench.ledger.rows()) == 1
+            finally:
+                bench.ledger.close()
+        return [(*content(row), row.continues, row.epochs) for row in bench.ledger.rows()]
+
+    assert searched(tmp_path / "stopped", 0, 1, 4, 2) == searched(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("proposal", "told"),
+    [
+        ((2, 2.0, 0), "wants to train candidate 0 on to 2 epochs"),  # another network
+        ((1, 1.0, 0), "with the same network and fewer epochs"),
+        ((1, 2.0, 7), "wants to train candidate 7 on to 2 epochs"),
+        ((1, 3.5, 0), "asks for 3.5 epochs, and a full training of the search has 3"),
+    ],
+)
+def test_what_cannot_be_continued_is_a_mistake_of_the_strategy(bench, proposal, told):
+    with pytest.raises(InputError, match=told):
+        bench.run(bench.lane(Script(((1, 1.0, None), proposal))))
+
+
+def test_the_best_candidates_are_the_best_of_the_highest_fidelity_and_each_network_counts_once(bench):
+    proposals = ((1, 1.0, None), (9, 1.0, None), (5, 1.0, None), (1, 3.0, 0), (5, 2.0, 2), (5, 3.0, 4))
+    lane = bench.lane(Script(proposals))
+    bench.run(lane, trials=2, limits=Limits(None, 0.0, iter([-1.0] * 6 + [1.0] * 99).__next__))
+    assert [row.number for row in best_candidates(lane, 9)] == [5, 3, 1]
 
 
 class Hours:
@@ -381,7 +490,7 @@ def supernet_finds(*answers, seconds=30.0):
 @pytest.fixture
 def one_shot(bench):
     """Makes the lane of a one-shot method on the bench's ledger."""
-    return lambda name="darts": Lane(name, SupernetSearch(name, bench.ledger, 8.0), Pair(), bench.ledger, ACCURACY)
+    return lambda name="darts": Lane(name, SupernetSearch(name, bench.ledger, 8.0), Pair(), bench.ledger, ACCURACY, EPOCHS)
 
 
 FOUND = ((3, 3), (1, 2), (5, 0))
@@ -463,7 +572,7 @@ def test_an_interrupted_supernet_goes_on_under_its_own_number_and_seed(tmp_path)
         for stop in (*stops, None):
             bench = Bench(folder, storage=f"journal:{folder / 'journal'}")
             search = SupernetSearch("darts", bench.ledger, 8.0)
-            lane = Lane("darts", search, Pair(), bench.ledger, ACCURACY)
+            lane = Lane("darts", search, Pair(), bench.ledger, ACCURACY, EPOCHS)
             executor = AtOnce(outcome=supernet_finds(*FOUND), interrupt_at=stop)
             try:
                 bench.run(lane, bench.lane("random"), executor=executor)
@@ -484,7 +593,7 @@ def test_an_interrupted_supernet_goes_on_under_its_own_number_and_seed(tmp_path)
 def test_a_coordinator_waits_for_a_supernet_that_another_one_trains(tmp_path, monkeypatch):
     url = f"journal:{tmp_path / 'journal'}"
     ours, theirs = Bench(tmp_path / "a", url), Bench(tmp_path / "b", url)
-    lane = Lane("darts", SupernetSearch("darts", ours.ledger, 8.0), Pair(), ours.ledger, ACCURACY)
+    lane = Lane("darts", SupernetSearch("darts", ours.ledger, 8.0), Pair(), ours.ledger, ACCURACY, EPOCHS)
     row = SupernetSearch("darts", theirs.ledger, 8.0).begin(seed=0)
     looks = []
 
@@ -509,7 +618,8 @@ def test_two_coordinators_share_what_a_supernet_found(tmp_path):
     row = SupernetSearch("darts", ours.ledger, 8.0).begin(seed=0)
     ours.ledger.finish(row, "complete", Outcome("complete", found=handed_over((1, 1))))
     lane, other = (
-        Lane("darts", SupernetSearch("darts", bench.ledger, 8.0), Pair(), bench.ledger, ACCURACY) for bench in (ours, theirs)
+        Lane("darts", SupernetSearch("darts", bench.ledger, 8.0), Pair(), bench.ledger, ACCURACY, EPOCHS)
+        for bench in (ours, theirs)
     )
     assert not lane.exhausted
     assert len(lane.history.candidates) == 0

@@ -57,8 +57,8 @@ def ledger(tmp_path):
         yield ledger
 
 
-def searched(ledger, number, strategy="random", state="complete", value=None):
-    row = ledger.begin(stage="search", strategy=strategy, architecture=architecture(number), key=f"k{number}")
+def searched(ledger, number, strategy="random", state="complete", value=None, epochs=4.0):
+    row = ledger.begin(stage="search", strategy=strategy, architecture=architecture(number), key=f"k{number}", epochs=epochs)
     value = number / 100 if value is None else value
     scores = (value,) if state == "complete" else None
     outcome = Outcome("complete" if state == "complete" else "failed", metrics={"accuracy": value}, seconds=1.0)
@@ -93,6 +93,13 @@ def test_searches_of_another_space_are_left_out(ledger):
     searched(ledger, 1)
     searched(ledger, 7, "darts")
     assert [row.key for row in scorable(ledger, 0, ("darts",))] == ["k7"]
+
+
+def test_candidates_that_were_trained_part_of_the_way_are_not_scored(ledger):
+    searched(ledger, 0, epochs=1.0)
+    searched(ledger, 1)
+    searched(ledger, 0)
+    assert [(row.key, row.epochs) for row in scorable(ledger, 0, ALL)] == [("k1", 4.0), ("k0", 4.0)]
 
 
 def test_of_very_many_a_sample_is_drawn_always_the_same(ledger, monkeypatch):

@@ -134,6 +134,20 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path, killed
     assert all(torch.equal(progress.best_weights[name], tensor) for name, tensor in expected.best_weights.items())
 
 
+def test_a_shorter_training_is_the_beginning_of_a_longer_one(tmp_path):
+    whole = TwoOptimizers()
+    expected = run_training(training_of(whole, [0.1, 0.3, 0.2]))
+    parts = TwoOptimizers()
+    short = run_training(training_of(parts, [0.1, 0.3], until=2.0, checkpoint=tmp_path / "c.pt"))
+    assert short.epochs == 2
+    assert without_seconds(short.curve) == without_seconds(expected.curve[:2])
+    rest = TwoOptimizers()
+    progress = run_training(training_of(rest, [0.2], checkpoint=tmp_path / "c.pt"))
+    assert parts.done + rest.done == whole.done
+    assert without_seconds(progress.curve) == without_seconds(expected.curve)
+    assert torch.equal(weights_of(whole), weights_of(rest))
+
+
 def without_seconds(curve):
     return [{key: value for key, value in record.items() if key != "seconds"} for record in curve]
 

@@ -20,7 +20,7 @@ from archwright.data.problem import Problem
 from archwright.data.splits import ProblemData
 from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
-from archwright.evaluate.plan import Plan, make_batches, make_plan
+from archwright.evaluate.plan import Plan, last_epoch, make_batches, make_plan
 from archwright.evaluate.test_reading import read_test
 from archwright.network.baselines import build_baseline
 from archwright.search_space import make_space
@@ -35,6 +35,7 @@ from archwright.train.step import SupervisedStep
 from archwright.train.trained_model import TrainedModel, predict
 
 CHECKPOINT, WEIGHTS = "checkpoint.pt", "weights.safetensors"
+TRAINED_ANEW = "trained from its beginning: the checkpoint of the training that it continues is gone"
 
 
 def train_network(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: Callable[[Record], None] | None = None) -> Outcome:
@@ -53,7 +54,7 @@ def train_network(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: 
     if refusal or job.stage == "probe":
         return Outcome("refused" if refusal else "complete", refusal, **facts)
     progress = _train(job, recipe, network, data, plan, device, on_epoch)
-    facts.update(_facts_of(progress, plan, device))
+    facts.update(_facts_of(job, progress, plan, device))
     facts["latency_ms"] = latency_ms(network, data.problem.input_shape, device=device)
     if job.stage in ("final", "baseline"):
         facts.update(_finish(job, data, progress, device))
@@ -124,6 +125,7 @@ def _train(
         judge=data.problem.metric,
         train_metric=lambda output, target: metric_of(decide(output, data.problem.task), target, data.problem.task),
         epochs=plan.epochs,
+        until=last_epoch(plan.epochs, job.share),
         patience=recipe.patience,
         checkpoint=Path(job.folder) / CHECKPOINT,
         time_limit=job.time_limit,
@@ -143,12 +145,13 @@ def validate(network: nn.Module, rows: Rows, data: ProblemData) -> dict[str, flo
     return metrics
 
 
-def _facts_of(progress: Progress, plan: Plan, device: torch.device) -> dict[str, Any]:
+def _facts_of(job: Job, progress: Progress, plan: Plan, device: torch.device) -> dict[str, Any]:
+    anew = [TRAINED_ANEW] if job.continues is not None and not progress.before else []
     return {
         "metrics": {key.removeprefix("val_"): value for key, value in progress.best.items() if key.startswith("val_")},
-        "cause": "; ".join(progress.notes),
+        "cause": "; ".join([*anew, *progress.notes]),
         "curve": tuple(progress.curve),
-        "seconds": progress.seconds,
+        "seconds": progress.seconds - progress.before,
         "epochs": progress.epochs,
         "seconds_per_epoch": (progress.seconds - plan.seconds) / progress.epochs,
         "peak_memory_mb": peak_memory_mb(device),

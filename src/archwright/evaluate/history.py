@@ -37,8 +37,8 @@ class Objective:
 class Proposal:
     """An architecture to try and, where the method needs them, its parent and a small note that is stored with it.
 
-    `parent`: number of the candidate it was made from. `continues`: number of the candidate whose training goes on, and
-    `epochs` to which fidelity (None: as the study says).
+    `parent`: number of the candidate it was made from. `epochs`: its fidelity, the epochs of a full training after which it is
+    judged (None: all of them). `continues`: number of the complete candidate with the same network whose training goes on to there.
     """
 
     architecture: Architecture
@@ -54,6 +54,7 @@ class Candidate:
 
     `number`: its number within its strategy. `key`: the same for equal networks (`key_of`). `scores`: one per objective,
     higher is better; None unless complete or duplicate of a complete one. `seen`: how many results its proposal had seen.
+    `epochs`: its fidelity, where there are several. `continues`: number of the candidate whose training went on.
     """
 
     number: int
@@ -65,6 +66,12 @@ class Candidate:
     epochs: float | None = None
     note: Mapping[str, Any] = field(default_factory=dict)
     seen: int = 0
+    continues: int | None = None
+
+    @property
+    def fidelity(self) -> float:
+        """Its epochs; 0 where nobody speaks of any."""
+        return self.epochs or 0.0
 
     @property
     def score(self) -> float:
@@ -74,12 +81,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class History:
-    """Everything seen so far. `finished` in order of completion: complete, duplicate (with the known result) and failed ones."""
+    """Everything seen so far. `finished` in order of completion: complete, duplicate (with the known result) and failed ones.
+
+    `epochs`: of a full training of the search, which is the highest fidelity; None where there is but one, as in a table.
+    """
 
     objectives: tuple[Objective, ...]
     finished: Sequence[Candidate] = ()
     pending: Sequence[Candidate] = ()
     refused: Sequence[Candidate] = ()
+    epochs: float | None = None
 
     @cached_property
     def keys(self) -> frozenset[str]:
@@ -93,13 +104,13 @@ class History:
 
     @cached_property
     def complete(self) -> tuple[Candidate, ...]:
-        """Those of the finished that have scores, each network once."""
-        first: dict[str, Candidate] = {}
+        """Those of the finished that have scores, each network once: the first to finish at its highest fidelity."""
+        found: dict[str, Candidate] = {}
         for candidate in self.finished:
-            if candidate.scores is not None:
-                first.setdefault(candidate.key, candidate)
-        return tuple(first.values())
+            if candidate.scores is not None and found.setdefault(candidate.key, candidate).fidelity < candidate.fidelity:
+                found[candidate.key] = candidate
+        return tuple(found.values())
 
     def best(self) -> Candidate | None:
-        """The highest first score; the earliest of equals."""
-        return max(self.complete, key=lambda candidate: candidate.score, default=None)
+        """The highest first score among those at the highest fidelity; the earliest of equals."""
+        return max(self.complete, key=lambda candidate: (candidate.fidelity, candidate.score), default=None)

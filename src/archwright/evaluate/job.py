@@ -20,9 +20,10 @@ class Job:
     `supernet`: for the stage of that name, {"space", "space_settings", "method", "method_settings"}; for `shared_scores` also
     "trained" (the folder of the supernet's training) and "architectures" (JSON of those to be scored with its weights).
 
-    `epochs` may be fractional. `time_goal`: train as many epochs (between `least_epochs` and `epochs`) as fit into these seconds
-    by a measured estimate. `epoch_seconds_limit`: refuse a network whose epoch would take longer. `time_limit`, `memory_limit`:
-    end it.
+    `epochs` may be fractional. `share`: the part of them after which the training ends and is judged; its learning rate is that of
+    all of them. `continues`: the folder of a shorter training of the same network and seed, which this one goes on with.
+    `time_goal`: train as many epochs (between `least_epochs` and `epochs`) as fit into these seconds by a measured estimate.
+    `epoch_seconds_limit`: refuse a network whose epoch would take longer. `time_limit`, `memory_limit`: end it.
     """
 
     key: str
@@ -31,6 +32,8 @@ class Job:
     folder: str
     seed: int
     epochs: float
+    share: float = 1.0
+    continues: str | None = None
     architecture: Mapping[str, Any] | None = None
     baseline: str | None = None
     supernet: Mapping[str, Any] | None = None
@@ -54,6 +57,8 @@ class Job:
 @dataclass(frozen=True)
 class Outcome:
     """What came of a job. `metrics`: the best epoch's validation metrics (`accuracy`, `loss`), `curve`: one record an epoch.
+
+    Where it continued a shorter training, `epochs` and `curve` are those of both, `seconds` its own.
 
     `state` "refused": over a limit before it was trained. `machine_fault`: worth another try under the same number.
     `found`: what a supernet's training hands over, the best first, or the architectures that it was asked to score:

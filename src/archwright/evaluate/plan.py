@@ -27,6 +27,7 @@ from archwright.train.precision import (
 from archwright.train.recipe import Recipe
 from archwright.train.step import SupervisedStep
 
+PLAN = "plan.json"
 FAR_TOO_SLOW = 4
 """A first step so many times slower than the limit needs no second one; a first step is up to twice as slow as the others."""
 TIMED_SAMPLES = 64
@@ -47,7 +48,7 @@ class Plan:
 
 def make_plan(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device) -> Plan:
     """The plan in the job's folder, else a new one, which is left there. The network and the random states are not touched."""
-    file = Path(job.folder) / "plan.json"
+    file = Path(job.folder) / PLAN
     if file.is_file():
         return Plan(**json.loads(file.read_text(encoding="utf-8")))
     plan = _decide(job, recipe, network, data, device)
@@ -81,6 +82,11 @@ def epochs_that_fit(job: Job, seconds_per_epoch: float, spent: float) -> float:
     fitting = max(0.0, job.time_goal - spent) / seconds_per_epoch
     fitting = math.floor(fitting) if fitting >= WHOLE_FROM else math.floor(100 * fitting) / 100
     return min(job.epochs, max(job.least_epochs, fitting))
+
+
+def last_epoch(epochs: float, share: float) -> float:
+    """Where a training ends that takes a share of its epochs: a part is whole epochs, at least one, so that it can be continued."""
+    return epochs if share >= 1 else min(epochs, max(1.0, float(round(share * epochs))))
 
 
 def _decide(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device) -> Plan:

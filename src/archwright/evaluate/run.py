@@ -18,6 +18,7 @@ from archwright.data.store import open_problem
 from archwright.evaluate.classical import train_classical
 from archwright.evaluate.full import CHECKPOINT, train_network
 from archwright.evaluate.job import Job, Outcome
+from archwright.evaluate.segment import forget_checkpoints, take_over
 from archwright.network.baselines import CLASSICAL
 from archwright.train.atomic_file import written_atomically
 from archwright.train.checkpoint import load_checkpoint
@@ -45,7 +46,7 @@ def run_job(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None = Non
     torch.set_num_threads(job.threads)
     outcome = replace(_attempt(job, on_epoch), worker=f"{platform.node()}:{os.getpid()}")
     if not outcome.machine_fault:
-        outcome = _keep(outcome, folder)
+        outcome = _keep(job, outcome, folder)
     return outcome
 
 
@@ -59,6 +60,7 @@ def _attempt(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None) -> 
     start = time.perf_counter()
     facts: dict[str, Any] = {}
     try:
+        take_over(job)
         outcome: Outcome = _training_of(job)(job, open_problem(job.data), facts, on_epoch)
         return outcome
     except Exception as error:  # the rule of the house: a training that fails is a result
@@ -80,15 +82,16 @@ def _unfinished(folder: Path, facts: Mapping[str, Any], seconds: float) -> dict[
     if checkpoint is None or "curve" in facts:
         return {"seconds": max(seconds, facts.get("seconds", 0.0))}
     curve = tuple(checkpoint["progress"]["curve"])
-    return {"curve": curve, "epochs": curve[-1]["epoch"], "seconds": max(seconds, checkpoint["progress"]["seconds"])}
+    own_seconds = checkpoint["progress"]["seconds"] - checkpoint["progress"].get("before", 0.0)
+    return {"curve": curve, "epochs": curve[-1]["epoch"], "seconds": max(seconds, own_seconds)}
 
 
-def _keep(outcome: Outcome, folder: Path) -> Outcome:
+def _keep(job: Job, outcome: Outcome, folder: Path) -> Outcome:
     """Write the result, and only then let go of what a resumed training would need."""
     try:
         with written_atomically(folder / RESULT) as unfinished:
             unfinished.write_text(json.dumps(outcome.to_json(), allow_nan=False), encoding="utf-8")
     except OSError as error:
         return replace(outcome, state="failed", cause=f"the result could not be written: {error}", machine_fault=True)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    forget_checkpoints(job, outcome)
     return outcome

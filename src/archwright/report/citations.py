@@ -12,6 +12,8 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "genetic": ("deb2002",),
     "reinforce": ("zoph2017", "zoph2018"),
     "progressive": ("liu2018",),
+    "asha": ("li2020asha",),
+    "hyperband": ("li2018", "li2020asha"),
     "optuna": ("akiba2019",),
     "darts": ("liu2019",),
     "pc_darts": ("xu2020", "liu2019"),
@@ -99,6 +101,23 @@ ENTRIES = {
             "Deb, Kalyanmoy and Pratap, Amrit and Agarwal, Sameer and Meyarivan, T.",
             2002,
             "IEEE Transactions on Evolutionary Computation",
+        ),
+        (
+            "article",
+            "li2018",
+            "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization",
+            "Li, Lisha and Jamieson, Kevin and DeSalvo, Giulia and Rostamizadeh, Afshin and Talwalkar, Ameet",
+            2018,
+            "Journal of Machine Learning Research",
+        ),
+        (
+            "inproceedings",
+            "li2020asha",
+            "A System for Massively Parallel Hyperparameter Tuning",
+            "Li, Liam and Jamieson, Kevin and Rostamizadeh, Afshin and Gonina, Ekaterina and Ben-tzur, Jonathan and Hardt, Moritz "
+            "and Recht, Benjamin and Talwalkar, Ameet",
+            2020,
+            "Machine Learning and Systems",
         ),
         (
             "inproceedings",

@@ -106,8 +106,10 @@ class ReportData:
 
     @cached_property
     def complete(self) -> list[Row]:
-        """The candidates of the search that have a validation metric."""
-        return [row for row in self.rows if row.get("stage") == "search" and self._is_complete(row)]
+        """The candidates of the search that have a validation metric; of one that was trained on, only where it went last."""
+        complete = [row for row in self.rows if row.get("stage") == "search" and self._is_complete(row)]
+        trained_on = {str(row.get("continues") or "") for row in complete}
+        return [row for row in complete if str(row.get("number")) not in trained_on]
 
     @cached_property
     def retrained(self) -> dict[tuple[Any, Any], float]:

@@ -12,7 +12,7 @@ from archwright.architecture.plugins import find, known_names
 from archwright.architecture.settings import with_settings
 from archwright.errors import UnknownName
 from archwright.search_strategy.optuna_names import PREFIX, SAMPLERS
-from archwright.search_strategy.strategy import Strategy, limitations, searched_space, sized_for_budget
+from archwright.search_strategy.strategy import MultiFidelityStrategy, Strategy, limitations, searched_space, sized_for_budget
 
 BUILT_IN = {
     "random": "archwright.search_strategy.random_search:RandomSearch",
@@ -22,6 +22,8 @@ BUILT_IN = {
     "grid": "archwright.search_strategy.grid:Grid",
     "progressive": "archwright.search_strategy.progressive:Progressive",
     "reinforce": "archwright.search_strategy.reinforce:Reinforce",
+    "asha": "archwright.search_strategy.asha:ASHA",
+    "hyperband": "archwright.search_strategy.hyperband:Hyperband",
 }
 GROUP = "archwright.strategies"
 
@@ -103,6 +105,7 @@ def _defaults(cls: type) -> dict[str, Any]:
 
 
 __all__ = [
+    "MultiFidelityStrategy",
     "Strategy",
     "StrategyDescription",
     "describe_strategy",

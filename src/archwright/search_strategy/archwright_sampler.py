@@ -16,10 +16,10 @@ from optuna.trial import FrozenTrial, TrialState
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.asking import ask, questions_asked
 from archwright.architecture.question import Option, Question
-from archwright.errors import UnknownAnswer
+from archwright.errors import InputError, UnknownAnswer
 from archwright.evaluate.history import Candidate, History, Objective, Proposal, State, key_of
 from archwright.search_space import SearchSpace
-from archwright.search_strategy.strategy import Strategy
+from archwright.search_strategy.strategy import MultiFidelityStrategy, Strategy
 
 ATTRIBUTE = "archwright:proposal"
 STATES: dict[TrialState, State] = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
@@ -30,9 +30,15 @@ class ArchwrightSampler(BaseSampler):
 
     For an objective that calls `space.decide(trial.suggest_categorical)`. The history is the study itself: its trials, and each
     proposal's parent and note in a system attribute of its trial. So it resumes with the study, and repeats from `seed`.
+    Raises InputError for a strategy that trains networks part of the way: a trial of Optuna's ends with one result.
     """
 
     def __init__(self, strategy: Strategy, space: SearchSpace, seed: int | None = None) -> None:
+        if isinstance(strategy, MultiFidelityStrategy):
+            raise InputError(
+                f"{type(strategy).__name__} trains networks part of the way and some of them on, and a trial of Optuna's is one "
+                "whole training: take it with archwright search, or give another strategy here"
+            )
         self.strategy = strategy
         self.space = space
         self.seed = SystemRandom().getrandbits(32) if seed is None else seed

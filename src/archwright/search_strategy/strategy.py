@@ -48,6 +48,18 @@ class WideningStrategy(Strategy, Protocol):
         ...
 
 
+@runtime_checkable
+class MultiFidelityStrategy(Strategy, Protocol):
+    """A strategy that judges most networks after a part of a full training, and trains the best of them on.
+
+    It needs a study that trains (`History.epochs`): a table of results or somebody's Optuna trials have but one fidelity.
+    """
+
+    def fidelities(self, epochs: float) -> tuple[float, ...]:
+        """The epochs after which it judges networks whose full training takes `epochs`: rising, the last is the full training."""
+        ...
+
+
 def sized_for_budget(strategy: Strategy, trials: int | None) -> Strategy:
     """The strategy with its unset sizes chosen for `trials`, the expected number of trainings where only a time is given.
 

@@ -16,6 +16,8 @@ from archwright.errors import UnknownSetting
 
 TRIALS_AIMED_AT = 20
 """Trainings a strategy should get out of its time: fewer are hardly a search."""
+FULLER = 4
+"""How many times as long a full training may be where most networks get a part of one: a part of the usual would be hardly any."""
 LEAST_SEARCH_EPOCHS = 0.25
 """A candidate that sees less of the data than this in its training is refused."""
 LEAST_FINAL_EPOCHS = 4.0

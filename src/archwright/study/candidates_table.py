@@ -15,7 +15,7 @@ from archwright.train.atomic_file import written_atomically
 
 BEFORE = ("number", "state", "cause", "stage", "strategy", "architecture", "key", "parent")
 MEASURED = ("parameters", "macs", "peak_memory_mb", "seconds", "epochs")
-AFTER = (*MEASURED, "seed", "worker")
+AFTER = (*MEASURED, "seed", "worker", "continues")
 STAGES = ("search", "final", "baseline")
 """Of these stages; the training of a supernet is no candidate's."""
 
@@ -56,14 +56,14 @@ class CandidatesTable:
 def _fields(row: Row, searched: dict[tuple[str, int], int], metrics: Sequence[str]) -> list[Any]:
     """The row's fields in the order of the columns; what is not known, or not yet, is empty."""
     answers = json.dumps(dict(row.architecture.answers), allow_nan=False) if row.architecture is not None else ""
-    parent = searched.get((row.strategy, row.parent)) if row.parent is not None else None
+    parent, continues = (searched.get((row.strategy, n)) if n is not None else None for n in (row.parent, row.continues))
     cause = " ".join(row.cause.split())
     judged = row.outcome.metrics if row.outcome is not None else {}
     return [
         *(row.run_number, row.state, cause, row.stage, row.strategy, answers, row.key, parent),
         *(judged.get(name) for name in metrics),
         *(getattr(row.outcome, name, None) for name in MEASURED),
-        *(row.seed, row.worker),
+        *(row.seed, row.worker, continues),
     ]
 
 

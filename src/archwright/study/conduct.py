@@ -10,13 +10,13 @@ from typing import Any
 from archwright.architecture.settings import settings_of
 from archwright.data.sources import Source
 from archwright.data.store import save_problem
-from archwright.evaluate.full import device_of, trained_network
+from archwright.evaluate.full import CHECKPOINT, device_of, trained_network
 from archwright.evaluate.job import Job, Stage
 from archwright.evaluate.model_folder import save_model
 from archwright.execute import make_executor, threads_per_worker
 from archwright.execute.executor import Executor
-from archwright.search_strategy import Strategy, limitations, searched_space, sized_for_budget
-from archwright.study.budget import LEAST_SEARCH_EPOCHS
+from archwright.search_strategy import MultiFidelityStrategy, Strategy, limitations, searched_space, sized_for_budget
+from archwright.study.budget import FULLER, LEAST_SEARCH_EPOCHS
 from archwright.study.candidates_table import CandidatesTable
 from archwright.study.crew import Crew
 from archwright.study.json_file import read_json, write_json
@@ -157,12 +157,15 @@ class Run:
     def job(self, row: Row) -> Job:
         """The training of a row: what the ledger says, within what the plan allows."""
         plan = self.planned.plan
+        whole = plan.search_epochs if row.stage == "search" else row.epochs or 1.0
         return Job(
             key=training_key(row),
             stage=row.stage,
             folder=str(self.folder.training_of(row)),
             seed=row.seed,
-            epochs=row.epochs or 1.0,
+            epochs=whole,
+            share=(row.epochs or whole) / whole,
+            continues=self._continued(row),
             architecture=row.architecture.to_json() if row.architecture is not None else None,
             baseline=row.baseline,
             supernet=self._supernet_of(row),
@@ -173,9 +176,16 @@ class Run:
             **self._common,
         )
 
+    def _continued(self, row: Row) -> str | None:
+        """The folder of the training that this one goes on with."""
+        shorter = self.ledger.searched(row.strategy, row.continues) if row.continues is not None else None
+        return str(self.folder.training_of(shorter)) if shorter is not None else None
+
     def _goal(self, row: Row) -> float | None:
-        """Seconds that the training aims to fill; None where its epochs are fixed."""
+        """Seconds that the (full) training aims to fill; None where its epochs are fixed."""
         plan = self.planned.plan
+        if row.stage == "search" and plan.search_goal is not None and self._has_fidelities(row.strategy):
+            return FULLER * plan.search_goal
         if row.stage == "supernet":
             return plan.supernet_goal if self.parts.one_shot[row.strategy].epochs is None else None
         goals = {"search": plan.search_goal, "final": plan.final_goal, "baseline": plan.baseline_goal}
@@ -212,34 +222,49 @@ class Run:
         request, plan = self.request, self.planned.plan
         for skipped in self.planned.skipped:
             self.progress.say(f"left out: {skipped.name}: {skipped.reason}")
-        lanes = [self._lane(name) for name in request.all_strategies]
+        lanes = [self._lane(name, plan.search_epochs) for name in request.all_strategies]
         deadline = self.planned.search_until
         self.progress.phase(
             "search", self._trainings_of_search(), None if deadline is None else partial(self._seconds_until, deadline)
         )
         limits = Limits(request.trials, deadline, lambda: self.clock.seconds)
-        search(lanes, self.crew, self.job, limits, request.seed, plan.search_epochs)
+        search(lanes, self.crew, self.job, limits, request.seed)
+        self._forget_checkpoints()
         self.table.write(self.ledger.rows())
         return lanes
 
     def _trainings_of_search(self) -> int | None:
         """How many candidates may be trained, where that is bounded: of a one-shot method no more than it hands over."""
         trials = self.request.trials
-        if trials is None:
+        if trials is None or any(map(self._has_fidelities, self.parts.strategies)):
             return None
         handed_over = [method.hands_over for method in self.parts.one_shot.values()]
         return trials * len(self.parts.strategies) + sum(min(trials, count) for count in handed_over)
 
-    def _lane(self, name: str) -> Lane:
+    def _lane(self, name: str, epochs: float) -> Lane:
         strategy = self._strategy(name)
-        return Lane(name, strategy, searched_space(strategy, self.parts.space), self.ledger, self.parts.objectives)
+        space = searched_space(strategy, self.parts.space)
+        return Lane(name, strategy, space, self.ledger, self.parts.objectives, epochs)
+
+    def _has_fidelities(self, name: str) -> bool:
+        return isinstance(self.parts.strategies.get(name), MultiFidelityStrategy)
+
+    def _forget_checkpoints(self) -> None:
+        """No training is to go on from here; should the run be given more trials, it is done again from its beginning."""
+        rows = self.ledger.rows("search")
+        if not any(row.state == "running" for row in rows):  # by another coordinator
+            for row in rows:
+                (self.folder.training_of(row) / CHECKPOINT).unlink(missing_ok=True)
 
     def _strategy(self, name: str) -> Strategy:
         """What proposes, its sizes chosen for the budget; says so where it cannot model all of the space."""
         plan = self.planned.plan
         if name in self.parts.one_shot:
             return SupernetSearch(name, self.ledger, float(self.parts.one_shot[name].epochs or plan.supernet_epochs or 1))
-        sized = sized_for_budget(self.parts.strategies[name], plan.expected_trials)
+        expected = plan.expected_trials
+        if expected is not None and plan.search_goal is not None and self._has_fidelities(name):
+            expected = max(1, expected // FULLER)
+        sized = sized_for_budget(self.parts.strategies[name], expected)
         if (told := limitations(sized, self.parts.space)) is not None:
             self.progress.say(told)
         return sized

@@ -123,10 +123,19 @@ class Ledger:
         found = [row for row in all_rows if stage in (None, row.stage) and strategy in (None, row.strategy)]
         return tuple(sorted(found, key=lambda row: row.run_number))
 
-    def first_with_key(self, stage: Stage, strategy: str, key: str) -> Row | None:
-        """The earliest row of a strategy with this network."""
+    def first_with_key(self, stage: Stage, strategy: str, key: str, epochs: float = 0.0) -> Row | None:
+        """The earliest row of a strategy with this network, to be judged after at least so many epochs."""
         mirror = self._studies.get(study_name(stage, strategy))
-        return mirror.first_with_key(stage, strategy, key) if mirror is not None else None
+        return mirror.first_with_key(stage, strategy, key, epochs) if mirror is not None else None
+
+    def searched(self, strategy: str, number: int) -> Row | None:
+        """The row of this number in a strategy's search."""
+        mirror = self._studies.get(study_name("search", strategy))
+        return mirror.rows.get(number) if mirror is not None else None
+
+    def epochs_of(self, strategy: str, epochs: float | None, continues: int | None) -> float:
+        """What a training of a strategy's search costs that ends after so many epochs: without those that it continues."""
+        return self._studies[study_name("search", strategy)].epochs_of(epochs, continues)
 
     def tally(self, strategy: str) -> Tally:
         """How many trainings of a strategy's search have ended, and what they took; counted as they end, not anew."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,16 +19,18 @@ TRAINED = ("complete", "failed", "pruned")
 
 @dataclass(frozen=True)
 class Tally:
-    """The trainings of a search that have ended, and the seconds that they took."""
+    """The trainings of a search that have ended, the epochs that they were given, and the seconds that they took."""
 
     trainings: int = 0
+    epochs: float = 0.0
     seconds: float = 0.0
 
-    def after(self, row: Row) -> Tally:
-        """The tally when this row has ended too."""
+    def after(self, row: Row, epochs: float) -> Tally:
+        """The tally when this row has ended too, which was given so many epochs."""
         if row.state not in TRAINED:
             return self
-        return Tally(self.trainings + 1, self.seconds + (row.outcome.seconds if row.outcome is not None else 0.0))
+        seconds = row.outcome.seconds if row.outcome is not None else 0.0
+        return Tally(self.trainings + 1, self.epochs + epochs, self.seconds + seconds)
 
 
 class StudyMirror:
@@ -45,7 +48,7 @@ class StudyMirror:
         self.tally = Tally()
         self._settled = 0
         self._numbers: dict[str, int] = {}
-        self._first: dict[tuple[Stage, str, str], int] = {}
+        self._with_key: dict[tuple[Stage, str, str], list[int]] = {}
         self._finished: list[Candidate] = []
         self._pending: dict[int, Candidate] = {}
         self._refused: list[Candidate] = []
@@ -54,10 +57,15 @@ class StudyMirror:
         """The study's rows as they are now; the finished in order of completion."""
         return History(self.objectives, tuple(self._finished), tuple(self._pending.values()), tuple(self._refused))
 
-    def first_with_key(self, stage: Stage, strategy: str, key: str) -> Row | None:
-        """The row with the lowest number that holds this network."""
-        number = self._first.get((stage, strategy, key))
-        return self.rows[number] if number is not None else None
+    def first_with_key(self, stage: Stage, strategy: str, key: str, epochs: float = 0.0) -> Row | None:
+        """The row with the lowest number that holds this network, to be judged after at least so many epochs."""
+        rows = (self.rows[number] for number in self._with_key.get((stage, strategy, key), ()))
+        return next((row for row in rows if (row.epochs or 0.0) >= epochs), None)
+
+    def epochs_of(self, epochs: float | None, continues: int | None) -> float:
+        """What a training costs that ends after so many epochs: without those of the one that it continues."""
+        begun = self.rows[continues].epochs if continues is not None else None
+        return (epochs or 0.0) - (begun or 0.0)
 
     def with_token(self, token: str) -> Row | None:
         """The row that a certain call of `Ledger.begin` wrote."""
@@ -88,8 +96,9 @@ class StudyMirror:
         self._forget_double(row)
         self.rows[row.number] = row
         self.trials = max(self.trials, row.number + 1)
-        place = (row.stage, row.strategy, row.key)
-        self._first[place] = min(row.number, self._first.get(place, row.number))
+        with_key = self._with_key.setdefault((row.stage, row.strategy, row.key), [])
+        if row.number not in with_key:
+            insort(with_key, row.number)
         if row.sequence is not None:
             self.next_sequence = max(self.next_sequence, row.sequence + 1)
         if row.stage == "search":
@@ -102,15 +111,14 @@ class StudyMirror:
             self._numbers[row.token] = row.number
             self._pending.pop(number, None)
             double = self.rows.pop(number)
-            if self._first[double.stage, double.strategy, double.key] == number:
-                self._first[double.stage, double.strategy, double.key] = row.number
+            self._with_key[double.stage, double.strategy, double.key].remove(number)
 
     def _show(self, row: Row) -> None:
         if row.sequence is None:
             self._pending[row.number] = row.candidate()
         else:
             self._pending.pop(row.number, None)
-            self.tally = self.tally.after(row)
+            self.tally = self.tally.after(row, self.epochs_of(row.epochs, row.continues))
             (self._refused if row.state == "refused" else self._finished).append(row.candidate())
 
 

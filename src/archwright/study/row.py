@@ -30,7 +30,8 @@ class Row:
     """One proposal, final training or baseline, and what became of it.
 
     `run_number` is unique over the run, `number` within the Optuna study, and `parent` the number of a row of the same strategy's
-    search. `seen`: how many results the proposal had seen. `epochs`: asked for (the outcome says how many were trained).
+    search, and so is `continues`, whose training it goes on with. `seen`: how many results the proposal had seen. `epochs`: of a
+    full training those after which it is to be judged (the outcome says how many it had).
     `sequence`: its place among the study's finished rows, in order of completion. `coordinator`: who works on it, `attempts`: how
     often it was begun, not counting those that ended with their coordinator. `scores`: one per objective, higher is better.
     """
@@ -71,7 +72,16 @@ class Row:
         """The row as a strategy sees it."""
         assert self.architecture is not None
         return Candidate(
-            self.number, self.architecture, self.key, self.state, self.scores, self.parent, self.epochs, self.note, self.seen
+            number=self.number,
+            architecture=self.architecture,
+            key=self.key,
+            state=self.state,
+            scores=self.scores,
+            parent=self.parent,
+            epochs=self.epochs,
+            note=self.note,
+            seen=self.seen,
+            continues=self.continues,
         )
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from archwright.architecture.asking import questions_asked
-from archwright.evaluate.history import Candidate, History, Objective, key_of
+from archwright.errors import InputError
+from archwright.evaluate.history import Candidate, History, Objective, Proposal, key_of
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.objective import scores_of
 from archwright.search_space import SearchSpace
@@ -22,6 +23,9 @@ from archwright.study.known_networks import EXHAUSTED_AFTER, TOLD_OF_PENDING
 from archwright.study.ledger import Ledger, Overtaken
 from archwright.study.row import Row
 from archwright.study.supernet_search import STAGE, SupernetSearch
+
+ROUNDING = 1e-6
+"""Shares of a training may add up to a little more than the whole."""
 
 COMPARISON = "random"
 """The strategy that the others are compared with at the same cost."""
@@ -34,7 +38,7 @@ MakeJob = Callable[[Row], Job]
 
 @dataclass(frozen=True)
 class Limits:
-    """When the search ends: after `trials` trainings a strategy, or when `clock` reaches `deadline` (seconds)."""
+    """When the search ends: after `trials` full trainings' epochs a strategy, or when `clock` reaches `deadline` (seconds)."""
 
     trials: int | None
     deadline: float | None
@@ -42,17 +46,22 @@ class Limits:
 
 
 class Lane:
-    """One strategy's search: what it has proposed, trained and spent. All of it is read from the ledger."""
+    """One strategy's search: what it has proposed, trained and spent. All of it is read from the ledger.
+
+    `epochs`: of a full training.
+    """
 
     def __init__(
-        self, name: str, strategy: Strategy, space: SearchSpace, ledger: Ledger, objectives: tuple[Objective, ...]
+        self, name: str, strategy: Strategy, space: SearchSpace, ledger: Ledger, objectives: tuple[Objective, ...], epochs: float
     ) -> None:
         self.name = name
         self.strategy = strategy
         self.space = space
         self.objectives = objectives
         self.ledger = ledger
+        self.epochs = epochs
         self.told_of_pending = 0
+        self.asked_for_too_much = False
 
     @property
     def supernet(self) -> SupernetSearch | None:
@@ -65,13 +74,20 @@ class Lane:
 
     @property
     def history(self) -> History:
-        return self.ledger.history(self.name, self.objectives)
+        return replace(self.ledger.history(self.name, self.objectives), epochs=self.epochs)
 
     @property
-    def trainings(self) -> int:
-        """Finished and running trainings; rows that wait for an equal network's result are none, nor is a supernet."""
-        running = sum(1 for candidate in self.history.pending if self.known(candidate) is None)
-        return self.ledger.tally(self.name).trainings + running
+    def trainings(self) -> float:
+        """Finished and running trainings, each counted by the share of a full training's epochs that it is given.
+
+        Rows that wait for an equal network's result are none, nor is a supernet.
+        """
+        running = sum(self.cost(candidate) for candidate in self.history.pending if self.known(candidate) is None)
+        return round(self.ledger.tally(self.name).epochs / self.epochs + running, 6)
+
+    def cost(self, asked: Candidate | Proposal) -> float:
+        """The share of a full training that it takes; what it continues was paid for before."""
+        return self.ledger.epochs_of(self.name, asked.epochs or self.epochs, asked.continues) / self.epochs
 
     @property
     def exhausted(self) -> bool:
@@ -84,7 +100,8 @@ class Lane:
     @property
     def waits(self) -> bool:
         """Whether the strategy has nothing new to propose before one of the networks in training has its result."""
-        return self.told_of_pending >= TOLD_OF_PENDING or (self.supernet is not None and self.supernet.trains)
+        told = self.told_of_pending >= TOLD_OF_PENDING or self.asked_for_too_much
+        return told or (self.supernet is not None and self.supernet.trains)
 
     @property
     def seconds(self) -> float:
@@ -98,19 +115,19 @@ class Lane:
         return tally.seconds / tally.trainings if tally.trainings else 0.0
 
     def known(self, row: Row | Candidate) -> Row | None:
-        """The earlier row with an equal network, where there is one: finished, refused or still pending."""
-        first = self.ledger.first_with_key("search", self.name, row.key)
+        """The earlier row with an equal network and no fewer epochs, where there is one: finished, refused or still pending."""
+        first = self.ledger.first_with_key("search", self.name, row.key, row.epochs or 0.0)
         return first if first is not None and first.number < row.number else None
 
 
-def search(lanes: Sequence[Lane], crew: Crew, make_job: MakeJob, limits: Limits, seed: int, epochs: float) -> None:
+def search(lanes: Sequence[Lane], crew: Crew, make_job: MakeJob, limits: Limits, seed: int) -> None:
     """Run all lanes until each has used its budget or is exhausted; continues what an earlier start left unfinished."""
     by_name = {lane.name: lane for lane in lanes}
     waiting = _left_over(lanes)
     while True:
         waiting = _begin(waiting, crew, make_job)
         while crew.free > 0 and not waiting and (lane := _next_lane(lanes, crew, limits)) is not None:
-            _propose(lane, crew, make_job, seed, epochs)
+            _propose(lane, crew, make_job, limits, seed)
         if not crew.busy and not waiting and _next_lane(lanes, crew, limits) is None:
             if not any(lane.supernet is not None and lane.supernet.trains for lane in lanes):
                 return
@@ -175,7 +192,7 @@ def _has_drawn_level(lane: Lane, lanes: Sequence[Lane], limits: Limits) -> bool:
     return bool(taken) and lane.seconds >= max(taken)
 
 
-def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float) -> None:
+def _propose(lane: Lane, crew: Crew, make_job: MakeJob, limits: Limits, seed: int) -> None:
     """Ask the strategy until it names a network that is not known, and begin its training; or until it has to wait.
 
     A one-shot method whose supernet is not trained yet begins with that.
@@ -185,7 +202,7 @@ def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float
         crew.start(training, make_job(training))
         return
     while not (lane.waits or lane.exhausted):
-        row = _ask(lane, seed, epochs)
+        row = _ask(lane, limits, seed)
         if row is None:
             continue
         known = lane.known(row)
@@ -196,28 +213,54 @@ def _propose(lane: Lane, crew: Crew, make_job: MakeJob, seed: int, epochs: float
         lane.told_of_pending += known.state == "running"
 
 
-def _ask(lane: Lane, seed: int, epochs: float) -> Row | None:
-    """A new row for what the strategy proposes; None where another coordinator took the number meanwhile: to be asked again."""
+def _ask(lane: Lane, limits: Limits, seed: int) -> Row | None:
+    """A new row for what the strategy proposes; None where another coordinator took the number meanwhile, or nothing is begun.
+
+    A proposal that takes more than is left of the trials is not: the lane waits for a result that may change the strategy's mind.
+    """
     history = lane.history
     number = lane.ledger.next_number("search", lane.name)
     proposal = lane.strategy.propose(lane.space, history, Random(f"{seed}/{lane.name}/{number}"))
+    key, epochs = key_of(lane.space, proposal.architecture), proposal.epochs or lane.epochs
+    continued = _continued(lane, proposal, key, epochs)
+    known = lane.ledger.first_with_key("search", lane.name, key, epochs)
+    if known is None and limits.trials is not None and lane.trainings + lane.cost(proposal) > limits.trials + ROUNDING:
+        lane.asked_for_too_much = True
+        return None
     try:
         return lane.ledger.begin(
             stage="search",
             strategy=lane.name,
             architecture=proposal.architecture,
             questions=tuple(questions_asked(lane.space.decide, proposal.architecture.answers).values()),
-            key=key_of(lane.space, proposal.architecture),
+            key=key,
             parent=proposal.parent,
             continues=proposal.continues,
             note=proposal.note,
             seen=len(history.finished),
-            seed=training_seed(seed, lane.name, number),
-            epochs=proposal.epochs if proposal.epochs is not None else epochs,
+            seed=continued.seed if continued is not None else training_seed(seed, lane.name, number),
+            epochs=epochs,
             number=number,
         )
     except Overtaken:
         return None
+
+
+def _continued(lane: Lane, proposal: Proposal, key: str, epochs: float) -> Row | None:
+    """The row whose training the proposal goes on with. Raises InputError where the strategy asks for what cannot be."""
+    if epochs > lane.epochs:
+        raise InputError(
+            f"strategy {lane.name!r} asks for {epochs:g} epochs, and a full training of the search has {lane.epochs:g}"
+        )
+    if proposal.continues is None:
+        return None
+    row = lane.ledger.searched(lane.name, proposal.continues)
+    if row is None or row.key != key or row.state != "complete" or (row.epochs or 0.0) >= epochs:
+        raise InputError(
+            f"strategy {lane.name!r} wants to train candidate {proposal.continues} on to {epochs:g} epochs: `continues` takes the "
+            "number of a complete candidate with the same network and fewer epochs"
+        )
+    return row
 
 
 def _settle(crew: Crew, row: Row, known: Row) -> None:
@@ -233,7 +276,7 @@ def _settle(crew: Crew, row: Row, known: Row) -> None:
 
 def _record(lane: Lane, crew: Crew, row: Row, outcome: Outcome) -> None:
     """Write down what came of a training, for its row and for those that waited for an equal network."""
-    lane.told_of_pending = 0
+    lane.told_of_pending, lane.asked_for_too_much = 0, False
     if row.stage == STAGE:
         crew.record(row, outcome.state, outcome)
         return
@@ -243,10 +286,16 @@ def _record(lane: Lane, crew: Crew, row: Row, outcome: Outcome) -> None:
     else:
         done = crew.record(row, outcome.state, outcome, scores, outcome.cause)
     for waiting in [r for r in lane.rows if r.state == "running" and r.key == row.key]:
-        _settle(crew, waiting, done)
+        if (known := lane.known(waiting)) is not None and known.number == row.number:
+            _settle(crew, waiting, done)
 
 
 def best_candidates(lane: Lane, k: int) -> list[Row]:
-    """The k best complete candidates by their first score; the earlier of equals."""
+    """The k best complete candidates by their first score, each network once; the earlier of equals.
+
+    Only scores after as many epochs are compared: those of the most come first, and the next only where there are fewer than k.
+    """
     complete = [row for row in lane.rows if row.state == "complete" and row.scores]
-    return sorted(complete, key=lambda row: (-(row.scores or (0.0,))[0], row.number))[:k]
+    ranked = sorted(complete, key=lambda row: (-(row.epochs or 0.0), -(row.scores or (0.0,))[0], row.number))
+    first = {row.key: row for row in reversed(ranked)}
+    return [row for row in ranked if first[row.key] is row][:k]

@@ -19,9 +19,11 @@ LEAST_SCORED, MOST_SCORED = 4, 100
 
 
 def scorable(ledger: Ledger, seed: int, strategies: Collection[str]) -> list[Row]:
-    """Complete candidates of these searches of the run, each network once; at most MOST_SCORED, drawn at random."""
-    complete = [row for row in ledger.rows("search") if row.state == "complete" and row.strategy in strategies]
-    first = {row.key: row for row in reversed(complete) if row.architecture is not None}
+    """Complete candidates of these searches, fully trained and each network once; at most MOST_SCORED, drawn at random."""
+    complete = [row for row in ledger.rows("search") if row.state == "complete" and row.architecture is not None]
+    full = max((row.epochs or 0.0 for row in complete), default=0.0)
+    own = [row for row in reversed(complete) if row.strategy in strategies and (row.epochs or 0.0) >= full]
+    first = {row.key: row for row in own}
     rows = sorted(first.values(), key=lambda row: row.run_number)
     if len(rows) <= MOST_SCORED:
         return rows

@@ -47,6 +47,7 @@ class Training:
 
     `network`: its weights of the best epoch are kept. `validate`: metrics on the validation split; `judge` names the one that
     decides, higher is better. `train_metric`: the same metric of an epoch's outputs and targets. `epochs` may be fractional.
+    `until`: the epoch after which it ends, where that is before the last; a longer one goes on from its checkpoint if it is whole.
     `patience`: epochs without a better one before it stops, 0 is never. `ended`: asked before each epoch whether the step has
     come to an end by itself. `time_limit`: seconds, over all resumes.
     """
@@ -58,6 +59,7 @@ class Training:
     judge: str
     train_metric: Callable[[Tensor, Tensor], float]
     epochs: float
+    until: float | None = None
     patience: int = 0
     ended: Callable[[], bool] = lambda: False
     checkpoint: Path | None = None
@@ -65,16 +67,25 @@ class Training:
 
     @property
     def steps(self) -> int:
-        """At least one."""
+        """Of all `epochs`, at least one."""
         return max(1, round(self.epochs * self.batches.per_epoch))
+
+    @property
+    def last_step(self) -> int:
+        """After so many steps it ends."""
+        return self.steps if self.until is None else min(self.steps, max(1, round(self.until * self.batches.per_epoch)))
 
 
 @dataclass
 class Progress:
-    """How far a training is. `seconds` counts all its parts, before and after interruptions."""
+    """How far a training is. `seconds` counts all its parts, before and after interruptions.
+
+    `before`: of these, the seconds of the shorter trainings that it continues.
+    """
 
     step: int = 0
     seconds: float = 0.0
+    before: float = 0.0
     curve: list[Record] = field(default_factory=list)
     best: Record = field(default_factory=dict)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
@@ -96,7 +107,7 @@ def run_training(training: Training, on_epoch: Callable[[Record], None] | None =
     """
     progress = _resume(training) or Progress(seconds=seconds)
     clock = _Clock(progress.seconds, training.time_limit)
-    while progress.step < training.steps and not progress.stale(training.patience) and not training.ended():
+    while progress.step < training.last_step and not progress.stale(training.patience) and not training.ended():
         record = _epoch(training, progress, clock)
         progress.seconds = record["seconds"] = clock.seconds()
         _keep(training, progress, record)
@@ -107,7 +118,7 @@ def run_training(training: Training, on_epoch: Callable[[Record], None] | None =
 
 def _epoch(training: Training, progress: Progress, clock: _Clock) -> Record:
     """One epoch, or what is left of the training, and its validation."""
-    per_epoch, steps = training.batches.per_epoch, training.steps
+    per_epoch, steps, last_step = training.batches.per_epoch, training.steps, training.last_step
     losses, outputs, targets = [], [], []
     training.network.train()
     for x, y in training.batches.epoch(progress.step // per_epoch):
@@ -119,7 +130,7 @@ def _epoch(training: Training, progress: Progress, clock: _Clock) -> Record:
         clock.check()
         if progress.step % LOOK_EVERY == 0:
             _check_finite(loss, progress.step / per_epoch)
-        if progress.step == steps:
+        if progress.step == last_step:
             break
     epoch = progress.step / per_epoch
     train_loss = _check_finite(torch.stack(losses).mean(), epoch)
