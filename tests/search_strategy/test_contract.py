@@ -19,6 +19,7 @@ ALL_STRATEGIES = {
     "random": {},
     "regularized_evolution": {"population_size": 8, "sample_size": 3},
     "local_search": {"starts": 3},
+    "predictor_guided": {"starts": 4},
     "optuna:bruteforce": {},
     "optuna:cmaes": {},
     "optuna:gp": {"n_startup_trials": 5},

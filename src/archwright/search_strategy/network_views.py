@@ -1,0 +1,99 @@
+"""How surrogate models see networks: as rows of numbers, and with which kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+
+import numpy as np
+
+from archwright.architecture.architecture import Architecture
+from archwright.search_space import SearchSpace
+from archwright.search_strategy.gaussian_process import Array, Form, Inputs, Kernel
+from archwright.search_strategy.weisfeiler_lehman import weisfeiler_lehman_counts
+
+Counts = Mapping[str, float]
+Reader = Callable[[SearchSpace, Architecture], tuple[Counts, ...]]
+
+REFERENCE = 256
+"""How many random networks of a space say how much its numbers vary."""
+ITERATIONS = 2
+MEMORY = 20_000
+"""Networks whose numbers are kept in memory."""
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """Blocks of columns with a name each, read off a network, and a kernel for each block.
+
+    `scaled`: the blocks whose columns are brought to mean 0 and variance 1 over random networks of the space; `unit`: those whose
+    rows get length 1.
+    """
+
+    read: Reader
+    forms: tuple[Form, ...]
+    scaled: frozenset[int] = frozenset()
+    unit: frozenset[int] = frozenset()
+
+    @property
+    def kernel(self) -> Kernel:
+        return Kernel(self.forms)
+
+    def rows(self, space: SearchSpace, architectures: Sequence[Architecture]) -> Inputs:
+        """One array (N, D_k) for each block k: the columns are all names that occur in these networks."""
+        blocks = zip(*(_read(self.read, space, architecture) for architecture in architectures), strict=True)
+        return tuple(self._block(k, block, _variation(self.read, space)[k]) for k, block in enumerate(blocks))
+
+    def reference(self, space: SearchSpace) -> Inputs:
+        """The rows of random networks, always the same."""
+        return self.rows(space, _random_networks(space))
+
+    def _block(self, k: int, block: Sequence[Counts], variation: Mapping[str, tuple[float, float]]) -> Array:
+        names = sorted(set().union(*block))
+        matrix = np.array([[counts.get(name, 0.0) for name in names] for counts in block]).reshape(len(block), len(names))
+        if k in self.scaled:
+            mean, deviation = np.array([variation.get(name, (0.0, 1.0)) for name in names]).reshape(-1, 2).T
+            matrix = (matrix - mean) / deviation / max(1, len(variation)) ** 0.5
+        if k in self.unit:
+            matrix = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
+        return matrix
+
+
+@lru_cache(MEMORY)
+def _read(read: Reader, space: SearchSpace, architecture: Architecture) -> tuple[Counts, ...]:
+    return read(space, architecture)
+
+
+@lru_cache(16)
+def _random_networks(space: SearchSpace) -> tuple[Architecture, ...]:
+    rng = Random(0)
+    return tuple(space.sample(rng) for _ in range(REFERENCE))
+
+
+@lru_cache(16)
+def _variation(read: Reader, space: SearchSpace) -> tuple[Mapping[str, tuple[float, float]], ...]:
+    """For each block and name, mean and standard deviation (1 where it does not vary) over random networks."""
+    blocks = zip(*(_read(read, space, architecture) for architecture in _random_networks(space)), strict=True)
+    found = []
+    for block in blocks:
+        names = sorted(set().union(*block))
+        columns = {name: np.array([counts.get(name, 0.0) for counts in block]) for name in names}
+        found.append({name: (float(column.mean()), float(column.std()) or 1.0) for name, column in columns.items()})
+    return tuple(found)
+
+
+def _features(space: SearchSpace, architecture: Architecture) -> tuple[Counts, ...]:
+    features = space.features(architecture)
+    return features.counts, features.sizes, features.sizes
+
+
+def _graph(space: SearchSpace, architecture: Architecture) -> tuple[Counts, ...]:
+    return tuple(weisfeiler_lehman_counts(space.graph(architecture), ITERATIONS))
+
+
+FEATURES = NetworkView(_features, ("rbf", "rbf", "linear"), scaled=frozenset({1, 2}))
+"""A space's features: what a network is made of and how large it is, each with a kernel, and a linear trend along the sizes."""
+GRAPH = NetworkView(_graph, ("linear",) * (ITERATIONS + 1), unit=frozenset(range(ITERATIONS + 1)))
+"""A network's graph, with the Weisfeiler-Lehman kernel. Differs: each iteration has a weight of its own, fitted to the results."""
