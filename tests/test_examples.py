@@ -14,6 +14,7 @@ SAYS = {
     "own_data_arrays": ["random_forest", "damping ratio: simulated ["],
     "own_space": ["538,083 architectures", "resnet-tiny"],
     "own_strategy": ["without training: 6 of 6", "own_strategy:HillClimber", "random"],
+    "own_table": ["own_table, digits: 20 queries, 20 repeats", "lowest mean validation regret", "local_search"],
     "optuna_study": ["trial 7: accuracy 0.", "best: {"],
     "load_model": ["largest difference of the logits:"],
 }

@@ -193,6 +193,46 @@ def train_command(
     print(f"model: {trained.folder / 'model'}")
 
 
+@app.command("bench")
+def bench_command(
+    benchmark: Annotated[str, typer.Argument(help="A table of the library by name (nasbench201), or a .csv of your own.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Whose columns: DATASET_valid, DATASET_test. Needed if there are several.")
+    ] = None,
+    space: Annotated[str | None, typer.Option(help="The space of your own table: a name or module:Class.")] = None,
+    strategies: Annotated[
+        str, typer.Option(help="Comma-separated names; 'all' leaves out slow ones, unless named as well.")
+    ] = "all",
+    queries: Annotated[int, typer.Option(help="Distinct networks that a search may ask for.")] = 300,
+    repeats: Annotated[int, typer.Option(help="Searches of each strategy.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the first repeat; the next is one more.")] = 0,
+    workers: Annotated[int | None, typer.Option(help="Processes. Default: one a core.")] = None,
+    in_flight: Annotated[int, typer.Option(help="Queries of a search that are always pending.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder. Default: runs/bench-BENCHMARK-DATASET.")] = None,
+    settings: SetOption = [],  # noqa: B006 (typer copies it)
+) -> None:
+    """Compare strategies on a table of trained networks, in seconds. The same command continues, or prints the result again."""
+    from archwright.study.benchmark_request import BenchmarkRequest
+
+    request = BenchmarkRequest(
+        benchmark=benchmark,
+        dataset=dataset,
+        space=space,
+        strategies=listed(strategies),
+        queries=queries,
+        repeats=repeats,
+        seed=seed,
+        workers=workers,
+        in_flight=in_flight,
+        settings=assignments(settings),
+        out=out,
+    )
+    from archwright.benchmark_job import print_benchmark, run_benchmark
+
+    with interruptible():
+        print_benchmark(run_benchmark(request))
+
+
 @app.command("list")
 def list_command(
     what: Annotated[str, typer.Argument(help="spaces, strategies, datasets or baselines")],

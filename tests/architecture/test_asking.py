@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archwright.architecture.asking import (
+    answers_after,
     ask,
     collect_questions,
     crossover_answers,
@@ -69,6 +70,13 @@ def test_enumeration_is_brute_force_and_repeats_nothing(toy):
     listed = [frozenset(answers.items()) for answers in enumerate_answers(toy.decide)]
     assert len(listed) == len(set(listed))
     assert set(listed) == toy.brute_force()
+
+
+@few
+@given(toy=toys())
+def test_each_set_of_answers_leads_to_the_next_of_the_enumeration(toy):
+    listed = list(enumerate_answers(toy.decide))
+    assert [answers_after(toy.decide, answers) for answers in listed] == [*listed[1:], None]
 
 
 @few

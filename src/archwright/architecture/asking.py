@@ -146,6 +146,19 @@ def enumerate_answers(decide: Decide) -> Iterator[Answers]:
         path[-1] = (question, position + 1)
 
 
+def answers_after(decide: Decide, answers: Mapping[str, Option]) -> Answers | None:
+    """The set of answers that comes next in the order of `enumerate_answers`; None after the last."""
+    path = list(questions_asked(decide, answers).values())
+    while path and path[-1].position(answers[path[-1].name]) == len(path[-1].options) - 1:
+        path.pop()
+    if not path:
+        return None
+    *before, last = path
+    kept = {question.name: answers[question.name] for question in before}
+    kept[last.name] = last.options[(last.position(answers[last.name]) or 0) + 1]
+    return ask(decide, lambda question: kept.get(question.name, question.options[0]))[1]
+
+
 def collect_questions(decide: Decide, samples: int = 1000) -> tuple[Question, ...]:
     """All questions seen while taking each option of each known question in turn, then in `samples` random architectures.
 

@@ -23,7 +23,7 @@ MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A")
 
 def read_csv(path: Path, target: Sequence[str]) -> RawData:
     """Features (N, F) and targets (N,) or (N, T). Raises DataError for a missing target, and for columns that hold no numbers."""
-    text = _read_text(path)
+    text = read_text(path)
     header, delimiter = read_header(text, path)
     if not target:
         raise DataError(f"{path}: which column is the target? Give --target COLUMN[,COLUMN]; there are {_listed(header)}")
@@ -55,7 +55,7 @@ def read_csv_features(path: Path, inputs: Sequence[str], targets: Sequence[str])
 
     Other columns are left alone. Raises DataError where a feature is missing or holds no numbers.
     """
-    text = _read_text(path)
+    text = read_text(path)
     header, delimiter = read_header(text, path)
     wanted = list(inputs) or [name for name in header if name not in targets]
     missing = [name for name in wanted if name not in header]
@@ -86,7 +86,8 @@ def read_header(text: str, path: Path) -> tuple[list[str], str]:
     return header, delimiter
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A text file, gzipped where its name ends so. Raises DataError where it cannot be read."""
     with reading(path, "a CSV file"):
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         return content.decode("utf-8-sig")

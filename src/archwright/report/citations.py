@@ -9,6 +9,7 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "regularized_evolution": ("real2019",),
     "random": ("li2019",),
     "local_search": ("white2021",),
+    "genetic": ("deb2002",),
     "optuna": ("akiba2019",),
     "darts": ("liu2019",),
     "pc_darts": ("xu2020", "liu2019"),
@@ -88,6 +89,14 @@ ENTRIES = {
             "White, Colin and Nolen, Sam and Savani, Yash",
             2021,
             "Uncertainty in Artificial Intelligence",
+        ),
+        (
+            "article",
+            "deb2002",
+            "A Fast and Elitist Multiobjective Genetic Algorithm: {NSGA-II}",
+            "Deb, Kalyanmoy and Pratap, Amrit and Agarwal, Sameer and Meyarivan, T.",
+            2002,
+            "IEEE Transactions on Evolutionary Computation",
         ),
         (
             "inproceedings",

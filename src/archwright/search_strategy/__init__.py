@@ -19,6 +19,8 @@ BUILT_IN = {
     "regularized_evolution": "archwright.search_strategy.regularized_evolution:RegularizedEvolution",
     "local_search": "archwright.search_strategy.local_search:LocalSearch",
     "predictor_guided": "archwright.search_strategy.predictor_guided:PredictorGuided",
+    "genetic": "archwright.search_strategy.genetic:Genetic",
+    "grid": "archwright.search_strategy.grid:Grid",
 }
 GROUP = "archwright.strategies"
 

@@ -18,15 +18,10 @@ from archwright.evaluate.objective import scores_of
 from archwright.search_space import SearchSpace
 from archwright.search_strategy import Strategy
 from archwright.study.crew import Crew, training_seed
+from archwright.study.known_networks import EXHAUSTED_AFTER, TOLD_OF_PENDING
 from archwright.study.ledger import Ledger, Overtaken
 from archwright.study.row import Row
 from archwright.study.supernet_search import STAGE, SupernetSearch
-
-EXHAUSTED_AFTER = 1000
-"""Proposals in a row without a training (known or refused networks) after which a strategy's search is at its end."""
-
-TOLD_OF_PENDING = 10
-"""Proposals of networks in training, between two results, after which a strategy waits for a result."""
 
 COMPARISON = "random"
 """The strategy that the others are compared with at the same cost."""

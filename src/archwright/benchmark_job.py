@@ -1,0 +1,35 @@
+"""`archwright bench`: run a benchmark, write its report, print its table."""
+
+from __future__ import annotations
+
+from archwright.report.benchmark_page import write_benchmark_report
+from archwright.report.benchmark_table import benchmark_table, verdict_on
+from archwright.study.benchmark_folder import BenchmarkFolder
+from archwright.study.benchmark_request import BenchmarkRequest
+from archwright.study.benchmark_run import conduct_benchmark, results_of
+
+WIDE = 160
+
+
+def run_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
+    """Conduct a benchmark to its end and write its report. Raises InputError for whatever is unknown or does not fit."""
+    folder = conduct_benchmark(request)
+    if not folder.report.exists() or folder.report.stat().st_mtime < folder.results.stat().st_mtime:
+        write_benchmark_report(folder)
+    return folder
+
+
+def print_benchmark(folder: BenchmarkFolder) -> None:
+    """The table of strategies, which of them cannot be told from the best, what was left out, and where everything is."""
+    from rich.console import Console
+
+    results = results_of(folder)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)
+    console.print(benchmark_table(results))
+    console.print(f"\n{verdict_on(results)}", markup=False)
+    for skipped in results["left_out"]:
+        console.print(f"left out: {skipped['name']}: {skipped['reason']}", markup=False, soft_wrap=True)
+    console.print(f"results: {folder.results}", markup=False, soft_wrap=True)
+    console.print(f"report:  {folder.report}", markup=False, soft_wrap=True)

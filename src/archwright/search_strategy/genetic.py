@@ -1,0 +1,78 @@
+"""A genetic algorithm: children of two good parents, and only the best survive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from heapq import nlargest
+from random import Random
+from typing import ClassVar, Self
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.settings import check_settings
+from archwright.evaluate.history import Candidate, History, Proposal, key_of
+from archwright.evaluate.pareto import Fitness, fitness
+from archwright.search_space import SearchSpace
+
+PUBLISHED_POPULATION = 100
+TRIES = 50
+"""Mutations of one child that is known already, before it is proposed as it is."""
+
+
+@dataclass(frozen=True)
+class Genetic:
+    """Deb et al. 2002, NSGA-II, section III-C: tournaments, crossover, mutation, and survival of the best, parents included.
+
+    `population_size` is N in the paper; left unset it is a fifteenth of the trials, between 4 and the paper's 100. Two parents,
+    each the best of `tournament_size`, give each answer with equal chance (in a share `crossover` of the children, else the first
+    parent gives all), and then one answer is changed in a share `mutation` of them. With one objective the better has the higher
+    score, with several the better front and more room in it.
+    Differs: there are no generations to wait for; each result competes at once with all that were seen, each network once, so
+    any number of workers is busy. A child that is known is mutated until it is new, as known networks teach nothing. Tournaments
+    are of four and not of two, since far fewer networks can be tried than the paper's functions.
+    """
+
+    population_size: int | None = None
+    tournament_size: int = 4
+    crossover: float = 0.9
+    mutation: float = 0.2
+
+    paper: ClassVar[str] = "Deb et al. 2002, A fast and elitist multiobjective genetic algorithm: NSGA-II"
+
+    def __post_init__(self) -> None:
+        ranges = {"population_size": (2, 100_000), "tournament_size": (1, 1000), "crossover": (0.0, 1.0), "mutation": (0.0, 1.0)}
+        check_settings(self, "strategy 'genetic'", **ranges)
+
+    def for_budget(self, trials: int | None) -> Self:
+        if self.population_size is not None or trials is None:
+            return self
+        return replace(self, population_size=min(PUBLISHED_POPULATION, max(4, trials // 15)))
+
+    def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
+        size = self.population_size or PUBLISHED_POPULATION
+        if len(history.complete) < size:  # begin at random
+            return Proposal(space.sample(rng))
+        population = survivors(history.complete, size)
+        mother, father = self._tournament(population, rng), self._tournament(population, rng)
+        child = mother.architecture
+        if rng.random() < self.crossover:
+            child = space.crossover(mother.architecture, father.architecture, rng)
+        if rng.random() < self.mutation:
+            child = space.mutate(child, rng)
+        return Proposal(_made_new(space, child, history, rng), parent=mother.number)
+
+    def _tournament(self, population: Sequence[tuple[Candidate, Fitness]], rng: Random) -> Candidate:
+        return max(rng.choices(population, k=self.tournament_size), key=lambda member: member[1])[0]
+
+
+def survivors(candidates: Sequence[Candidate], size: int) -> list[tuple[Candidate, Fitness]]:
+    """The `size` best and what each is worth: its score, or its front and then the room around it (section III-C)."""
+    return nlargest(size, zip(candidates, fitness(candidates), strict=True), key=lambda member: member[1])
+
+
+def _made_new(space: SearchSpace, child: Architecture, history: History, rng: Random) -> Architecture:
+    for _ in range(TRIES):
+        if key_of(space, child) not in history.keys:
+            return child
+        child = space.mutate(child, rng)
+    return child

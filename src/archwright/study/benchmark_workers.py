@@ -1,0 +1,115 @@
+"""Searches on a table, each in one of a few processes of one thread."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from archwright.errors import InputError
+from archwright.evaluate.tabular_benchmark import TabularBenchmark
+from archwright.execute.main_module import main_left_alone
+from archwright.search_strategy import make_strategy
+from archwright.study.benchmark_request import BenchmarkRequest
+from archwright.study.simulated_search import SimulatedSearch, simulate
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One search: which strategy, which repeat, and how slow it may be."""
+
+    strategy: str
+    repeat: int
+    slowest: float | None = None
+
+
+class Workers:
+    """Runs searches of one request, in this process where one worker was asked for. To be used in a `with`."""
+
+    def __init__(self, request: BenchmarkRequest, workers: int) -> None:
+        self._searcher = _Searcher(request)
+        self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) if workers > 1 else None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def run(self, orders: Sequence[Order]) -> Iterator[tuple[Order, SimulatedSearch | InputError]]:
+        """Each order with its search, or with why it cannot be made, as they are done."""
+        if self._pool is None:
+            yield from ((order, self._searcher(order)) for order in orders)
+            return
+        with main_left_alone(), _one_thread():  # all processes begin with the first order
+            futures = {self._pool.submit(self._searcher, order): order for order in orders}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+
+@dataclass(frozen=True)
+class _Searcher:
+    """What a process needs to make any search of a request."""
+
+    request: BenchmarkRequest
+
+    def __call__(self, order: Order) -> SimulatedSearch | InputError:
+        try:
+            return self._search(order)
+        except InputError as error:
+            return error
+
+    def _search(self, order: Order) -> SimulatedSearch:
+        request = self.request
+        return simulate(
+            _table(request.benchmark, request.dataset, request.space, tuple(request.settings_for("space").items())),
+            order.strategy,
+            make_strategy(order.strategy, request.settings_for(order.strategy)),
+            request.queries,
+            seed=request.seed + order.repeat,
+            in_flight=request.in_flight,
+            slowest=order.slowest,
+        )
+
+
+@functools.lru_cache(maxsize=1)
+def _table(benchmark: str, dataset: str | None, space: str | None, settings: tuple[tuple[str, str], ...]) -> TabularBenchmark:
+    """Read once a process."""
+    return BenchmarkRequest(benchmark, dataset, space, settings={f"space.{key}": value for key, value in settings}).load()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """What is started meanwhile computes on one thread: numbers of threads are read when a library is loaded."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _begin() -> None:
+    """A worker leaves Ctrl-C to the process that started it, and ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,7 @@
+"""When a strategy that only names known networks is at its end, or has to wait."""
+
+EXHAUSTED_AFTER = 1000
+"""Proposals in a row without a training (known or refused networks) after which a strategy's search is at its end."""
+
+TOLD_OF_PENDING = 10
+"""Proposals of networks in training, between two results, after which a strategy waits for a result."""
