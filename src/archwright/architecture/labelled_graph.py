@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archwright.architecture.cell_expression import Expression, Term, expressions, term_counts
@@ -20,8 +20,12 @@ class LabelledGraph:
 
 def graph_of_answers(answers: Mapping[str, Option]) -> LabelledGraph:
     """A node for each answer, joined in the order of asking: what any space can say."""
-    labels = tuple(f"{name.rpartition('/')[2]}={answer!r}" for name, answer in answers.items())
-    return LabelledGraph(labels, tuple((i, i + 1) for i in range(len(labels) - 1)))
+    return graph_of_chain([f"{name.rpartition('/')[2]}={answer!r}" for name, answer in answers.items()])
+
+
+def graph_of_chain(labels: Sequence[str]) -> LabelledGraph:
+    """Nodes with these labels, each read by the next."""
+    return LabelledGraph(tuple(labels), tuple((i, i + 1) for i in range(len(labels) - 1)))
 
 
 def graph_of_cells(cells: Mapping[str, CellGraph], outputs: Mapping[str, int]) -> LabelledGraph:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
+from typing import Self
 
 import numpy as np
 
-from archwright.architecture.architecture import Architecture
+from archwright.architecture.architecture import Architecture, answers_as_text
+from archwright.evaluate.history import key_of
 from archwright.search_space import SearchSpace
 from archwright.search_strategy.gaussian_process import Array, Form, Inputs, Kernel
 from archwright.search_strategy.weisfeiler_lehman import weisfeiler_lehman_counts
@@ -17,8 +19,10 @@ from archwright.search_strategy.weisfeiler_lehman import weisfeiler_lehman_count
 Counts = Mapping[str, float]
 Reader = Callable[[SearchSpace, Architecture], tuple[Counts, ...]]
 
-REFERENCE = 256
+REFERENCE = 128
 """How many random networks of a space say how much its numbers vary."""
+UNSEEN = (0.0, REFERENCE**-0.5)
+"""Mean and standard deviation of what none of them has: the deviation of what one of them has once."""
 ITERATIONS = 2
 MEMORY = 20_000
 """Networks whose numbers are kept in memory."""
@@ -28,14 +32,13 @@ MEMORY = 20_000
 class NetworkView:
     """Blocks of columns with a name each, read off a network, and a kernel for each block.
 
-    `scaled`: the blocks whose columns are brought to mean 0 and variance 1 over random networks of the space; `unit`: those whose
-    rows get length 1.
+    `powers`: the columns of block k are centred and divided by that power of their standard deviation over random networks of the
+    space: 1 makes all weigh the same, 1/2 lets what is rare weigh less. None: the block's rows get length 1 instead.
     """
 
     read: Reader
     forms: tuple[Form, ...]
-    scaled: frozenset[int] = frozenset()
-    unit: frozenset[int] = frozenset()
+    powers: tuple[float | None, ...]
 
     @property
     def kernel(self) -> Kernel:
@@ -43,7 +46,7 @@ class NetworkView:
 
     def rows(self, space: SearchSpace, architectures: Sequence[Architecture]) -> Inputs:
         """One array (N, D_k) for each block k: the columns are all names that occur in these networks."""
-        blocks = zip(*(_read(self.read, space, architecture) for architecture in architectures), strict=True)
+        blocks = zip(*(_read(self.read, space, Exactly.of(architecture)) for architecture in architectures), strict=True)
         return tuple(self._block(k, block, _variation(self.read, space)[k]) for k, block in enumerate(blocks))
 
     def reference(self, space: SearchSpace) -> Inputs:
@@ -53,17 +56,34 @@ class NetworkView:
     def _block(self, k: int, block: Sequence[Counts], variation: Mapping[str, tuple[float, float]]) -> Array:
         names = sorted(set().union(*block))
         matrix = np.array([[counts.get(name, 0.0) for name in names] for counts in block]).reshape(len(block), len(names))
-        if k in self.scaled:
-            mean, deviation = np.array([variation.get(name, (0.0, 1.0)) for name in names]).reshape(-1, 2).T
-            matrix = (matrix - mean) / deviation / max(1, len(variation)) ** 0.5
-        if k in self.unit:
-            matrix = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12)
-        return matrix
+        power = self.powers[k]
+        if power is None:
+            return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12))
+        mean, deviation = np.array([variation.get(name, UNSEEN) for name in names]).reshape(-1, 2).T
+        return np.asarray((matrix - mean) / deviation**power / max(1, len(variation)) ** 0.5)
+
+
+@dataclass(frozen=True)
+class Exactly:
+    """An architecture as the key of a cache: answers 1 and True are equal in Python, and not in a space."""
+
+    answers: str
+    architecture: Architecture = field(compare=False)
+
+    @classmethod
+    def of(cls, architecture: Architecture) -> Self:
+        return cls(answers_as_text(architecture.answers), architecture)
 
 
 @lru_cache(MEMORY)
-def _read(read: Reader, space: SearchSpace, architecture: Architecture) -> tuple[Counts, ...]:
-    return read(space, architecture)
+def key_from_memory(space: SearchSpace, exactly: Exactly) -> str:
+    """`key_of`, which a search asks for the same networks again and again."""
+    return key_of(space, exactly.architecture)
+
+
+@lru_cache(MEMORY)
+def _read(read: Reader, space: SearchSpace, exactly: Exactly) -> tuple[Counts, ...]:
+    return read(space, exactly.architecture)
 
 
 @lru_cache(16)
@@ -75,7 +95,7 @@ def _random_networks(space: SearchSpace) -> tuple[Architecture, ...]:
 @lru_cache(16)
 def _variation(read: Reader, space: SearchSpace) -> tuple[Mapping[str, tuple[float, float]], ...]:
     """For each block and name, mean and standard deviation (1 where it does not vary) over random networks."""
-    blocks = zip(*(_read(read, space, architecture) for architecture in _random_networks(space)), strict=True)
+    blocks = zip(*(_read(read, space, Exactly.of(architecture)) for architecture in _random_networks(space)), strict=True)
     found = []
     for block in blocks:
         names = sorted(set().union(*block))
@@ -93,7 +113,7 @@ def _graph(space: SearchSpace, architecture: Architecture) -> tuple[Counts, ...]
     return tuple(weisfeiler_lehman_counts(space.graph(architecture), ITERATIONS))
 
 
-FEATURES = NetworkView(_features, ("rbf", "rbf", "linear"), scaled=frozenset({1, 2}))
+FEATURES = NetworkView(_features, ("rbf", "rbf", "linear"), (0.5, 1.0, 1.0))
 """A space's features: what a network is made of and how large it is, each with a kernel, and a linear trend along the sizes."""
-GRAPH = NetworkView(_graph, ("linear",) * (ITERATIONS + 1), unit=frozenset(range(ITERATIONS + 1)))
+GRAPH = NetworkView(_graph, ("linear",) * (ITERATIONS + 1), (None,) * (ITERATIONS + 1))
 """A network's graph, with the Weisfeiler-Lehman kernel. Differs: each iteration has a weight of its own, fitted to the results."""

@@ -13,18 +13,20 @@ import numpy as np
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.settings import check_settings
 from archwright.errors import UnknownAnswer
-from archwright.evaluate.history import Candidate, History, Proposal, key_of
+from archwright.evaluate.history import Candidate, History, Proposal
 from archwright.evaluate.pareto import fitness
 from archwright.search_space import SearchSpace
 from archwright.search_strategy.expected_improvement import expected_improvement
 from archwright.search_strategy.gaussian_process import Array, GaussianProcess, Inputs, first_guess, fitted_hyper_parameters
-from archwright.search_strategy.network_views import FEATURES, GRAPH, NetworkView
+from archwright.search_strategy.network_views import FEATURES, GRAPH, Exactly, NetworkView, key_from_memory
 from archwright.search_strategy.thompson_sampling import independent_thompson_samples
 from archwright.search_strategy.tree_ensemble import forest_prediction
 
 USUAL_STARTS = 6
 MOST_KNOWN = 500
 """Results that the model learns from: the better half are the best of all, the others the latest."""
+MOST_FITTED = 200
+"""Results that hyper-parameters are fitted to: evenly spread from the best to the worst."""
 GROWTH = 1.1
 """Hyper-parameters are fitted anew when there are so many times more results."""
 NOISE = 0.01
@@ -49,7 +51,7 @@ class PredictorGuided:
     model: Literal["gaussian_process", "weisfeiler_lehman", "ensemble"] = "gaussian_process"
     acquisition: Literal["expected_improvement", "thompson_sampling"] | None = None
     starts: int | None = None
-    ideas: int = 200
+    ideas: int = 120
     parents: int = 10
     edits: int = 3
     _fits: list[_Fit] = field(default_factory=list, init=False, repr=False, compare=False)  # a cache of one, never the truth
@@ -83,10 +85,8 @@ class PredictorGuided:
         """Networks that are neither known nor running, each once."""
         found: dict[str, Proposal] = {}
         for proposal in self._mutants_and_strangers(space, history, rng):
-            key = key_of(space, proposal.architecture)
-            if key not in history.keys:
-                found.setdefault(key, proposal)
-        return list(found.values())
+            found.setdefault(key_from_memory(space, Exactly.of(proposal.architecture)), proposal)
+        return [proposal for key, proposal in found.items() if key not in history.keys]
 
     def _mutants_and_strangers(self, space: SearchSpace, history: History, rng: Random) -> list[Proposal]:
         best = _best(history.complete, self.parents)
@@ -144,7 +144,7 @@ class PredictorGuided:
 
     def _fit(self, space: SearchSpace, first: Sequence[Candidate]) -> Array:
         """Of several objectives with equal weights, whatever the weights of a proposal."""
-        kept = _kept(first)
+        kept = _spread(first)
         objectives = len(kept[0].scores or ())
         rows = self._view.rows(space, [candidate.architecture for candidate in kept])
         centre = first_guess(self._view.kernel, self._view.reference(space), NOISE)
@@ -168,7 +168,8 @@ def _best(complete: Sequence[Candidate], count: int) -> list[Candidate]:
 
 def _results(history: History) -> list[Candidate]:
     """What the model learns from: the kept results, and the networks that failed or were refused, each once."""
-    bad = {c.key: c for c in (*history.finished, *history.refused) if c.scores is None}
+    good = {c.key for c in history.complete}
+    bad = {c.key: c for c in (*history.finished, *history.refused) if c.scores is None and c.key not in good}
     return [*_kept(history.complete), *list(bad.values())[-MOST_KNOWN // 2 :]]
 
 
@@ -179,6 +180,11 @@ def _kept(complete: Sequence[Candidate]) -> Sequence[Candidate]:
     latest = complete[-MOST_KNOWN // 2 :]
     best = _best(complete[: -MOST_KNOWN // 2], MOST_KNOWN // 2)
     return [*sorted(best, key=lambda candidate: candidate.number), *latest]
+
+
+def _spread(complete: Sequence[Candidate]) -> Sequence[Candidate]:
+    """At most 200 of the results."""
+    return _best(complete, len(complete))[:: -(-len(complete) // MOST_FITTED)]
 
 
 def _weights(objectives: int, rng: Random) -> list[float]:
