@@ -19,7 +19,7 @@ ALL_STRATEGIES = {
     "random": {},
     "regularized_evolution": {"population_size": 8, "sample_size": 3},
     "local_search": {"starts": 3},
-    "predictor_guided": {"starts": 4},
+    "predictor_guided": {"starts": 4, "ideas": 30},
     "genetic": {"population_size": 6},
     "grid": {},
     "optuna:bruteforce": {},

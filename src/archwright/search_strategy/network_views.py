@@ -54,7 +54,8 @@ class NetworkView:
         return self.rows(space, _random_networks(space))
 
     def _block(self, k: int, block: Sequence[Counts], variation: Mapping[str, tuple[float, float]]) -> Array:
-        names = sorted(set().union(*block))
+        always = variation if self.forms[k] == "linear" and self.powers[k] is not None else ()  # what all lack is off its mean, too
+        names = sorted(set(always).union(*block))
         matrix = np.array([[counts.get(name, 0.0) for name in names] for counts in block]).reshape(len(block), len(names))
         power = self.powers[k]
         if power is None:
