@@ -1,6 +1,6 @@
 from math import log
 
-from archwright.architecture.cell_features import cell_features, together
+from archwright.architecture.cell_features import DECAY, cell_features, together
 from archwright.architecture.cell_graph import CellGraph, Node
 from archwright.architecture.features import Features
 
@@ -15,7 +15,11 @@ def test_the_features_of_a_cell_by_hand():
         (Node((0,), ("conv_3x3",)), Node((0, 1), ("skip_connect", "pool")), Node((0, 1, 2), ("none", "skip_connect", "conv_1x1"))),
     )
     features = cell_features(cell, 1, WEIGHTS)
-    assert features.counts == {"input 0 conv_3x3": 1, "input 0 conv_1x1": 1, "input 0 conv_3x3 pool conv_1x1": 1}
+    assert features.counts == {
+        "input 0 conv_3x3": DECAY,
+        "input 0 conv_1x1": DECAY,
+        "input 0 conv_3x3 pool conv_1x1": DECAY**3,
+    }
     expected = {"conv_3x3": 1, "conv_1x1": 1, "pool": 1, "parameters": log(11), "paths": 3, "least depth": 1, "greatest depth": 2}
     assert features.sizes == expected
 
@@ -23,7 +27,7 @@ def test_the_features_of_a_cell_by_hand():
 def test_all_nodes_may_be_outputs():
     cell = CellGraph("cell", 2, (Node((0, 1), ("pool", "conv_1x1")), Node((1, 2), ("pool", "skip_connect"))))
     features = cell_features(cell, 2, WEIGHTS)
-    assert features.counts == {"input 0 pool": 2, "input 1 conv_1x1": 2, "input 1 pool": 1}
+    assert features.counts == {"input 0 pool": 2 * DECAY, "input 1 conv_1x1": 2 * DECAY, "input 1 pool": DECAY}
     assert features.sizes["pool"] == 2  # one for each input
 
 

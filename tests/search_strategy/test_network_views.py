@@ -47,7 +47,7 @@ def test_what_no_random_network_has_weighs_as_if_one_of_them_had_it(toy):
     def read(space, architecture):
         return ({"new": 1.0} if architecture is strange else next(seen).counts,)
 
-    view, space = NetworkView(read, ("rbf",), (1.0,)), toy.spaces["flat"]
+    view, space = NetworkView(read, ("rbf",), ("variation",)), toy.spaces["flat"]
     strange = space.sample(Random(99))
     assert view.rows(space, [strange, *networks(space, 3)])[0][:, 0] == pytest.approx([1 / UNSEEN[1], 0, 0, 0])
 

@@ -10,12 +10,16 @@ from archwright.architecture.cell_expression import expressions, paths, term_cou
 from archwright.architecture.cell_graph import CellGraph
 from archwright.architecture.features import Features
 
+DECAY = 0.6
+"""How much less a path counts for each operation on it."""
+
 
 def cell_features(cell: CellGraph, outputs: int, weights: Mapping[str, float]) -> Features:
     """Features of a cell whose output is made of its last `outputs` states.
 
-    Counts: the path encoding of White, Neiswanger & Savani 2021 (arXiv:1910.11858, section 4) without the skips in the paths, and
-    with the number of paths of a kind instead of whether there is one. Sizes: how often each operation occurs, the logarithm of
+    Counts: the path encoding of White, Neiswanger & Savani 2021 (arXiv:1910.11858, section 4) without the skips in the paths.
+    Differs: each path of a kind counts, and the less the longer it is, since the long are many and say little by themselves
+    (the paper leaves them out). Sizes: how often each operation occurs, the logarithm of
     1 + parameters, the number of paths, and the fewest and most convolutions on one.
     `weights`: the parameters of the operations that have any, in numbers of channels squared.
     """
@@ -30,7 +34,7 @@ def cell_features(cell: CellGraph, outputs: int, weights: Mapping[str, float]) -
         "least depth": min(depths, default=0),
         "greatest depth": max(depths, default=0),
     }
-    return Features({" ".join(path): float(times) for path, times in counts.items()}, sizes)
+    return Features({" ".join(path): times * DECAY ** (len(path) - 1) for path, times in counts.items()}, sizes)
 
 
 def together(parts: Mapping[str, Features]) -> Features:

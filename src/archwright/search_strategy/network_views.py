@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
@@ -32,13 +32,13 @@ MEMORY = 20_000
 class NetworkView:
     """Blocks of columns with a name each, read off a network, and a kernel for each block.
 
-    `powers`: the columns of block k are centred and divided by that power of their standard deviation over random networks of the
-    space: 1 makes all weigh the same, 1/2 lets what is rare weigh less. None: the block's rows get length 1 instead.
+    `scaling` of a block: none; "variation", which brings its columns to mean 0 and variance 1 over random networks of the space; or
+    "length", which gives its rows length 1.
     """
 
     read: Reader
     forms: tuple[Form, ...]
-    powers: tuple[float | None, ...]
+    scaling: tuple[Literal["none", "variation", "length"], ...]
 
     @property
     def kernel(self) -> Kernel:
@@ -54,14 +54,15 @@ class NetworkView:
         return self.rows(space, _random_networks(space))
 
     def _block(self, k: int, block: Sequence[Counts], variation: Mapping[str, tuple[float, float]]) -> Array:
-        always = variation if self.forms[k] == "linear" and self.powers[k] is not None else ()  # what all lack is off its mean, too
+        always = variation if self.scaling[k] == "variation" else ()  # what all lack is off its mean, too
         names = sorted(set(always).union(*block))
         matrix = np.array([[counts.get(name, 0.0) for name in names] for counts in block]).reshape(len(block), len(names))
-        power = self.powers[k]
-        if power is None:
+        if self.scaling[k] == "variation":
+            mean, deviation = np.array([variation.get(name, UNSEEN) for name in names]).reshape(-1, 2).T
+            return np.asarray((matrix - mean) / deviation / max(1, len(variation)) ** 0.5)
+        if self.scaling[k] == "length":
             return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12))
-        mean, deviation = np.array([variation.get(name, UNSEEN) for name in names]).reshape(-1, 2).T
-        return np.asarray((matrix - mean) / deviation**power / max(1, len(variation)) ** 0.5)
+        return matrix
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _graph(space: SearchSpace, architecture: Architecture) -> tuple[Counts, ...]
     return tuple(weisfeiler_lehman_counts(space.graph(architecture), ITERATIONS))
 
 
-FEATURES = NetworkView(_features, ("rbf", "rbf", "linear"), (0.5, 1.0, 1.0))
+FEATURES = NetworkView(_features, ("rbf", "rbf", "linear"), ("none", "variation", "variation"))
 """A space's features: what a network is made of and how large it is, each with a kernel, and a linear trend along the sizes."""
-GRAPH = NetworkView(_graph, ("linear",) * (ITERATIONS + 1), (None,) * (ITERATIONS + 1))
+GRAPH = NetworkView(_graph, ("linear",) * (ITERATIONS + 1), ("length",) * (ITERATIONS + 1))
 """A network's graph, with the Weisfeiler-Lehman kernel. Differs: each iteration has a weight of its own, fitted to the results."""
