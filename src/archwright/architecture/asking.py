@@ -92,10 +92,7 @@ def mutate_answers(decide: Decide, answers: Mapping[str, Option], rng: Random, e
     open_questions = [q for q in questions_asked(decide, answers).values() if len(q.options) > 1]
     if not open_questions:
         raise UnknownAnswer("this space holds a single architecture: there is nothing to mutate")
-    if edits == 1:
-        questions = [rng.choice(open_questions)]
-    else:
-        questions = rng.sample(open_questions, min(edits, len(open_questions)))
+    questions = [rng.choice(open_questions)] if edits == 1 else rng.sample(open_questions, min(edits, len(open_questions)))
     changed = {question.name: rng.choice(question.others(answers[question.name])) for question in questions}
     return keep_or_sample(decide, {**answers, **changed}, rng)
 

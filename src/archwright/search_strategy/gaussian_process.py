@@ -33,9 +33,7 @@ class Kernel:
 
     def compare(self, one: Inputs, other: Inputs) -> list[Array]:
         """What the summands are functions of: squared distances (N, M), or products where linear."""
-        return [
-            a @ b.T if form == "linear" else squared_distances(a, b) for form, a, b in zip(self.forms, one, other, strict=True)
-        ]
+        return [a @ b.T if form == "linear" else squared_distances(a, b) for form, a, b in zip(self.forms, one, other, strict=True)]
 
     def summands(self, compared: Sequence[Array], hyper: Array) -> list[Array]:
         """The K summands, each (N, M)."""
@@ -58,7 +56,7 @@ class Kernel:
 def squared_distances(one: Array, other: Array) -> Array:
     """|x - z|^2 for the rows of (N, D) and (M, D): (N, M)."""
     distances = (one * one).sum(axis=1)[:, None] + (other * other).sum(axis=1) - 2 * one @ other.T
-    return np.maximum(distances, 0.0)
+    return np.asarray(np.maximum(distances, 0.0))
 
 
 def first_guess(kernel: Kernel, inputs: Inputs, noise: float) -> Array:
@@ -113,7 +111,7 @@ def fitted_hyper_parameters(kernel: Kernel, inputs: Inputs, targets: Array, cent
 
 @dataclass(frozen=True)
 class GaussianProcess:
-    """A process conditioned on results: `lower` is the Cholesky factor of its kernel matrix, `alpha` its inverse times the targets."""
+    """Conditioned on results: `lower` is the Cholesky factor of the kernel matrix, `alpha` its inverse times the targets."""
 
     kernel: Kernel
     hyper: Array

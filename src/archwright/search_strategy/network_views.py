@@ -24,6 +24,7 @@ REFERENCE = 128
 UNSEEN = (0.0, REFERENCE**-0.5)
 """Mean and standard deviation of what none of them has: the deviation of what one of them has once."""
 ITERATIONS = 2
+"""Of Weisfeiler and Lehman."""
 MEMORY = 20_000
 """Networks whose numbers are kept in memory."""
 
@@ -47,22 +48,26 @@ class NetworkView:
     def rows(self, space: SearchSpace, architectures: Sequence[Architecture]) -> Inputs:
         """One array (N, D_k) for each block k: the columns are all names that occur in these networks."""
         blocks = zip(*(_read(self.read, space, Exactly.of(architecture)) for architecture in architectures), strict=True)
-        return tuple(self._block(k, block, _variation(self.read, space)[k]) for k, block in enumerate(blocks))
+        return tuple(self._block(k, block, space) for k, block in enumerate(blocks))
 
     def reference(self, space: SearchSpace) -> Inputs:
         """The rows of random networks, always the same."""
         return self.rows(space, _random_networks(space))
 
-    def _block(self, k: int, block: Sequence[Counts], variation: Mapping[str, tuple[float, float]]) -> Array:
-        always = variation if self.scaling[k] == "variation" else ()  # what all lack is off its mean, too
-        names = sorted(set(always).union(*block))
-        matrix = np.array([[counts.get(name, 0.0) for name in names] for counts in block]).reshape(len(block), len(names))
+    def _block(self, k: int, block: Sequence[Counts], space: SearchSpace) -> Array:
         if self.scaling[k] == "variation":
+            variation = _variation(self.read, k, space)
+            names = sorted(variation.keys() | set().union(*block))  # what all lack is off its mean, too
             mean, deviation = np.array([variation.get(name, UNSEEN) for name in names]).reshape(-1, 2).T
-            return np.asarray((matrix - mean) / deviation / max(1, len(variation)) ** 0.5)
+            return np.asarray((_matrix(block, names) - mean) / deviation / max(1, len(variation)) ** 0.5)
+        matrix = _matrix(block, sorted(set().union(*block)))
         if self.scaling[k] == "length":
             return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12))
         return matrix
+
+
+def _matrix(block: Sequence[Counts], names: Sequence[str]) -> Array:
+    return np.array([[counts.get(name, 0.0) for name in names] for counts in block]).reshape(len(block), len(names))
 
 
 @dataclass(frozen=True)
@@ -95,15 +100,13 @@ def _random_networks(space: SearchSpace) -> tuple[Architecture, ...]:
 
 
 @lru_cache(16)
-def _variation(read: Reader, space: SearchSpace) -> tuple[Mapping[str, tuple[float, float]], ...]:
-    """For each block and name, mean and standard deviation (1 where it does not vary) over random networks."""
-    blocks = zip(*(_read(read, space, Exactly.of(architecture)) for architecture in _random_networks(space)), strict=True)
-    found = []
-    for block in blocks:
-        names = sorted(set().union(*block))
-        columns = {name: np.array([counts.get(name, 0.0) for counts in block]) for name in names}
-        found.append({name: (float(column.mean()), float(column.std()) or 1.0) for name, column in columns.items()})
-    return tuple(found)
+def _variation(read: Reader, k: int, space: SearchSpace) -> Mapping[str, tuple[float, float]]:
+    """For each name in block k, mean and standard deviation (1 where it does not vary) over random networks."""
+    block = [_read(read, space, Exactly.of(architecture))[k] for architecture in _random_networks(space)]
+    names = sorted(set().union(*block))
+    matrix = _matrix(block, names)
+    means, deviations = matrix.mean(axis=0), matrix.std(axis=0)
+    return {name: (float(mean), float(deviation) or 1.0) for name, mean, deviation in zip(names, means, deviations, strict=True)}
 
 
 def _features(space: SearchSpace, architecture: Architecture) -> tuple[Counts, ...]:
@@ -117,5 +120,5 @@ def _graph(space: SearchSpace, architecture: Architecture) -> tuple[Counts, ...]
 
 FEATURES = NetworkView(_features, ("rbf", "rbf", "linear"), ("none", "variation", "variation"))
 """A space's features: what a network is made of and how large it is, each with a kernel, and a linear trend along the sizes."""
-GRAPH = NetworkView(_graph, ("linear",) * (ITERATIONS + 1), ("length",) * (ITERATIONS + 1))
+GRAPH = NetworkView(_graph, ("linear", "linear", "linear"), ("length", "length", "length"))
 """A network's graph, with the Weisfeiler-Lehman kernel. Differs: each iteration has a weight of its own, fitted to the results."""

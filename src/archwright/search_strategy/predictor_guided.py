@@ -19,10 +19,11 @@ from archwright.search_space import SearchSpace
 from archwright.search_strategy.expected_improvement import expected_improvement
 from archwright.search_strategy.gaussian_process import Array, GaussianProcess, Inputs, first_guess, fitted_hyper_parameters
 from archwright.search_strategy.network_views import FEATURES, GRAPH, Exactly, NetworkView, key_from_memory
+from archwright.search_strategy.normal_scores import normal_scores, random_weights
 from archwright.search_strategy.thompson_sampling import independent_thompson_samples
 from archwright.search_strategy.tree_ensemble import forest_prediction
 
-USUAL_STARTS = 6
+USUAL_STARTS = 4
 MOST_KNOWN = 500
 """Results that the model learns from: the better half are the best of all, the others the latest."""
 MOST_FITTED = 200
@@ -31,14 +32,13 @@ GROWTH = 1.1
 """Hyper-parameters are fitted anew when there are so many times more results."""
 NOISE = 0.01
 TREES = 20
-CHEBYSHEV_SUM = 0.05
 
 
 @dataclass(frozen=True)
 class PredictorGuided:
-    """White, Neiswanger & Savani 2021 (BANANAS), arXiv:1910.11858: predict, then try the most promising mutant of the best networks.
+    """White, Neiswanger & Savani 2021 (BANANAS), arXiv:1910.11858: a model of all results picks among mutants of the best.
 
-    After `starts` random networks (left unset, a quarter of the trials, between 2 and 6), `ideas` mutants of the `parents` best,
+    After `starts` random networks (left unset, a quarter of the trials, between 2 and 4), `ideas` mutants of the `parents` best,
     1 to `edits` answers changed, and a tenth as many random networks are ranked by a model of the scores, and the first by the
     `acquisition` is proposed. Models: a `gaussian_process` on the space's features, the default and the strongest; one with the
     `weisfeiler_lehman` kernel on graphs (Ru et al. 2021, arXiv:2006.07556); and an `ensemble` of trees on the features. Left unset,
@@ -103,17 +103,16 @@ class PredictorGuided:
         results = _results(history)
         architectures = [*(c.architecture for c in (*results, *history.pending)), *ideas]
         rows = self._view.rows(space, architectures)
-        targets = _targets(results, _weights(len(history.objectives), rng))
+        targets = normal_scores([result.scores for result in results], random_weights(len(history.objectives), rng))
         mean, deviation = self._predict(space, history, rows, targets, rng)
-        if (self.acquisition or ("thompson_sampling" if self.model == "ensemble" else "expected_improvement")) == "thompson_sampling":
+        usual = "thompson_sampling" if self.model == "ensemble" else "expected_improvement"
+        if (self.acquisition or usual) == "thompson_sampling":
             worth = independent_thompson_samples(mean, deviation, rng)
         else:
             worth = expected_improvement(mean, deviation, float(targets.max()))
         return np.where(_seen_before(rows, len(ideas)), worth - np.ptp(worth) - 1.0, worth)
 
-    def _predict(
-        self, space: SearchSpace, history: History, rows: Inputs, targets: Array, rng: Random
-    ) -> tuple[Array, Array]:
+    def _predict(self, space: SearchSpace, history: History, rows: Inputs, targets: Array, rng: Random) -> tuple[Array, Array]:
         """Mean and standard deviation for the last of `rows`, the ideas; the first have `targets`, those between are running."""
         known = tuple(block[: len(targets)] for block in rows)
         running = tuple(block[len(targets) : len(targets) + len(history.pending)] for block in rows)
@@ -146,9 +145,10 @@ class PredictorGuided:
         """Of several objectives with equal weights, whatever the weights of a proposal."""
         kept = _spread(first)
         objectives = len(kept[0].scores or ())
+        targets = normal_scores([candidate.scores for candidate in kept], [1 / objectives] * objectives)
         rows = self._view.rows(space, [candidate.architecture for candidate in kept])
         centre = first_guess(self._view.kernel, self._view.reference(space), NOISE)
-        return fitted_hyper_parameters(self._view.kernel, rows, _targets(kept, [1 / objectives] * objectives), centre)
+        return fitted_hyper_parameters(self._view.kernel, rows, targets, centre)
 
 
 @dataclass(frozen=True)
@@ -185,38 +185,6 @@ def _kept(complete: Sequence[Candidate]) -> Sequence[Candidate]:
 def _spread(complete: Sequence[Candidate]) -> Sequence[Candidate]:
     """At most 200 of the results."""
     return _best(complete, len(complete))[:: -(-len(complete) // MOST_FITTED)]
-
-
-def _weights(objectives: int, rng: Random) -> list[float]:
-    """Uniform among all weights that sum to 1."""
-    if objectives == 1:
-        return [1.0]
-    shares = [rng.expovariate(1.0) for _ in range(objectives)]
-    return [share / sum(shares) for share in shares]
-
-
-def _targets(results: Sequence[Candidate], weights: Sequence[float]) -> Array:
-    """Normal scores of the results, (N,), higher is better: the normal quantiles of their ranks.
-
-    Several objectives are joined by ParEGO's augmented Chebyshev function (Knowles 2006, equation 2) of their normalised ranks.
-    What has no scores is ranked below all that has.
-    """
-    worst = (float("-inf"),) * len(weights)
-    ranks = [_ranks([(candidate.scores or worst)[i] for candidate in results]) for i in range(len(weights))]
-    if len(weights) > 1:
-        weighted = np.array(ranks) * np.array(weights)[:, None] / len(results)
-        short = np.array(weights)[:, None] - weighted  # of the best there is
-        ranks = [_ranks(-(short.max(axis=0) + CHEBYSHEV_SUM * short.sum(axis=0)))]
-    from scipy.special import ndtri
-
-    return np.asarray(ndtri((ranks[0] - 0.5) / len(results)))
-
-
-def _ranks(values: Sequence[float] | Array) -> Array:
-    """1 for the lowest; equal values share the mean of their ranks."""
-    _, inverse, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[inverse])
 
 
 def _seen_before(rows: Inputs, ideas: int) -> Array:

@@ -12,4 +12,4 @@ Array = NDArray[np.float64]
 
 def independent_thompson_samples(mean: Array, deviation: Array, rng: Random) -> Array:
     """One draw of N(mean, deviation^2) for each idea by itself: (N,). The idea with the highest draw is taken."""
-    return mean + deviation * np.array([rng.gauss(0.0, 1.0) for _ in mean])
+    return np.asarray(mean + deviation * np.array([rng.gauss(0.0, 1.0) for _ in mean]))
