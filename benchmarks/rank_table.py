@@ -25,7 +25,7 @@ def markdown(results: Sequence[Results]) -> str:
     last = str(results[0]["queries"])
     at = [n for n in ("50", "100") if int(n) < int(last)] + [last]
     lines = [
-        f"| rank | strategy | {' | '.join(f'regret at {n}' for n in at)} | test regret at {last} | found the best | median queries |",
+        f"| rank | strategy | {' | '.join(f'regret at {n}' for n in at)} | test at {last} | found the best | median queries |",
         f"| --- | --- | {'--- | ' * len(at)}--- | --- | --- |",
     ]
     found = [{entry["name"]: entry for entry in one["strategies"]} for one in results]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,12 +13,20 @@ from archwright.data.division import LARGE
 from archwright.data.image_folder import SUFFIXES
 from archwright.data.problem import METRICS, TASKS, Problem
 from archwright.data.targets import FEW_CLASSES, MANY_CLASSES
+from archwright.evaluate.tabular_benchmark import TableEntry, TabularBenchmark
+from archwright.search_space import make_space
+from archwright.search_strategy import BUILT_IN
+from archwright.search_strategy.optuna_names import PREFIX, SAMPLERS
+from archwright.study.benchmark_request import BenchmarkRequest
+from archwright.study.benchmark_results import benchmark_results
+from archwright.study.benchmark_run import SLOWEST
 from archwright.study.budget import CLOSING_SECONDS, CLOSING_SHARE, LEAST_FINAL_EPOCHS, TRIALS_AIMED_AT, Budget, Plan, usual_epochs
 from archwright.study.candidates_table import AFTER, BEFORE
 from archwright.study.planning import LEAST_PROBE_SECONDS, PROBE_SHARE, PROBED_ARCHITECTURES
 from archwright.study.request import Request
 from archwright.study.results import Method, method_json, problem_json
 from archwright.study.searching import EXHAUSTED_AFTER
+from archwright.study.simulated_search import Query, SimulatedSearch
 from archwright.study.statistics import RESAMPLES
 from archwright.study.verdict import CLEARLY_SMALLER, Verdict
 from archwright.train.recipe import Recipe, recipe_for
@@ -36,6 +45,13 @@ def keys_of_results():
     yield from Verdict.__annotations__
     yield from (field.name for field in fields(Request) if field.name != "out")
     yield from (field.name for field in fields(Plan))
+
+
+def strategy_keys():
+    table = TabularBenchmark("toy", "set", make_space("nasbench201"), {"": TableEntry(1.0, 1.0)})
+    request = BenchmarkRequest("nasbench201", strategies=("random",), queries=1, repeats=1)
+    search = SimulatedSearch([Query(0, 1.0, 1.0, None)], 1, 0.0)
+    yield from benchmark_results(request, table, {"random": [search]}, [])["strategies"][0]
 
 
 @pytest.mark.parametrize(
@@ -88,3 +104,18 @@ RATES = {optimizer: recipe_for(10**6, {"optimizer": optimizer}).learning_rate fo
 )
 def test_numbers_about_methods_are_those_of_the_code(words):
     assert words in page("methods.md")
+
+
+@pytest.mark.parametrize("key", [*strategy_keys(), "benchmark", "in_flight", "left_out", "simulated_time", "architecture"])
+def test_every_key_of_a_benchmark_is_explained(key):
+    assert f"`{key}`" in page("benchmarks.md")
+
+
+def test_numbers_about_benchmarks_are_those_of_the_code():
+    assert f"more than {1000 * SLOWEST:.0f} ms of processor time a proposal" in page("benchmarks.md")
+    assert f"after {EXHAUSTED_AFTER} of these in a row" in page("benchmarks.md")
+
+
+@pytest.mark.parametrize("name", [*BUILT_IN, *(f"{PREFIX}{sampler}" for sampler in SAMPLERS)])
+def test_every_strategy_has_its_paragraph(name):
+    assert re.search(rf"^(\*\*`[\w:]+`\*\*, )*\*\*`{name}`\*\*", (DOCS / "strategies.md").read_text(encoding="utf-8"), re.MULTILINE)

@@ -6,9 +6,10 @@ from archwright.report.benchmark_page import write_benchmark_report
 from archwright.report.benchmark_table import benchmark_table, verdict_on
 from archwright.study.benchmark_folder import BenchmarkFolder
 from archwright.study.benchmark_request import BenchmarkRequest
-from archwright.study.benchmark_run import conduct_benchmark, results_of
+from archwright.study.benchmark_run import conduct_benchmark, left_out_lines, results_of
+from archwright.study.planning import Skipped
 
-WIDE = 160
+WIDE = 170
 
 
 def run_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
@@ -27,9 +28,9 @@ def print_benchmark(folder: BenchmarkFolder) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDE)
-    console.print(benchmark_table(results))
-    console.print(f"\n{verdict_on(results)}", markup=False)
-    for skipped in results["left_out"]:
-        console.print(f"left out: {skipped['name']}: {skipped['reason']}", markup=False, soft_wrap=True)
+    console.print(benchmark_table(results, essential=console.width < WIDE))
+    console.print(f"\n{verdict_on(results)}", markup=False, soft_wrap=True)
+    for line in left_out_lines([Skipped(**skipped) for skipped in results["left_out"]]):
+        console.print(line, markup=False, soft_wrap=True)
     console.print(f"results: {folder.results}", markup=False, soft_wrap=True)
     console.print(f"report:  {folder.report}", markup=False, soft_wrap=True)

@@ -111,6 +111,7 @@ def test_the_terminals_table_has_the_pages_columns_and_every_name():
     table = benchmark_table(results)
     assert [column.header for column in table.columns] == [column.heading for column in benchmark_columns(results)]
     assert table.row_count == 2
+    assert {column.header for column in benchmark_table(results, essential=True).columns} < {c.header for c in table.columns}
     assert title_of(results).startswith("toy, set: 60 queries, 2 repeats; mean ± standard error")
 
 

@@ -11,7 +11,8 @@ import pytest
 from archwright.errors import InputError, RunFolderError, UnknownSetting
 from archwright.study import benchmark_run
 from archwright.study.benchmark_request import BenchmarkRequest
-from archwright.study.benchmark_run import conduct_benchmark, results_of
+from archwright.study.benchmark_run import conduct_benchmark, left_out_lines, results_of
+from archwright.study.planning import Skipped
 
 MODULE = '''
 from dataclasses import dataclass
@@ -123,7 +124,12 @@ def test_all_leaves_out_what_cannot_search_a_table_or_is_slow(request_, monkeypa
     assert "trains one supernet" in reasons["darts"]
     assert "ms a proposal, and 'all' takes those of at most 2: name it" in reasons["Sluggish"]
     assert "asks for parts of trainings" in reasons["Partial"]
-    assert "left out: darts: 'darts' trains one supernet" in capsys.readouterr().err
+    assert "left out: darts: trains one supernet, and a table holds" in capsys.readouterr().err
+
+
+def test_those_left_out_for_one_reason_share_a_line():
+    left_out = [Skipped("a", "too slow"), Skipped("b", "one-shot"), Skipped("c", "too slow")]
+    assert left_out_lines(left_out) == ["left out: a, c: too slow", "left out: b: one-shot"]
 
 
 def test_named_strategies_take_part_however_slow_they_are(request_, monkeypatch):
@@ -139,6 +145,7 @@ def test_named_strategies_take_part_however_slow_they_are(request_, monkeypatch)
         ({"strategies": ("darts",)}, InputError, "'darts' trains one supernet"),
         ({"strategies": ("genetics",)}, InputError, "did you mean 'genetic'"),
         ({"settings": {"genetic.size": "3"}}, UnknownSetting, "'genetic' has no setting 'size'"),
+        ({"strategies": ("all",), "settings": {"genetic.size": "3"}}, UnknownSetting, "'genetic' has no setting 'size'"),
     ],
 )
 def test_nothing_is_written_for_a_request_that_cannot_be_run(request_, wrong, error, says):

@@ -59,6 +59,8 @@ def _time_scale(seconds: float) -> tuple[float, str]:
 
 
 def _chart(identity: str, lines: Lines, x: str, y: str) -> str:
+    from matplotlib.ticker import MaxNLocator
+
     def draw(figure: Figure) -> None:
         axes = quiet_axes(figure.add_subplot(), x, y)
         axes.set_yscale("log")
@@ -67,6 +69,7 @@ def _chart(identity: str, lines: Lines, x: str, y: str) -> str:
         axes.set_ylim(_limits([values for _, values in lines.values()]))
         axes.set_xlim(0, max(at[-1] for at, _ in lines.values()))
         _plain_ticks(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     return svg_of(identity, (8.8, 4.2), draw, f"Mean {y} against {x}")
 
@@ -77,8 +80,9 @@ def _draw_line(axes: Axes, number: int, at: Array, values: Array) -> None:
     if len(values) > 1:
         error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
         low, high = np.maximum(mean - error, LEAST_REGRET / 10), np.maximum(mean + error, LEAST_REGRET / 10)
-        axes.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
-    axes.plot(at, np.maximum(mean, LEAST_REGRET / 10), color=colour, linestyle=DASHES[number // SERIES_COLOURS % 4], linewidth=1.8)
+        axes.fill_between(at, low, high, step="post", color=colour, alpha=0.16, linewidth=0)
+    style: dict[str, Any] = {"linestyle": DASHES[number // SERIES_COLOURS % 4], "drawstyle": "steps-post"}
+    axes.plot(at, np.maximum(mean, LEAST_REGRET / 10), color=colour, linewidth=1.8, **style)
 
 
 def _limits(values: Sequence[Array]) -> tuple[float, float]:

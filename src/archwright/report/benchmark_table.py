@@ -17,11 +17,12 @@ SHOWN_AT = (50, 100)
 
 @dataclass(frozen=True)
 class BenchmarkColumn:
-    """A heading, what it means, and how a strategy's entry reads."""
+    """A heading, what it means, and how a strategy's entry reads; `essential` ones are kept where there is little room."""
 
     heading: str
     meaning: str
     text: Callable[[Entry], str]
+    essential: bool = False
     numeric: bool = True
 
 
@@ -31,21 +32,27 @@ def benchmark_columns(results: Mapping[str, Any]) -> tuple[BenchmarkColumn, ...]
     early = [n for n in map(str, SHOWN_AT) if int(n) < results["queries"]]
     return (
         BenchmarkColumn("rank", "by validation regret at the end, then by its mean over all queries", lambda s: str(s["rank"])),
-        BenchmarkColumn("strategy", "by its name", lambda s: str(s["name"]), numeric=False),
-        *(_regret_column(n) for n in (*early, last)),
-        BenchmarkColumn(f"test regret at {last}", "of the best by validation", lambda s: _with_error(s, "regret_test", last)),
+        BenchmarkColumn("strategy", "by its name", lambda s: str(s["name"]), essential=True, numeric=False),
+        *(_regret_column(n) for n in early),
+        _regret_column(last, essential=True),
+        BenchmarkColumn(
+            f"test regret at {last}", "of the best by validation", lambda s: _with_error(s, "regret_test", last), essential=True
+        ),
         BenchmarkColumn(
             "test accuracy", "of the best by validation at the end, %", lambda s: _number(s["test_accuracy"], s["test_accuracy_se"])
         ),
-        BenchmarkColumn("at the best", "repeats that found the best network by validation", lambda s: f"{s['found_optimum']:.0%}"),
-        BenchmarkColumn("median queries to it", "over all repeats", lambda s: _count(s["queries_to_optimum"]["median"])),
+        BenchmarkColumn(
+            "found the best", "repeats that found the best by validation", lambda s: f"{s['found_optimum']:.0%}", essential=True
+        ),
+        BenchmarkColumn("median queries", "to the best, over all repeats", lambda s: _count(s["queries_to_optimum"]["median"])),
         BenchmarkColumn("a proposal", "processor time, mean", lambda s: seconds_text(s["seconds_per_proposal"])),
-        BenchmarkColumn("p", "against the best, Holm's correction", lambda s: p_text(s["p_value"])),
+        BenchmarkColumn("p", "against the best, Holm's correction", lambda s: p_text(s["p_value"]), essential=True),
     )
 
 
-def _regret_column(n: str) -> BenchmarkColumn:
-    return BenchmarkColumn(f"regret at {n}", "validation, percentage points", lambda s: _with_error(s, "regret_valid", n))
+def _regret_column(n: str, essential: bool = False) -> BenchmarkColumn:
+    meaning = "validation, percentage points"
+    return BenchmarkColumn(f"regret at {n}", meaning, lambda s: _with_error(s, "regret_valid", n), essential)
 
 
 def _with_error(entry: Entry, key: str, at: str) -> str:
@@ -65,15 +72,15 @@ def p_text(p: float | None) -> str:
     return MISSING if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
-def benchmark_table(results: Mapping[str, Any]) -> Table:
-    """The table of strategies for the terminal; in bold those that are not told from the best."""
+def benchmark_table(results: Mapping[str, Any], essential: bool = False) -> Table:
+    """The table of strategies for the terminal, in bold those that are not told from the best; `essential` for a narrow one."""
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=escape(title_of(results)), title_justify="left")
-    columns = benchmark_columns(results)
+    columns = [column for column in benchmark_columns(results) if column.essential or not essential]
     for column in columns:
-        table.add_column(column.heading, justify="right" if column.numeric else "left", overflow="fold")
+        table.add_column(column.heading, justify="right" if column.numeric else "left", no_wrap=not column.numeric)
     for entry in results["strategies"]:
         style = "bold" if entry["like_the_best"] else None
         table.add_row(*(escape(column.text(entry)) for column in columns), style=style)

@@ -22,20 +22,23 @@ SLOWEST = 0.05
 """Processor seconds a proposal beyond which `all` leaves a strategy out."""
 
 
+ONE_SHOT = "trains one supernet, and a table holds single trainings"
+
+
 def conduct_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
     """Run what is not done yet, and write results.json; the same request continues a benchmark that was stopped.
 
     Raises InputError, before anything is written, for whatever is unknown or does not fit.
     """
     benchmark, folder = request.load(), BenchmarkFolder(request.folder)
-    named = [name for name in request.strategies if name != ALL]
-    for name in named:
-        _check(name, request)
+    for name in request.candidates:
+        if name in request.strategies or request.settings_for(name):
+            _check(name, request)
     folder.check(request.fixed(benchmark))
     folder.claim(request.fixed(benchmark))
     if folder.results.exists():
         return folder
-    with BenchmarkProgress() as progress, Workers(request, request.workers or usable_cpus()) as workers:
+    with BenchmarkProgress() as progress, Workers(request, benchmark, request.workers or usable_cpus()) as workers:
         names, left_out = folder.chosen or _choose(request, folder, workers, progress)
         searches = _search(request, names, folder, workers, progress)
     write_json(folder.results, benchmark_results(request, benchmark, searches, left_out))
@@ -50,7 +53,7 @@ def results_of(folder: BenchmarkFolder) -> dict[str, Any]:
 
 def _check(name: str, request: BenchmarkRequest) -> None:
     if is_one_shot(name):
-        raise InputError(f"{name!r} trains one supernet, and a table holds single trainings: leave it out of the benchmark")
+        raise InputError(f"{name!r} {ONE_SHOT}: leave it out of the benchmark")
     make_strategy(name, request.settings_for(name))
 
 
@@ -70,18 +73,28 @@ def _choose(
             folder.add(order.strategy, 0, search)
         progress.done(order.strategy)
     left_out = [Skipped(name, reason) for name, reason in unfit.items() if reason]
-    for skipped in left_out:
-        progress.say(f"left out: {skipped.name}: {skipped.reason}")
+    for line in left_out_lines(left_out):
+        progress.say(line)
     names = [name for name, reason in unfit.items() if not reason]
     folder.settle(names, left_out)
     return names, left_out
 
 
+def left_out_lines(left_out: Sequence[Skipped]) -> list[str]:
+    """Who was left out and why, a line a reason."""
+    names: dict[str, list[str]] = {}
+    for skipped in left_out:
+        names.setdefault(skipped.reason, []).append(skipped.name)
+    return [f"left out: {', '.join(those)}: {reason}" for reason, those in names.items()]
+
+
 def _reason(name: str, request: BenchmarkRequest) -> str:
-    """Why a strategy cannot be made, or cannot search a table; nothing where it can."""
+    """Why a strategy cannot be made (one may need a library that is not there), or cannot search a table; nothing where it can."""
+    if is_one_shot(name):
+        return ONE_SHOT
     try:
         _check(name, request)
-    except InputError as error:
+    except (InputError, ImportError) as error:
         return str(error)
     return ""
 

@@ -34,8 +34,8 @@ class Order:
 class Workers:
     """Runs searches of one request, in this process where one worker was asked for. To be used in a `with`."""
 
-    def __init__(self, request: BenchmarkRequest, workers: int) -> None:
-        self._searcher = _Searcher(request)
+    def __init__(self, request: BenchmarkRequest, benchmark: TabularBenchmark, workers: int) -> None:
+        self._request, self._benchmark = request, benchmark
         self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) if workers > 1 else None
 
     def __enter__(self) -> Workers:
@@ -48,30 +48,18 @@ class Workers:
     def run(self, orders: Sequence[Order]) -> Iterator[tuple[Order, SimulatedSearch | InputError]]:
         """Each order with its search, or with why it cannot be made, as they are done."""
         if self._pool is None:
-            yield from ((order, self._searcher(order)) for order in orders)
+            yield from ((order, _search(self._request, self._benchmark, order)) for order in orders)
             return
         with main_left_alone(), _one_thread():  # all processes begin with the first order
-            futures = {self._pool.submit(self._searcher, order): order for order in orders}
+            futures = {self._pool.submit(_search_elsewhere, self._request, order): order for order in orders}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
-@dataclass(frozen=True)
-class _Searcher:
-    """What a process needs to make any search of a request."""
-
-    request: BenchmarkRequest
-
-    def __call__(self, order: Order) -> SimulatedSearch | InputError:
-        try:
-            return self._search(order)
-        except InputError as error:
-            return error
-
-    def _search(self, order: Order) -> SimulatedSearch:
-        request = self.request
+def _search(request: BenchmarkRequest, benchmark: TabularBenchmark, order: Order) -> SimulatedSearch | InputError:
+    try:
         return simulate(
-            _table(request.benchmark, request.dataset, request.space, tuple(request.settings_for("space").items())),
+            benchmark,
             order.strategy,
             make_strategy(order.strategy, request.settings_for(order.strategy)),
             request.queries,
@@ -79,11 +67,18 @@ class _Searcher:
             in_flight=request.in_flight,
             slowest=order.slowest,
         )
+    except InputError as error:
+        return error
+
+
+def _search_elsewhere(request: BenchmarkRequest, order: Order) -> SimulatedSearch | InputError:
+    """In a process of the pool, which reads the table once."""
+    settings = tuple(request.settings_for("space").items())
+    return _search(request, _table(request.benchmark, request.dataset, request.space, settings), order)
 
 
 @functools.lru_cache(maxsize=1)
 def _table(benchmark: str, dataset: str | None, space: str | None, settings: tuple[tuple[str, str], ...]) -> TabularBenchmark:
-    """Read once a process."""
     return BenchmarkRequest(benchmark, dataset, space, settings={f"space.{key}": value for key, value in settings}).load()
 
 
