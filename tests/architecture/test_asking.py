@@ -109,6 +109,20 @@ def test_mutation_changes_exactly_one_kept_answer(toy, seed):
 
 
 @few
+@given(toy=toys(), seed=seeds, edits=st.integers(2, 4))
+def test_several_edits_change_as_many_answers_or_all_that_have_others(toy, seed, edits):
+    rng = Random(seed)
+    parent = sample_answers(toy.decide, rng)
+    open_names = [name for name in parent if toy.sizes[int(name[1:])] > 1]
+    if open_names:
+        child = mutate_answers(toy.decide, parent, rng, edits)
+        assert frozenset(child.items()) in toy.brute_force()
+        gone = [name for name in parent if name not in child]
+        changed = sum(parent[name] != child[name] for name in parent if name in child)
+        assert min(edits, len(open_names)) - len(gone) <= changed <= edits
+
+
+@few
 @given(toy=toys(), seed=seeds)
 def test_a_child_answers_as_one_of_its_parents(toy, seed):
     rng = Random(seed)

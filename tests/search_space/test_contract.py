@@ -23,6 +23,7 @@ from archwright.cost.parameters import parameter_count
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownSetting
 from archwright.search_space import make_space, space_names
+from archwright.search_strategy.weisfeiler_lehman import weisfeiler_lehman_counts
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,21 @@ def test_the_code_has_one_length_and_one_mark_per_answer(case):
         assert sum(code) == len(architecture.answers)
         codes.add(tuple(code))
     assert len(codes) == len(architectures)
+
+
+@pytest.mark.parametrize("case", SMALL_SPACES, ids=str)
+def test_equal_networks_have_equal_features_and_graphs_and_most_others_have_not(case):
+    space, rng = case.make_small(), Random(6)
+    seen = defaultdict(list)
+    for architecture in (space.sample(rng) for _ in range(800)):
+        seen[space.canonical(architecture)].append(architecture)
+    kinds = set()
+    for equal in seen.values():
+        features = {(frozenset(f.counts.items()), frozenset(f.sizes.items())) for f in map(space.features, equal)}
+        graphs = {repr([sorted(c.items()) for c in weisfeiler_lehman_counts(space.graph(a), 3)]) for a in equal}
+        assert len(features) == len(graphs) == 1
+        kinds |= features
+    assert len(kinds) > 0.6 * len(seen)
 
 
 @pytest.mark.parametrize("case", SMALL_SPACES, ids=str)

@@ -19,6 +19,7 @@ ALL_STRATEGIES = {
     "random": {},
     "regularized_evolution": {"population_size": 8, "sample_size": 3},
     "local_search": {"starts": 3},
+    "predictor_guided": {"starts": 4, "ideas": 30},
     "genetic": {"population_size": 6},
     "grid": {},
     "progressive": {"first": 6, "beam": 6, "surrogate": "mlp", "hidden": 8, "steps": 20},

@@ -85,17 +85,17 @@ def keep_or_sample(decide: Decide, kept: Mapping[str, Option], rng: Random) -> A
     return ask(decide, answer)[1]
 
 
-def mutate_answers(decide: Decide, answers: Mapping[str, Option], rng: Random) -> Answers:
-    """Change one answer (question uniform, then option uniform among the others), and ask again.
+def mutate_answers(decide: Decide, answers: Mapping[str, Option], rng: Random, edits: int = 1) -> Answers:
+    """Change one answer (question uniform, then option uniform among the others), or `edits` different ones, and ask again.
 
     Raises UnknownAnswer where there is nothing to change: every question has one option only.
     """
     open_questions = [q for q in questions_asked(decide, answers).values() if len(q.options) > 1]
     if not open_questions:
         raise UnknownAnswer("this space holds a single architecture: there is nothing to mutate")
-    question = rng.choice(open_questions)
-    changed = rng.choice(question.others(answers[question.name]))
-    return keep_or_sample(decide, {**answers, question.name: changed}, rng)
+    questions = [rng.choice(open_questions)] if edits == 1 else rng.sample(open_questions, min(edits, len(open_questions)))
+    changed = {question.name: rng.choice(question.others(answers[question.name])) for question in questions}
+    return keep_or_sample(decide, {**answers, **changed}, rng)
 
 
 def crossover_answers(decide: Decide, mother: Mapping[str, Option], father: Mapping[str, Option], rng: Random) -> Answers:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.asking import questions_always_asked
+from archwright.architecture.cell_features import cell_features, together
 from archwright.architecture.cell_graph import NONE, CellGraph, CellPair, Node, canonical_form
+from archwright.architecture.features import Features
+from archwright.architecture.labelled_graph import LabelledGraph, graph_of_cells
 from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.settings import check_settings
 from archwright.data.problem import Problem
@@ -63,6 +66,19 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     ),
     "enas": ("skip_connect", "sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3"),
 }
+WEIGHTS = {
+    "conv_1x1": 1.0,
+    "conv_3x3": 9.0,
+    "conv_1x3_3x1": 6.0,
+    "conv_1x7_7x1": 14.0,
+    "dilated_conv_3x3": 9.0,
+    "sep_conv_3x3": 2.0,
+    "sep_conv_5x5": 2.0,
+    "sep_conv_7x7": 2.0,
+    "dil_conv_3x3": 1.0,
+    "dil_conv_5x5": 1.0,
+}
+"""Parameters in numbers of channels squared; those of a depthwise convolution, in proportion to the channels, are left out."""
 SAME_IN_SERIES = {"conv_1x3_3x1": "conv_3x3"}
 """Along one axis these are one operation."""
 
@@ -231,9 +247,20 @@ class Cell(SearchSpace):
 
     def canonical(self, architecture: Architecture) -> str:
         """Both cells up to the order of their nodes and of each node's two edges."""
+        return json.dumps([canonical_form(cell) for cell in self._cells(architecture).values()])
+
+    def features(self, architecture: Architecture) -> Features:
+        cells = self._cells(architecture)
+        return together({name: cell_features(cell, self.blocks, WEIGHTS) for name, cell in cells.items()})
+
+    def graph(self, architecture: Architecture) -> LabelledGraph:
+        cells = self._cells(architecture)
+        return graph_of_cells(cells, dict.fromkeys(cells, self.blocks))
+
+    def _cells(self, architecture: Architecture) -> dict[str, CellGraph]:
+        """The one or two cells, by name."""
         pair = self.describe(architecture)
-        cells = [cell for cell in (pair.normal, pair.reduction) if cell is not None]
-        return json.dumps([canonical_form(self._without_aliases(cell)) for cell in cells])
+        return {cell.name: self._without_aliases(cell) for cell in (pair.normal, pair.reduction) if cell is not None}
 
     def _without_aliases(self, cell: CellGraph) -> CellGraph:
         if self.dimensions != 1:

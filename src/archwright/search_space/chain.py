@@ -8,13 +8,16 @@ inverted bottleneck; the connections are plain, residual or, after DenseNet, den
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import log2, prod
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar, cast
 
 from archwright.architecture.architecture import Architecture, answers_as_text
 from archwright.architecture.asking import ask, enumerate_answers, replay
+from archwright.architecture.features import Features
+from archwright.architecture.labelled_graph import LabelledGraph, graph_of_chain
 from archwright.architecture.question import Choose, Option, Question
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownSetting
@@ -173,6 +176,25 @@ class Chain(SearchSpace):
             return answers_as_text(architecture.answers)
         chain: network.Chain = self.describe(architecture)
         return repr((chain.activation, list(_flat_layers(chain.stages))))
+
+    def features(self, architecture: Architecture) -> Features:
+        """Flat features only: of the layers, since where a stage begins may not matter."""
+        if self._dimensions > 0:
+            return super().features(architecture)
+        chain: network.Chain = self.describe(architecture)
+        layers = list(_flat_layers(chain.stages))
+        counts = Counter(f"{kind} {width} x {depth}" for kind, width, depth in layers)
+        places = {f"layer {i}: {kind} {width} x {depth}": 1.0 for i, (kind, width, depth) in enumerate(layers)}
+        sizes = {"depth": sum(depth for *_, depth in layers), "widths": sum(depth * log2(width) for _, width, depth in layers)}
+        return Features({chain.activation: 1.0, **counts, **places}, sizes)
+
+    def graph(self, architecture: Architecture) -> LabelledGraph:
+        """Flat features only: a node for each layer, as in `features`."""
+        if self._dimensions > 0:
+            return super().graph(architecture)
+        chain: network.Chain = self.describe(architecture)
+        layers = [f"{kind} {width} x {depth}" for kind, width, depth in _flat_layers(chain.stages)]
+        return graph_of_chain([chain.activation, *layers])
 
     def questions(self) -> tuple[Question, ...]:
         """All that can be asked: the last operation, MBConv, asks whatever the others do."""

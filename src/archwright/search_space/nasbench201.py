@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.asking import questions_always_asked
+from archwright.architecture.cell_features import cell_features
 from archwright.architecture.cell_graph import NONE, CellGraph, Node
+from archwright.architecture.features import Features
+from archwright.architecture.labelled_graph import LabelledGraph, graph_of_cells
 from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.settings import check_settings
 from archwright.data.problem import Problem
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 NODES = 4
 EDGES = tuple((target, source) for target in range(1, NODES) for source in range(target))
 OPERATIONS = (NONE, "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+WEIGHTS = {"nor_conv_1x1": 1.0, "nor_conv_3x3": 9.0}
+"""Parameters in numbers of channels squared."""
 LEAST_SIDE = 4
 ZERO = "#"
 
@@ -119,6 +124,12 @@ class NASBench201(SearchSpace):
             terms = [_apply(op, expressions[state]) for state, op in zip(node.inputs, node.operations, strict=True)]
             expressions.append("+".join(sorted(terms)))
         return expressions[-1]
+
+    def features(self, architecture: Architecture) -> Features:
+        return cell_features(self.describe(architecture), 1, WEIGHTS)
+
+    def graph(self, architecture: Architecture) -> LabelledGraph:
+        return graph_of_cells({"cell": self.describe(architecture)}, {"cell": 1})
 
     def to_string(self, architecture: Architecture) -> str:
         """The benchmark's form, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""

@@ -17,9 +17,12 @@ from archwright.architecture.asking import (
     enumerate_answers,
     mutate_answers,
     neighbouring_answers,
+    questions_asked,
     replay,
     sample_answers,
 )
+from archwright.architecture.features import Features, features_of_answers
+from archwright.architecture.labelled_graph import LabelledGraph, graph_of_answers
 from archwright.architecture.question import Choose, Question
 from archwright.architecture.settings import settings_of
 from archwright.data.problem import Problem
@@ -121,6 +124,14 @@ class SearchSpace(ABC):
         """How architectures grow from small to large, for progressive search; None where the space does not say."""
         return None
 
+    def features(self, architecture: Architecture) -> Features:
+        """Numbers that a surrogate model compares networks by, the same for equal networks; by default what the answers say."""
+        return features_of_answers(questions_asked(self.decide, architecture.answers).values(), architecture.answers)
+
+    def graph(self, architecture: Architecture) -> LabelledGraph:
+        """The network as a graph, the same for equal networks; by default the answers in the order of asking."""
+        return graph_of_answers(architecture.answers)
+
     # What follows from `decide` alone, and is not meant to be overridden.
 
     def architecture(self, answers: Answers) -> Architecture:
@@ -140,9 +151,9 @@ class SearchSpace(ABC):
         """Uniform per question."""
         return self._wrap(sample_answers(self.decide, rng))
 
-    def mutate(self, architecture: Architecture, rng: Random) -> Architecture:
-        """One answer changed."""
-        return self._wrap(mutate_answers(self.decide, architecture.answers, rng))
+    def mutate(self, architecture: Architecture, rng: Random, edits: int = 1) -> Architecture:
+        """One answer changed, or `edits` of them (all, where fewer have alternatives)."""
+        return self._wrap(mutate_answers(self.decide, architecture.answers, rng, edits))
 
     def crossover(self, mother: Architecture, father: Architecture, rng: Random) -> Architecture:
         """Each answer from either parent."""

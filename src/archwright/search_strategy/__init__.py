@@ -18,6 +18,7 @@ BUILT_IN = {
     "random": "archwright.search_strategy.random_search:RandomSearch",
     "regularized_evolution": "archwright.search_strategy.regularized_evolution:RegularizedEvolution",
     "local_search": "archwright.search_strategy.local_search:LocalSearch",
+    "predictor_guided": "archwright.search_strategy.predictor_guided:PredictorGuided",
     "genetic": "archwright.search_strategy.genetic:Genetic",
     "grid": "archwright.search_strategy.grid:Grid",
     "progressive": "archwright.search_strategy.progressive:Progressive",
