@@ -1,4 +1,4 @@
-"""Does a search with shared weights find better cells than chance? Every method against random cells of equal cost: see README.md."""
+"""Does weight sharing find better cells than chance? Every one-shot method against random cells of equal cost: see README.md."""
 
 import argparse
 import json
@@ -67,10 +67,8 @@ class Comparison:
 
     def _job(self, stage: str, name: str, seed: int, epochs: float, **fields) -> Job:
         key = f"{stage}-{name}-{seed}"
-        folder = str(self.folder / key)
-        return Job(
-            key=key, stage=stage, data=str(self.data), folder=folder, seed=seed, epochs=epochs, recipe=RECIPE, device="cpu", **fields
-        )
+        where = {"data": str(self.data), "folder": str(self.folder / key), "device": "cpu"}
+        return Job(key=key, stage=stage, seed=seed, epochs=epochs, recipe=RECIPE, **where, **fields)
 
     def search(self, method: str, seed: int) -> Job:
         asked = {"space": SPACE, "space_settings": SETTINGS, "method": method}
@@ -128,31 +126,31 @@ def test_run(job: Job) -> TestRun:
         return TestRun(file["prediction"], file["target"], job.seed)
 
 
-def percent(values: Sequence[float]) -> str:
-    spread = f" ± {100 * stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{100 * mean(values):.2f}{spread}"
+def percent(values: Sequence[float], decimals: int = 2) -> str:
+    """Mean and standard deviation; nothing of nothing."""
+    spread = f" ± {100 * stdev(values):.{decimals}f}" if len(values) > 1 else ""
+    return f"{100 * mean(values):.{decimals}f}{spread}" if values else ""
 
 
-def row(comparison: Comparison, method: str, random: Sequence[Job], cells: Sequence[Architecture]) -> str:
+def row(comparison: Comparison, method: str, random: Sequence[Job], cells: Sequence[Architecture]) -> dict[str, str]:
+    """What the table says of a method. Accuracies in percent; on the test split where nothing else is said."""
     seeds = range(comparison.seeds)
     found = [comparison.found(method, seed) for seed in seeds]
     trained = [comparison.training(method, seed, cell) for seed, cell in zip(seeds, found, strict=True)]
     against = compare("accuracy", [test_run(job) for job in trained], [test_run(job) for job in random])
     scores = [comparison.record(method, seed)["discretization"] for seed in seeds]
-    mixed = [score["supernet_score"] for score in scores if score["supernet_score"] is not None]
     low, high = (100 * end for end in against.ci95)
-    columns = [
-        f"`{method}`",
-        percent([outcome_of(job).test for job in trained]),
-        f"{100 * against.difference:+.2f} ({low:+.2f} to {high:+.2f})",
-        f"{100 * mean(mixed):.1f}" if mixed else "",
-        f"{100 * mean(score['discretized_score'] for score in scores):.1f}",
-        f"{100 * mean(outcome_of(job).metrics['accuracy'] for job in trained):.1f}",
-        f"{mean(taus(comparison, method, random, cells)):+.2f}",
-        f"{mean(comparison.macs(cell) for cell in found) / 1e6:.2f}",
-        f"{mean(outcome_of(comparison.search(method, seed)).seconds for seed in seeds):.0f}",
-    ]
-    return f"| {' | '.join(columns)} |"
+    return {
+        "method": f"`{method}`",
+        "test accuracy": percent([outcome_of(job).test for job in trained]),
+        "less random": f"{100 * against.difference:+.2f} ({low:+.2f} to {high:+.2f})",
+        "mixture": percent([score["supernet_score"] for score in scores if score["supernet_score"] is not None], 1),
+        "cell, shared weights": percent([score["discretized_score"] for score in scores], 1),
+        "cell, from scratch": percent([outcome_of(job).metrics["accuracy"] for job in trained], 1),
+        "tau": f"{mean(taus(comparison, method, random, cells)):+.2f}",
+        "million MACs": f"{mean(comparison.macs(cell) for cell in found) / 1e6:.2f}",
+        "seconds": f"{mean(outcome_of(comparison.search(method, seed)).seconds for seed in seeds):.0f}",
+    }
 
 
 def taus(comparison: Comparison, method: str, random: Sequence[Job], cells: Sequence[Architecture]) -> list[float]:
@@ -165,9 +163,9 @@ def taus(comparison: Comparison, method: str, random: Sequence[Job], cells: Sequ
     return [agreement.tau if agreement is not None else 0.0 for agreement in found]
 
 
-HEAD = """\
-| method | test accuracy of what was found | less random cells (95 %) | supernet | its cell, shared weights | its cell, trained | tau | million MACs | supernet's seconds |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""  # noqa: E501
+def print_table(rows: Sequence[dict[str, str]]) -> None:
+    for cells in (rows[0].keys(), ["---"] * len(rows[0]), *(row.values() for row in rows)):
+        print(f"| {' | '.join(cells)} |")
 
 
 def main() -> None:
@@ -187,9 +185,7 @@ def main() -> None:
     finish([*[comparison.training(*pair, comparison.found(*pair)) for pair in pairs], *random], given.workers)
     finish([comparison.scoring(*pair, cells) for pair in pairs], given.workers)
     accuracies = [outcome_of(job).test for job in random]
-    print(HEAD)
-    for method in METHODS:
-        print(row(comparison, method, random, cells))
+    print_table([row(comparison, method, random, cells) for method in METHODS])
     costs = [comparison.macs(cell) / 1e6 for cell in cells]
     print(
         f"\n{CELLS} random cells of {min(costs):.2f} to {max(costs):.2f} million MACs (mean {mean(costs):.2f}): "

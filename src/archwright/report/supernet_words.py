@@ -55,11 +55,11 @@ def _gap(data: ReportData, told: Told) -> str:
 def _reason(supernet: Supernet | None, told: Told) -> str:
     """Why a wide gap need not be the architecture's fault."""
     mixed, alone = (finite(told.get(f"{name}_score")) for name in ("supernet", "discretized"))
-    if mixed is None or alone is None or mixed - alone < WIDE_GAP or supernet is None or not supernet.epochs:
+    if mixed is None or alone is None or mixed - alone <= WIDE_GAP or supernet is None or not supernet.epochs:
         return ""
     return (
         f"So wide a gap is usual where weights were trained as a mixture: in the end an edge's strongest candidate had "
-        f"{_strongest_share(supernet):.0%} of its weight (mean over the edges), and what is cut away is missing in all that was "
+        f"{100 * _strongest_share(supernet):.0f} % of its weight (mean over the edges), and what is cut away is missing in all that was "
         "trained on top of it. It judges the shared weights, not the architecture, which its score from scratch is for."
     )
 
