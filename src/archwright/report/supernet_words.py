@@ -58,9 +58,9 @@ def _reason(supernet: Supernet | None, told: Told) -> str:
     if mixed is None or alone is None or mixed - alone <= WIDE_GAP or supernet is None or not supernet.epochs:
         return ""
     return (
-        f"So wide a gap is usual where weights were trained as a mixture: in the end an edge's strongest candidate had "
-        f"{100 * _strongest_share(supernet):.0f} % of its weight (mean over the edges), and what is cut away is missing in all that was "
-        "trained on top of it. It judges the shared weights, not the architecture, which its score from scratch is for."
+        f"So wide a gap is usual where weights are shared: in the end an edge's strongest candidate had "
+        f"{100 * _strongest_share(supernet):.0f} % of its weight (mean over the edges), and all the rest is cut away, with which the "
+        "shared weights were trained. It judges these weights, not the architecture, which its score from scratch is for."
     )
 
 
