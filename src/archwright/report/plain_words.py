@@ -204,9 +204,9 @@ def supernet_trouble(data: ReportData) -> list[str]:
         if mixed is not None and alone is not None and mixed - alone > WIDE_GAP:
             lost = difference_text(data.metric, mixed - alone, signed=False)
             found.append(
-                f"{method['name']}: cut down to one architecture, its supernet lost {lost} of validation: its weights were learned for "
-                "the mixture. What was found is worth its score from scratch; another discretization or an entropy penalty may narrow "
-                "the gap."
+                f"{method['name']}: cut down to one architecture, its supernet lost {lost} of validation: its weights were learned "
+                "for the mixture. What was found is worth its score from scratch; another discretization or an entropy penalty may "
+                "narrow the gap."
             )
     return found
 

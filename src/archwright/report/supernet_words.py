@@ -59,14 +59,14 @@ def _reason(supernet: Supernet | None, told: Told) -> str:
         return ""
     return (
         f"So wide a gap is usual where weights are shared: in the end an edge's strongest candidate had "
-        f"{100 * _strongest_share(supernet):.0f} % of its weight (mean over the edges), and all the rest is cut away, with which the "
-        "shared weights were trained. It judges these weights, not the architecture, which its score from scratch is for."
+        f"{100 * _strongest_share(supernet):.0f} % of its weight (mean over the edges), and all the rest is cut away, with which "
+        "the shared weights were trained. It judges these weights, not the architecture, which its score from scratch is for."
     )
 
 
 def _strongest_share(supernet: Supernet) -> float:
     """Of an edge's weight in the last epoch, what its strongest candidate had: mean over the edges that had any, in [0, 1]."""
-    return mean(max(edge) / sum(edge) for edge in supernet.epochs[-1]["weights"] if sum(edge) > 0)
+    return float(mean(max(edge) / sum(edge) for edge in supernet.epochs[-1]["weights"] if sum(edge) > 0))
 
 
 def _ranking(told: Told) -> str:
