@@ -66,7 +66,7 @@ class Comparison:
         return make_space(SPACE, SETTINGS).for_problem(self.problem)
 
     def _job(self, stage: str, name: str, seed: int, epochs: float, **fields) -> Job:
-        key = f"{stage}-{name}-{seed}"
+        key = f"{stage}-{name}-{seed}-{epochs:g}"
         where = {"data": str(self.data), "folder": str(self.folder / key), "device": "cpu"}
         return Job(key=key, stage=stage, seed=seed, epochs=epochs, recipe=RECIPE, **where, **fields)
 
@@ -173,7 +173,7 @@ def main() -> None:
     arguments.add_argument("--folder", type=Path, default=Path("runs/one_shot_comparison"))
     arguments.add_argument("--images", type=int, default=10_000)
     arguments.add_argument("--search-epochs", type=float, default=2)
-    arguments.add_argument("--final-epochs", type=float, default=2)
+    arguments.add_argument("--final-epochs", type=float, default=5)
     arguments.add_argument("--seeds", type=int, default=3)
     arguments.add_argument("--workers", type=int, default=2)
     given = arguments.parse_args()
