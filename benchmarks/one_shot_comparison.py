@@ -127,9 +127,9 @@ def test_run(job: Job) -> TestRun:
 
 
 def percent(values: Sequence[float], decimals: int = 2) -> str:
-    """Mean and standard deviation; nothing of nothing."""
+    """Mean and standard deviation; a dash for nothing."""
     spread = f" ± {100 * stdev(values):.{decimals}f}" if len(values) > 1 else ""
-    return f"{100 * mean(values):.{decimals}f}{spread}" if values else ""
+    return f"{100 * mean(values):.{decimals}f}{spread}" if values else "–"
 
 
 def row(comparison: Comparison, method: str, random: Sequence[Job], cells: Sequence[Architecture]) -> dict[str, str]:
@@ -173,7 +173,7 @@ def main() -> None:
     arguments.add_argument("--folder", type=Path, default=Path("runs/one_shot_comparison"))
     arguments.add_argument("--images", type=int, default=10_000)
     arguments.add_argument("--search-epochs", type=float, default=2)
-    arguments.add_argument("--final-epochs", type=float, default=5)
+    arguments.add_argument("--final-epochs", type=float, default=2)
     arguments.add_argument("--seeds", type=int, default=3)
     arguments.add_argument("--workers", type=int, default=2)
     given = arguments.parse_args()
