@@ -33,7 +33,7 @@ def test_shares_of_skip_connections():
 
 def test_a_collapse_is_said():
     (note,) = search_notes({"a": "skip_connect", "b": "conv"}, UNIFORM, DECIDED)
-    assert "50% of the found architecture's connections are skip connections" in note
+    assert "50 % of the found architecture's connections are skip connections" in note
     assert "auxiliary_skip=true" in note
 
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from archwright.architecture.architecture import Architecture
 from archwright.data.arrays import Arrays
 from archwright.data.load import load_problem
-from archwright.data.store import save_problem
+from archwright.data.store import open_problem, save_problem
 from archwright.errors import InputError
+from archwright.evaluate.full import validate
 from archwright.evaluate.job import Job
 from archwright.evaluate.run import run_job
 from archwright.one_shot import make_one_shot, one_shot_names
 from archwright.one_shot.method import Found
-from archwright.one_shot.supernet_training import _handed_over, train_supernet
+from archwright.one_shot.supernet_training import _handed_over, _set_up, train_supernet
 from archwright.search_space import make_space
+from archwright.train.precision import TrainingPrecision, make_fabric
 
 SPACES = {
     "cell": {"filters": 4, "blocks": 2},
@@ -73,6 +78,44 @@ def test_shared_scores_are_a_job_too(few_digits, tmp_path):
     assert outcome.cause == ""
     assert [entry["architecture"] for entry in outcome.found] == architectures
     assert [entry["score"] for entry in outcome.found] == [entry["score"] for entry in trained.found] * 2
+
+
+@pytest.fixture
+def cell_stage(few_digits, tmp_path):
+    """A search on real cells that has done a few steps, so that its shared weights and statistics are no longer at their start."""
+    job = job_on(few_digits, tmp_path, "cell", "darts")
+    stage = _set_up(job, open_problem(few_digits), make_fabric(torch.device("cpu"), TrainingPrecision()), job.epochs)
+    for number in range(4):
+        stage.search(*stage.batches.batch(number), 0.5)
+    return stage
+
+
+def test_the_shared_weight_score_is_that_of_the_extracted_network(cell_stage, few_digits):
+    scene = cell_stage.scene
+    architecture = scene.space.sample(Random(3))
+    plain = scene.supernet.extract(architecture).train()
+    for norm in (module for module in plain.modules() if isinstance(module, nn.BatchNorm2d)):
+        norm.momentum = None  # PyTorch's plain mean over all batches
+        norm.reset_running_stats()
+    with torch.no_grad():
+        for x in scene.score.calibration:
+            plain(x)
+    alone = validate(plain, cell_stage.val, open_problem(few_digits))
+    assert scene.metrics_of(architecture) == pytest.approx(alone, rel=1e-4)
+
+
+def test_alphas_that_have_decided_leave_no_discretization_gap(cell_stage):
+    """Of a mixture that is one network already, discretization takes nothing away."""
+    scene, search = cell_stage.scene, cell_stage.search
+    architecture = scene.space.sample(Random(4))
+    gates = scene.supernet.gates_of(architecture)
+    gates[:, 0] += gates.sum(dim=1) == 0  # the other edges have decided for `none`
+    with torch.no_grad():
+        search.alphas.alpha.copy_(40 * gates)
+    conclusion = search.conclude(0)
+    assert conclusion.architecture == architecture
+    assert conclusion.supernet_score == scene.score_of(architecture)
+    assert scene.score(search.expected) == pytest.approx(scene.metrics_of(architecture), rel=1e-4)
 
 
 def test_a_failing_search_tells_how_far_it_came(few_digits, tmp_path):

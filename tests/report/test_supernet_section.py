@@ -66,6 +66,15 @@ def test_a_supernet_that_ended_before_it_was_discretized_shows_its_epochs(one_sh
     assert section.count("<figcaption>") == 3
 
 
+def test_a_search_by_single_paths_shows_no_weights_for_it_learned_none(one_shot_data):
+    record = one_shot_data.supernets["darts"].record
+    section = section_of(page(changed(one_shot_data, discretization={**record["discretization"], "supernet_score": None})))
+    assert "The best that was found in it" in section
+    assert "a path drawn at random" in section
+    for learned in ("discretized", "Entropy", "<figcaption>", "snapshot"):
+        assert learned not in section.partition("<h3>")[2]
+
+
 def test_of_many_edges_the_first_are_drawn(one_shot_data):
     record = one_shot_data.supernets["darts"].record
     edges = [{**record["edges"][0], "name": f"edge {i}"} for i in range(MOST_MAPS + 5)]

@@ -13,7 +13,12 @@ def with_told(one_shot_data):
         results = one_shot_data.results
         first, *others = results["methods"]
         methods = [{**first, "one_shot": {**first["one_shot"], **told}}, *others]
-        return type(one_shot_data)(results={**results, "methods": methods}, problem=one_shot_data.problem, space="nasbench201")
+        return type(one_shot_data)(
+            results={**results, "methods": methods},
+            problem=one_shot_data.problem,
+            space="nasbench201",
+            supernets=one_shot_data.supernets,
+        )
 
     return make
 
@@ -39,12 +44,21 @@ def test_a_method_of_single_paths_has_no_mixture(with_told):
     assert "None" not in gap
 
 
+def test_a_wide_gap_is_explained_by_the_weight_that_is_cut_away(with_told, supernet):
+    weights = supernet.epochs[-1]["weights"][0]
+    share = f"{100 * max(weights) / sum(weights):.0f} % of its weight"
+    assert share in sentences(with_told(supernet_score=0.94, discretized_score=0.09), "darts")[1]
+    for mixed, alone in ((0.94, 0.9), (0.4, 0.9), (None, 0.1)):
+        assert not any(share in text for text in sentences(with_told(supernet_score=mixed, discretized_score=alone), "darts"))
+
+
 @pytest.mark.parametrize(
     ("interval", "meaning"),
     [([0.1, 0.6], "better than chance"), ([-0.1, 0.6], "cannot be told from chance"), ([-0.6, -0.1], "the wrong way round")],
 )
 def test_a_rank_correlation_is_told_with_its_interval_and_what_it_means(with_told, interval, meaning):
-    told = sentences(with_told(kendall_tau=0.31, kendall_ci95=interval, kendall_n=12), "darts")[1]
+    data = with_told(kendall_tau=0.31, kendall_ci95=interval, kendall_n=12)
+    told = next(text for text in sentences(data, "darts") if "tau" in text)
     assert "12 candidates" in told
     assert "Kendall's tau 0.31" in told
     assert f"{interval[0]:.2f} to".replace("-", "\N{MINUS SIGN}") in told

@@ -130,6 +130,13 @@ def test_by_minutes_a_supernet_fits_into_its_strategys_part_of_the_search(means,
     assert plan.scoring_goal < 0.1 * lasts
 
 
+@pytest.mark.parametrize("left", [0.0, -30.0])
+def test_by_minutes_there_is_a_plan_even_if_measuring_took_all_the_time(left):
+    plan = plan_by_minutes(1_000, None, 3, 1, Means(left, 1, 2), Budget(), [1.0])
+    assert plan.seeds == plan.expected_trials == 1
+    assert 0 < plan.final_goal < 1
+
+
 def test_by_minutes_a_supernet_leaves_room_for_three_candidates():
     plan = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 2, 2), Budget(), [0.1])
     assert plan.supernet_goal + 3 * plan.search_goal < 0.4 * 970

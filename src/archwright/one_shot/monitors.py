@@ -52,7 +52,7 @@ def search_notes(choice: Choice, start: Tensor, end: Tensor) -> list[str]:
     share = skip_share(choice)
     if share >= COLLAPSE and len(choice) > 1:
         notes.append(
-            f"{share:.0%} of the found architecture's connections are skip connections: "
+            f"{100 * share:.0f} % of the found architecture's connections are skip connections: "
             "the known collapse of gradient-based search. Try auxiliary_skip=true, discretization=perturbation, or a patience."
         )
     if float((end - start).abs().max()) < HARDLY:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from statistics import mean
 
 from archwright.report.report_data import Curve, ReportData, Row
-from archwright.report.supernet_words import warnings
+from archwright.report.supernet_words import WIDE_GAP, warnings
 from archwright.study.quantities import difference_text, finite, metric_name, metric_text, plural
 
 FEW_TRIALS = 10
 MANY_DUPLICATES = 0.3
-LARGE_GAP = 0.1  # of the validation metric, between a supernet's mixture and what it was discretized to
 OVERFITTING = {"accuracy": 0.05, "f1": 0.1, "r2": 0.1}
 UNDERFITTING = {"accuracy": 0.02, "f1": 0.03, "r2": 0.03}
 
@@ -202,11 +201,12 @@ def supernet_trouble(data: ReportData) -> list[str]:
         told = method.get("one_shot") or {}
         found += [f"{method['name']}: {sentence}" for sentence in warnings(told)]
         mixed, alone = finite(told.get("supernet_score")), finite(told.get("discretized_score"))
-        if mixed is not None and alone is not None and mixed - alone > LARGE_GAP:
+        if mixed is not None and alone is not None and mixed - alone > WIDE_GAP:
             lost = difference_text(data.metric, mixed - alone, signed=False)
             found.append(
-                f"{method['name']}: cut down to one architecture, its supernet lost {lost} of validation: what was learned was the "
-                "mixture. Another discretization, entropy or more epochs may help."
+                f"{method['name']}: cut down to one architecture, its supernet lost {lost} of validation: its weights were learned "
+                "for the mixture. What was found is worth its score from scratch; another discretization or an entropy penalty may "
+                "narrow the gap."
             )
     return found
 

@@ -51,6 +51,12 @@ class Supernet:
         architecture: Mapping[str, Any] | None = (self.record.get("discretization") or {}).get("architecture")
         return architecture
 
+    @property
+    def single_paths(self) -> bool:
+        """Whether only single paths were trained, so that there are no weights of candidates that were learned."""
+        discretization = self.record.get("discretization")
+        return discretization is not None and discretization.get("supernet_score") is None
+
 
 @dataclass(frozen=True)
 class ReportData:

@@ -35,6 +35,7 @@ def papers_behind(supernets: Iterable[Supernet]) -> list[str]:
 
 def _section(data: ReportData, name: str, supernet: Supernet) -> dict[str, Any]:
     number = data.colours.get(name, 0)
+    learned = not supernet.single_paths
     return {
         "id": f"supernet-{number}",
         "name": name,
@@ -43,11 +44,12 @@ def _section(data: ReportData, name: str, supernet: Supernet) -> dict[str, Any]:
         "warnings": warnings(told_of(data, name)),
         "metric_chart": _markup(learning_chart(supernet, data.metric, "metric", number)),
         "loss_chart": _markup(learning_chart(supernet, data.metric, "loss", number)),
-        "watched_chart": _markup(watched_chart(supernet, number)),
+        "learned": learned,
+        "watched_chart": _markup(watched_chart(supernet, number)) if learned else None,
         "watched": [(word, series_colour(i % SERIES_COLOURS)) for i, word in enumerate(WATCHED.values())],
-        "histogram": _markup(weight_histogram(supernet, number)),
+        "histogram": _markup(weight_histogram(supernet, number)) if learned else None,
         "sparsity": _sparsity(last_weights(supernet)),
-        "maps": _maps(supernet),
+        "maps": _maps(supernet) if learned else [],
         "more_maps": max(0, len(supernet.edges) - MOST_MAPS),
         "heaviest": f"{heaviest_of(supernet.epochs):.2f}",
         "drawing": _drawing(data, supernet),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import mean
 from typing import Any
 
-from archwright.report.report_data import ReportData
+from archwright.report.report_data import ReportData, Supernet
 from archwright.study.quantities import difference_text, finite, metric_name, metric_text, plural, seconds_text
 
 Told = Mapping[str, Any]
 """A method's entry `one_shot` in results.json."""
+WIDE_GAP = 0.1
+"""A mixture that loses more of its metric than this when it is cut down to one architecture needs a word of explanation."""
 
 
 def told_of(data: ReportData, strategy: str) -> Told:
@@ -20,7 +23,7 @@ def told_of(data: ReportData, strategy: str) -> Told:
 def sentences(data: ReportData, strategy: str) -> list[str]:
     """All there is to say, what matters most first."""
     told = told_of(data, strategy)
-    found = [_gap(data, told), _ranking(told), _cost(data, strategy, told)]
+    found = [_gap(data, told), _reason(data.supernets.get(strategy), told), _ranking(told), _cost(data, strategy, told)]
     return [sentence for sentence in found if sentence]
 
 
@@ -47,6 +50,23 @@ def _gap(data: ReportData, told: Told) -> str:
         f"{metric_name(data.metric)}. The one architecture that {told.get('discretization')} made of it {with_shared} "
         f"(the discretization gap: {difference_text(data.metric, alone - mixed)}){retrained}."
     )
+
+
+def _reason(supernet: Supernet | None, told: Told) -> str:
+    """Why a wide gap need not be the architecture's fault."""
+    mixed, alone = (finite(told.get(f"{name}_score")) for name in ("supernet", "discretized"))
+    if mixed is None or alone is None or mixed - alone <= WIDE_GAP or supernet is None or not supernet.epochs:
+        return ""
+    return (
+        f"So wide a gap is usual where weights are shared: in the end an edge's strongest candidate had "
+        f"{100 * _strongest_share(supernet):.0f} % of its weight (mean over the edges), and all the rest is cut away, with which "
+        "the shared weights were trained. It judges these weights, not the architecture, which its score from scratch is for."
+    )
+
+
+def _strongest_share(supernet: Supernet) -> float:
+    """Of an edge's weight in the last epoch, what its strongest candidate had: mean over the edges that had any, in [0, 1]."""
+    return float(mean(max(edge) / sum(edge) for edge in supernet.epochs[-1]["weights"] if sum(edge) > 0))
 
 
 def _ranking(told: Told) -> str:

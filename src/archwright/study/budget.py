@@ -26,6 +26,8 @@ SCORING_SHARE = 0.05
 """Of the time that a one-shot strategy's search may take, for scoring the candidates with its supernet's weights."""
 CLOSING_SHARE, CLOSING_SECONDS = 0.06, 30.0
 """Kept back for the export and the report: this share of all time, at most these seconds."""
+LEAST_SECONDS = 1.0
+"""A run whose time went by while it measured plans as if so much were left: what always is trained has to have a plan."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Means:
     @property
     def usable(self) -> float:
         """Worker-seconds for training: all but what closing the run takes."""
-        seconds = max(self.seconds, 0.0)
+        seconds = max(self.seconds, LEAST_SECONDS)
         return (seconds - min(CLOSING_SECONDS, CLOSING_SHARE * seconds)) * self.workers
 
 
