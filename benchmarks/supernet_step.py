@@ -30,12 +30,12 @@ Step = Callable[[], None]
 class Training:
     """What a step needs and changes: a supernet, its alphas, both optimizers with DARTS' settings, a batch for each of them."""
 
-    def __init__(self, supernet, batch, *, fused=False):
+    def __init__(self, supernet, batch):
         torch.manual_seed(0)
         self.supernet = supernet
         self.alphas = (1e-3 * torch.randn(28, 8)).requires_grad_()
         self.weights = list(supernet.parameters())
-        self.weight_optimizer = torch.optim.SGD(self.weights, 0.025, momentum=0.9, weight_decay=3e-4, fused=fused)
+        self.weight_optimizer = torch.optim.SGD(self.weights, 0.025, momentum=0.9, weight_decay=3e-4)
         self.alpha_optimizer = torch.optim.Adam([self.alphas], 3e-4, betas=(0.5, 0.999), weight_decay=1e-3)
         self.batches = [(torch.randn(batch, 3, SIDE, SIDE), torch.randint(CLASSES, (batch,))) for _ in range(2)]
 
@@ -77,7 +77,7 @@ def steps_for(channels, cells, batch):
     steps = {"reference": lambda: reference_step(reference)}
     for name, kernel in (("plain", PlainKernel()), ("native", compiled_kernel())):
         if kernel is not None:
-            steps[name] = own_step_with(kernel, Training(space.supernet(PROBLEM), batch, fused=True))
+            steps[name] = own_step_with(kernel, Training(space.supernet(PROBLEM), batch))
     return steps
 
 

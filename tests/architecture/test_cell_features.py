@@ -16,6 +16,11 @@ def test_the_features_of_a_cell_by_hand():
     )
     features = cell_features(cell, 1, WEIGHTS)
     assert features.counts == {
+        "input 0 conv_3x3": 1,
+        "input 0 conv_1x1": 1,
+        "input 0 conv_3x3 pool conv_1x1": 1,
+    }
+    assert features.weights == {
         "input 0 conv_3x3": DECAY,
         "input 0 conv_1x1": DECAY,
         "input 0 conv_3x3 pool conv_1x1": DECAY**3,
@@ -27,7 +32,7 @@ def test_the_features_of_a_cell_by_hand():
 def test_all_nodes_may_be_outputs():
     cell = CellGraph("cell", 2, (Node((0, 1), ("pool", "conv_1x1")), Node((1, 2), ("pool", "skip_connect"))))
     features = cell_features(cell, 2, WEIGHTS)
-    assert features.counts == {"input 0 pool": 2 * DECAY, "input 1 conv_1x1": 2 * DECAY, "input 1 pool": DECAY}
+    assert features.counts == {"input 0 pool": 2, "input 1 conv_1x1": 2, "input 1 pool": 1}
     assert features.sizes["pool"] == 2  # one for each input
 
 
@@ -37,5 +42,5 @@ def test_a_cell_of_nothing_has_no_paths():
 
 
 def test_cells_keep_apart():
-    both = together({"normal": Features({"a": 1}, {"s": 2}), "reduction": Features({"a": 3}, {})})
-    assert both == Features({"normal: a": 1, "reduction: a": 3}, {"normal: s": 2})
+    both = together({"normal": Features({"a": 1}, {"s": 2}, {"a": 0.5}), "reduction": Features({"a": 3}, {})})
+    assert both == Features({"normal: a": 1, "reduction: a": 3}, {"normal: s": 2}, {"normal: a": 0.5})

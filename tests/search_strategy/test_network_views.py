@@ -3,9 +3,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from archwright.architecture.features import Features
 from archwright.search_space import make_space
-from archwright.search_strategy.network_views import FEATURES, GRAPH, UNSEEN, Exactly, NetworkView, key_from_memory
+from archwright.search_strategy.network_views import FEATURES, GRAPH, UNSEEN, Block, Exactly, NetworkView, key_from_memory
 
 
 def networks(space, count=40):
@@ -42,14 +41,24 @@ def test_graphs_are_rows_of_length_one():
 
 
 def test_what_no_random_network_has_weighs_as_if_one_of_them_had_it(toy):
-    seen = iter([Features({}, {})] * 1000)
-
     def read(space, architecture):
-        return ({"new": 1.0} if architecture is strange else next(seen).counts,)
+        return (Block({"new": 1.0} if architecture is strange else {}, {"new": 0.5}),)
 
     view, space = NetworkView(read, ("rbf",), ("variation",)), toy.spaces["flat"]
     strange = space.sample(Random(99))
-    assert view.rows(space, [strange, *networks(space, 3)])[0][:, 0] == pytest.approx([1 / UNSEEN[1], 0, 0, 0])
+    assert view.rows(space, [strange, *networks(space, 3)])[0][:, 0] == pytest.approx([0.5 / UNSEEN, 0, 0, 0])
+
+
+def test_numbers_vary_as_much_as_they_weigh(toy):
+    weights = {"often": 1.0, "less": 0.25}
+
+    def read(space, architecture):
+        first = hash(architecture) % 3
+        return (Block({"often": first, "less": 7.0 * first}, weights),)
+
+    space = toy.spaces["flat"]
+    (rows,) = NetworkView(read, ("rbf",), ("variation",)).reference(space)
+    assert rows.std(axis=0) == pytest.approx(np.array([0.25, 1.0]) / 2**0.5)
 
 
 def test_memory_tells_1_from_true(toy):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from archwright.architecture.question import Option, Question
 
@@ -15,11 +15,13 @@ class Features:
     """What a network is made of, and how large it is; a name that is left out counts 0.
 
     `counts`: how often each thing occurs in it (an answer, a path of operations). `sizes`: numbers that its worth may rise or
-    fall with (a depth, a width, the logarithm of its parameters).
+    fall with (a depth, a width, the logarithm of its parameters). `weights`: how much a count matters beside the others; 1 where
+    a name is left out.
     """
 
     counts: Mapping[str, float]
     sizes: Mapping[str, float]
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def features_of_answers(questions: Iterable[Question], answers: Mapping[str, Option]) -> Features:

@@ -19,7 +19,7 @@ class WeightUpdate:
         self.method = method
         self.weights = [weight for weight in supernet.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.SGD(
-            self.weights, lr=method.learning_rate, momentum=method.momentum, weight_decay=method.weight_decay, fused=True
+            self.weights, lr=method.learning_rate, momentum=method.momentum, weight_decay=method.weight_decay
         )
 
     def rate(self, done: float) -> float:

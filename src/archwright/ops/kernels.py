@@ -224,13 +224,13 @@ def _moments(rows: Tensor, number: int) -> tuple[Tensor, Tensor]:
 
 
 ENOUGH = 16
-"""Columns that a matrix product needs to be quick: maps of fewer channels are multiplied in pairs, half of which is not used."""
+"""Columns that a matrix product needs to be quick: maps of half as many are multiplied in pairs, and half of that is not used."""
 
 
 def _blocks(x: Tensor, y: Tensor, number: int) -> Tensor:
     """x^T y of each of `number` maps that lie side by side in (positions, number * C): (number, C, C)."""
     channels = x.shape[1] // number
-    if channels < ENOUGH and number > 1:
+    if ENOUGH // 2 <= channels < ENOUGH and number > 1:
         pairs = number // 2 * 2
         blocks = _block_products(x[:, : pairs * channels], y[:, : pairs * channels], pairs // 2)
         both = [blocks[:, :channels, :channels], blocks[:, channels:, channels:]]

@@ -17,12 +17,22 @@ from archwright.search_strategy.gaussian_process import Array, Form, Inputs, Ker
 from archwright.search_strategy.weisfeiler_lehman import weisfeiler_lehman_counts
 
 Counts = Mapping[str, float]
-Reader = Callable[[SearchSpace, Architecture], tuple[Counts, ...]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The numbers of one block by name, and how much each matters beside the others: 1 where its name is left out."""
+
+    numbers: Counts
+    weights: Counts = field(default_factory=dict)
+
+
+Reader = Callable[[SearchSpace, Architecture], tuple[Block, ...]]
 
 REFERENCE = 128
 """How many random networks of a space say how much its numbers vary."""
-UNSEEN = (0.0, REFERENCE**-0.5)
-"""Mean and standard deviation of what none of them has: the deviation of what one of them has once."""
+UNSEEN = REFERENCE**-0.5
+"""Standard deviation of what none of them has: that of what one of them has once."""
 ITERATIONS = 2
 """Of Weisfeiler and Lehman."""
 MEMORY = 20_000
@@ -33,13 +43,13 @@ MEMORY = 20_000
 class NetworkView:
     """Blocks of columns with a name each, read off a network, and a kernel for each block.
 
-    `scaling` of a block: none; "variation", which brings its columns to mean 0 and variance 1 over random networks of the space; or
-    "length", which gives its rows length 1.
+    `scaling` of a block: "variation", which brings its columns to mean 0 and a standard deviation of their weight over random
+    networks of the space; or "length", which gives its rows length 1.
     """
 
     read: Reader
     forms: tuple[Form, ...]
-    scaling: tuple[Literal["none", "variation", "length"], ...]
+    scaling: tuple[Literal["variation", "length"], ...]
 
     @property
     def kernel(self) -> Kernel:
@@ -54,20 +64,25 @@ class NetworkView:
         """The rows of random networks, always the same."""
         return self.rows(space, _random_networks(space))
 
-    def _block(self, k: int, block: Sequence[Counts], space: SearchSpace) -> Array:
-        if self.scaling[k] == "variation":
-            variation = _variation(self.read, k, space)
-            names = sorted(variation.keys() | set().union(*block))  # what all lack is off its mean, too
-            mean, deviation = np.array([variation.get(name, UNSEEN) for name in names]).reshape(-1, 2).T
-            return np.asarray((_matrix(block, names) - mean) / deviation / max(1, len(variation)) ** 0.5)
-        matrix = _matrix(block, sorted(set().union(*block)))
+    def _block(self, k: int, block: Sequence[Block], space: SearchSpace) -> Array:
         if self.scaling[k] == "length":
+            matrix = _matrix(block, sorted(set().union(*(own.numbers for own in block))))
             return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12))
-        return matrix
+        variation = _variation(self.read, k, space)
+        weights = _weights(block)
+        names = sorted(variation.keys() | weights.keys())  # what all lack is off its mean, too
+        unseen = {name: (0.0, UNSEEN / weights[name]) for name in weights if name not in variation}
+        mean, deviation = np.array([variation[name] if name in variation else unseen[name] for name in names]).reshape(-1, 2).T
+        return np.asarray((_matrix(block, names) - mean) / deviation / max(1, len(variation)) ** 0.5)
 
 
-def _matrix(block: Sequence[Counts], names: Sequence[str]) -> Array:
-    return np.array([[counts.get(name, 0.0) for name in names] for counts in block]).reshape(len(block), len(names))
+def _matrix(block: Sequence[Block], names: Sequence[str]) -> Array:
+    return np.array([[own.numbers.get(name, 0.0) for name in names] for own in block]).reshape(len(block), len(names))
+
+
+def _weights(block: Sequence[Block]) -> dict[str, float]:
+    """Of each name that occurs."""
+    return {name: own.weights.get(name, 1.0) for own in block for name in own.numbers}
 
 
 @dataclass(frozen=True)
@@ -89,7 +104,7 @@ def key_from_memory(space: SearchSpace, exactly: Exactly) -> str:
 
 
 @lru_cache(MEMORY)
-def _read(read: Reader, space: SearchSpace, exactly: Exactly) -> tuple[Counts, ...]:
+def _read(read: Reader, space: SearchSpace, exactly: Exactly) -> tuple[Block, ...]:
     return read(space, exactly.architecture)
 
 
@@ -101,24 +116,28 @@ def _random_networks(space: SearchSpace) -> tuple[Architecture, ...]:
 
 @lru_cache(16)
 def _variation(read: Reader, k: int, space: SearchSpace) -> Mapping[str, tuple[float, float]]:
-    """For each name in block k, mean and standard deviation (1 where it does not vary) over random networks."""
+    """For each name in block k, mean and standard deviation (1 where it does not vary) over random networks, this by its weight."""
     block = [_read(read, space, Exactly.of(architecture))[k] for architecture in _random_networks(space)]
-    names = sorted(set().union(*block))
+    weights = _weights(block)
+    names = sorted(weights)
     matrix = _matrix(block, names)
     means, deviations = matrix.mean(axis=0), matrix.std(axis=0)
-    return {name: (float(mean), float(deviation) or 1.0) for name, mean, deviation in zip(names, means, deviations, strict=True)}
+    return {
+        name: (float(mean), (float(deviation) or 1.0) / weights[name])
+        for name, mean, deviation in zip(names, means, deviations, strict=True)
+    }
 
 
-def _features(space: SearchSpace, architecture: Architecture) -> tuple[Counts, ...]:
+def _features(space: SearchSpace, architecture: Architecture) -> tuple[Block, ...]:
     features = space.features(architecture)
-    return features.counts, features.sizes, features.sizes
+    return Block(features.counts, features.weights), Block(features.sizes), Block(features.sizes)
 
 
-def _graph(space: SearchSpace, architecture: Architecture) -> tuple[Counts, ...]:
-    return tuple(weisfeiler_lehman_counts(space.graph(architecture), ITERATIONS))
+def _graph(space: SearchSpace, architecture: Architecture) -> tuple[Block, ...]:
+    return tuple(map(Block, weisfeiler_lehman_counts(space.graph(architecture), ITERATIONS)))
 
 
-FEATURES = NetworkView(_features, ("rbf", "rbf", "linear"), ("none", "variation", "variation"))
+FEATURES = NetworkView(_features, ("rbf", "rbf", "linear"), ("variation", "variation", "variation"))
 """A space's features: what a network is made of and how large it is, each with a kernel, and a linear trend along the sizes."""
 GRAPH = NetworkView(_graph, ("linear", "linear", "linear"), ("length", "length", "length"))
 """A network's graph, with the Weisfeiler-Lehman kernel. Differs: each iteration has a weight of its own, fitted to the results."""

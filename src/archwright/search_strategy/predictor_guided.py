@@ -23,7 +23,7 @@ from archwright.search_strategy.normal_scores import normal_scores, random_weigh
 from archwright.search_strategy.thompson_sampling import independent_thompson_samples
 from archwright.search_strategy.tree_ensemble import forest_prediction
 
-USUAL_STARTS = 4
+USUAL_STARTS = 5
 MOST_KNOWN = 500
 """Results that the model learns from: the better half are the best of all, the others the latest."""
 MOST_FITTED = 200
@@ -38,7 +38,7 @@ TREES = 20
 class PredictorGuided:
     """White, Neiswanger & Savani 2021 (BANANAS), arXiv:1910.11858: a model of all results picks among mutants of the best.
 
-    After `starts` random networks (left unset, a quarter of the trials, between 2 and 4), `ideas` mutants of the `parents` best,
+    After `starts` random networks (left unset, a quarter of the trials, between 2 and 5), `ideas` mutants of the `parents` best,
     1 to `edits` answers changed, and a tenth as many random networks are ranked by a model of the scores, and the first by the
     `acquisition` is proposed. Models: a `gaussian_process` on the space's features, the default and the strongest; one with the
     `weisfeiler_lehman` kernel on graphs (Ru et al. 2021, arXiv:2006.07556); and an `ensemble` of trees on the features. Left unset,
@@ -51,7 +51,7 @@ class PredictorGuided:
     model: Literal["gaussian_process", "weisfeiler_lehman", "ensemble"] = "gaussian_process"
     acquisition: Literal["expected_improvement", "thompson_sampling"] | None = None
     starts: int | None = None
-    ideas: int = 120
+    ideas: int = 200
     parents: int = 10
     edits: int = 3
     _fits: list[_Fit] = field(default_factory=list, init=False, repr=False, compare=False)  # a cache of one, never the truth
