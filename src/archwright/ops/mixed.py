@@ -247,7 +247,7 @@ class _MixedSum(torch.autograd.Function):
         found = _WeightGradients(any(stage.pointwise for own in learning for stage in own))
 
         gradient = channels_last(gradient)
-        d_outer = ctx.outer.backward(plan.kernel.cross(gradient, values.read), _sum(gradient).expand(chains, -1))
+        d_outer = ctx.outer.backward(plan.kernel.cross(gradient, values.read), _sum(gradient).expand(chains, -1), found.learning)
         d_read = plan.kernel.products(d_outer.factors, [gradient, values.read], d_outer.shifts)
         found.add_points(plan.layout, plan.layout.last, d_outer)
         if ctx.inner is not None:
@@ -262,13 +262,15 @@ class _MixedSum(torch.autograd.Function):
 
 @dataclass
 class _WeightGradients:
-    """The gradients of depthwise and 1x1 convolutions by chain and stage; the former only if weights are `learning`."""
+    """The gradients of depthwise and 1x1 convolutions by chain and stage; none unless weights are `learning`."""
 
     learning: bool
     filters: dict[tuple[int, int], Tensor] = field(default_factory=dict)
     points: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
     def add_points(self, layout: Layout, places: Places, gradient: _NormalisedGradient) -> None:
+        if gradient.weights is None:
+            return
         for place, stage, found in zip(places, layout.stages(places), gradient.weights, strict=True):
             self.points[place] = found if stage.rows is None else found[slice(*stage.rows)]
 
@@ -282,7 +284,8 @@ class _WeightGradients:
         for t, own in enumerate(weights):
             for number, stage in enumerate(own):
                 ordered += [] if stage.depthwise is None else [self.filters.get((t, number))]
-                ordered.append(self.points[t, number].reshape(stage.pointwise.shape))
+                found = self.points.get((t, number))
+                ordered.append(None if found is None else found.reshape(stage.pointwise.shape))
         return ordered
 
 
@@ -313,7 +316,7 @@ def _backward_to_first_stage(
         d_filters = plan.kernel.depthwise_weight(gradients, filters, values.halves)
         found.add_filters(1, [plan.layout.families[f] for f in plan.layout.twice], [own for (own,) in d_filters])
     masked = plan.kernel.depthwise_input(gradients, filters, values.halves, rectified=True)
-    d_inner = inner.backward(plan.kernel.cross(masked, values.firsts), plan.kernel.sums(masked))
+    d_inner = inner.backward(plan.kernel.cross(masked, values.firsts), plan.kernel.sums(masked), found.learning)
     found.add_points(plan.layout, plan.layout.first, d_inner)
     first = plan.kernel.products(d_inner.factors, [masked, values.firsts], d_inner.shifts)
     for f, gradient in zip(plan.layout.twice, first, strict=True):
@@ -387,17 +390,18 @@ class _Normalised:
         """b, (T, C)"""
         return -self.scale * self.mu
 
-    def backward(self, d_matrices: Tensor, d_biases: Tensor) -> _NormalisedGradient:
-        """From dA (T, C, C) and db (T, C)."""
+    def backward(self, d_matrices: Tensor, d_biases: Tensor, learning: bool) -> _NormalisedGradient:
+        """From dA (T, C, C) and db (T, C); that of the weights only if they are `learning`."""
         d_scale = (d_matrices * self.weights).sum(dim=2) - d_biases * self.mu
         d_gates = (d_scale * self.r).sum(dim=1)
-        d_weights = self.scale[:, :, None] * d_matrices
+        d_weights = self.scale[:, :, None] * d_matrices if learning else None
         if self.mean is None or self.covariance is None:
             factors = torch.stack([self.matrices.mT, torch.zeros_like(self.weights)], dim=1)
             return _NormalisedGradient(d_weights, d_gates, factors, torch.zeros_like(self.mu))
         d_mu = -self.scale * d_biases
         weighted = (-0.5 * self.gates[:, None] * self.r**3 * d_scale)[:, :, None] * self.weights  # diag(dv) W
-        d_weights += 2 * weighted @ self.covariance + d_mu[:, :, None] * self.mean[:, None, :]
+        if d_weights is not None:
+            d_weights += 2 * weighted @ self.covariance + d_mu[:, :, None] * self.mean[:, None, :]
         slopes = 2 * self.weights.mT @ weighted
         shifts = (self.weights.mT @ d_mu[:, :, None] - slopes @ self.mean[:, :, None]).squeeze(2)
         factors = torch.stack([self.matrices.mT, slopes / self.count], dim=1)
@@ -406,12 +410,12 @@ class _Normalised:
 
 @dataclass(frozen=True)
 class _NormalisedGradient:
-    """dW (T, C, C), dg (T,), and the factors of G and of z in dz, (T, 2, C, C), and what is added, (T, C).
+    """dW (T, C, C) or None, dg (T,), and the factors of G and of z in dz, (T, 2, C, C), and what is added, (T, C).
 
     Where running statistics are used, the factors of z and what is added are zero.
     """
 
-    weights: Tensor
+    weights: Tensor | None
     gates: Tensor
     factors: Tensor
     shifts: Tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -169,10 +170,8 @@ class _NormalisedPool(torch.autograd.Function):
         if largest:
             y, kept = torch.ops.archwright.max_pool(x, size, stride)
         else:
-            box = [1], [x.new_ones(x.shape[1], 1, size, size)], [stride], [1]
-            (counts,) = torch.ops.archwright.depthwise([channels_last(torch.ones_like(x[:1]))], *box)
-            (sums,) = torch.ops.archwright.depthwise([x], *box)
-            kept = counts.reciprocal_()
+            (sums,) = torch.ops.archwright.depthwise([x], *_box(x.shape[1], size, stride, x.dtype))
+            kept = _shares(x.shape[1:], size, stride, x.dtype)
             y = sums.mul_(kept)
         mean, variance = torch.ops.archwright.standardise(y, eps)
         ctx.largest, ctx.size, ctx.stride = largest, size, stride
@@ -188,6 +187,21 @@ class _NormalisedPool(torch.autograd.Function):
         if ctx.largest:
             found = torch.ops.archwright.max_pool_input(found, kept, x, ctx.size, ctx.stride)
         else:
-            box = [1], [x.new_ones(x.shape[1], 1, ctx.size, ctx.size)], [ctx.stride], [1]
+            box = _box(x.shape[1], ctx.size, ctx.stride, x.dtype)
             (found,) = torch.ops.archwright.depthwise_input([found.mul_(kept)], [x], *box, False)
         return found, None, None, None, None
+
+
+@lru_cache(64)
+def _box(channels: int, size: int, stride: int, dtype: torch.dtype) -> tuple[list[int], list[Tensor], list[int], list[int]]:
+    """The filter that sums up a window, as the compiled operations take it."""
+    return [1], [torch.ones(channels, 1, size, size, dtype=dtype)], [stride], [1]
+
+
+@lru_cache(64)
+def _shares(shape: tuple[int, ...], size: int, stride: int, dtype: torch.dtype) -> Tensor:
+    """One over how many pixels of an image (C, H, W) each window has: (1, C, ceil(H / stride), ceil(W / stride))."""
+    box = _box(shape[0], size, stride, dtype)
+    (counts,) = torch.ops.archwright.depthwise([channels_last(torch.ones(1, *shape, dtype=dtype))], *box)
+    shares: Tensor = counts.reciprocal()
+    return shares
