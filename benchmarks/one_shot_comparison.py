@@ -173,7 +173,7 @@ def main() -> None:
     arguments.add_argument("--folder", type=Path, default=Path("runs/one_shot_comparison"))
     arguments.add_argument("--images", type=int, default=10_000)
     arguments.add_argument("--search-epochs", type=float, default=2)
-    arguments.add_argument("--final-epochs", type=float, default=2)
+    arguments.add_argument("--final-epochs", type=float, default=5)
     arguments.add_argument("--seeds", type=int, default=3)
     arguments.add_argument("--workers", type=int, default=2)
     given = arguments.parse_args()
