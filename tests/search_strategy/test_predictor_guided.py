@@ -134,7 +134,7 @@ def test_long_histories_are_thinned():
     assert spread[-1] < 5
 
 
-@pytest.mark.parametrize(("trials", "starts"), [(None, 4), (1, 2), (12, 3), (300, 4)])
+@pytest.mark.parametrize(("trials", "starts"), [(None, 5), (1, 2), (12, 3), (300, 5)])
 def test_unset_starts_follow_the_budget(trials, starts, toy):
     strategy = PredictorGuided().for_budget(trials)
     study = toy.Study(strategy, toy.spaces["flat"])
