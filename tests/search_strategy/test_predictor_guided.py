@@ -152,7 +152,7 @@ def test_settings_that_make_no_sense_are_refused(settings):
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["cifar10", "cifar100", "imagenet16-120"])
 def test_the_best_cell_of_a_table_is_found_within_100_queries(dataset):
-    """Of 6,466 distinct ones; random search needs more than 500, local search 60 to 90. Eight searches tell a median to within ten."""
+    """Of 6,466 distinct ones; random search needs more than 500, local search 60 to 90. Eight tell a median to within ten."""
     benchmark = shipped_benchmark("nasbench201", dataset)
     needed = []
     for seed in range(8):
