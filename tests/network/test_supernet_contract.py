@@ -227,11 +227,11 @@ def test_all_weights_learn_and_under_one_hot_gates_only_those_of_the_one_network
 
 @each
 def test_one_hot_gates_cost_about_as_much_as_the_one_network(case):
-    """The moments of what an operation reads may be computed besides, of narrow maps in pairs."""
+    """The moments of what an operation reads may be computed besides."""
     supernet, x = case.make(), case.batch()
     for architecture in case.architectures(4):
         plain, gates = supernet.extract(architecture), supernet.gates_of(architecture)
-        assert operations(supernet, x, gates) <= 2 * operations(plain, x)
+        assert operations(supernet, x, gates) <= 1.5 * operations(plain, x)
 
 
 @each

@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional
 
 from archwright.ops.candidates import candidate
-from archwright.ops.kernels import Filters, channels_last
+from archwright.ops.kernels import Filters
+from archwright.ops.memory_layout import channels_last
 
 CONVOLVE = {1: functional.conv1d, 2: functional.conv2d}
 SHAPES = [(3, 8, 9, 7), (2, 4, 16, 16), (2, 16, 5, 6), (2, 32, 4, 4), (2, 12, 6, 5), (3, 8, 11)]
@@ -126,9 +127,3 @@ def test_pooling(kernel, shape, name, stride, normalise, training):
     torch.testing.assert_close(*[torch.autograd.grad(y, x, gradient)[0] for y in (found, expected)])
     for own, other in zip(pools[1].buffers(), pools[0].buffers(), strict=True):
         torch.testing.assert_close(own, other)
-
-
-def test_channels_come_last_in_images_only():
-    image, series = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4)
-    assert channels_last(image).is_contiguous(memory_format=torch.channels_last)
-    assert channels_last(series) is series

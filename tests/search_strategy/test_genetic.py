@@ -6,7 +6,8 @@ import pytest
 
 from archwright.errors import UnknownSetting
 from archwright.evaluate.history import Candidate, History, key_of
-from archwright.search_strategy.genetic import Genetic, survivors
+from archwright.evaluate.pareto import survivors
+from archwright.search_strategy.genetic import Genetic
 
 
 def candidates_of(space, scores, rows=None):

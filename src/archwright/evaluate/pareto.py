@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
 from math import inf
 from typing import NamedTuple
 
@@ -76,6 +77,11 @@ def fitness(population: Sequence[Candidate]) -> list[Fitness]:
         for member, distance in zip(front, crowding, strict=True):
             worth[scored[member][0]] = Fitness(-rank, distance)
     return worth
+
+
+def survivors(candidates: Sequence[Candidate], size: int) -> list[tuple[Candidate, Fitness]]:
+    """The `size` best, the earlier of equals, and what each is worth by `fitness` (Deb et al. 2002, NSGA-II, section III-C)."""
+    return nlargest(size, zip(candidates, fitness(candidates), strict=True), key=lambda member: member[1])
 
 
 def pareto_front(candidates: Iterable[Candidate]) -> list[Candidate]:

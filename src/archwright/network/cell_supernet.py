@@ -15,7 +15,7 @@ from archwright.network.cell_network import STEM_MULTIPLIER, CellModule, CellNet
 from archwright.network.shared_weights import check_gates, copy_nodes, copy_weights, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.convolution import FactorizedReduction, ReLUConvBatchNorm, batch_norm, conv
-from archwright.ops.kernels import channels_last
+from archwright.ops.memory_layout import channels_last
 from archwright.ops.mixed_nodes import Active, MixedNodes, active_gates
 from archwright.ops.pooling import GlobalAveragePool
 

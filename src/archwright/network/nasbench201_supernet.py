@@ -14,7 +14,7 @@ from archwright.network.nasbench201_network import STAGES, NASBench201Cell, NASB
 from archwright.network.shared_weights import check_gates, copy_nodes, copy_weights, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.convolution import batch_norm, conv
-from archwright.ops.kernels import channels_last
+from archwright.ops.memory_layout import channels_last
 from archwright.ops.mixed_nodes import MixedNodes, active_gates
 from archwright.ops.pooling import GlobalAveragePool
 

@@ -24,6 +24,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional, grad
 
+from archwright.ops.memory_layout import channels_last
+
 CONVOLVE = {1: functional.conv1d, 2: functional.conv2d}
 INPUT_GRADIENT: dict[int, Callable[..., Tensor]] = {1: grad.conv1d_input, 2: grad.conv2d_input}
 WEIGHT_GRADIENT: dict[int, Callable[..., Tensor]] = {1: grad.conv1d_weight, 2: grad.conv2d_weight}
@@ -71,7 +73,7 @@ def input_gradient(gradient: Tensor, f: Filter, x: Tensor) -> Tensor:
 def weight_gradient(gradient: Tensor, f: Filter, x: Tensor) -> Tensor:
     """That of f's weight, (C, 1, k, ...), from that of `filtered(x, f)`."""
     if _arranged(x) and f.stride > 1 and f.dilation % f.stride == 0:
-        return weight_gradient(gradient, _of_what_is_read(f), _last(x[:, :, :: f.stride, :: f.stride]))
+        return weight_gradient(gradient, _of_what_is_read(f), channels_last(x[:, :, :: f.stride, :: f.stride]))
     if _arranged(x) and f.stride == 1 and (f.dilation > 1 or f.weight.shape[3] > 3):
         return _weight_gradient_by_columns(gradient, f, x)
     backward = WEIGHT_GRADIENT[x.dim() - 2]
@@ -113,21 +115,17 @@ def _of_what_is_read(f: Filter) -> Filter:
     return replace(f, stride=1, dilation=f.dilation // f.stride)
 
 
-def _last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
-
-
 def _beside(x: Tensor, columns: int) -> Tensor:
     """(B, C, H, W) -> (B, columns * C, H, W / columns), without a copy."""
     batch, channels, height, width = x.shape
-    rows = _last(x).permute(0, 2, 3, 1)
+    rows = channels_last(x).permute(0, 2, 3, 1)
     return rows.reshape(batch, height, width // columns, columns * channels).permute(0, 3, 1, 2)
 
 
 def _apart(x: Tensor, columns: int) -> Tensor:
     """The inverse of `_beside`."""
     batch, channels, height, width = x.shape
-    rows = _last(x).permute(0, 2, 3, 1)
+    rows = channels_last(x).permute(0, 2, 3, 1)
     return rows.reshape(batch, height, width * columns, channels // columns).permute(0, 3, 1, 2)
 
 
@@ -136,7 +134,7 @@ def _rows_apart(x: Tensor, distance: int) -> Tensor:
     if distance == 1:
         return x
     batch, channels, height, width = x.shape
-    rows = _last(x).permute(0, 2, 3, 1).reshape(batch, height // distance, distance, width, channels).transpose(1, 2)
+    rows = channels_last(x).permute(0, 2, 3, 1).reshape(batch, height // distance, distance, width, channels).transpose(1, 2)
     return rows.reshape(batch * distance, height // distance, width, channels).permute(0, 3, 1, 2)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from archwright.ops.depthwise import CONVOLVE, Filter, filtered, input_gradient, weight_gradient
+from archwright.ops.memory_layout import channels_last
 
 
 @dataclass(frozen=True)
@@ -186,11 +187,6 @@ class PlainKernel:
         return result
 
 
-def channels_last(x: Tensor) -> Tensor:
-    """Images with their channels last in memory, the layout in which depthwise convolutions are fast; series as they are."""
-    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x.contiguous()
-
-
 def _wide(f: Filters) -> Filter:
     return Filter(torch.cat(f.weights) if len(f.weights) > 1 else f.weights[0], f.stride, f.dilation)
 
@@ -226,11 +222,14 @@ def _moments(rows: Tensor, number: int) -> tuple[Tensor, Tensor]:
 ENOUGH = 16
 """Columns that a matrix product needs to be quick: maps of half as many are multiplied in pairs, and half of that is not used."""
 
+MANY = 4096
+"""Positions from which that pays."""
+
 
 def _blocks(x: Tensor, y: Tensor, number: int) -> Tensor:
     """x^T y of each of `number` maps that lie side by side in (positions, number * C): (number, C, C)."""
     channels = x.shape[1] // number
-    if ENOUGH // 2 <= channels < ENOUGH and number > 1:
+    if ENOUGH // 2 <= channels < ENOUGH and number > 1 and len(x) >= MANY:
         pairs = number // 2 * 2
         blocks = _block_products(x[:, : pairs * channels], y[:, : pairs * channels], pairs // 2)
         both = [blocks[:, :channels, :channels], blocks[:, channels:, channels:]]

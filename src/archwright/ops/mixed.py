@@ -33,7 +33,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from archwright.ops.kernels import Filters, Kernel, Maps, channels_last
+from archwright.ops.kernels import Filters, Kernel, Maps
+from archwright.ops.memory_layout import channels_last
 from archwright.ops.running_statistics import Norm, running_statistics, update_statistics
 
 Conv = nn.Conv1d | nn.Conv2d
@@ -247,7 +248,8 @@ class _MixedSum(torch.autograd.Function):
         found = _WeightGradients(any(stage.pointwise for own in learning for stage in own))
 
         gradient = channels_last(gradient)
-        d_outer = ctx.outer.backward(plan.kernel.cross(gradient, values.read), _sum(gradient).expand(chains, -1), found.learning)
+        d_bias = plan.kernel.sums([plan.kernel.gathered([gradient])])
+        d_outer = ctx.outer.backward(plan.kernel.cross(gradient, values.read), d_bias.expand(chains, -1), found.learning)
         d_read = plan.kernel.products(d_outer.factors, [gradient, values.read], d_outer.shifts)
         found.add_points(plan.layout, plan.layout.last, d_outer)
         if ctx.inner is not None:
@@ -448,8 +450,3 @@ def _matrix(weight: Tensor, rows: tuple[int, int] | None) -> Tensor:
     """(C, C) of the 1x1 convolution's weight (C or fewer, C, 1, ...)."""
     matrix = weight.flatten(1)
     return matrix if rows is None else nn.functional.pad(matrix, (0, 0, rows[0], matrix.shape[1] - rows[1]))
-
-
-def _sum(x: Tensor) -> Tensor:
-    """Over all positions: (B, C, ...) -> (C,)."""
-    return x.sum(dim=(0, *range(2, x.dim())))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from archwright.errors import InputError
-from archwright.ops.kernels import channels_last
+from archwright.ops.memory_layout import channels_last
 from archwright.ops.pooling import MAX_POOLS
 
 

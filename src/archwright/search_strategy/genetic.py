@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from heapq import nlargest
 from random import Random
 from typing import ClassVar, Self
 
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.settings import check_settings
 from archwright.evaluate.history import Candidate, History, Proposal, key_of
-from archwright.evaluate.pareto import Fitness, fitness
+from archwright.evaluate.pareto import Fitness, survivors
 from archwright.search_space import SearchSpace
 
 PUBLISHED_POPULATION = 100
@@ -63,11 +62,6 @@ class Genetic:
 
     def _tournament(self, population: Sequence[tuple[Candidate, Fitness]], rng: Random) -> Candidate:
         return max(rng.choices(population, k=self.tournament_size), key=lambda member: member[1])[0]
-
-
-def survivors(candidates: Sequence[Candidate], size: int) -> list[tuple[Candidate, Fitness]]:
-    """The `size` best and what each is worth: its score, or its front and then the room around it (section III-C)."""
-    return nlargest(size, zip(candidates, fitness(candidates), strict=True), key=lambda member: member[1])
 
 
 def _made_new(space: SearchSpace, child: Architecture, history: History, rng: Random) -> Architecture:

@@ -7,9 +7,9 @@ from random import Random
 
 import numpy as np
 
+from archwright.evaluate.history import WORST
 from archwright.search_strategy.gaussian_process import Array
 
-WORST = float("-inf")
 RHO = 0.05
 """How much the sum of the objectives counts beside the one that is furthest behind (Knowles 2006)."""
 

@@ -14,7 +14,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.architecture.settings import check_settings
 from archwright.errors import UnknownAnswer
 from archwright.evaluate.history import Candidate, History, Proposal
-from archwright.evaluate.pareto import fitness
+from archwright.evaluate.pareto import survivors
 from archwright.search_space import SearchSpace
 from archwright.search_strategy.expected_improvement import expected_improvement
 from archwright.search_strategy.gaussian_process import Array, GaussianProcess, Inputs, first_guess, fitted_hyper_parameters
@@ -162,8 +162,7 @@ class _Fit:
 
 def _best(complete: Sequence[Candidate], count: int) -> list[Candidate]:
     """The best by score, the earlier of equals; of several objectives by front and crowding distance."""
-    worth = fitness(complete)
-    return [complete[i] for i in sorted(range(len(complete)), key=worth.__getitem__, reverse=True)[:count]]
+    return [candidate for candidate, _ in survivors(complete, count)]
 
 
 def _results(history: History) -> list[Candidate]:

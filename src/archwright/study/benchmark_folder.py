@@ -12,6 +12,7 @@ from urllib.parse import quote
 from archwright.errors import RunFolderError
 from archwright.study.json_file import create_json, read_json, write_json
 from archwright.study.planning import Skipped
+from archwright.study.run_folder import refuse_occupied
 from archwright.study.simulated_search import Query, SimulatedSearch
 
 ASKED = "benchmark.json"
@@ -34,8 +35,7 @@ class BenchmarkFolder:
     def check(self, fixed: Mapping[str, Any]) -> None:
         """Raises RunFolderError where the folder holds another benchmark than the one asked for, or something else."""
         if not (self.path / ASKED).exists():
-            if self.path.exists() and any(not entry.name.startswith(".") for entry in self.path.iterdir()):
-                raise RunFolderError(f"{self.path} is not empty and holds no benchmark: give another folder with --out")
+            refuse_occupied(self.path, "benchmark")
             return
         before = read_json(self.path / ASKED)
         now = json.loads(json.dumps(fixed))

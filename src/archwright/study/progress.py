@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.status import Status
 
 from archwright.study.candidates_table import STAGES
 from archwright.study.crew import Crew
+from archwright.study.live_line import LiveLine
 from archwright.study.quantities import metric_text, seconds_text
 from archwright.study.row import Row
 
@@ -20,8 +20,7 @@ class Progress:
 
     def __init__(self, metric: str, console: Console | None = None) -> None:
         self._metric = metric
-        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
-        self._status: Status | None = self._console.status("") if self._console.is_terminal else None
+        self._line = LiveLine(console)
         self._phase = ""
         self._of: int | None = None
         self._done = 0
@@ -29,17 +28,15 @@ class Progress:
         self._left: Callable[[], float] | None = None
 
     def __enter__(self) -> Self:
-        if self._status is not None:
-            self._status.start()
+        self._line.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._status is not None:
-            self._status.stop()
+        self._line.__exit__(kind, error, trace)
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        self._console.print(text, markup=False)
+        self._line.say(text)
 
     def phase(self, name: str, of: int | None = None, left: Callable[[], float] | None = None) -> None:
         """Begin a part of the run: so many trainings, where that is known, and a clock that says how long it may still take."""
@@ -64,14 +61,14 @@ class Progress:
 
     def look(self, crew: Crew) -> None:
         """Refresh the live line."""
-        if self._status is None:
+        if not self._line.shown:
             return
         now = []
         for row in crew.busy:
             record = crew.progress(row)
             epoch = f" epoch {record['epoch']:g}" if "epoch" in record else ""
             now.append(f"{row.strategy or row.baseline} #{row.run_number}{epoch}")
-        self._status.update(f"{self._phase} {self._count()}{self._tail()} · {', '.join(now)}".replace("[", r"\["))
+        self._line.show(f"{self._phase} {self._count()}{self._tail()} · {', '.join(now)}")
 
     def _count(self) -> str:
         return f"{self._done}/{self._of}" if self._of else str(self._done)

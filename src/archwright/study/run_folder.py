@@ -20,6 +20,12 @@ from archwright.study.row import Row
 ASKED = "run.json"
 
 
+def refuse_occupied(path: Path, kind: str) -> None:
+    """Raises RunFolderError where a folder that holds no `kind` of ours is not empty, but for hidden files."""
+    if path.exists() and any(not entry.name.startswith(".") for entry in path.iterdir()):
+        raise RunFolderError(f"{path} is not empty and holds no {kind}: give another folder with --out")
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Paths inside a run folder."""
@@ -59,8 +65,8 @@ class RunFolder:
         asked = self.path / ASKED
         if asked.exists():
             self._compare(self.asked, self._fixed(request, problem), request)
-        elif self.path.exists() and any(not entry.name.startswith(".") for entry in self.path.iterdir()):
-            raise RunFolderError(f"{self.path} is not empty and holds no run: give another folder with --out")
+        else:
+            refuse_occupied(self.path, "run")
 
     def claim(self, request: Request, problem: Problem) -> None:
         """Begin the run here, unless it is here already; of several starts at a time the first one decides."""

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from archwright.ops.kernels import Filters, Maps, PlainKernel, channels_last
+from archwright.ops.kernels import Filters, Maps, PlainKernel
+from archwright.ops.memory_layout import channels_last
 from archwright.ops.running_statistics import move_statistics
 
 CHANNELS = (4, 8, 16, 32, 64, 128)

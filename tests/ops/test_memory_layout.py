@@ -1,0 +1,9 @@
+import torch
+
+from archwright.ops.memory_layout import channels_last
+
+
+def test_channels_come_last_in_images_only():
+    image, series = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4)
+    assert channels_last(image).is_contiguous(memory_format=torch.channels_last)
+    assert channels_last(series) is series
