@@ -209,7 +209,7 @@ def _interval(data: ReportData) -> dict[str, Any] | None:
         return None
     interval = [float(end or 0.0) for end in ends]
     words = f"{difference_text(data.metric, difference)} (95 % interval {difference_interval_text(data.metric, interval)})"
-    return {"words": words, "picture": _markup(strips.difference_picture(difference, interval))}
+    return {"words": words, "picture": _markup(strips.difference_picture(data.metric, difference, interval))}
 
 
 def _drawing(data: ReportData) -> Any:
@@ -238,7 +238,7 @@ def _states(data: ReportData) -> dict[str, Any] | None:
 
 def _ranking(data: ReportData) -> list[dict[str, str]]:
     """The best candidates of the search by validation, each network once per strategy."""
-    best = sorted(data.complete, key=lambda row: -(data.value(row) or 0.0))[:TOP_CANDIDATES]
+    best = sorted(data.complete, key=lambda row: -data.worth(data.value(row)))[:TOP_CANDIDATES]
     return [
         {
             "strategy": str(row.get("strategy")),

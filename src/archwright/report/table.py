@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from archwright.data.problem import worth
 from archwright.study.quantities import (
     MISSING,
     count_text,
@@ -75,7 +76,11 @@ def _or_none(text: str, method: Method) -> str:
 
 def in_order(methods: Sequence[Method]) -> list[Method]:
     """Searched networks first, each kind from the best test metric downwards, the failed last."""
-    return sorted(methods, key=lambda m: (m.get("kind") != "search", m.get("mean") is None, -(m.get("mean") or 0.0)))
+    return sorted(methods, key=lambda m: (m.get("kind") != "search", m.get("mean") is None, -_worth(m)))
+
+
+def _worth(method: Method) -> float:
+    return worth(str(method.get("metric")), method.get("mean") or 0.0)
 
 
 def rich_table(results: Mapping[str, Any], essential: bool = False) -> Table:

@@ -197,6 +197,7 @@ class Cell(SearchSpace):
 
     def for_problem(self, problem: Problem) -> Cell:
         """With `dimensions`, and `reductions` unless set: until the smallest side is 8, two at least, while 4 are left."""
+        self.check_task(problem)
         if problem.dimensions not in (1, 2):
             raise InputError(
                 f"space 'cell' takes series (C, L) or images (C, H, W), not inputs of shape {problem.input_shape}: "
