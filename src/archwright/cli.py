@@ -164,10 +164,13 @@ def predict_command(
     layout: LayoutOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Predict each row of SOURCE, in its order."""
+    """Predict each row of SOURCE, in its order; of a text, how probable each token was after those before it."""
     from archwright.evaluate.predictions import write_predictions
+    from archwright.study.quantities import metric_name, metric_text
 
-    print(f"{write_predictions(model, source, output, layout=layout, device=device)} predictions written to {output}")
+    written = write_predictions(model, source, output, layout=layout, device=device)
+    told = f": {metric_name(written.metric)} {metric_text(written.metric, written.value)}" if written.metric else ""
+    print(f"{written.count} predictions written to {output}{told}")
 
 
 @app.command("train")

@@ -56,8 +56,19 @@ def gather(path: Path) -> ReportData:
         command=_command(settings, path, problem),
         folder=str(path),
         supernets=_supernets(folder, rows),
+        sample=_sample(folder, problem),
         created=datetime.fromtimestamp(folder.results.stat().st_mtime).strftime("%Y-%m-%d %H:%M"),
     )
+
+
+def _sample(folder: RunFolder, problem: Problem) -> str:
+    """A text by the model that was saved; empty where there is none, or the task is another."""
+    if problem.level is None or not folder.model.exists():
+        return ""
+    from archwright.evaluate.model_folder import load_model
+    from archwright.evaluate.text_likelihood import sample_text
+
+    return sample_text(load_model(folder.model))
 
 
 def _records(rows: Sequence[Row], table: Path) -> list[dict[str, Any]]:

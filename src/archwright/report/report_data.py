@@ -68,6 +68,7 @@ class ReportData:
     network, `description`: what its space's `decide` returned. `accesses`: the log of the test split, {reason, time}.
     `chance`: the test metric of always giving the commonest class. `command`: what was typed. `created`: a date, as it is to be
     shown. `folder`: the run folder, as its user would type it. `supernets`: by strategy, of those that are one-shot methods.
+    `sample`: a text that the best language model made up.
     """
 
     results: Mapping[str, Any]
@@ -84,6 +85,7 @@ class ReportData:
     created: str = ""
     folder: str = "RUN"
     supernets: Mapping[str, Supernet] = field(default_factory=dict)
+    sample: str = ""
 
     @property
     def metric(self) -> str:

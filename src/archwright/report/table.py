@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from archwright.data.problem import worth
+from archwright.data.problem import LOWER_IS_BETTER, worth
 from archwright.study.quantities import (
     MISSING,
     count_text,
@@ -44,10 +44,13 @@ class Column:
 def columns(metric: str) -> tuple[Column, ...]:
     """All columns of the table of methods."""
     name = metric_name(metric)
+    direction = ", lower is better" if metric in LOWER_IS_BETTER else ""
     return (
         Column("method", "searched networks first", "name", lambda m: str(m["name"]), essential=True, numeric=False),
         Column("kind", "searched or baseline", "name", _kind, numeric=False),
-        Column(f"test {name}", "mean over seeds", "quality", lambda m: metric_text(metric, m.get("mean")), essential=True),
+        Column(
+            f"test {name}", f"mean over seeds{direction}", "quality", lambda m: metric_text(metric, m.get("mean")), essential=True
+        ),
         Column(
             "95 % interval", "of the mean over seeds", "quality", lambda m: interval_text(metric, m.get("ci95")), essential=True
         ),
