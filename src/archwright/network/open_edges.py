@@ -1,4 +1,4 @@
-"""The gates of a recurrent supernet in one pass: which edges are computed, and how much each gives to its node and to the output."""
+"""The gates of a recurrent supernet in one pass: which edges are computed, and how much each gives to node and output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All recurrent cells of a space in one language model, mixed by gates (Pham et al. 2018, section 2.1; Liu et al. 2019, section 2.2)."""
+"""All recurrent cells of a space in one language model, mixed by gates (Liu et al. 2019, arXiv:1806.09055, section 2.2)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from archwright.ops.variational_dropout import VariationalDropout
 class RecurrentSupernet(nn.Module):
     """A language model whose recurrent cell has all edges: see `Supernet`. tokens (B, T) -> logits (B, T, vocabulary).
 
-    Its edges are "0->1", "0->2", "1->2" and so on, from the cell's input (0) and every earlier node to each node, and the candidates
-    on each are the activations; of the edges into a node an architecture keeps one. Every edge has matrices of its own, which its
-    candidates share. `describe` gives an architecture's cell, and `compose` is its inverse.
+    Its edges are "0->1", "0->2", "1->2" and so on, from the cell's input (0) and every earlier node to each node, and the
+    candidates on each are the activations; of the edges into a node an architecture keeps one. Every edge has matrices of its own,
+    which its candidates share. `describe` gives an architecture's cell, and `compose` is its inverse.
     """
 
     def __init__(

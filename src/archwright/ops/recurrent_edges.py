@@ -53,8 +53,12 @@ def products(state: Tensor, matrix: Tensor, parts: int, mask: Tensor | None, add
     masked = state if mask is None else state * mask
     product = masked @ matrix if added is None else torch.addmm(added, masked, matrix)
     values, *gates = product.chunk(parts, dim=1)
-    width = state.shape[1]
-    return Products(state, values.split(width, dim=1), gates[0].sigmoid().split(width, dim=1) if gates else None)
+    return Products(state, _parted(values, state), _parted(gates[0].sigmoid(), state) if gates else None)
+
+
+def _parted(side_by_side: Tensor, state: Tensor) -> tuple[Tensor, ...]:
+    """(B, readers x H) -> one (B, H) a reader."""
+    return side_by_side.unflatten(1, (-1, state.shape[1])).unbind(dim=1)
 
 
 def _side_by_side(matrices: nn.ParameterDict, source: int, targets: Sequence[int]) -> Tensor:
