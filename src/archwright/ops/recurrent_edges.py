@@ -58,7 +58,7 @@ def products(state: Tensor, matrix: Tensor, parts: int, mask: Tensor | None, add
 
 def _parted(side_by_side: Tensor, state: Tensor) -> tuple[Tensor, ...]:
     """(B, readers x H) -> one (B, H) a reader."""
-    return side_by_side.unflatten(1, (-1, state.shape[1])).unbind(dim=1)
+    return side_by_side.chunk(side_by_side.shape[1] // state.shape[1], dim=1)
 
 
 def _side_by_side(matrices: nn.ParameterDict, source: int, targets: Sequence[int]) -> Tensor:
