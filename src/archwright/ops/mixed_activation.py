@@ -62,9 +62,8 @@ class _Mixture(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, weights = ctx.saved_tensors
-        of_x, of_weights = (
-            torch.zeros_like(t) if needed else None for t, needed in zip((x, weights), ctx.needs_input_grad[:2], strict=True)
-        )
+        needed = ctx.needs_input_grad[:2]
+        of_x, of_weights = (torch.zeros_like(t) if own else None for t, own in zip((x, weights), needed, strict=True))
         for k, name, rows in ctx.parts:
             function, slope = FUNCTIONS[name]
             own, above = x[:, rows], gradient[:, rows]
