@@ -283,7 +283,11 @@ def _published(space: Cell) -> Published | None:
         case ("enas", "any", 2):
             value = (5 * math.factorial(blocks)) ** 4
             formula = f"(5 x (B - 2)!)^4, B = {blocks + 2} counts the two inputs"
-            return Published(value, formula, "Pham et al. 2018, arXiv:1802.03268, section 2.4: 1.3 x 10^11 for B = 7")
+            source = (
+                "Pham et al. 2018, arXiv:1802.03268, section 2.4: 1.3 x 10^11 for B = 7; counts the 5 operations once, not for "
+                "each node, and for the inputs of nodes 3 to B, which have 2 to B - 1 earlier ones each, (B - 2)! and not (B - 1)!"
+            )
+            return Published(value, formula, source)
         case ("pnas", "any", 1):
             value = math.prod(n**2 * 8**2 for n in range(2, 2 + blocks))
             return Published(
