@@ -29,6 +29,6 @@ def test_every_output_is_a_node_and_cells_are_not_joined():
 
 
 def test_a_layer_is_its_operation_and_a_sum_where_it_adds_skips():
-    graph = graph_of_layers(LayerGraph((Layer("conv", ()), Layer("pool", (1,)), Layer("conv", ())), reductions=1))
+    graph = graph_of_layers(LayerGraph((Layer("conv", ()), Layer("pool", (1,)), Layer("conv", ())), reductions=1, filters=1))
     assert graph.labels == ("input", "conv at 0", "pool at 1", "sum", "conv at 1")
     assert graph.edges == ((0, 1), (1, 2), (2, 3), (1, 3), (3, 4))

@@ -11,7 +11,7 @@ WEIGHTS = {"conv": 9.0, "pool": 1.0}
 
 
 def test_the_features_of_three_layers_by_hand():
-    graph = LayerGraph((Layer("conv", ()), Layer("pool", (1,)), Layer("conv", (1, 2))), reductions=1)
+    graph = LayerGraph((Layer("conv", ()), Layer("pool", (1,)), Layer("conv", (1, 2))), reductions=1, filters=1)
     features = layer_features(graph, WEIGHTS)
     layers = {"layer 1: conv": 1, "layer 2: pool": 1, "layer 3: conv": 1, "conv": 2, "pool": 1}
     skips = {"skip 1 to 2": 1, "skip 1 to 3": 1, "skip 2 to 3": 1, "skip around 1": 2, "skip around 2": 1}
@@ -30,7 +30,7 @@ def test_the_features_of_three_layers_by_hand():
 def test_paths_are_those_that_can_be_walked(seed):
     rng = Random(seed)
     layers = tuple(Layer("conv", tuple(j for j in range(1, k) if rng.random() < 0.5)) for k in range(1, 8))
-    sizes = layer_features(LayerGraph(layers, 2), WEIGHTS).sizes
+    sizes = layer_features(LayerGraph(layers, 2, 1), WEIGHTS).sizes
     lengths = list(walk(layers, len(layers)))
     assert sizes["paths"] == pytest.approx(log1p(len(lengths)))
     assert sizes["shortest path"] == min(lengths)

@@ -33,11 +33,11 @@ def test_every_part_has_a_layer():
 def test_what_is_halved_is_what_is_read_behind():
     """Layers 1, 2 | 3, 4 | 5, 6. Layer 5 adds layer 1, layer 4 adds layer 2, layer 6 adds what has its size."""
     skips = [(), (1,), (), (2,), (1,), (5,)]
-    graph = LayerGraph(tuple(Layer("conv", own) for own in skips), reductions=2)
+    graph = LayerGraph(tuple(Layer("conv", own) for own in skips), reductions=2, filters=1)
     assert graph.levels == (0, 0, 0, 1, 1, 2, 2)
     assert graph.halved == [[1, 2], [1, 4]]  # layer 2 before layer 3 anyway, layer 1 on its way to layer 5
 
 
 def test_without_skips_only_the_layer_before_is_halved():
-    graph = LayerGraph((Layer("conv", ()),) * 6, reductions=2)
+    graph = LayerGraph((Layer("conv", ()),) * 6, reductions=2, filters=1)
     assert graph.halved == [[2], [4]]

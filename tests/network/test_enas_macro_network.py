@@ -10,8 +10,8 @@ from archwright.ops.drop_path import DropPath, set_drop_path
 OPERATIONS = ("conv_3x3", "conv_5x5", "sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
 
 
-def graph_of(*layers, reductions=0):
-    return LayerGraph(tuple(Layer(operation, skips) for operation, skips in layers), reductions)
+def graph_of(*layers, reductions=0, filters=2):
+    return LayerGraph(tuple(Layer(operation, skips) for operation, skips in layers), reductions, filters)
 
 
 def normalised(x, norm):
@@ -24,8 +24,8 @@ def convolved(x, conv):
 
 def test_a_network_is_the_equation_written_out():
     torch.manual_seed(0)
-    graph = graph_of(("conv_3x3", ()), ("sep_conv_5x5", (1,)), ("max_pool_3x3", (1, 2)))
-    network = EnasMacroNetwork((2, 7, 6), 3, graph, filters=4).double()
+    graph = graph_of(("conv_3x3", ()), ("sep_conv_5x5", (1,)), ("max_pool_3x3", (1, 2)), filters=4)
+    network = EnasMacroNetwork((2, 7, 6), 3, graph).double()
     x = torch.randn(5, 2, 7, 6, dtype=torch.float64)
     for parameter in network.parameters():
         nn.init.normal_(parameter)
@@ -49,7 +49,7 @@ def test_a_network_is_the_equation_written_out():
 
 
 def test_sizes_halve_and_filters_double_after_each_part():
-    network = EnasMacroNetwork((1, 28, 27), 10, graph_of(*[("conv_3x3", ())] * 6, reductions=2), filters=4)
+    network = EnasMacroNetwork((1, 28, 27), 10, graph_of(*[("conv_3x3", ())] * 6, reductions=2, filters=4))
     shapes = []
     for layer in network.layers:
         layer.register_forward_hook(lambda _, __, output: shapes.append(tuple(output.shape[1:])))
@@ -59,7 +59,7 @@ def test_sizes_halve_and_filters_double_after_each_part():
 
 def test_only_what_is_read_behind_is_halved_and_only_once():
     graph = graph_of(*(("avg_pool_3x3", skips) for skips in [(), (), (), (2,), (1,), (1, 5)]), reductions=2)
-    network = EnasMacroNetwork((1, 16, 16), 2, graph, filters=2)
+    network = EnasMacroNetwork((1, 16, 16), 2, graph)
     assert [list(level) for level in network.reductions] == [["1", "2"], ["1", "4"]]
     calls = []
     for level, modules in enumerate(network.reductions):
@@ -106,7 +106,7 @@ def test_operations_keep_the_shape_and_all_end_normalised(name, shape):
 
 def test_drop_path_leaves_out_operations_only_where_a_skip_goes_around_them():
     graph = graph_of(("conv_3x3", ()), ("conv_3x3", (1,)), ("conv_3x3", ()))
-    network = EnasMacroNetwork((1, 8), 2, graph, filters=2)
+    network = EnasMacroNetwork((1, 8), 2, graph)
     assert [isinstance(layer.drop_path, DropPath) for layer in network.layers] == [False, True, False]
     set_drop_path(network, 0.5)
     assert torch.isfinite(network(torch.randn(4, 1, 8))).all()
@@ -114,5 +114,5 @@ def test_drop_path_leaves_out_operations_only_where_a_skip_goes_around_them():
 
 @pytest.mark.parametrize(("layers", "point"), [(12, 7), (6, 3), (2, 0), (1, 0)])
 def test_the_auxiliary_head_reads_the_layer_at_two_thirds(layers, point):
-    network = EnasMacroNetwork((1, 8), 2, graph_of(*[("avg_pool_3x3", ())] * layers), filters=2)
+    network = EnasMacroNetwork((1, 8), 2, graph_of(*[("avg_pool_3x3", ())] * layers))
     assert network.auxiliary_point is network.layers[point]

@@ -15,15 +15,24 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerGraph:
-    """State 0 is what the stem gives, state k what layer k gives. All sizes halve `reductions` times, between layers."""
+    """State 0 is what the stem gives, state k what layer k gives: `filters` channels at first.
+
+    All sizes halve, and channels double, `reductions` times, between layers.
+    """
 
     layers: tuple[Layer, ...]
     reductions: int
+    filters: int
 
     @property
     def levels(self) -> tuple[int, ...]:
         """How often each state has been halved."""
         return levels(len(self.layers), self.reductions)
+
+    @property
+    def skips(self) -> list[tuple[int, int]]:
+        """The number of a layer and that of a later one that adds what it gives."""
+        return [(state, k) for k, layer in enumerate(self.layers, 1) for state in layer.skips]
 
     @property
     def reads(self) -> list[tuple[int, int]]:

@@ -32,17 +32,18 @@ class EnasMacroNetwork(nn.Module):
     the same however many skips it has. There the filters double in the final network only; here always, for the same reason.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], outputs: int, graph: LayerGraph, *, filters: int) -> None:
+    def __init__(self, input_shape: tuple[int, ...], outputs: int, graph: LayerGraph) -> None:
         super().__init__()
         dimensions = len(input_shape) - 1
         self.graph, self.levels = graph, graph.levels
-        self.stem = stem(dimensions, input_shape[0], filters)
-        self.reductions = halvings_of(dimensions, filters, graph)
+        self.stem = stem(dimensions, input_shape[0], graph.filters)
+        self.reductions = halvings_of(dimensions, graph)
         self.layers = nn.ModuleList(
-            LayerModule(layer, dimensions, filters * 2**level) for layer, level in zip(graph.layers, self.levels[1:], strict=True)
+            LayerModule(layer, dimensions, graph.filters * 2**level)
+            for layer, level in zip(graph.layers, self.levels[1:], strict=True)
         )
         self.pool = GlobalAveragePool()
-        self.classifier = nn.Linear(filters * 2**graph.reductions, outputs)
+        self.classifier = nn.Linear(graph.filters * 2**graph.reductions, outputs)
 
     @property
     def auxiliary_point(self) -> nn.Module:
@@ -63,15 +64,11 @@ def stem(dimensions: int, inputs: int, filters: int) -> nn.Sequential:
     return nn.Sequential(conv(dimensions, inputs, filters, 3), batch_norm(dimensions, filters))
 
 
-def halvings_of(dimensions: int, filters: int, graph: LayerGraph, *, affine: bool = True) -> nn.ModuleList:
+def halvings_of(dimensions: int, graph: LayerGraph, *, affine: bool = True) -> nn.ModuleList:
     """For each reduction those of the states that are halved there, by number."""
+    widths = [graph.filters * 2**level for level in range(graph.reductions + 1)]
     return nn.ModuleList(
-        nn.ModuleDict(
-            {
-                str(state): FactorizedReduction(dimensions, filters * 2**level, filters * 2 ** (level + 1), affine=affine)
-                for state in states
-            }
-        )
+        nn.ModuleDict({str(state): FactorizedReduction(dimensions, *widths[level : level + 2], affine=affine) for state in states})
         for level, states in enumerate(graph.halved)
     )
 

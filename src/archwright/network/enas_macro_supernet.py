@@ -53,14 +53,14 @@ class EnasMacroSupernet(nn.Module):
         filters: int,
     ) -> None:
         super().__init__()
-        self.input_shape, self.outputs, self.filters = input_shape, outputs, filters
+        self.input_shape, self.outputs = input_shape, outputs
         self.describe, self.compose = describe, compose
         self.mixture = Mixture(tuple(edge for k in range(1, layers + 1) for edge in _edges(k, tuple(candidates))), {})
         dimensions = len(input_shape) - 1
-        everything = LayerGraph(tuple(Layer("", tuple(range(1, k))) for k in range(1, layers + 1)), reductions)
+        everything = LayerGraph(tuple(Layer("", tuple(range(1, k))) for k in range(1, layers + 1)), reductions, filters)
         self.levels = everything.levels
         self.stem = stem(dimensions, input_shape[0], filters)
-        self.reductions = halvings_of(dimensions, filters, everything, affine=False)
+        self.reductions = halvings_of(dimensions, everything, affine=False)
         self.layers = nn.ModuleList(MixedLayer(candidates, dimensions, filters * 2**level) for level in self.levels[1:])
         self.pool = GlobalAveragePool()
         self.classifier = nn.Linear(filters * 2**reductions, outputs)
@@ -97,7 +97,7 @@ class EnasMacroSupernet(nn.Module):
 
     def extract(self, architecture: Architecture) -> EnasMacroNetwork:
         graph = self.describe(architecture)
-        plain = plain_module(self, lambda: EnasMacroNetwork(self.input_shape, self.outputs, graph, filters=self.filters))
+        plain = plain_module(self, lambda: EnasMacroNetwork(self.input_shape, self.outputs, graph))
         for name in ("stem", "classifier"):
             copy_weights(getattr(self, name), getattr(plain, name))
         for shared, alone in zip(self.reductions, plain.reductions, strict=True):

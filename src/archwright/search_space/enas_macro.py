@@ -58,7 +58,8 @@ class EnasMacro(SearchSpace):
 
     def decide(self, choose: Choose) -> LayerGraph:
         layers = tuple(self._decide_layer(k, choose) for k in range(1, self.layers + 1))
-        return LayerGraph(layers, min(REDUCTIONS, self.layers - 1) if self.reductions is None else self.reductions)
+        reductions = min(REDUCTIONS, self.layers - 1) if self.reductions is None else self.reductions
+        return LayerGraph(layers, reductions, self.filters)
 
     def _decide_layer(self, k: int, choose: Choose) -> Layer:
         operation = choose(operation_question(k), OPERATIONS)
@@ -68,7 +69,7 @@ class EnasMacro(SearchSpace):
         from archwright.network.enas_macro_network import EnasMacroNetwork
 
         graph = replace(description, reductions=self.for_problem(problem).reductions or 0)
-        return EnasMacroNetwork(problem.input_shape, problem.outputs, graph, filters=self.filters)
+        return EnasMacroNetwork(problem.input_shape, problem.outputs, graph)
 
     def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> EnasMacroSupernet:
         """Mixes each layer's operations, and each skip with its absence. Raises InputError for what is of cells only."""
