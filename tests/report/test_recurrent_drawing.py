@@ -4,7 +4,7 @@ from random import Random
 import pytest
 
 from archwright.architecture.recurrent_cell import RecurrentCell
-from archwright.report.recurrent_drawing import GAP, INPUT_WIDTH, recurrent_cell_picture
+from archwright.report.recurrent_drawing import GAP, INPUT_WIDTH, draw_recurrent_cell
 from archwright.search_space.recurrent import Recurrent
 
 PAPER = RecurrentCell((0, 1, 2, 1), ("tanh", "relu", "relu", "tanh"))
@@ -29,14 +29,14 @@ def segments(picture):
 
 
 def test_the_nodes_have_their_numbers_and_the_input_and_output_their_names():
-    picture = recurrent_cell_picture(PAPER)
+    picture = draw_recurrent_cell(PAPER)
     assert words(picture)[:8] == ["Recurrent cell", "xₜ", "hₜ₋₁", "1 tanh", "2 relu", "3 relu", "4 tanh", "mean"]
     assert "hₜ is the mean of the nodes that no other reads." in words(picture)
     assert not any("highway" in text for text in words(picture))
 
 
 def test_what_a_highway_does_and_that_all_nodes_come_out_is_said():
-    text = " ".join(words(recurrent_cell_picture(RecurrentCell((0,), ("tanh",), highway=True, averaged="all_nodes"))))
+    text = " ".join(words(draw_recurrent_cell(RecurrentCell((0,), ("tanh",), highway=True, averaged="all_nodes"))))
     assert "highway" in text
     assert "mean of all nodes" in text
 
@@ -46,7 +46,7 @@ def test_what_a_highway_does_and_that_all_nodes_come_out_is_said():
 def test_no_two_lines_cross(averaged, seed):
     """Vertical pieces meet horizontal ones at their ends only, or where a branch leaves a bus."""
     space = Recurrent(nodes=10, averaged=averaged)
-    picture = recurrent_cell_picture(space.describe(space.sample(Random(seed))))
+    picture = draw_recurrent_cell(space.describe(space.sample(Random(seed))))
     pieces = segments(picture)
     for x, y, _, v in (piece for piece in pieces if piece[0] == piece[2]):
         for a, b, c, _ in (piece for piece in pieces if piece[1] == piece[3]):
@@ -57,6 +57,6 @@ def test_no_two_lines_cross(averaged, seed):
 
 @pytest.mark.parametrize(("averaged", "lines"), [("loose_ends", 2), ("all_nodes", 4)])
 def test_the_mean_is_reached_by_as_many_lines_as_it_has_nodes(averaged, lines):
-    picture = recurrent_cell_picture(RecurrentCell(PAPER.sources, PAPER.activations, averaged=averaged))
+    picture = draw_recurrent_cell(RecurrentCell(PAPER.sources, PAPER.activations, averaged=averaged))
     mean = max(u for *_, u, _ in segments(picture)) - GAP / 2 - 26
     assert sum(u == mean for _, _, u, _ in segments(picture)) == lines

@@ -1,20 +1,19 @@
-"""An architecture as a picture: a cell as a wiring diagram, a chain as its stages, anything else as a table of its answers.
-
-SVG without torch or matplotlib. Colours are CSS variables of the page, with fallbacks, so a drawing also stands alone.
-"""
+"""An architecture as a picture: a cell as a wiring diagram, a chain as its stages, anything else as a table of its answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archwright.architecture.cell_graph import CellGraph, CellPair
+from archwright.architecture.layer_graph import LayerGraph
 from archwright.architecture.recurrent_cell import RecurrentCell
 from archwright.data.problem import Problem
 from archwright.network.chain_description import Chain, Stage
-from archwright.report.operation_families import colour_of, family
-from archwright.report.picture import CARD, CHARACTER, INK, MUTED, RULE, Picture, stacked, width_of
-from archwright.report.recurrent_drawing import recurrent_cell_picture
+from archwright.report.layer_drawing import draw_layers
+from archwright.report.operation_families import colour_of
+from archwright.report.picture import CARD, CHARACTER, INK, MUTED, RULE, Picture, draw_legend, stacked, width_of
+from archwright.report.recurrent_drawing import draw_recurrent_cell
 
 ROW, GROUP_GAP, RADIUS = 32.0, 18.0, 13.0
 MOST_ANSWERS = 96
@@ -23,8 +22,8 @@ MOST_ANSWERS = 96
 def draw_architecture(space: str, description: Any, answers: Mapping[str, Any], problem: Problem) -> str:
     """The picture of an architecture as one <svg> element.
 
-    description: what the space's `decide` returned; a CellPair, CellGraph, Chain or RecurrentCell has a picture of its own, of all
-    else the `answers` are shown as a table.
+    description: what the space's `decide` returned; a CellPair, CellGraph, LayerGraph, Chain or RecurrentCell has a picture
+    of its own, of all else the `answers` are shown as a table.
     """
     if isinstance(description, CellPair):
         cells = {"Normal cell" if description.reduction else "Cell, used at both strides": description.normal}
@@ -33,10 +32,12 @@ def draw_architecture(space: str, description: Any, answers: Mapping[str, Any], 
         return _cells(cells, space)
     if isinstance(description, CellGraph):
         return _cells({"Cell": description}, space)
+    if isinstance(description, LayerGraph):
+        return stacked([draw_layers(description, problem)], f"Layers of the {space} architecture")
     if isinstance(description, Chain):
         return stacked([_chain(description, problem)], f"Stages of the {space} architecture")
     if isinstance(description, RecurrentCell):
-        return stacked([recurrent_cell_picture(description)], f"Cell of the {space} architecture")
+        return stacked([draw_recurrent_cell(description)], f"Cell of the {space} architecture")
     return stacked([_table(answers)], f"Answers of the {space} architecture")
 
 
@@ -48,7 +49,7 @@ def _cells(cells: Mapping[str, CellGraph], space: str) -> str:
     """Cells one below the other, and one legend."""
     pictures = [_cell(cell, title) for title, cell in cells.items()]
     operations = [operation for cell in cells.values() for node in cell.nodes for _, operation in node.edges]
-    _draw_legend(pictures[-1], operations, pictures[-1].height + 22)
+    draw_legend(pictures[-1], operations, pictures[-1].height + 22)
     return stacked(pictures, f"Cells of the {space} architecture")
 
 
@@ -176,16 +177,6 @@ def _column_ends(cell: CellGraph, left: float) -> dict[int, float]:
     return ends
 
 
-def _draw_legend(picture: Picture, operations: Iterable[str], y: float) -> None:
-    """The families of operations that occur, each with its colour."""
-    x = 0.0
-    for name, operation in {family(operation)[0]: operation for operation in operations}.items():
-        colour = colour_of(operation)
-        picture.shapes.append(f'<rect x="{x:.1f}" y="{y - 9:.1f}" width="11" height="11" rx="3" fill="{colour}"/>')
-        picture.text(x + 17, y + 1, name, colour=MUTED)
-        x += 17 + width_of(name, 16)
-
-
 # A chain: a card for each stage with one bar per block (the wider the layer, the taller the bar) and its connections as arcs.
 
 BAR, BAR_GAP, TALLEST, CARD_TEXT = 20.0, 14.0, 56.0, 19.0
@@ -209,7 +200,7 @@ def _chain(chain: Chain, problem: Problem) -> Picture:
     _column_of_pills(
         picture, (["mean over positions"] if problem.dimensions else []) + [f"linear → {problem.outputs}"], x + 26, middle
     )
-    _draw_legend(picture, [stage.operation for stage in chain.stages], y + 10)
+    draw_legend(picture, [stage.operation for stage in chain.stages], y + 10)
     return picture
 
 

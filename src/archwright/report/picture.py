@@ -1,12 +1,14 @@
-"""SVG without torch or matplotlib: lines, words and boxes, and how much room they take.
+"""A drawing in parts: lines, boxes and words, and how much room they take.
 
-Colours are CSS variables of the page, with fallbacks, so a picture also stands alone.
+SVG without torch or matplotlib. Colours are CSS variables of the page, with fallbacks, so a drawing also stands alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
+
+from archwright.report.operation_families import colour_of, family
 
 INK, MUTED, RULE, CARD = "var(--ink,#1a2230)", "var(--muted,#667085)", "var(--rule,#d5dae2)", "var(--card,#ffffff)"
 CHARACTER = 7.0  # px: no sans serif's average letter is wider at 12 px
@@ -85,5 +87,15 @@ def stacked(pictures: Sequence[Picture], label: str) -> str:
 
 
 def width_of(words: str, padding: float = 20) -> float:
-    """Room for words of 12 px, in px, and `padding` besides."""
+    """The room of words at 12 px, in px."""
     return len(words) * CHARACTER + padding
+
+
+def draw_legend(picture: Picture, operations: Iterable[str], y: float) -> None:
+    """The families of operations that occur, each with its colour."""
+    x = 0.0
+    for name, operation in {family(operation)[0]: operation for operation in operations}.items():
+        colour = colour_of(operation)
+        picture.shapes.append(f'<rect x="{x:.1f}" y="{y - 9:.1f}" width="11" height="11" rx="3" fill="{colour}"/>')
+        picture.text(x + 17, y + 1, name, colour=MUTED)
+        x += 17 + width_of(name, 16)

@@ -11,7 +11,7 @@ X, H_BEFORE, H = "xₜ", "hₜ₋₁", "hₜ"
 INPUT_WIDTH, MEAN_WIDTH = 52.0, 26.0
 
 
-def recurrent_cell_picture(cell: RecurrentCell) -> Picture:
+def draw_recurrent_cell(cell: RecurrentCell) -> Picture:
     """Nodes stand in columns by their depth, and what a node gives to the mean runs straight along its row: no two lines cross."""
     picture = Picture()
     picture.text(0, 14, "Recurrent cell", size=14, bold=True)
