@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from torch import Generator, Tensor
 
 from archwright.architecture.architecture import Architecture
+from archwright.data.problem import worth
 from archwright.one_shot.auxiliary_skip import without_auxiliary_skip
 from archwright.one_shot.method import Found
 from archwright.one_shot.shared_weight_score import SharedWeightScore
@@ -25,8 +26,8 @@ class Scene:
     """All that a search works on. `supernet`: an nn.Module and a `Supernet`. `score`: of any gates.
 
     `alpha_batches`: of other rows than the weights' batches, which the training loop brings; None where there are no alphas, or
-    they learn from the weights' batches. `metric`: the name of the validation metric that decides, higher is better. `steps`: how
-    many there are to be.
+    they learn from the weights' batches. `metric`: the name of the validation metric that decides. `steps`: how many there are to
+    be.
     """
 
     supernet: Any
@@ -45,8 +46,8 @@ class Scene:
             return self.score(self.gates_of(architecture))
 
     def score_of(self, architecture: Architecture) -> float:
-        """The one of `metrics_of` that decides."""
-        return self.metrics_of(architecture)[self.metric]
+        """The one of `metrics_of` that decides, turned so that higher is better."""
+        return worth(self.metric, self.metrics_of(architecture)[self.metric])
 
     def gates_of(self, architecture: Architecture) -> Tensor:
         """Its one-hot gates, (edges, most candidates), on the supernet's device."""

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from statistics import mean
 from typing import Any
 
+from archwright.data.problem import worth
 from archwright.report.report_data import ReportData, Supernet
-from archwright.study.quantities import difference_text, finite, metric_name, metric_text, plural, seconds_text
+from archwright.study.quantities import difference_text, finite, metric_name, metric_text, plural, scale_of, seconds_text
 
 Told = Mapping[str, Any]
 """A method's entry `one_shot` in results.json."""
 WIDE_GAP = 0.1
-"""A mixture that loses more of its metric than this when it is cut down to one architecture needs a word of explanation."""
+"""A mixture that loses more of its metric (of a perplexity: share of it) than this when it is cut down needs an explanation."""
 
 
 def told_of(data: ReportData, strategy: str) -> Told:
@@ -23,7 +24,7 @@ def told_of(data: ReportData, strategy: str) -> Told:
 def sentences(data: ReportData, strategy: str) -> list[str]:
     """All there is to say, what matters most first."""
     told = told_of(data, strategy)
-    found = [_gap(data, told), _reason(data.supernets.get(strategy), told), _ranking(told), _cost(data, strategy, told)]
+    found = [_gap(data, told), _reason(data, data.supernets.get(strategy), told), _ranking(told), _cost(data, strategy, told)]
     return [sentence for sentence in found if sentence]
 
 
@@ -52,16 +53,21 @@ def _gap(data: ReportData, told: Told) -> str:
     )
 
 
-def _reason(supernet: Supernet | None, told: Told) -> str:
+def _reason(data: ReportData, supernet: Supernet | None, told: Told) -> str:
     """Why a wide gap need not be the architecture's fault."""
     mixed, alone = (finite(told.get(f"{name}_score")) for name in ("supernet", "discretized"))
-    if mixed is None or alone is None or mixed - alone <= WIDE_GAP or supernet is None or not supernet.epochs:
+    if mixed is None or alone is None or not is_wide(data.metric, mixed, alone) or supernet is None or not supernet.epochs:
         return ""
     return (
         f"So wide a gap is usual where weights are shared: in the end an edge's strongest candidate had "
         f"{100 * _strongest_share(supernet):.0f} % of its weight (mean over the edges), and all the rest is cut away, with which "
         "the shared weights were trained. It judges these weights, not the architecture, which its score from scratch is for."
     )
+
+
+def is_wide(metric: str, mixed: float, alone: float) -> bool:
+    """Whether a mixture lost much when it was cut down to one architecture."""
+    return worth(metric, mixed - alone) > WIDE_GAP * scale_of(metric, mixed)
 
 
 def _strongest_share(supernet: Supernet) -> float:

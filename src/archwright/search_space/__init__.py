@@ -7,6 +7,7 @@ from typing import Any
 
 from archwright.architecture.plugins import find, known_names
 from archwright.architecture.settings import with_settings
+from archwright.data.problem import Problem
 from archwright.errors import UnknownName
 from archwright.search_space.search_space import Published, SearchSpace
 
@@ -19,6 +20,11 @@ BUILT_IN = {
     "recurrent": "archwright.search_space.recurrent:Recurrent",
 }
 GROUP = "archwright.spaces"
+
+
+def usual_space(problem: Problem) -> str:
+    """The space that is searched where nothing else is asked for."""
+    return "chain" if problem.level is None else "recurrent"
 
 
 def space_names() -> list[str]:
@@ -39,4 +45,4 @@ def space_class(name: str) -> type[SearchSpace]:
     return cls
 
 
-__all__ = ["Published", "SearchSpace", "make_space", "space_class", "space_names"]
+__all__ = ["Published", "SearchSpace", "make_space", "space_class", "space_names", "usual_space"]

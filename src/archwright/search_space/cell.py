@@ -206,6 +206,7 @@ class Cell(SearchSpace):
 
     def for_problem(self, problem: Problem) -> Cell:
         """With `dimensions`, and `reductions` unless set: until the smallest side is 8, two at least, while 4 are left."""
+        self.check_task(problem)
         dimensions, reductions = fit_reductions(self.name, problem, self.dimensions, self.reductions)
         return replace(self, dimensions=dimensions, reductions=reductions)
 
