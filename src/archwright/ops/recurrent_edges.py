@@ -54,7 +54,9 @@ def products(state: Tensor, matrix: Tensor, parts: int, mask: Tensor | None, add
     """
     masked = state if mask is None else state * mask
     product = masked @ matrix if added is None else torch.addmm(added, masked, matrix)
-    values, *gates = product.to(state.dtype).view(len(state), parts, -1, state.shape[1]).unbind(dim=1)
+    width = state.shape[1]
+    apart = product.to(state.dtype).view(-1, parts, matrix.shape[1] // (parts * width), width)  # any batch, for an exported graph
+    values, *gates = apart.unbind(dim=1)
     return Products(values, gates[0].sigmoid() if gates else None)
 
 
