@@ -1,4 +1,4 @@
-"""All recurrent cells of a space in one language model, mixed by gates (Pham et al. 2018, section 2.1; Liu et al. 2019, section 2.2)."""
+"""All recurrent cells of a space in one language model, mixed by gates (Liu et al. 2019, arXiv:1806.09055, section 2.2)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from archwright.architecture.architecture import Architecture
 from archwright.architecture.recurrent_cell import INPUT, Averaged, RecurrentCell
 from archwright.errors import InputError
 from archwright.network.language_model import LanguageModel
-from archwright.network.open_edges import OpenEdge, gate_shares, loose_shares, open_edges
+from archwright.network.open_edges import OpenReaders, gate_shares, loose_shares, open_readers
 from archwright.network.open_gates import OpenGates
 from archwright.network.recurrent_cell import RecurrentCellModule
 from archwright.network.shared_weights import check_gates, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
-from archwright.ops.activation import activation
-from archwright.ops.recurrent_edges import Products, RecurrentEdges, products
+from archwright.ops.mixed_activation import MixedActivation
+from archwright.ops.recurrent_edges import RecurrentEdges, edge_name, products
 from archwright.ops.variational_dropout import VariationalDropout
 
 
 class RecurrentSupernet(nn.Module):
     """A language model whose recurrent cell has all edges: see `Supernet`. tokens (B, T) -> logits (B, T, vocabulary).
 
-    Its edges are "0->1", "0->2", "1->2" and so on, from the cell's input (0) and every earlier node to each node, and the candidates
-    on each are the activations; of the edges into a node an architecture keeps one. Every edge has matrices of its own, which its
-    candidates share. `describe` gives an architecture's cell, and `compose` is its inverse.
+    Its edges are "0->1", "0->2", "1->2" and so on, from the cell's input (0) and every earlier node to each node, and the
+    candidates on each are the activations; of the edges into a node an architecture keeps one. Every edge has matrices of its own,
+    which its candidates share. `describe` gives an architecture's cell, and `compose` is its inverse.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class RecurrentSupernet(nn.Module):
         self.vocabulary, self.width = vocabulary, width
         pairs = [(source, target) for target in range(1, 1 + nodes) for source in range(target)]
         self.mixture = Mixture(
-            tuple(Edge(_name(*pair), tuple(candidates), str(pair[1])) for pair in pairs),
+            tuple(Edge(edge_name(*pair), tuple(candidates), str(pair[1])) for pair in pairs),
             {str(target): 1 for target in range(1, 1 + nodes)},
         )
         cell = MixedRecurrentCell(pairs, candidates, width, highway=highway, averaged=averaged)
@@ -62,7 +62,7 @@ class RecurrentSupernet(nn.Module):
     def gates_of(self, architecture: Architecture) -> Tensor:
         """(edges, candidates), one for each node."""
         cell = self.describe(architecture)
-        edges = zip(map(_name, cell.sources, cell.nodes), cell.activations, strict=True)
+        edges = zip(map(edge_name, cell.sources, cell.nodes), cell.activations, strict=True)
         return self.mixture.one_hot(list(edges))
 
     def architecture_of(self, choice: Choice) -> Architecture:
@@ -72,7 +72,7 @@ class RecurrentSupernet(nn.Module):
         return self.compose(RecurrentCell(sources, activations, self.highway, self.averaged))
 
     def _kept(self, target: int, choice: Choice) -> tuple[int, str]:
-        kept = [(source, choice[name]) for source in range(target) if (name := _name(source, target)) in choice]
+        kept = [(source, choice[name]) for source in range(target) if (name := edge_name(source, target)) in choice]
         if len(kept) != 1:
             raise InputError(f"node {target} keeps {len(kept)} edges: a node of a recurrent cell reads one state, so choose one")
         return kept[0]
@@ -91,16 +91,16 @@ class MixedRecurrentCell(nn.Module):
 
     A node is the sum of what its edges give, each times its gate, divided by the sum of the gates into the node.
     Differs: from DARTS, where a node is the plain sum under a batch normalisation; without one, a sum over ever more edges grows
-    from step to step. Under one-hot gates both are the one edge. Loose ends: `loose_shares`.
+    from step to step. Under one-hot gates both are the one edge. Nor do the edges into a node share their matrices, which are those
+    of ENAS, a pair of nodes each. Loose ends: `loose_shares`.
     """
 
     def __init__(
         self, pairs: Sequence[tuple[int, int]], candidates: Sequence[str], width: int, *, highway: bool, averaged: Averaged
     ) -> None:
         super().__init__()
-        self.pairs, self.averaged = pairs, averaged
+        self.pairs, self.candidates, self.averaged = pairs, candidates, averaged
         self.edges = RecurrentEdges(pairs, width, highway=highway)
-        self.activations = nn.ModuleList(map(activation, candidates))
         self.dropout = VariationalDropout("hidden_dropout")
 
     def initial(self, batch: int, like: Tensor) -> Tensor:
@@ -110,13 +110,11 @@ class MixedRecurrentCell(nn.Module):
     def forward(self, x: Tensor, state: Tensor, gates: Tensor) -> tuple[Tensor, Tensor]:
         """Returns h_t of each step, (T, B, H), and the last."""
         shares = gate_shares(self.pairs, gates.to(x.dtype))
-        opened, of_output = open_edges(self.pairs, shares), self._output_shares(shares)
-        readers = {source: [edge.target for edge in edges] for source, edges in opened.items()}
-        matrices, mask = self.edges.joined(readers), self.dropout.mask(state)
+        opened = open_readers(self.pairs, shares)
+        step = MixedStep(self, opened, self._output_shares(shares), self.dropout.mask(state))
         outputs = []
-        for of_input in self.edges.of_input(x, readers).unbind():
-            states = self._states(of_input, state, opened, matrices, mask)
-            state = of_output.mix([states[1 + number] for number in of_output.numbers])
+        for of_input in self.edges.of_input(x, {INPUT: opened[INPUT].targets}).unbind():
+            state = step(of_input, state)
             outputs.append(state)
         return torch.stack(outputs), state
 
@@ -127,32 +125,28 @@ class MixedRecurrentCell(nn.Module):
         values = [1.0] * nodes if of_output.requires_grad else of_output.tolist()
         return OpenGates.of(of_output, values, "output")
 
-    def _states(
-        self,
-        of_input: Tensor,
-        state: Tensor,
-        opened: Mapping[int, Sequence[OpenEdge]],
-        matrices: Mapping[int, Tensor],
-        mask: Tensor | None,
-    ) -> dict[int, Tensor]:
-        """The input and all nodes at one step."""
+
+class MixedStep:
+    """One step of a mixed cell, made once for all steps of a pass: of_input (B, parts x readers x H), h_(t-1) (B, H) -> h_t."""
+
+    def __init__(
+        self, cell: MixedRecurrentCell, opened: Mapping[int, OpenReaders], of_output: OpenGates, mask: Tensor | None
+    ) -> None:
+        self.opened, self.of_output, self.mask, self.parts = opened, of_output, mask, cell.edges.parts
+        self.matrices = cell.edges.joined({source: readers.targets for source, readers in opened.items()})
+        self.mixtures = {source: MixedActivation(cell.candidates, readers.shares) for source, readers in opened.items()}
+        self.strengths = {source: readers.shares.sum(dim=1, keepdim=True) for source, readers in opened.items()}
+
+    def __call__(self, of_input: Tensor, state: Tensor) -> Tensor:
         states = {INPUT: state}
-        for source, edges in opened.items():
-            added = of_input if source == INPUT else None
-            read = products(states[source], matrices[source], self.edges.parts, mask, added)
-            for i, edge in enumerate(edges):
-                term = self._term(edge, read, i)
-                states[edge.target] = states[edge.target] + term if edge.target in states else term
-        return states
+        for source, readers in self.opened.items():
+            terms = self._terms(source, states[source], of_input if source == INPUT else None)
+            for target, term in zip(readers.targets, terms.unbind(dim=1), strict=True):
+                states[target] = states[target] + term if target in states else term
+        return self.of_output.mix([states[1 + number] for number in self.of_output.numbers])
 
-    def _term(self, edge: OpenEdge, read: Products, i: int) -> Tensor:
-        """What an edge gives to its node."""
-        made = edge.gates.mix([self.activations[number](read.values[i]) for number in edge.gates.numbers])
-        if read.gates is None:
-            return made
-        kept = read.state if edge.gates.weights is None else edge.strength * read.state
-        return torch.lerp(kept, made, read.gates[i])
-
-
-def _name(source: int, target: int) -> str:
-    return f"{source}->{target}"
+    def _terms(self, source: int, state: Tensor, added: Tensor | None) -> Tensor:
+        """What the readers of a state get from it, (B, readers, H)."""
+        read = products(state, self.matrices[source], self.parts, self.mask, added)
+        made = self.mixtures[source](read.values)
+        return made if read.gates is None else torch.lerp(self.strengths[source] * state[:, None], made, read.gates)

@@ -24,8 +24,8 @@ class RecurrentEdges(nn.Module):
         super().__init__()
         self.width, self.parts = width, 2 if highway else 1
         edges = list(edges)
-        self.of_states = nn.ParameterDict({_name(*edge): self._matrix() for edge in edges})
-        self.of_inputs = nn.ParameterDict({_name(*edge): self._matrix() for edge in edges if edge[0] == 0})
+        self.of_states = nn.ParameterDict({edge_name(*edge): self._matrix() for edge in edges})
+        self.of_inputs = nn.ParameterDict({edge_name(*edge): self._matrix() for edge in edges if edge[0] == 0})
 
     def _matrix(self) -> nn.Parameter:
         return nn.Parameter(torch.empty(self.width, self.parts, self.width).uniform_(-(self.width**-0.5), self.width**-0.5))
@@ -41,25 +41,29 @@ class RecurrentEdges(nn.Module):
 
 @dataclass(frozen=True)
 class Products:
-    """What the readers of a state get from it: `values` (B, H) before the activation, and where there is a highway its `gates`."""
+    """What the readers of a state get from it, (B, readers, H): `values` before the activation, and `gates` of a highway."""
 
-    state: Tensor
-    values: Sequence[Tensor]
-    gates: Sequence[Tensor] | None
+    values: Tensor
+    gates: Tensor | None
 
 
 def products(state: Tensor, matrix: Tensor, parts: int, mask: Tensor | None, added: Tensor | None = None) -> Products:
-    """state (B, H), times `mask` (B, H), times one of the `joined` matrices; `added` (B, parts x readers x H) comes on top."""
+    """state (B, H), times `mask` (B, H), times one of the `joined` matrices; `added` (B, parts x readers x H) comes on top.
+
+    In the state's precision, whatever the product was computed in.
+    """
     masked = state if mask is None else state * mask
     product = masked @ matrix if added is None else torch.addmm(added, masked, matrix)
-    values, *gates = product.chunk(parts, dim=1)
     width = state.shape[1]
-    return Products(state, values.split(width, dim=1), gates[0].sigmoid().split(width, dim=1) if gates else None)
+    apart = product.to(state.dtype).view(-1, parts, matrix.shape[1] // (parts * width), width)  # any batch, for an exported graph
+    values, *gates = apart.unbind(dim=1)
+    return Products(values, gates[0].sigmoid() if gates else None)
 
 
 def _side_by_side(matrices: nn.ParameterDict, source: int, targets: Sequence[int]) -> Tensor:
-    return torch.stack([matrices[_name(source, target)] for target in targets], dim=2).flatten(1)
+    return torch.stack([matrices[edge_name(source, target)] for target in targets], dim=2).flatten(1)
 
 
-def _name(source: int, target: int) -> str:
+def edge_name(source: int, target: int) -> str:
+    """Of the edge from `source` to `target`."""
     return f"{source}->{target}"
