@@ -81,3 +81,13 @@ def test_all_weights_learn(name):
     assert output.shape == (2, 16, 30)
     output.square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_they_train_in_mixed_precision_too(name):
+    network, tokens = build_baseline(name, TEXT, 5_000), torch.randint(30, (2, 16))
+    with torch.autocast("cpu", torch.bfloat16):
+        network(tokens)
+        output = network(tokens)
+    output.float().square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())

@@ -75,7 +75,7 @@ class GRU(nn.Module):
             r, z, n = step.chunk(3, dim=-1)
             hidden_r, hidden_z, hidden_n = self.hidden(masked(state, mask)).chunk(3, dim=-1)
             candidate = torch.tanh(n + torch.sigmoid(r + hidden_r) * hidden_n)
-            state = torch.lerp(candidate, state, torch.sigmoid(z + hidden_z))
+            state = candidate + torch.sigmoid(z + hidden_z) * (state - candidate)
             outputs.append(state)
         return torch.stack(outputs), state
 
