@@ -45,8 +45,8 @@ class EnasMacro(SearchSpace):
 
     `filters` in the first layers, twice as many after each of the `reductions`, which come after equal parts of the layers. The
     data say how many `dimensions` there are, and `reductions` where unset.
-    Differs: the paper searches 12 layers of 36 filters. Random networks of 6 layers and 24 filters take about 0.16 s of one core for
-    a step of 128 images of 28 x 28, and after a minute were better than those of 12 layers and 16 filters (docs/spaces.md).
+    Differs: the paper searches 12 layers of 36 filters. Random networks of 6 layers and 24 filters take about 0.16 s of one core
+    for 128 images of 28 x 28, and after a minute were better than those of 12 layers and 16 filters (docs/spaces.md).
     """
 
     name: ClassVar[str] = "enas_macro"
