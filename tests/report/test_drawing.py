@@ -18,6 +18,10 @@ SPACES = [
     ("cell", {"operations": "nasnet", "blocks": "5"}),
     ("cell", {"operations": "pnas", "cells": "1", "blocks": "3"}),
     ("nasbench201", {}),
+    ("enas_macro", {}),
+    ("enas_macro", {"layers": "24", "filters": "96"}),
+    ("enas_macro", {"layers": "1"}),
+    ("enas_micro", {"nodes": "5"}),
     ("chain", {}),
     ("chain", {"most_blocks": "5"}),
 ]

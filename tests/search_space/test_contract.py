@@ -62,6 +62,10 @@ ALL_SPACES = [
     Case("chain", (6,), {"width": 4}, {"stages": 2}),
     Case("chain", (2, 32), {"width": 4}, {"stages": 1, "activation": "relu"}),
     Case("chain", (1, 9, 8), {"width": 4}, {"stages": 1, "activation": "relu"}),
+    Case("enas_macro", (2, 9, 8), {"layers": 4, "filters": 2}, {"layers": 3}),
+    Case("enas_macro", (2, 20), {"layers": 5, "filters": 2}, {"layers": 2}),
+    Case("enas_micro", (2, 9, 8), {"nodes": 4, "filters": 2}, {"nodes": 3, "inputs": "distinct"}),
+    Case("enas_micro", (1, 20), {"nodes": 4, "filters": 2, "fewest_nodes": 3}, {"nodes": 3, "reductions": 0}),
     Case("nasbench201", (3, 8, 9), {"repeats": 1, "filters": 2}, equal_cost=False),
     Case("nasbench201", (2, 16), {"repeats": 1, "filters": 2}, equal_cost=False),
 ]

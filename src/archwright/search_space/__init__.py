@@ -13,6 +13,8 @@ from archwright.search_space.search_space import Published, SearchSpace
 BUILT_IN = {
     "cell": "archwright.search_space.cell:Cell",
     "chain": "archwright.search_space.chain:Chain",
+    "enas_macro": "archwright.search_space.enas_macro:EnasMacro",
+    "enas_micro": "archwright.search_space.enas_micro:EnasMicro",
     "nasbench201": "archwright.search_space.nasbench201:NASBench201",
 }
 GROUP = "archwright.spaces"
