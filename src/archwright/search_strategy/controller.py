@@ -57,12 +57,14 @@ class Judged:
         return self._summed(-self._mean(self.log_p))
 
     def divergence(self, log_prior: Tensor) -> Tensor:
-        """(N,): the Kullback-Leibler divergence of the softmaxes on the way from a prior, summed over its questions, in nats.
+        """(N,): the Kullback-Leibler divergence of a softmax on the way from its prior, in nats, mean over those that have one.
 
-        log_prior: (T,), NaN for the options of questions without a prior (see `Controller.log_prior`).
+        log_prior: (T,), NaN for the options of questions without a prior (see `Controller.log_prior`). 0 where none has.
         """
         known = ~log_prior.isnan()
-        return self._summed(self._mean((self.log_p - log_prior.nan_to_num()).masked_fill(~known, 0.0)))
+        questions = self._summed(known[self.chosen].to(self.log_p.dtype))
+        total = self._summed(self._mean((self.log_p - log_prior.nan_to_num()).masked_fill(~known, 0.0)))
+        return total / questions.clamp(min=1.0)
 
     def _mean(self, values: Tensor) -> Tensor:
         """(N, L, T) -> (N, L): expected over the options of each question."""
