@@ -36,6 +36,16 @@ class Samples:
                 (folder / (name + ".gz" * zipped)).write_bytes(gzip.compress(content) if zipped else content)
         return folder
 
+    def text(self, file: Path) -> Path:
+        file.write_text("To be, or not to be: that is the question.\n" * 30, encoding="utf-8")
+        return file
+
+    def penn_treebank(self, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        for part, lines in (("train", 30), ("valid", 10), ("test", 12)):
+            (folder / f"ptb.{part}.txt").write_text(" no it was n't <unk> monday \n" * lines, encoding="utf-8")
+        return folder
+
     def cifar_batches(self, parts: int, classes: int):
         x, y = self.images(parts * 4 * classes, (3, 32, 32), classes)
         return np.split(x, parts), np.split(y, parts)

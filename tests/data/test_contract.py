@@ -56,12 +56,27 @@ LOADERS = {
     "image folder": (lambda samples, folder: samples.image_folder(folder / "insects"), {}),
     "arrays": (lambda samples, folder: Arrays(x=numbers(40, 1, 30), y=numbers(40, 2), name="mine"), {}),
 }
+TEXTS = {
+    "text, characters": (lambda samples, folder: samples.text(folder / "letters.txt"), {"window": 20}),
+    "text, words": (lambda samples, folder: samples.text(folder / "letters.txt"), {"level": "word", "window": 5}),
+    "Penn Treebank": (lambda samples, folder: samples.penn_treebank(folder / "ptb"), {"window": 5}),
+}
+
+
+@pytest.fixture(scope="module", params=[*LOADERS, *TEXTS])
+def case(request, samples, tmp_path_factory):
+    """The source, how it is asked for, and what was loaded."""
+    return loaded(request.param, samples, tmp_path_factory)
 
 
 @pytest.fixture(scope="module", params=LOADERS)
-def case(request, samples, tmp_path_factory):
-    """The source, how it is asked for, and what was loaded."""
-    write, options = LOADERS[request.param]
+def table(request, samples, tmp_path_factory):
+    """A case of numbers, with targets beside them."""
+    return loaded(request.param, samples, tmp_path_factory)
+
+
+def loaded(name, samples, tmp_path_factory):
+    write, options = (LOADERS | TEXTS)[name]
     folder = tmp_path_factory.mktemp("source")
     source, options = write(samples, folder), dict(options)
     for column in options.pop("drop", []):
@@ -94,8 +109,11 @@ def test_shapes_and_types_are_those_of_the_problem(case, tmp_path):
     problem = data.problem
     for split in (data.train, data.val, opened(data, tmp_path)):
         assert split.x.shape[1:] == problem.input_shape
-        assert split.x.dtype == (np.uint8 if split.x.dtype == np.uint8 else np.float32)
-        if problem.task == "classification":
+        assert split.x.dtype in ((np.int64,) if problem.level else (np.uint8, np.float32))
+        if problem.level:
+            assert (split.y.dtype, split.y.shape) == (np.int64, split.x.shape)
+            assert 0 <= min(split.x.min(), split.y.min()) <= max(split.x.max(), split.y.max()) < problem.outputs
+        elif problem.task == "classification":
             assert split.y.dtype == np.int64
             assert split.y.shape == split.index.shape
             assert split.y.min() >= 0
@@ -107,9 +125,9 @@ def test_shapes_and_types_are_those_of_the_problem(case, tmp_path):
     assert len(problem.inputs) in (0, problem.input_shape[0])
 
 
-def test_rows_keep_their_targets_and_inputs(case, tmp_path):
+def test_rows_keep_their_targets_and_inputs(table, tmp_path):
     """Each row of each split is the row of the source that its index says."""
-    source, options, data = case
+    source, options, data = table
     raw = read_source(source, (options["target"],) if "target" in options else ())
     x, _ = load_inputs(source, data.problem)
     for split in (data.train, data.val, opened(data, tmp_path)):
@@ -143,7 +161,7 @@ def test_another_seed_divides_otherwise_and_keeps_the_hash(case):
     source, options, data = case
     other = load_problem(source, **options, seed=1)
     assert other.problem.data_hash == data.problem.data_hash
-    given = isinstance(source, Path) and source.name == "given.npz"
+    given = (isinstance(source, Path) and source.name == "given.npz") or data.problem.level is not None
     assert np.array_equal(other.val.index, data.val.index) == given
 
 
@@ -161,8 +179,8 @@ def test_round_trip_through_the_store(case, tmp_path):
             assert np.array_equal(getattr(one, name), getattr(two, name))
 
 
-def test_normalisation_is_learned_on_the_training_split(case):
-    _, _, data = case
+def test_normalisation_is_learned_on_the_training_split(table):
+    _, _, data = table
     x = data.train.x.astype(np.float64)
     axes = (0, *range(2, x.ndim))
     assert np.allclose(data.preprocessing.input_mean, x.mean(axis=axes), rtol=1e-9)
@@ -170,9 +188,9 @@ def test_normalisation_is_learned_on_the_training_split(case):
     assert np.allclose(data.preprocessing.input_std, np.where(std < 1e-12, 1, std), rtol=1e-6)
 
 
-def test_normalisation_knows_nothing_of_the_other_splits(case, tmp_path):
+def test_normalisation_knows_nothing_of_the_other_splits(table, tmp_path):
     """Other values in validation and test leave it as it is; other values in training do not."""
-    source, options, data = case
+    source, options, data = table
     raw = read_source(source, (options["target"],) if "target" in options else ())
     others = np.concatenate([data.val.index, opened(data, tmp_path).index])
     assert reloaded(raw, others, data).preprocessing == data.preprocessing

@@ -14,6 +14,7 @@ AT_ONE = {
     "silu": 1 / (1 + math.exp(-1)),
     "hardswish": 4 / 6,
     "tanh": math.tanh(1),
+    "sigmoid": 1 / (1 + math.exp(-1)),
     "identity": 1.0,
 }
 

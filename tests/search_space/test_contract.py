@@ -30,7 +30,8 @@ from archwright.search_strategy.weisfeiler_lehman import weisfeiler_lehman_count
 class Case:
     """`settings`: a quick network. `small`: further settings under which all architectures can be listed.
 
-    `equal_cost`: whether networks with the same `canonical` text have the same parameters and MACs.
+    `equal_cost`: whether networks with the same `canonical` text have the same parameters and MACs. `text`: whether the input is
+    tokens, and the output logits for each of them.
     """
 
     space: str
@@ -38,10 +39,18 @@ class Case:
     settings: dict[str, Any] = field(default_factory=dict)
     small: dict[str, Any] = field(default_factory=dict)
     equal_cost: bool = True
+    text: bool = False
 
     @property
     def problem(self):
-        return Problem("toy", "classification", self.input_shape, outputs=3)
+        return Problem("toy", "language_modelling" if self.text else "classification", self.input_shape, outputs=3)
+
+    def batch(self, rows):
+        return torch.randint(3, (rows, *self.input_shape)) if self.text else torch.randn(rows, *self.input_shape)
+
+    def outputs(self, rows):
+        """The shape of what networks return."""
+        return (rows, *self.input_shape, 3) if self.text else (rows, 3)
 
     def make(self):
         return make_space(self.space, self.settings).for_problem(self.problem)
@@ -64,6 +73,8 @@ ALL_SPACES = [
     Case("chain", (1, 9, 8), {"width": 4}, {"stages": 1, "activation": "relu"}),
     Case("nasbench201", (3, 8, 9), {"repeats": 1, "filters": 2}, equal_cost=False),
     Case("nasbench201", (2, 16), {"repeats": 1, "filters": 2}, equal_cost=False),
+    Case("recurrent", (7,), {"nodes": 5, "width": 4}, {"nodes": 3}, text=True),
+    Case("recurrent", (7,), {"nodes": 4, "fewest_nodes": 2, "width": 4, "highway": False}, {"nodes": 3}, text=True),
 ]
 each = pytest.mark.parametrize("case", ALL_SPACES, ids=str)
 SMALL_SPACES = list({case.make_small(): case for case in ALL_SPACES}.values())
@@ -185,13 +196,13 @@ def test_networks_run_forward_and_backward(case):
     for seed in range(3):
         torch.manual_seed(seed)
         network = space.network(space.sample(Random(seed)), case.problem)
-        y = network(torch.randn(3, *case.input_shape))
-        assert y.shape == (3, 3)
+        y = network(case.batch(3))
+        assert y.shape == case.outputs(3)
         y.square().sum().backward()
         gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
         assert gradients
         assert all(torch.isfinite(gradient).all() for gradient in gradients)
-        assert network.eval()(torch.randn(1, *case.input_shape)).shape == (1, 3)
+        assert network.eval()(case.batch(1)).shape == case.outputs(1)
 
 
 @each
@@ -215,7 +226,7 @@ def test_the_auxiliary_point_is_part_of_the_network(case):
     if point is not None:
         seen = []
         point.register_forward_hook(lambda _, __, output: seen.append(output.shape[0]))
-        network(torch.randn(2, *case.input_shape))
+        network(case.batch(2))
         assert seen == [2]
 
 

@@ -1,4 +1,4 @@
-"""What every space that declares a growth order promises, and the orders of cell, chain and nasbench201."""
+"""What every space that declares a growth order promises, and the orders of cell, chain, nasbench201 and recurrent."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ GROWING = {
     "cell": {"operations": "enas", "blocks": 3, "inputs": "any", "cells": 1},
     "chain": {"stages": 3, "operation": "mbconv", "most_blocks": 2},
     "nasbench201": {},
+    "recurrent": {"nodes": 4},
 }
 
 

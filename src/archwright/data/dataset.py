@@ -10,11 +10,12 @@ from archwright.data.problem import Task
 
 if TYPE_CHECKING:
     from archwright.data.raw_data import RawData
+    from archwright.data.raw_text import RawText
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """`input_shape` as in `Problem`. `rows`: all splits. `origin`: where the files come from."""
+    """`input_shape` as in `Problem`. `rows`: all splits; of a text, its windows. `origin`: where the files come from."""
 
     name: str
     description: str
@@ -24,7 +25,7 @@ class Dataset:
     rows: int
     licence: str
     origin: str
-    read: Callable[[], RawData]
+    read: Callable[[], RawData | RawText]
 
     def to_json(self) -> dict[str, Any]:
         """What `archwright list datasets` shows."""

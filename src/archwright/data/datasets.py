@@ -14,6 +14,10 @@ BUILT_IN = {
     "mnist": "archwright.data.mnist:MNIST",
     "cifar10": "archwright.data.cifar:CIFAR10",
     "cifar100": "archwright.data.cifar:CIFAR100",
+    "shakespeare-characters": "archwright.data.shakespeare:CHARACTERS",
+    "shakespeare-words": "archwright.data.shakespeare:WORDS",
+    "king-james-characters": "archwright.data.king_james:CHARACTERS",
+    "king-james-words": "archwright.data.king_james:WORDS",
 }
 GROUP = "archwright.datasets"
 

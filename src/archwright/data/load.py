@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,21 +14,37 @@ from archwright.data.layout import channels_last, lay_out
 from archwright.data.preprocessing import learn_preprocessing
 from archwright.data.problem import Problem
 from archwright.data.raw_data import Array, RawData
+from archwright.data.raw_text import RawText
 from archwright.data.sources import Source, read_inputs, read_source
 from archwright.data.splits import LockedTest, ProblemData, Split
 from archwright.data.targets import Targets, read_targets
+from archwright.data.text_problem import text_problem
 from archwright.errors import DataError
+
+TEXT_TASK = "language_modelling"
 
 
 def load_problem(
-    source: Source, *, task: str | None = None, target: str | Sequence[str] = (), layout: str | None = None, seed: int = 0
+    source: Source,
+    *,
+    task: str | None = None,
+    target: str | Sequence[str] = (),
+    layout: str | None = None,
+    level: str | None = None,
+    window: int | None = None,
+    seed: int = 0,
 ) -> ProblemData:
     """The problem in `source`: the name of a data set, a path, or `Arrays`.
 
-    `task`, `layout`: override what is inferred. `target`: the target columns of a table. `seed`: of the division into splits.
+    `task`, `layout`: override what is inferred. `target`: the target columns of a table. `level`: what a text's tokens are;
+    `window`: how many of them a network is trained on at a time. `seed`: of the division into splits, which of a text are blocks.
     Raises DataError (one sentence with the mend) where the data cannot be used.
     """
     raw = read_source(source, _column_names(target))
+    if isinstance(raw, RawText):
+        _refuse({"task": task if task != TEXT_TASK else None, "layout": layout}, f"{raw.where} is a text, and its task {TEXT_TASK}")
+        return text_problem(raw, level, window)
+    _refuse({"task": task if task == TEXT_TASK else None, "level": level, "window": window}, f"{raw.where} is no text (.txt)")
     shaped, notes = lay_out(raw.x, layout or raw.layout, raw.where)
     inputs = raw.inputs if shaped.ndim == 2 else ()
     x = as_inputs(shaped, inputs, raw.where)
@@ -37,6 +54,13 @@ def load_problem(
     targets = read_targets(raw.y, task, raw.outputs, raw.class_names, raw.where)
     division = divide(targets, raw.sizes, seed, raw.where)
     return _problem_data(raw, x, targets, division, (*notes, *targets.notes, *absent_classes(targets, division)))
+
+
+def _refuse(options: Mapping[str, Any], reason: str) -> None:
+    """Raises DataError where an option was given that these data cannot have."""
+    for name, value in options.items():
+        if value is not None:
+            raise DataError(f"{reason}: leave out --{name} {value}")
 
 
 def load_inputs(source: Source, problem: Problem, *, layout: str | None = None) -> tuple[Array, Array]:

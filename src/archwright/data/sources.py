@@ -16,17 +16,20 @@ from archwright.data.image_folder import images_in, read_image_folder, read_imag
 from archwright.data.npz_file import read_npz
 from archwright.data.problem import Problem
 from archwright.data.raw_data import Array, RawData, join_parts
+from archwright.data.raw_text import RawText
+from archwright.data.text_file import is_penn_treebank, is_text, read_penn_treebank, read_text_file
 from archwright.errors import DataError
 
 Source = str | Path | Arrays
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 OWN_DATA = (
-    "the path of an .npz file, a .csv file, a folder of images with one sub-folder per class, or a folder of IDX or CIFAR files"
+    "the path of an .npz file, a .csv file, a text (.txt), a folder of images with one sub-folder per class, "
+    "or a folder of IDX, CIFAR or Penn Treebank files"
 )
 
 
-def read_source(source: Source, target: Sequence[str] = ()) -> RawData:
-    """The rows of a source, as they are. Raises DataError where there is no such source, or it cannot be read."""
+def read_source(source: Source, target: Sequence[str] = ()) -> RawData | RawText:
+    """The rows of a source, or its text, as they are. Raises DataError where there is no such source, or it cannot be read."""
     if target and not (isinstance(source, (str, Path)) and _is_table(Path(source))):
         raise DataError(f"--target names columns of a .csv file, and {_name(source)} is none: leave it out")
     if isinstance(source, Arrays):
@@ -48,7 +51,7 @@ def read_inputs(source: Source, problem: Problem) -> tuple[Array, str]:
         pairs = dict(given_pairs(entries, source.name, targets_needed=False))
         return join_parts({part: (x, None) for part, (x, _) in pairs.items()}, source.name)[0], source.name
     if isinstance(source, str) and source in dataset_names():
-        raw = read_source(source)
+        raw = _rows(read_source(source))
         return raw.x, raw.where
     return _read_inputs_at(Path(source), problem), str(source)
 
@@ -63,10 +66,24 @@ def _read_inputs_at(path: Path, problem: Problem) -> Array:
         return read_idx_folder(path, str(path), targets_needed=False).x
     if path.is_dir() and images_in(path):
         return read_images(images_in(path), colour=colour)[0]
-    return _read_path(path, (), colour=colour).x
+    return _rows(_read_path(path, (), colour=colour)).x
 
 
-def _read_path(source: str | Path, target: Sequence[str], *, colour: bool = False) -> RawData:
+def read_text(source: Source) -> RawText:
+    """The text of a source. Raises DataError where it is none."""
+    raw = read_source(source)
+    if not isinstance(raw, RawText):
+        raise DataError(f"{raw.where} is no text: a language model needs one, so give a .txt file")
+    return raw
+
+
+def _rows(raw: RawData | RawText) -> RawData:
+    if isinstance(raw, RawText):
+        raise DataError(f"{raw.where} is a text: give rows of numbers, as the model was trained on")
+    return raw
+
+
+def _read_path(source: str | Path, target: Sequence[str], *, colour: bool = False) -> RawData | RawText:
     path = Path(source)
     if not path.exists():
         raise DataError(_unknown(source))
@@ -76,10 +93,14 @@ def _read_path(source: str | Path, target: Sequence[str], *, colour: bool = Fals
         return read_csv(path, target)
     if path.suffix.lower() == ".npz":
         return read_npz(path)
+    if is_text(path):
+        return read_text_file(path)
     raise DataError(f"{path}: such files are not read: give {OWN_DATA}")
 
 
-def _read_folder(folder: Path, colour: bool) -> RawData:
+def _read_folder(folder: Path, colour: bool) -> RawData | RawText:
+    if is_penn_treebank(folder):
+        return read_penn_treebank(folder)
     if has_idx_files(folder):
         return read_idx_folder(folder, folder.resolve().name)
     for versions in (CIFAR10_VERSIONS, CIFAR100_VERSIONS):

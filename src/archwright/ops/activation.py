@@ -14,6 +14,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "silu": nn.SiLU,
     "hardswish": nn.Hardswish,
     "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
     "identity": nn.Identity,
 }
 

@@ -14,6 +14,7 @@ BUILT_IN = {
     "cell": "archwright.search_space.cell:Cell",
     "chain": "archwright.search_space.chain:Chain",
     "nasbench201": "archwright.search_space.nasbench201:NASBench201",
+    "recurrent": "archwright.search_space.recurrent:Recurrent",
 }
 GROUP = "archwright.spaces"
 

@@ -84,7 +84,7 @@ class SearchSpace(ABC):
         `partial_channels` k: 1/k of the channels go through the mixed operations (PC-DARTS, arXiv:1907.05737). `auxiliary_skip`: a
         further skip connection on each edge, outside the gates (DARTS-, arXiv:2009.01027). Both only where the space says so.
         """
-        raise InputError(f"space {self.name!r} has no supernet: for weight sharing use one of cell, chain, nasbench201")
+        raise InputError(f"space {self.name!r} has no supernet: for weight sharing use one of cell, chain, nasbench201, recurrent")
 
     def skips(self) -> Mapping[str, Option]:
         """The questions that ask for a skip connection between two layers, each with the answer that makes one; none by default."""

@@ -1,0 +1,58 @@
+"""A recurrent cell as a tree, in which each node reads one earlier state. Pure data: a network is built from it, a drawing drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+INPUT = 0
+"""The state that the cell begins with: x_t and h_(t-1) together."""
+
+Averaged = Literal["loose_ends", "all_nodes"]
+
+
+@dataclass(frozen=True)
+class RecurrentCell:
+    """Node i, from 1 on, applies `activations[i - 1]` to a product of state `sources[i - 1]`: an earlier node, or 0, the input.
+
+    `averaged`: the nodes whose mean is h_t, those that no node reads or all. `highway`: whether a node is gated between
+    the state that it reads and what it makes of it.
+    """
+
+    sources: tuple[int, ...]
+    activations: tuple[str, ...]
+    highway: bool = False
+    averaged: Averaged = "loose_ends"
+
+    @property
+    def nodes(self) -> range:
+        """The numbers of the nodes."""
+        return range(1, 1 + len(self.sources))
+
+    @property
+    def readers(self) -> dict[int, tuple[int, ...]]:
+        """For each state that is read, in order, the nodes that read it."""
+        return {
+            state: tuple(node for node in self.nodes if self.sources[node - 1] == state)
+            for state in range(1 + len(self.sources))
+            if state in self.sources
+        }
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The nodes whose mean is the cell's output."""
+        return tuple(node for node in self.nodes if self.averaged == "all_nodes" or node not in self.sources)
+
+    def path(self, node: int) -> tuple[str, ...]:
+        """The activations on the way from the input to a node, its own last."""
+        return () if node == INPUT else (*self.path(self.sources[node - 1]), self.activations[node - 1])
+
+
+def canonical_text(cell: RecurrentCell, state: int = INPUT) -> str:
+    """The same for two cells exactly if they differ only in the order of their nodes.
+
+    A tree whose children have no order is written with the texts of its children sorted (Aho, Hopcroft & Ullman 1974, section 3.2).
+    """
+    below = sorted(canonical_text(cell, node) for node in cell.readers.get(state, ()))
+    label = "input" if state == INPUT else cell.activations[state - 1]
+    return f"{label}({','.join(below)})" if below else label

@@ -1,0 +1,73 @@
+"""The King James Bible, from the command `bible` of Debian's package bible-kjv."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+from archwright.data.dataset import Dataset
+from archwright.data.problem import Level
+from archwright.data.raw_text import RawText
+from archwright.errors import DataError
+
+INSTALL = "apt-get install bible-kjv"
+COMMAND, WHOLE = "bible", "gen1:1-rev22:21"
+SECONDS = 60
+REFERENCE = re.compile(r"^\S+:\d+ ", re.MULTILINE)
+VERSES = 31_102
+
+
+def read_king_james(level: Level) -> RawText:
+    """All verses, one a line, without their numbers. Raises DataError where the command is missing or prints something else."""
+    printed = _printed()
+    count = len(REFERENCE.findall(printed))
+    if count != VERSES:
+        raise DataError(f"'{COMMAND} -f {WHOLE}' printed {count:,} verses instead of {VERSES:,}: give '{INSTALL}' again")
+    return RawText(f"king-james-{level}s", "the King James Bible (Debian's bible-kjv)", {"": REFERENCE.sub("", printed)}, level)
+
+
+def _printed() -> str:
+    program = shutil.which(COMMAND)
+    if program is None:
+        raise DataError(f"the King James Bible comes with the command {COMMAND!r}, which is not installed: give '{INSTALL}'")
+    try:
+        done = subprocess.run([program, "-f", WHOLE], capture_output=True, timeout=SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise DataError(f"'{COMMAND} -f {WHOLE}' failed ({error}): give '{INSTALL}' again") from None
+    return done.stdout.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def read_characters() -> RawText:
+    """The Bible as characters."""
+    return read_king_james("character")
+
+
+def read_words() -> RawText:
+    """The Bible as words."""
+    return read_king_james("word")
+
+
+ORIGIN, LICENCE = f"Debian's package bible-kjv ({INSTALL})", "public domain outside the United Kingdom"
+CHARACTERS = Dataset(
+    "king-james-characters",
+    "the King James Bible, character by character",
+    "language_modelling",
+    (64,),
+    64,
+    64_653,
+    LICENCE,
+    ORIGIN,
+    read_characters,
+)
+WORDS = Dataset(
+    "king-james-words",
+    "the King James Bible, word by word",
+    "language_modelling",
+    (35,),
+    10_000,
+    26_991,
+    LICENCE,
+    ORIGIN,
+    read_words,
+)

