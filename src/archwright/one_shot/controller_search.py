@@ -28,6 +28,8 @@ from archwright.train.batches import Batches
 AVERAGED = 64
 """Architectures drawn from the policy whose mean gates stand for it."""
 LEAST_PHASES = 50
+REWARDS_PER_STEP = 2
+"""Of the weights. In the paper 2,000 rewards for 352 steps on CIFAR-10, which take longer than the steps do."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,11 @@ class Phases:
 
     @classmethod
     def of(cls, method: ControllerMethod, scene: Scene) -> Phases:
-        """Where the method leaves it open: an epoch, at most a fiftieth of the search; as many rewards as steps of the weights."""
-        weight_steps = method.weight_steps or max(1, min(scene.steps_per_epoch, scene.steps // LEAST_PHASES))
-        return cls(weight_steps, method.controller_steps or ceil(weight_steps / method.controller_samples))
+        """Where the method leaves it open: an epoch, at most a fiftieth of the search; two rewards for a step of the weights."""
+        least = ceil(method.controller_samples / REWARDS_PER_STEP)
+        weight_steps = method.weight_steps or max(least, min(scene.steps_per_epoch, scene.steps // LEAST_PHASES))
+        updates = round(REWARDS_PER_STEP * weight_steps / method.controller_samples)
+        return cls(weight_steps, method.controller_steps or max(1, updates))
 
     def due(self, step: int) -> bool:
         """Whether it is the controller's turn after so many steps of the weights."""

@@ -22,7 +22,7 @@ class ENAS(WeightOptions):
     `baseline_decay`. LSTM of `hidden` units, logits by `temperature` and `tanh_constant`; Adam with `controller_learning_rate`.
     `entropy`: weight of its bonus. Skip connections, where a space says which they are, are drawn towards `skip_probability` (rho)
     by a divergence of `skip_weight`. In the end `derive` architectures are drawn, and compared on one batch of the other rows.
-    Unset, a phase of the weights is an epoch, at most a fiftieth of the search, and the controller draws as many architectures.
+    Unset, a phase of the weights is an epoch, at most a fiftieth of the search, and the controller draws twice as many.
     Differs: the paper's controller makes 2,000 updates of one architecture an epoch; ours is trained for minutes, so it learns
     faster (`controller_rate.py`), and from several at a time, as in the authors' code. The entropy's weight is between those of
     section 3.1 (0.0001) and 3.2 (0.1). The weights' training is that of DARTS, whose data are ours. `hands_over` several: the best

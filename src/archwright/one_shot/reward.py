@@ -30,7 +30,7 @@ def reward_function(problem: Problem) -> Reward:
         return lambda output, target: metric_of(decide(output, problem.task), target, problem.task)
     if problem.task == "regression":
         return lambda output, target: _or_nothing(1.0 / (1.0 + float(loss(output, target))))
-    c = GOOD_PERPLEXITY[problem.level]
+    c = GOOD_PERPLEXITY[problem.level or "word"]
     return lambda output, target: _or_nothing(c * math.exp(-float(loss(output, target))))
 
 
