@@ -30,7 +30,8 @@ def made(cell):
 def matrices(module):
     """Those of the state and those of x_t, by edge, as arrays (H, parts, H)."""
     return tuple(
-        {name: matrix.detach().numpy() for name, matrix in part.items()} for part in (module.edges.of_states, module.edges.of_inputs)
+        {name: matrix.detach().numpy() for name, matrix in part.items()}
+        for part in (module.edges.of_states, module.edges.of_inputs)
     )
 
 

@@ -19,7 +19,9 @@ class Lines(SearchSpace):
 
 
 def test_a_space_has_no_supernet_unless_it_says_how():
-    with pytest.raises(InputError, match="space 'lines' has no supernet: for weight sharing use one of cell, chain, nasbench201, recurrent"):
+    with pytest.raises(
+        InputError, match="space 'lines' has no supernet: for weight sharing use one of cell, chain, nasbench201, recurrent"
+    ):
         Lines().supernet(Problem("toy", "classification", (4,), 2))
 
 

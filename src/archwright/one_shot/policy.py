@@ -88,11 +88,16 @@ def policy_loss(log_prob: Tensor, worth: Tensor, baseline: Tensor) -> Tensor:
     return reinforce_loss(log_prob, worth.detach() - baseline, log_prob.detach()) - worth.mean()
 
 
-def _skip_prior(space: SearchSpace, probability: float) -> dict[str, dict[Any, float]]:
-    """Of each question about a skip connection: `probability` for the answer that makes one, the rest for the others."""
+def _skip_prior(space: SearchSpace, probability: float) -> dict[str, list[float]]:
+    """Of each question about a skip connection: `probability` for the answer that makes one, the others share the rest."""
     skips = space.skips()
-    questions = {question.name: question for question in space.questions() if question.name in skips}
     return {
-        name: {skips[name]: probability, **dict.fromkeys((others := question.others(skips[name])), (1 - probability) / len(others))}
-        for name, question in questions.items()
+        question.name: _shares(len(question.options), question.position(skips[question.name]) or 0, probability)
+        for question in space.questions()
+        if question.name in skips
     }
+
+
+def _shares(count: int, place: int, probability: float) -> list[float]:
+    others = (1 - probability) / max(1, count - 1)
+    return [probability if i == place else others for i in range(count)]

@@ -39,6 +39,7 @@ from archwright.one_shot.search_plan import RESCORED, SearchPlan, Trial, make_se
 from archwright.one_shot.shared_weight_score import SharedWeightScore
 from archwright.one_shot.training_rows import weight_and_alpha_rows
 from archwright.search_space import make_space
+from archwright.train.augmentation import Augment, as_it_is
 from archwright.train.batches import Batches, Rows
 from archwright.train.checkpoint import load_checkpoint
 from archwright.train.loop import Progress, Record, Training, run_training
@@ -137,10 +138,11 @@ def _set_up(job: Job, data: ProblemData, fabric: Fabric, epochs: float) -> Stage
     weight_rows, alpha_rows = _division(method, len(rows), job.seed)
     augment = training_augmentation(recipe, rows, data, epochs)
 
-    def batches(among: Array, seed: int) -> Batches:
+    def batches(among: Array, seed: int, augment: Augment) -> Batches:
         return Batches(rows, recipe.batch_size, seed, augment, own_share(among, fabric))
 
-    weight_batches = batches(weight_rows, job.seed)
+    weight_batches = batches(weight_rows, job.seed, augment)
+    other_augment = as_it_is if has_controller(method) else augment
     scene = Scene(
         supernet=supernet,
         space=space,
@@ -152,7 +154,7 @@ def _set_up(job: Job, data: ProblemData, fabric: Fabric, epochs: float) -> Stage
         reward=reward_function(data.problem),
         steps=max(1, round(epochs * weight_batches.per_epoch)),
         steps_per_epoch=weight_batches.per_epoch,
-        alpha_batches=None if alpha_rows is None else batches(alpha_rows, job.seed + 1),
+        alpha_batches=None if alpha_rows is None else batches(alpha_rows, job.seed + 1, other_augment),
         seed=job.seed,
         fabric=fabric,
     )

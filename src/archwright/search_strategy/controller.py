@@ -157,12 +157,12 @@ class Controller(nn.Module):
         judged = self.judge(batch)
         return judged.log_prob, judged.entropy
 
-    def log_prior(self, probabilities: Mapping[str, Mapping[Option, float]]) -> Tensor:
-        """(T,): a prior for `Judged.divergence`, from the probability of each option of some questions. Raises as `judge`."""
+    def log_prior(self, probabilities: Mapping[str, Sequence[float]]) -> Tensor:
+        """(T,): a prior for `Judged.divergence`, from the probabilities of all options of some questions."""
         prior = self.asked.new_full((self.begin,), torch.nan)
         for name, of in probabilities.items():
-            for option, probability in of.items():
-                prior[self._token(name, option)[1]] = probability
+            first = self.firsts[self.questions[name][0]]
+            prior[first : first + len(of)] = torch.tensor(of, dtype=prior.dtype)
         return prior.log()
 
     def _logits(self, outputs: Tensor, tokens: slice = slice(None)) -> Tensor:
