@@ -1,4 +1,4 @@
-"""The paper's figures, and what is worth what."""
+"""The paper's figures, and what a controller is to make large."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def test_the_papers_figures_are_the_defaults():
     assert 1e-4 <= enas.entropy <= 0.1
 
 
-def test_worth_is_reward_and_entropy_less_the_penalty():
+def test_gain_is_reward_and_entropy_less_the_penalty():
     enas = make_one_shot("enas", {"entropy": 0.1, "skip_weight": 0.5})
     reward, entropy, divergence = (torch.tensor(values) for values in ([0.5, 0.75], [2.0, 3.0], [0.0, 0.5]))
-    assert enas.worth(reward, entropy, divergence).tolist() == pytest.approx([0.7, 0.8])
+    assert enas.gain(reward, entropy, divergence).tolist() == pytest.approx([0.7, 0.8])
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ class Own(PathOptions):
 def test_anybodys_class_is_a_method_too(monkeypatch):
     monkeypatch.setitem(sys.modules, "own_methods", sys.modules[__name__])
     assert make_one_shot("own_methods:Own", {"hands_over": 2}) == Own(hands_over=2)
-    with pytest.raises(UnknownName, match="no class with a method gates or find or worth"):
+    with pytest.raises(UnknownName, match="no class with a method gates or find or gain"):
         make_one_shot("own_methods:json")
 
 

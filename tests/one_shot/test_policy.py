@@ -42,38 +42,38 @@ def policy_of(rate=0.01, seed=3, **settings):
     return policy
 
 
-def worth_of(policy, rewards):
+def gain_of(policy, rewards):
     judged = policy.controller.judge(ALL)
-    return judged, policy.method.worth(rewards, judged.entropy, judged.divergence(policy._prior))
+    return judged, policy.method.gain(rewards, judged.entropy, judged.divergence(policy._prior))
 
 
-def test_the_gradient_is_on_average_that_of_the_expected_worth():
+def test_the_gradient_is_on_average_that_of_the_expected_gain():
     """Reinforcement against finite differences of sum_m pi(m) w(m), over all architectures m, in some directions of theta."""
     policy = policy_of(entropy=0.3, skip_weight=0.8, temperature=1.0)
     rewards = torch.rand(len(ALL), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     parameters = list(policy.controller.parameters())
-    judged, worth = worth_of(policy, rewards)
+    judged, gain = gain_of(policy, rewards)
     expected = [torch.zeros_like(parameter) for parameter in parameters]
     for i, p in enumerate(judged.log_prob.exp().tolist()):
-        loss = policy_loss(judged.log_prob[i : i + 1], worth[i : i + 1], torch.tensor([0.37], dtype=torch.float64))
+        loss = policy_loss(judged.log_prob[i : i + 1], gain[i : i + 1], torch.tensor([0.37], dtype=torch.float64))
         gradients = torch.autograd.grad(loss, parameters, retain_graph=True)
         expected = [total - p * gradient for total, gradient in zip(expected, gradients, strict=True)]
     draw = torch.Generator().manual_seed(1)
     for _ in range(5):
         direction = [torch.randn(parameter.shape, generator=draw, dtype=torch.float64) for parameter in parameters]
-        values = [expected_worth(policy, rewards, direction, step) for step in (1e-5, -1e-5)]
+        values = [expected_gain(policy, rewards, direction, step) for step in (1e-5, -1e-5)]
         slope = sum((gradient * d).sum() for gradient, d in zip(expected, direction, strict=True))
         assert (values[0] - values[1]) / 2e-5 == pytest.approx(float(slope), rel=1e-6)
 
 
-def expected_worth(policy, rewards, direction, step):
+def expected_gain(policy, rewards, direction, step):
     with torch.no_grad():
         for parameter, d in zip(policy.controller.parameters(), direction, strict=True):
             parameter.add_(d, alpha=step)
-        judged, worth = worth_of(policy, rewards)
+        judged, gain = gain_of(policy, rewards)
         for parameter, d in zip(policy.controller.parameters(), direction, strict=True):
             parameter.sub_(d, alpha=step)
-        return float((judged.log_prob.exp() * worth).sum())
+        return float((judged.log_prob.exp() * gain).sum())
 
 
 def test_the_penalty_is_the_divergence_of_skips_from_their_rate():
@@ -85,8 +85,8 @@ def test_the_penalty_is_the_divergence_of_skips_from_their_rate():
         judged = policy.controller.judge(ALL)
         by_hand = 0.5 * torch.tensor(0.5 / 0.4).log() + 0.5 * torch.tensor(0.5 / 0.6).log()
         assert judged.divergence(policy._prior).tolist() == pytest.approx([float(by_hand)] * len(ALL), rel=1e-5)
-        worth = policy.method.worth(torch.ones(len(ALL)), torch.zeros(len(ALL)), judged.divergence(policy._prior))
-        assert worth.tolist() == pytest.approx([1 - 0.8 * 0.020411] * len(ALL), abs=1e-5)
+        gain = policy.method.gain(torch.ones(len(ALL)), torch.zeros(len(ALL)), judged.divergence(policy._prior))
+        assert gain.tolist() == pytest.approx([1 - 0.8 * 0.020411] * len(ALL), abs=1e-5)
 
 
 def test_without_rewards_skips_are_drawn_at_their_rate():
@@ -124,7 +124,7 @@ def test_a_controller_goes_on_where_another_stopped():
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_planted_best_is_drawn_nine_times_of_ten(seed, toy):
-    """Within 100 updates, with the settings as they are but for the rate; the worth of each answer is drowned in noise."""
+    """Within 100 updates, with the settings as they are but for the rate; rewards are noisy."""
     space, best, rng = toy.Toy(), toy.best_architecture(), Random(seed)
     policy = Policy(ENAS(), space, 0.01, seed)
     for _ in range(100):

@@ -166,7 +166,7 @@ class ControllerSearch:
     def conclude(self, evaluations: int) -> Conclusion:
         best, *others = self.derive()[: self.method.hands_over]
         found = [Found(architecture, self.scene.score_of(architecture), 0.0) for architecture in others]
-        return Conclusion(best, "the policy's best on a batch", None, found, ())
+        return Conclusion(best, "policy", None, found, ())
 
     def derive(self) -> list[Architecture]:
         """Architectures drawn from the policy, each network once, by their rewards on one batch; of equals the most probable first.

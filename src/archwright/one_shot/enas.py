@@ -62,5 +62,5 @@ class ENAS(WeightOptions):
             skip_probability=(0.01, 0.99),
         )
 
-    def worth(self, reward: Tensor, entropy: Tensor, skip_divergence: Tensor) -> Tensor:
+    def gain(self, reward: Tensor, entropy: Tensor, skip_divergence: Tensor) -> Tensor:
         return reward + self.entropy * entropy - self.skip_weight * skip_divergence

@@ -140,13 +140,13 @@ class ControllerMethod(OneShotMethod, Protocol):
     @property
     def derive(self) -> int: ...
 
-    def worth(self, reward: Tensor, entropy: Tensor, skip_divergence: Tensor) -> Tensor:
+    def gain(self, reward: Tensor, entropy: Tensor, skip_divergence: Tensor) -> Tensor:
         """What the controller is to make as large as it can on average, all (N,): the rewards of what it drew, of which the
         entropies of its answers and the divergence of its skip connections from their prior are known, too."""
         ...
 
 
-KINDS = ("gates", "find", "worth")
+KINDS = ("gates", "find", "gain")
 """The one method that tells the kinds apart: by gradients, by single paths, by a controller."""
 
 
@@ -162,4 +162,4 @@ def learns_by_gradient(method: OneShotMethod) -> TypeGuard[GradientMethod]:
 
 def has_controller(method: OneShotMethod) -> TypeGuard[ControllerMethod]:
     """Whether a controller draws the single paths that it trains."""
-    return hasattr(method, "worth")
+    return hasattr(method, "gain")

@@ -53,10 +53,10 @@ class Policy:
         """One update from architectures that were drawn as the controller is now, and their rewards."""
         judged = self.controller.judge([architecture.answers for architecture in drawn])
         divergence = judged.divergence(self._prior)
-        worth = self.method.worth(torch.tensor(rewards), judged.entropy, divergence)
-        baselines = self._baselines(worth.tolist())
+        gain = self.method.gain(torch.tensor(rewards), judged.entropy, divergence)
+        baselines = self._baselines(gain.tolist())
         self.optimizer.zero_grad()
-        torch.autograd.backward(policy_loss(judged.log_prob, worth, torch.tensor(baselines)))
+        torch.autograd.backward(policy_loss(judged.log_prob, gain, torch.tensor(baselines)))
         self.optimizer.step()
         means = (float(value.mean().detach()) for value in (judged.entropy, divergence))
         return Lesson(mean(rewards), mean(baselines), *means)
@@ -79,13 +79,13 @@ class Policy:
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-def policy_loss(log_prob: Tensor, worth: Tensor, baseline: Tensor) -> Tensor:
-    """Its gradient is on average minus that of the expected worth, sum_m pi(m) w(m), where w itself may depend on theta.
+def policy_loss(log_prob: Tensor, gain: Tensor, baseline: Tensor) -> Tensor:
+    """Its gradient is on average minus that of the expected gain, sum_m pi(m) w(m), where w itself may depend on theta.
 
-    grad sum_m pi w = E[(w - b) grad log pi + grad w], for a baseline b that does not depend on m. log_prob, worth, baseline: (N,).
+    grad sum_m pi w = E[(w - b) grad log pi + grad w], for a baseline b that does not depend on m. log_prob, gain, baseline: (N,).
     Differs: the entropy and the divergence within w are also derived directly, so that their gradients, too, are exact.
     """
-    return reinforce_loss(log_prob, worth.detach() - baseline, log_prob.detach()) - worth.mean()
+    return reinforce_loss(log_prob, gain.detach() - baseline, log_prob.detach()) - gain.mean()
 
 
 def _skip_prior(space: SearchSpace, probability: float) -> dict[str, list[float]]:

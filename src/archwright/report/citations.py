@@ -27,6 +27,7 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "sparsemax": ("martins2016",),
     "cell": ("zoph2018", "liu2019"),
     "nasbench201": ("dong2020",),
+    "enas": ("pham2018",),
     "resnet": ("he2016",),
     "densenet": ("huang2017",),
     "vgg": ("simonyan2015",),
@@ -167,6 +168,14 @@ ENTRIES = {
             "Dong, Xuanyi and Yang, Yi",
             2020,
             "International Conference on Learning Representations",
+        ),
+        (
+            "inproceedings",
+            "pham2018",
+            "Efficient Neural Architecture Search via Parameter Sharing",
+            "Pham, Hieu and Guan, Melody Y. and Zoph, Barret and Le, Quoc V. and Dean, Jeff",
+            2018,
+            "International Conference on Machine Learning",
         ),
         (
             "inproceedings",
