@@ -334,7 +334,7 @@ def test_lists_name_everything_in_both_forms(call, what):
     names = [row["name"] for row in json.loads(as_json)]
     assert [line.split()[0] for line in text.splitlines()] == names
     expected = {
-        "spaces": {"cell", "chain", "nasbench201", "recurrent"},
+        "spaces": {"cell", "chain", "enas_macro", "enas_micro", "nasbench201", "recurrent"},
         "strategies": {"random", "regularized_evolution", "local_search", "optuna:tpe", "optuna:nsgaii", "optuna:gp"},
         "datasets": {"digits", "fashion-mnist", "mnist", "cifar10", "cifar100"},
         "baselines": {"resnet18", "resnet50", "resnet-tiny", "densenet", "vgg", "googlenet", "highway", "random_forest"},
@@ -348,6 +348,8 @@ def test_lists_name_everything_in_both_forms(call, what):
         ("cell --set operations=pnas --set cells=1 --set blocks=1 --set inputs=any", 256, 136, True),
         ("cell --set operations=darts --set blocks=4 --set cells=2 --set inputs=distinct", 1_076_746_950_455_072_400, None, True),
         ("nasbench201", 15_625, 6_466, True),
+        ("enas_macro --set layers=12", 6**12 * 2**66, 6**12 * 2**66, True),
+        ("enas_micro --set nodes=7", 25_628_906_250_000_000_000_000_000, None, True),
         ("recurrent --set nodes=12", 8_036_313_307_545_600, 80_959_901_281, True),
     ],
 )

@@ -14,6 +14,7 @@ from archwright.data.image_folder import SUFFIXES
 from archwright.data.problem import METRICS, TASKS, Problem
 from archwright.data.targets import FEW_CLASSES, MANY_CLASSES
 from archwright.evaluate.tabular_benchmark import TableEntry, TabularBenchmark
+from archwright.search_space import BUILT_IN as BUILT_IN_SPACES
 from archwright.search_space import make_space
 from archwright.search_strategy import BUILT_IN
 from archwright.search_strategy.optuna_names import PREFIX, SAMPLERS
@@ -124,6 +125,12 @@ def test_every_key_of_a_benchmark_is_explained(key):
 def test_numbers_about_benchmarks_are_those_of_the_code():
     assert f"more than {1000 * SLOWEST:.0f} ms of processor time a proposal" in page("benchmarks.md")
     assert f"after {EXHAUSTED_AFTER} of these in a row" in page("benchmarks.md")
+
+
+@pytest.mark.parametrize("name", BUILT_IN_SPACES)
+def test_every_space_has_its_section(name):
+    assert f"\n## `{name}`\n" in (DOCS / "spaces.md").read_text(encoding="utf-8")
+    assert f"| `{name}` |" in page("spaces.md")
 
 
 @pytest.mark.parametrize("name", [*BUILT_IN, *(f"{PREFIX}{sampler}" for sampler in SAMPLERS)])

@@ -30,7 +30,13 @@ app.add_typer(describe_app, name="describe")
 SetOption = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be given several times.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 TargetOption = Annotated[str, typer.Option("--target", metavar="COL[,COL]", help="Target columns of a CSV file.")]
-TaskOption = Annotated[str | None, typer.Option(help="classification, multi_label or regression; inferred where not given.")]
+TaskOption = Annotated[
+    str | None, typer.Option(help="classification, multi_label, regression or language_modelling; inferred where not given.")
+]
+LevelOption = Annotated[
+    str | None, typer.Option(help="character or word: what a text's tokens are. Default: characters of a .txt.")
+]
+WindowOption = Annotated[int | None, typer.Option(help="Tokens of a text that a network is trained on at a time.")]
 LayoutOption = Annotated[str | None, typer.Option(help="flat, series or image: how to read arrays whose shape leaves it open.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
@@ -69,12 +75,17 @@ def interruptible() -> Iterator[None]:
 
 @app.command("search")
 def search_command(
-    source: Annotated[str, typer.Argument(help="A data set by name, or a .npz, .csv, folder of IDX files or of images.")],
-    space: Annotated[str, typer.Option(help="Search space: a name or module:Class.")] = "chain",
+    source: Annotated[str, typer.Argument(help="A data set by name, or a .npz, .csv, .txt, folder of IDX files or of images.")],
+    space: Annotated[
+        str | None, typer.Option(help="Search space: a name or module:Class. Default: chain, or recurrent for texts.")
+    ] = None,
     strategy: Annotated[str, typer.Option(help="Strategies, comma-separated: names or module:Class.")] = "regularized_evolution",
-    baselines: Annotated[str, typer.Option(help="Hand-designed methods to compare with; '' for none.")] = (
-        "resnet-tiny,resnet18,random_forest"
-    ),
+    baselines: Annotated[
+        str | None,
+        typer.Option(
+            help="Methods to compare with; '' for none. Default: resnet-tiny,resnet18,random_forest, or for texts lstm,gru."
+        ),
+    ] = None,
     trials: Annotated[int | None, typer.Option(help="Trainings a strategy may spend.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Wall-clock time of the whole run.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Most epochs of a training.")] = None,
@@ -90,6 +101,8 @@ def search_command(
     task: TaskOption = None,
     target: TargetOption = "",
     layout: LayoutOption = None,
+    level: LevelOption = None,
+    window: WindowOption = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds a training may take.")] = None,
     memory: Annotated[float | None, typer.Option(help="MB a training may use.")] = None,
     storage: Annotated[
@@ -106,7 +119,7 @@ def search_command(
         source=source,
         space=space,
         strategies=listed(strategy),
-        baselines=listed(baselines),
+        baselines=None if baselines is None else listed(baselines),
         trials=trials,
         minutes=minutes,
         epochs=epochs,
@@ -120,6 +133,8 @@ def search_command(
         task=task,
         target=listed(target),
         layout=layout,
+        level=level,
+        window=window,
         timeout=timeout,
         memory=memory,
         storage=storage,
@@ -149,10 +164,13 @@ def predict_command(
     layout: LayoutOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Predict each row of SOURCE, in its order."""
+    """Predict each row of SOURCE, in its order; of a text, how probable each token was after those before it."""
     from archwright.evaluate.predictions import write_predictions
+    from archwright.study.quantities import metric_name, metric_text
 
-    print(f"{write_predictions(model, source, output, layout=layout, device=device)} predictions written to {output}")
+    written = write_predictions(model, source, output, layout=layout, device=device)
+    told = f": {metric_name(written.metric)} {metric_text(written.metric, written.value)}" if written.metric else ""
+    print(f"{written.count} predictions written to {output}{told}")
 
 
 @app.command("train")
@@ -165,6 +183,8 @@ def train_command(
     task: TaskOption = None,
     target: TargetOption = "",
     layout: LayoutOption = None,
+    level: LevelOption = None,
+    window: WindowOption = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds the training may take.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the model. Default: runs/SOURCE-train.")] = None,
     settings: SetOption = [],  # noqa: B006 (typer copies it)
@@ -182,6 +202,8 @@ def train_command(
         task=task,
         target=listed(target),
         layout=layout,
+        level=level,
+        window=window,
         timeout=timeout,
         out=out if out is not None else Path("runs") / f"{Path(source).stem or source}-train",
         settings=assignments(settings),

@@ -79,9 +79,9 @@ class Result:
 def search(
     source: str | Path | Arrays | tuple[Any, Any],
     *,
-    space: str | SearchSpace = "chain",
+    space: str | SearchSpace | None = None,
     strategy: str | Sequence[str] = "regularized_evolution",
-    baselines: str | Sequence[str] = ("resnet-tiny", "resnet18", "random_forest"),
+    baselines: str | Sequence[str] | None = None,
     trials: int | None = None,
     minutes: float | None = None,
     out: str | Path | None = None,
@@ -91,16 +91,17 @@ def search(
     """Search, retrain the best, compare with the baselines, and report; the same call continues a run that was stopped.
 
     `source`: the name of a data set, a path, or `(x, y)` or `Arrays`. `options`: the other fields of `Request`, as on the command
-    line (epochs, top_k, seeds, seed, workers, executor, device, objectives, task, target, timeout, memory, storage, random).
+    line (epochs, top_k, seeds, seed, workers, executor, device, objectives, task, target, level, window, timeout, memory, storage,
+    random). The space and the baselines are by default those that suit the data: "chain", or for texts "recurrent".
     Raises InputError (one sentence with the mend) for whatever is unknown or does not fit.
     """
     _check_arguments(space, strategy, options)
     arrays = Arrays(x=source[0], y=source[1]) if isinstance(source, tuple) else source
     request = Request(
         source=arrays.name if isinstance(arrays, Arrays) else str(arrays),
-        space=space if isinstance(space, str) else space.reference,
+        space=space.reference if isinstance(space, SearchSpace) else space,
         strategies=_named(strategy),
-        baselines=_named(baselines),
+        baselines=None if baselines is None else _named(baselines),
         trials=trials,
         minutes=minutes,
         out=Path(out) if out is not None else None,
@@ -111,8 +112,8 @@ def search(
 
 
 OPTIONS = (
-    *("epochs", "top_k", "seeds", "seed", "workers", "executor", "device", "objectives", "task", "target", "layout"),
-    *("timeout", "memory", "storage", "random"),
+    *("epochs", "top_k", "seeds", "seed", "workers", "executor", "device", "objectives", "task", "target", "layout", "level"),
+    *("window", "timeout", "memory", "storage", "random"),
 )
 
 
@@ -121,7 +122,7 @@ def _check_arguments(space: Any, strategy: Any, options: Mapping[str, Any]) -> N
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
         raise InputError(f"search has no option {', '.join(unknown)}: besides its own arguments it has {', '.join(OPTIONS)}")
-    if not isinstance(space, (str, SearchSpace)):
+    if not isinstance(space, (str, SearchSpace, type(None))):
         raise InputError(f"space is {space!r}: give a name, module:Class, or a SearchSpace")
     if not all(isinstance(name, str) for name in ((strategy,) if isinstance(strategy, str) else strategy)):
         raise InputError(
@@ -133,7 +134,7 @@ def _named(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _settings_in(space: str | SearchSpace) -> dict[str, Any]:
+def _settings_in(space: str | SearchSpace | None) -> dict[str, Any]:
     return {f"space.{key}": value for key, value in settings_of(space).items()} if isinstance(space, SearchSpace) else {}
 
 

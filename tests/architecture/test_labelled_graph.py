@@ -1,5 +1,6 @@
 from archwright.architecture.cell_graph import CellGraph, Node
-from archwright.architecture.labelled_graph import LabelledGraph, graph_of_answers, graph_of_cells
+from archwright.architecture.labelled_graph import LabelledGraph, graph_of_answers, graph_of_cells, graph_of_layers
+from archwright.architecture.layer_graph import Layer, LayerGraph
 
 
 def edges_by_label(graph):
@@ -25,3 +26,9 @@ def test_every_output_is_a_node_and_cells_are_not_joined():
     assert all(graph.labels[one].split()[0] == graph.labels[other].split()[0] for one, other in graph.edges)
     assert ("normal conv", "normal conv") in edges_by_label(graph)
     assert ("normal pool", "normal conv") in edges_by_label(graph)
+
+
+def test_a_layer_is_its_operation_and_a_sum_where_it_adds_skips():
+    graph = graph_of_layers(LayerGraph((Layer("conv", ()), Layer("pool", (1,)), Layer("conv", ())), reductions=1, filters=1))
+    assert graph.labels == ("input", "conv at 0", "pool at 1", "sum", "conv at 1")
+    assert graph.edges == ((0, 1), (1, 2), (2, 3), (1, 3), (3, 4))

@@ -62,7 +62,7 @@ def outputs(saved, name):
 
 def test_classes_are_written_by_name_with_their_probabilities(saved, tmp_path):
     folders, x = saved
-    assert write_predictions(folders["classification"], Arrays(x=x, layout="flat"), tmp_path / "p.csv") == 40
+    assert write_predictions(folders["classification"], Arrays(x=x, layout="flat"), tmp_path / "p.csv").count == 40
     rows = read(tmp_path / "p.csv")
     assert list(rows[0]) == ["index", "prediction", "p_ash", "p_elm", "p_oak"]
     assert [int(row["index"]) for row in rows] == list(range(40))

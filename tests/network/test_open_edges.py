@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from archwright.errors import InputError
-from archwright.network.open_edges import gate_shares, loose_shares, open_edges
+from archwright.network.open_edges import gate_shares, loose_shares, open_readers
 
 PAIRS = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
 
@@ -29,11 +29,9 @@ def test_under_one_hot_gates_the_loose_ends_have_equal_shares():
 def test_closed_edges_are_left_out_and_the_others_are_sorted_by_source():
     gates = torch.zeros(6, 2)
     gates[[0, 1, 2, 5], [0, 1, 1, 0]] = 1.0
-    opened = open_edges(PAIRS, gate_shares(PAIRS, gates))
-    assert [(source, [edge.target for edge in edges]) for source, edges in opened.items()] == [(0, [1, 2]), (1, [2]), (2, [3])]
-    assert [edge.gates.numbers for edges in opened.values() for edge in edges] == [(0,), (1,), (1,), (0,)]
-    assert [float(edge.strength) for edges in opened.values() for edge in edges] == [1.0, 0.5, 0.5, 1.0]
-    assert opened[0][0].gates.weights is None
+    opened = open_readers(PAIRS, gate_shares(PAIRS, gates))
+    assert [(source, readers.targets) for source, readers in opened.items()] == [(0, (1, 2)), (1, (2,)), (2, (3,))]
+    assert [readers.shares.tolist() for readers in opened.values()] == [[[1, 0], [0, 0.5]], [[0, 0.5]], [[1, 0]]]
 
 
 def test_gradients_agree_with_finite_differences_and_zeros_have_none():

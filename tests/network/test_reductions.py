@@ -1,6 +1,6 @@
 import pytest
 
-from archwright.network.reductions import fitting_halvings, stem_stride_for
+from archwright.network.reductions import fitting_halvings, stem_stride_for, usual_halvings
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,10 @@ def test_halvings_leave_four_positions_on_the_shorter_side(shape, stem, halvings
 )
 def test_the_stem_halves_what_is_large_and_spares_the_shorter_side(shape, stride):
     assert stem_stride_for(shape) == stride
+
+
+@pytest.mark.parametrize(
+    ("side", "halvings"), [(3, 0), (6, 0), (7, 1), (8, 1), (13, 2), (28, 2), (32, 2), (33, 3), (64, 3), (224, 4), (2000, 4)]
+)
+def test_usually_sizes_are_halved_until_eight_are_left_and_twice_while_four_are(side, halvings):
+    assert usual_halvings(side) == halvings

@@ -20,7 +20,6 @@ from archwright.search_space import make_space, space_names
 NOT_COMPUTED = "none"
 CHAIN = {"width": 4, "most_blocks": 2, "pooling": "stride", "connectivity": "residual", "activation": "relu"}
 MADE = {}
-ACTIVATIONS = (torch.ops.aten.tanh, torch.ops.aten.relu, torch.ops.aten.sigmoid)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
@@ -80,6 +79,9 @@ ALL_SUPERNETS = [
     Case("cell", (2, 9, 8), {"blocks": 2, "filters": 2, "reductions": 1}),
     Case("cell", (2, 19), {"blocks": 3, "filters": 2, "reductions": 1}),
     Case("cell", (1, 8, 8), {"blocks": 2, "filters": 2, "operations": "nasnet", "cells": 1, "reductions": 1}),
+    Case("enas_macro", (2, 9, 8), {"layers": 4, "filters": 2}),
+    Case("enas_macro", (2, 19), {"layers": 5, "filters": 3, "reductions": 2}),
+    Case("enas_micro", (2, 9, 8), {"nodes": 4, "filters": 2, "reductions": 1, "inputs": "distinct"}),
     Case("nasbench201", (2, 8, 9), {"repeats": 1, "filters": 2}),
     Case("nasbench201", (2, 17), {"repeats": 1, "filters": 2}),
     Case("chain", (6,), CHAIN),
@@ -252,29 +254,31 @@ def test_one_hot_gates_cost_about_as_much_as_the_one_network(case):
 def test_what_has_a_gate_of_zero_is_not_computed(case):
     supernet, x = case.make(), case.batch()
     gates = positive_gates(supernet)
-    all_open = operations(supernet, x, gates)
+    all_open = operations(supernet, x, gates, products=True)
     for row, edge in enumerate(supernet.mixture.edges):
         closed = gates.clone()
         closed[row, 1:] = 0.0
-        assert operations(supernet, x, closed) < all_open, f"{edge.name}: with one candidate it costs as much as with all"
+        cost = operations(supernet, x, closed, products=True)
+        assert cost < all_open, f"{edge.name}: with one candidate it costs as much as with all"
 
 
-def operations(module, *inputs):
-    """Multiplications and additions in convolutions and matrix products, and values of activations."""
+def operations(module, *inputs, products=False):
+    """Multiplications and additions in convolutions and matrix products, and perhaps the `products` of gates and tensors."""
     with torch.no_grad(), Counter() as counter:
         module(*inputs)
     assert counter.operations > 0
-    return counter.operations
+    return counter.operations + products * counter.products
 
 
 class Counter(TorchDispatchMode):
     operations = 0
+    products = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         count = flop_registry.get(func.overloadpacket)
         self.operations += count(*args, **(kwargs or {}), out_val=out) if count else 0
-        self.operations += out.numel() if func.overloadpacket in ACTIVATIONS else 0
+        self.products += out.numel() if func.overloadpacket is torch.ops.aten.mul else 0
         return out
 
 

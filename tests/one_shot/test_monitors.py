@@ -28,6 +28,7 @@ def test_spread_looks_only_at_an_edges_own_candidates():
 def test_shares_of_skip_connections():
     assert skip_share({"a": "skip_connect", "b": "conv", "c": "conv", "d": "skip_connect"}) == 0.5
     assert skip_share({}) == 0.0
+    assert skip_share({"a": "skip", "b": "none", "c": "conv", "d": "skip"}) == 0.5
     assert expected_skip_share(MIXTURE, UNIFORM) == pytest.approx(1 / 9)
 
 
@@ -35,6 +36,7 @@ def test_a_collapse_is_said():
     (note,) = search_notes({"a": "skip_connect", "b": "conv"}, UNIFORM, DECIDED)
     assert "50 % of the found architecture's connections are skip connections" in note
     assert "auxiliary_skip=true" in note
+    assert search_notes({"a": "skip", "b": "conv"}, UNIFORM, DECIDED) == [], "beside an operation, not in its place"
 
 
 def test_alphas_that_did_not_move_are_said():

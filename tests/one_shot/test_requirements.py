@@ -20,6 +20,15 @@ def test_every_method_takes_cells(name):
     check_supernet(make_one_shot(name), make_space("cell", {"filters": 4}), IMAGES)
 
 
+@pytest.mark.parametrize("name", sorted(set(one_shot_names()) - {"pc_darts"}))
+@pytest.mark.parametrize(
+    ("space", "settings"),
+    [("enas_macro", {"layers": 4, "filters": 4}), ("enas_micro", {"nodes": 4, "filters": 4, "inputs": "distinct"})],
+)
+def test_every_method_but_that_of_partial_channels_takes_layers_and_cells_of_enas(name, space, settings):
+    check_supernet(make_one_shot(name), make_space(space, settings), IMAGES)
+
+
 def test_gradients_need_distinct_inputs():
     space = make_space("cell", {"inputs": "any", "filters": 4})
     with pytest.raises(InputError, match=r"set space\.inputs=distinct, not 'any'"):
@@ -33,6 +42,9 @@ def test_gradients_need_distinct_inputs():
         ("chain", CHAIN, "pc_darts", {}),
         ("chain", CHAIN, "darts", {"auxiliary_skip": True}),
         ("chain", CHAIN, "darts", {"l1": 0.1}),
+        ("enas_macro", {}, "pc_darts", {}),
+        ("enas_macro", {}, "darts", {"auxiliary_skip": True}),
+        ("enas_micro", {}, "darts", {}),
     ],
 )
 def test_what_does_not_suit_is_refused(space, settings, method, options):

@@ -23,6 +23,7 @@ def test_all_return_the_same_shape_so_that_they_can_be_summed(name, stride, shap
         ("avg_pool_3x3", 0),
         ("conv_1x1", 16),
         ("conv_3x3", 144),
+        ("conv_5x5", 400),
         ("dilated_conv_3x3", 144),
         ("conv_1x3_3x1", 2 * 48),
         ("conv_1x7_7x1", 2 * 112),

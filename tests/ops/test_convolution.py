@@ -62,6 +62,7 @@ def test_weights_by_hand():
     assert weights(MBConv(2, 8, 16, 3)) == 8 * 48 + 48 * 9 + 48 * 16
     assert weights(MBConv(2, 8, 16, 3, expansion=1)) == 8 * 9 + 8 * 16
     assert weights(SeparableConv(1, 8, 5)) == 2 * (8 * 5 + 64)
+    assert weights(SeparableConv(1, 8, 5, times=1)) == 8 * 5 + 64
     assert weights(DilatedSeparableConv(2, 8, 3)) == 8 * 9 + 64
     assert weights(FactorizedReduction(2, 8, 5)) == 8 * 3 + 8 * 2
 

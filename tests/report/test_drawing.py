@@ -8,22 +8,31 @@ import pytest
 from archwright.architecture.cell_graph import CellGraph, CellPair, Node
 from archwright.data.problem import Problem
 from archwright.network.chain_description import Chain, Stage
-from archwright.report.drawing import CHARACTER, draw_architecture
+from archwright.report.drawing import draw_architecture
+from archwright.report.picture import CHARACTER
 from archwright.search_space import make_space
 
 PROBLEM = Problem("digits", "classification", (1, 32, 32), 10)
 SERIES = Problem("waves", "regression", (3, 128), 2)
+TEXT = Problem("plays", "language_modelling", (64,), 100)
 SPACES = [
     ("cell", {"operations": "darts", "inputs": "distinct"}),
     ("cell", {"operations": "nasnet", "blocks": "5"}),
     ("cell", {"operations": "pnas", "cells": "1", "blocks": "3"}),
     ("nasbench201", {}),
+    ("enas_macro", {}),
+    ("enas_macro", {"layers": "24", "filters": "96"}),
+    ("enas_macro", {"layers": "1"}),
+    ("enas_micro", {"nodes": "5"}),
     ("chain", {}),
     ("chain", {"most_blocks": "5"}),
+    ("recurrent", {"nodes": 12}),
+    ("recurrent", {"averaged": "all_nodes", "highway": False}),
 ]
 
 
 def drawing(name, settings, seed, problem=PROBLEM):
+    problem = TEXT if name == "recurrent" else problem
     space = make_space(name, settings).for_problem(problem)
     architecture = space.sample(Random(seed))
     return draw_architecture(name, space.describe(architecture), architecture.answers, problem)

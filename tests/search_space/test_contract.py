@@ -71,6 +71,10 @@ ALL_SPACES = [
     Case("chain", (6,), {"width": 4}, {"stages": 2}),
     Case("chain", (2, 32), {"width": 4}, {"stages": 1, "activation": "relu"}),
     Case("chain", (1, 9, 8), {"width": 4}, {"stages": 1, "activation": "relu"}),
+    Case("enas_macro", (2, 9, 8), {"layers": 4, "filters": 2}, {"layers": 3}),
+    Case("enas_macro", (2, 20), {"layers": 5, "filters": 2}, {"layers": 2}),
+    Case("enas_micro", (2, 9, 8), {"nodes": 4, "filters": 2}, {"nodes": 3, "inputs": "distinct"}),
+    Case("enas_micro", (1, 20), {"nodes": 4, "filters": 2, "fewest_nodes": 3}, {"nodes": 3, "reductions": 0}),
     Case("nasbench201", (3, 8, 9), {"repeats": 1, "filters": 2}, equal_cost=False),
     Case("nasbench201", (2, 16), {"repeats": 1, "filters": 2}, equal_cost=False),
     Case("recurrent", (7,), {"nodes": 5, "width": 4}, {"nodes": 3}, text=True),
@@ -130,6 +134,13 @@ def test_questions_are_all_that_is_asked_and_each_name_fixes_its_options(case):
     for seed in range(200):
         for name, question in questions_asked(space.decide, space.sample(Random(seed)).answers).items():
             assert known[name] == question
+
+
+@each
+def test_skips_are_among_the_questions(case):
+    space = case.make()
+    options = {question.name: question for question in space.questions()}
+    assert all(options[name].position(answer) is not None for name, answer in space.skips().items())
 
 
 @each

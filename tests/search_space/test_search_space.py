@@ -19,9 +19,7 @@ class Lines(SearchSpace):
 
 
 def test_a_space_has_no_supernet_unless_it_says_how():
-    with pytest.raises(
-        InputError, match="space 'lines' has no supernet: for weight sharing use one of cell, chain, nasbench201, recurrent"
-    ):
+    with pytest.raises(InputError, match="space 'lines' has no supernet: for weight sharing use one of cell, chain, enas_macro"):
         Lines().supernet(Problem("toy", "classification", (4,), 2))
 
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, r2_score
 
+from archwright.data.problem import Problem
 from archwright.train.metric import decide, metric_of, root_mean_square_error, scores
 
 
@@ -12,7 +13,7 @@ def rng():
 
 def test_accuracy_is_scikit_learns():
     decision, target = rng().integers(0, 5, 200), rng().integers(0, 4, 200)
-    assert metric_of(torch.from_numpy(decision), torch.from_numpy(target), "classification") == pytest.approx(
+    assert metric_of(torch.from_numpy(decision), torch.from_numpy(target), "accuracy") == pytest.approx(
         accuracy_score(target, decision), abs=1e-6
     )
 
@@ -21,32 +22,32 @@ def test_f1_is_scikit_learns_macro_average():
     decision, target = rng().integers(0, 2, (100, 4)), np.random.default_rng(1).integers(0, 2, (100, 4)).astype(np.float32)
     target[:, 3] = 0
     expected = f1_score(target, decision, average="macro", zero_division=0)
-    assert metric_of(torch.from_numpy(decision), torch.from_numpy(target), "multi_label") == pytest.approx(expected, abs=1e-6)
+    assert metric_of(torch.from_numpy(decision), torch.from_numpy(target), "f1") == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
 def test_r2_is_scikit_learns_whatever_the_unit(scale):
     target = rng().normal(size=(50, 3)) * scale
     decision = target + np.random.default_rng(1).normal(size=(50, 3)) * scale
-    value = metric_of(torch.from_numpy(decision), torch.from_numpy(target), "regression")
+    value = metric_of(torch.from_numpy(decision), torch.from_numpy(target), "r2")
     assert value == pytest.approx(r2_score(target, decision), abs=1e-6)
 
 
 def test_r2_of_the_whole_split_is_not_the_mean_over_batches():
     target, decision = torch.tensor([[0.0], [0.1], [10.0], [10.1]]), torch.tensor([[0.1], [0.0], [10.1], [10.0]])
-    whole = metric_of(decision, target, "regression")
-    halves = [metric_of(decision[part], target[part], "regression") for part in (slice(0, 2), slice(2, 4))]
+    whole = metric_of(decision, target, "r2")
+    halves = [metric_of(decision[part], target[part], "r2") for part in (slice(0, 2), slice(2, 4))]
     assert whole > 0.99
     assert max(halves) < 0
 
 
 @pytest.mark.parametrize(("decision", "value"), [(3.0, 1.0), (4.0, 0.0)])
 def test_r2_of_a_constant_target_is_a_number(decision, value):
-    assert metric_of(torch.full((5, 1), decision), torch.full((5, 1), 3.0), "regression") == value
+    assert metric_of(torch.full((5, 1), decision), torch.full((5, 1), 3.0), "r2") == value
 
 
 def test_r2_of_a_single_sample_is_a_number():
-    assert metric_of(torch.tensor([[1.0]]), torch.tensor([[2.0]]), "regression") == 0.0
+    assert metric_of(torch.tensor([[1.0]]), torch.tensor([[2.0]]), "r2") == 0.0
 
 
 def test_labels_are_decided_at_a_half_even_where_all_logits_look_like_probabilities():
@@ -59,7 +60,7 @@ def test_classes_are_decided_by_the_largest_output():
 
 def test_scores_hold_the_metric_and_the_loss():
     output, target = torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([0, 1])
-    assert scores(output, target, "classification") == {"accuracy": 0.5, "loss": pytest.approx(np.log(2))}
+    assert scores(output, target, Problem("p", "classification", (2,), 2)) == {"accuracy": 0.5, "loss": pytest.approx(np.log(2))}
 
 
 def test_rmse_is_in_the_targets_units():

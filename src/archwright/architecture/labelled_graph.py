@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from archwright.architecture.cell_expression import Expression, Term, expressions, term_counts
 from archwright.architecture.cell_graph import CellGraph
+from archwright.architecture.layer_graph import LayerGraph
 from archwright.architecture.question import Option
 
 
@@ -26,6 +27,21 @@ def graph_of_answers(answers: Mapping[str, Option]) -> LabelledGraph:
 def graph_of_chain(labels: Sequence[str]) -> LabelledGraph:
     """Nodes with these labels, each read by the next."""
     return LabelledGraph(tuple(labels), tuple((i, i + 1) for i in range(len(labels) - 1)))
+
+
+def graph_of_layers(graph: LayerGraph) -> LabelledGraph:
+    """For each layer a node for its operation, which says how often sizes were halved, and one for the sum where it adds skips."""
+    labels = ["input"]
+    edges: list[tuple[int, int]] = []
+    gives, levels = [0], graph.levels  # the node that is each state, and how often that is halved
+    for k, layer in enumerate(graph.layers, 1):
+        edges.append((gives[k - 1], len(labels)))
+        labels.append(f"{layer.operation} at {levels[k]}")
+        if layer.skips:
+            edges += [(source, len(labels)) for source in (len(labels) - 1, *(gives[j] for j in layer.skips))]
+            labels.append("sum")
+        gives.append(len(labels) - 1)
+    return LabelledGraph(tuple(labels), tuple(edges))
 
 
 def graph_of_cells(cells: Mapping[str, CellGraph], outputs: Mapping[str, int]) -> LabelledGraph:

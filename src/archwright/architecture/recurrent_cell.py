@@ -1,4 +1,4 @@
-"""A recurrent cell as a tree, in which each node reads one earlier state. Pure data: a network is built from it, a drawing drawn."""
+"""A recurrent cell as a tree: each node reads one earlier state. Pure data: a network is built from it, a drawing drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models compare recurrent cells by: features, and a graph. Cells that differ only in the order of their nodes have equal ones."""
+"""The features of a recurrent cell, and its graph. Cells that differ only in the order of their nodes have equal ones."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from archwright.architecture.recurrent_cell import INPUT, RecurrentCell
 def recurrent_cell_features(cell: RecurrentCell) -> Features:
     """Counts: the path to each node (White, Neiswanger & Savani 2021, arXiv:1910.11858, section 4), and to each of the output's.
 
-    Long paths matter less, as in `cell_features`. Sizes: how often each activation occurs, in the cell and on its last nodes; nodes,
-    those that read the input, and those of the output; the mean depth of the output's, and the greatest.
+    Long paths matter less, as in `cell_features`. Sizes: how often each activation occurs, in the cell and on the nodes of the
+    output; how many nodes there are, read the input, and make up the output; the mean depth of the output's, and the greatest.
     """
     paths = {node: cell.path(node) for node in cell.nodes}
     ends = [paths[node] for node in cell.outputs]

@@ -11,8 +11,8 @@ from torch import nn
 
 MB = 1_000_000
 STATUS = Path("/proc/self/status")
-OPTIMIZER_COPIES = {"sgd": 1, "adamw": 2}
-"""Numbers kept per weight beside the weight and its gradient: momentum; first and second moment."""
+OPTIMIZER_COPIES = {"sgd": 1, "adamw": 2, "nt_asgd": 1}
+"""Numbers kept per weight beside the weight and its gradient: momentum; first and second moment; the mean."""
 
 
 def peak_memory_mb(device: str | torch.device = "cpu") -> float:

@@ -45,7 +45,7 @@ def train_classical(
     if on_epoch is not None:
         on_epoch(record)
     if job.stage in ("final", "baseline"):
-        result = read_test(job, data, lambda raw: _decisions(forest, raw, data))
+        result = read_test(job, data, lambda split: _decisions(forest, split.x, data))
         facts |= {"test": result.value, "predict_seconds": result.seconds, "latency_ms": _latency_ms(forest, data)}
     facts["peak_memory_mb"] = peak_memory_mb()
     return Outcome("complete", **facts)
@@ -72,7 +72,7 @@ def _grow(forest: Forest, x: Array, y: Array, job: Job, start: float) -> int:
 def _value(forest: Forest, data: ProblemData) -> float:
     """The task's metric on the validation split."""
     decisions = _decisions(forest, data.val.x, data)
-    return metric_of(torch.from_numpy(decisions), torch.from_numpy(data.val.y), data.problem.task)
+    return metric_of(torch.from_numpy(decisions), torch.from_numpy(data.val.y), data.problem.metric)
 
 
 def _decisions(forest: Forest, raw: Array, data: ProblemData) -> Array:

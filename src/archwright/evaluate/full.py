@@ -17,22 +17,24 @@ from archwright.cost.macs import multiply_accumulates
 from archwright.cost.memory import peak_memory_mb, training_memory_mb
 from archwright.cost.parameters import parameter_count
 from archwright.data.problem import Problem
-from archwright.data.splits import ProblemData
+from archwright.data.raw_data import Array
+from archwright.data.splits import ProblemData, Split
 from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.plan import Plan, last_epoch, make_batches, make_plan
 from archwright.evaluate.test_reading import read_test
 from archwright.network.baselines import build_baseline
+from archwright.ops.carried_state import own_stream
 from archwright.search_space import make_space
 from archwright.train.atomic_file import written_atomically
 from archwright.train.batches import Rows
 from archwright.train.loop import Progress, Record, Training, run_training
-from archwright.train.metric import decide, metric_of, root_mean_square_error, scores
+from archwright.train.metric import decide, kept_of, metric_of, root_mean_square_error, scores
 from archwright.train.precision import TrainingPrecision
 from archwright.train.random_state import seed_everything
 from archwright.train.recipe import Recipe
 from archwright.train.step import SupervisedStep
-from archwright.train.trained_model import TrainedModel, predict
+from archwright.train.trained_model import TrainedModel, log_likelihoods, predict
 
 CHECKPOINT, WEIGHTS = "checkpoint.pt", "weights.safetensors"
 TRAINED_ANEW = "trained from its beginning: the checkpoint of the training that it continues is gone"
@@ -66,7 +68,7 @@ def build_network(job: Job, problem: Problem) -> nn.Module:
     if job.architecture is not None:
         architecture = Architecture.from_json(job.architecture)
         return make_space(architecture.space, architecture.settings).network(architecture, problem)
-    return build_baseline(job.baseline or "", problem)
+    return build_baseline(job.baseline or "", problem, job.baseline_parameters)
 
 
 def trained_network(job: Job, problem: Problem) -> nn.Module:
@@ -117,13 +119,16 @@ def _train(
 ) -> Progress:
     precision = TrainingPrecision.from_text(plan.precision)
     rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
+    step = SupervisedStep(network, data.problem, recipe, device, precision)
     training = Training(
-        step=SupervisedStep(network, data.problem, recipe, device, precision),
+        step=step,
         network=network,
         batches=make_batches(job, recipe, data, device, precision, plan.epochs),
         validate=lambda: validate(network, rows, data),
         judge=data.problem.metric,
-        train_metric=lambda output, target: metric_of(decide(output, data.problem.task), target, data.problem.task),
+        train_metric=lambda kept, target: metric_of(decide(kept, data.problem.task), target, data.problem.metric),
+        kept=lambda output, target: kept_of(output, target, data.problem.task),
+        averaging=step.averaging,
         epochs=plan.epochs,
         until=last_epoch(plan.epochs, job.share),
         patience=recipe.patience,
@@ -134,12 +139,15 @@ def _train(
 
 
 def validate(network: nn.Module, rows: Rows, data: ProblemData) -> dict[str, float]:
-    """The task's metric, the loss and, for a regression, `rmse` in the target's units: over all rows, in float32."""
+    """The task's metric, the loss and, for a regression, `rmse` in the target's units: over all rows, in float32.
+
+    A state that the network carries begins anew, goes through the rows in order, and is what it was before in the end.
+    """
     network.eval()
-    with torch.inference_mode():
-        pairs = [(network(x), y) for x, y in rows.in_order()]
+    with own_stream(network), torch.inference_mode():
+        pairs = [(kept_of(network(x), y, data.problem.task), y) for x, y in rows.in_order()]
     output, target = (torch.cat(parts) for parts in zip(*pairs, strict=True))
-    metrics = scores(output, target, data.problem.task)
+    metrics = scores(output, target, data.problem)
     if data.preprocessing.target_std is not None:
         metrics["rmse"] = root_mean_square_error(output, target, torch.tensor(data.preprocessing.target_std, device=output.device))
     return metrics
@@ -163,13 +171,20 @@ def _finish(job: Job, data: ProblemData, progress: Progress, device: torch.devic
     write_weights(progress.best_weights, Path(job.folder) / WEIGHTS)
     network = trained_network(job, data.problem)
     model = TrainedModel(network, data.problem, data.preprocessing)
-    task = data.problem.task
-    result = read_test(job, data, lambda x: decide(torch.from_numpy(predict(model, x, device=device)), task).numpy())
+    result = read_test(job, data, lambda split: _predicted(model, split, device))
     return {
         "test": result.value,
         "predict_seconds": result.seconds,
         "peak_memory_mb": peak_memory_mb(device),
     }
+
+
+def _predicted(model: TrainedModel, split: Split, device: torch.device) -> Array:
+    """What is kept of a split: decisions, or of a text the log-likelihoods of its tokens."""
+    if model.problem.level is not None:
+        return log_likelihoods(model, split.x, split.y, device=device)
+    decisions: Array = decide(torch.from_numpy(predict(model, split.x, device=device)), model.problem.task).numpy()
+    return decisions
 
 
 def write_weights(weights: dict[str, Tensor], file: Path) -> None:

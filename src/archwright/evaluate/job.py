@@ -13,9 +13,9 @@ Stage = Literal["search", "final", "baseline", "probe", "supernet", "shared_scor
 class Job:
     """One training. Everything a worker needs is here or in the data folder; nothing is pickled.
 
-    `architecture`: its JSON, or `baseline`: a name. `folder`: where checkpoint, result and weights go. `data`: the folder that
-    `save_problem` wrote. Stages `final` and `baseline` read the test split once at the end and keep the weights; `probe` only
-    measures. Times in seconds, memory in MB.
+    `architecture`: its JSON, or `baseline`: a name (`baseline_parameters`: how large a recurrent one is to be). `folder`: where
+    checkpoint, result and weights go. `data`: the folder that `save_problem` wrote. Stages `final` and `baseline` read the test
+    split once at the end and keep the weights; `probe` only measures. Times in seconds, memory in MB.
 
     `supernet`: for the stage of that name, {"space", "space_settings", "method", "method_settings"}; for `shared_scores` also
     "trained" (the folder of the supernet's training) and "architectures" (JSON of those to be scored with its weights).
@@ -36,6 +36,7 @@ class Job:
     continues: str | None = None
     architecture: Mapping[str, Any] | None = None
     baseline: str | None = None
+    baseline_parameters: int | None = None
     supernet: Mapping[str, Any] | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"

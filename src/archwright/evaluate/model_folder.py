@@ -16,10 +16,11 @@ from torch import nn
 
 from archwright.architecture.architecture import Architecture
 from archwright.data.preprocessing import Preprocessing
-from archwright.data.problem import TASKS, Problem
+from archwright.data.problem import LEVELS, TASKS, Problem
 from archwright.errors import InputError
 from archwright.evaluate.full import WEIGHTS, write_weights
 from archwright.evaluate.onnx_export import ExportError, export_onnx
+from archwright.evaluate.onnx_step import export_step
 from archwright.search_space import make_space
 from archwright.train.trained_model import TrainedModel
 
@@ -65,13 +66,16 @@ def load_model(folder: Path | str) -> TrainedModel:
 def _write(
     folder: Path, network: nn.Module, architecture: Architecture, problem: Problem, preprocessing: Preprocessing
 ) -> list[str]:
-    output = {"task": problem.task, "outputs": problem.outputs, "names": list(problem.names)}
+    output: dict[str, Any] = {"task": problem.task, "outputs": problem.outputs, "names": list(problem.names)}
+    if problem.level is not None:
+        output["level"] = problem.level
     description = {**architecture.to_json(), "input_shape": list(problem.input_shape), "output": output}
     write_weights(network.state_dict(), folder / WEIGHTS)
     _write_json(description, folder / ARCHITECTURE)
     _write_json({**preprocessing.to_json(), "input_names": list(problem.inputs)}, folder / PREPROCESSING)
     try:
-        export_onnx(TrainedModel(network, problem, preprocessing).cpu().eval(), folder / ONNX)
+        export = export_onnx if problem.level is None else export_step
+        export(TrainedModel(network, problem, preprocessing).cpu().eval(), folder / ONNX)
     except ExportError as error:
         (folder / ONNX).unlink(missing_ok=True)
         return [f"{ONNX} was left out: {error}"]
@@ -116,13 +120,17 @@ def _problem(described: Mapping[str, Any], prepared: Mapping[str, Any]) -> Probl
     if output["task"] not in TASKS:
         raise ValueError(f"there is no task {output['task']!r}")
     shape = tuple(int(side) for side in described["input_shape"])
-    return Problem("model", output["task"], shape, int(output["outputs"]), tuple(output["names"]), inputs=names)
+    level = output.get("level")
+    if (output["task"] == "language_modelling") != (level in LEVELS):
+        raise ValueError(f"a {output['task']} has no level {level!r}")
+    return Problem("model", output["task"], shape, int(output["outputs"]), tuple(output["names"]), inputs=names, level=level)
 
 
 def _preprocessing(prepared: Mapping[str, Any], problem: Problem) -> Preprocessing:
     preprocessing = Preprocessing.from_json(prepared)
-    if not len(preprocessing.input_mean) == len(preprocessing.input_std) == problem.input_shape[0]:
-        raise ValueError(f"means and standard deviations of {problem.input_shape[0]} channels or features were expected")
+    expected = problem.input_shape[0] if problem.level is None else 0
+    if not len(preprocessing.input_mean) == len(preprocessing.input_std) == expected:
+        raise ValueError(f"means and standard deviations of {expected} channels or features were expected")
     if (preprocessing.target_mean is None) != (problem.task != "regression"):
         raise ValueError(f"it does not belong to a {problem.task}")
     return preprocessing

@@ -16,8 +16,8 @@ COSTS = ("parameters", "macs", "peak_memory_mb", "seconds", "latency_ms")
 
 
 def known_objectives(problem: Problem) -> tuple[Objective, ...]:
-    """The task's metric upwards, the validation loss and the costs downwards."""
-    return (Objective(problem.metric, maximize=True), *(Objective(name, maximize=False) for name in ("loss", *COSTS)))
+    """The task's metric in its direction, the validation loss and the costs downwards."""
+    return (Objective(problem.metric, problem.maximize), *(Objective(name, maximize=False) for name in ("loss", *COSTS)))
 
 
 def parse_objectives(names: str | Sequence[str], problem: Problem) -> tuple[Objective, ...]:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from archwright.data.problem import Task
 from archwright.data.raw_data import Array
-from archwright.train.trained_model import TrainedModel, predict
+from archwright.train.trained_model import Normalise, TrainedModel, predict
 
 TOLERANCE = 1e-4
 """Largest difference from the model, relative to the size of the outputs (at least 1)."""
@@ -34,15 +35,23 @@ def export_onnx(model: TrainedModel, file: Path) -> None:
     labelled = _WithProbabilities(model, model.problem.task).eval()
     names = ["output"] if model.problem.task == "regression" else ["output", "probabilities"]
     example = torch.zeros(2, *model.problem.input_shape)
+    write_onnx(labelled, (example,), file, ["input"], names, {"x": {0: torch.export.Dim("batch")}})
+    _check(model, file)
+
+
+def write_onnx(
+    module: nn.Module, example: tuple[Any, ...], file: Path, inputs: list[str], outputs: list[str], dynamic_shapes: dict[str, Any]
+) -> None:
+    """A module as an ONNX file with these names. Raises ExportError where PyTorch cannot export it."""
     try:
         with _quiet():
             program = torch.onnx.export(
-                labelled,
-                (example,),
+                module,
+                example,
                 dynamo=True,
-                input_names=["input"],
-                output_names=names,
-                dynamic_shapes={"x": {0: torch.export.Dim("batch")}},
+                input_names=inputs,
+                output_names=outputs,
+                dynamic_shapes=dynamic_shapes,
                 verbose=False,
             )
             if program is None:
@@ -51,23 +60,29 @@ def export_onnx(model: TrainedModel, file: Path) -> None:
     except Exception as error:  # whatever an exporter raises about somebody's network
         reason = error.__cause__ or error  # the exporter's own message is advice on how to report it
         raise ExportError(f"the network could not be exported to ONNX: {type(reason).__name__}: {_first_line(reason)}") from error
-    _check(model, file)
 
 
-def _check(model: TrainedModel, file: Path) -> None:
-    """The file against the model, for one sample and for several, on numbers like those it was trained on."""
+def open_onnx(file: Path) -> Any:
+    """A session of onnxruntime's on the CPU, which says nothing."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    x = _samples(model)
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def check_equal(given: Array, expected: Array) -> None:
+    """Raises ExportError where what the file gives differs from what the model gives by more than 1e-4, relative to its size."""
+    difference = float(np.abs(given - expected).max() / max(1.0, float(np.abs(expected).max())))
+    if not difference <= TOLERANCE:
+        raise ExportError(f"the ONNX file differs from the model by {difference:.1e}, more than {TOLERANCE:.0e}")
+
+
+def _check(model: TrainedModel, file: Path) -> None:
+    """The file against the model, for one sample and for several, on numbers like those it was trained on."""
+    session, x = open_onnx(file), _samples(model)
     for inputs in (x[:1], x):
-        expected = predict(model, inputs)
-        given = session.run(["output"], {"input": inputs})[0]
-        difference = float(np.abs(given - expected).max() / max(1.0, float(np.abs(expected).max())))
-        if not difference <= TOLERANCE:
-            raise ExportError(f"the ONNX file differs from the model by {difference:.1e}, more than {TOLERANCE:.0e}")
+        check_equal(session.run(["output"], {"input": inputs})[0], predict(model, inputs))
 
 
 def _first_line(error: BaseException) -> str:
@@ -76,6 +91,7 @@ def _first_line(error: BaseException) -> str:
 
 def _samples(model: TrainedModel) -> Array:
     noise = np.random.default_rng(0).standard_normal((CHECKED_SAMPLES, *model.problem.input_shape))
+    assert isinstance(model.normalise, Normalise)
     mean, std = model.normalise.mean.cpu().numpy(), model.normalise.std.cpu().numpy()
     samples: Array = (noise * std + mean).astype(np.float32)
     return samples

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from archwright.data.raw_data import Array
-from archwright.data.splits import ProblemData
+from archwright.data.splits import ProblemData, Split
 from archwright.evaluate.job import Job
 from archwright.train.atomic_file import written_atomically
 from archwright.train.metric import metric_of
@@ -28,24 +28,24 @@ class TestResult:
     seconds: float
 
 
-def read_test(job: Job, data: ProblemData, decisions: Callable[[Array], Array]) -> TestResult:
+def read_test(job: Job, data: ProblemData, decisions: Callable[[Split], Array]) -> TestResult:
     """Open the test split, predict it, and keep `test.npz` (prediction, target, index, seconds) in the job's folder.
 
-    `decisions`: raw inputs -> (N,) classes, (N, L) labels 0 and 1, or (N, T) targets in their own units. Where the predictions are
-    there already, from before an interruption, they are taken and the split stays shut.
+    `decisions`: the split -> (N,) classes, (N, L) labels 0 and 1, (N, T) targets in their own units, or log-likelihoods (N, T) of a
+    text's tokens. Where the predictions are there already, from before an interruption, they are taken and the split stays shut.
     """
     file = Path(job.folder) / PREDICTIONS
     if not _readable(file):
         _predict(job, data, decisions, file)
     with np.load(file, allow_pickle=False) as kept:
-        value = metric_of(torch.from_numpy(kept["prediction"]), torch.from_numpy(kept["target"]), data.problem.task)
+        value = metric_of(torch.from_numpy(kept["prediction"]), torch.from_numpy(kept["target"]), data.problem.metric)
         return TestResult(value, float(kept["seconds"]))
 
 
-def _predict(job: Job, data: ProblemData, decisions: Callable[[Array], Array], file: Path) -> None:
+def _predict(job: Job, data: ProblemData, decisions: Callable[[Split], Array], file: Path) -> None:
     split = data.test.open(_reason(job), Path(job.data).parent / LOG)
     start = time.perf_counter()
-    prediction = decisions(split.x)
+    prediction = decisions(split)
     seconds = time.perf_counter() - start
     with written_atomically(file) as unfinished, unfinished.open("wb") as stream:
         np.savez(stream, prediction=prediction, target=split.y, index=split.index, seconds=np.array(seconds))

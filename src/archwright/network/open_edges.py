@@ -1,4 +1,4 @@
-"""The gates of a recurrent supernet in one pass: which edges are computed, and how much each gives to its node and to the output."""
+"""The gates of a recurrent supernet in one pass: which edges are computed, and how much each gives to node and output."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ from torch import Tensor
 
 from archwright.architecture.recurrent_cell import INPUT
 from archwright.errors import InputError
-from archwright.network.open_gates import OpenGates
 
 Pairs = Sequence[tuple[int, int]]
 """(source, target) of each edge; the targets are numbered from 1, and every source is below its target."""
 
 
 @dataclass(frozen=True)
-class OpenEdge:
-    """An edge with a gate that is not zero. `gates` and `strength`, their sum, are shares of all gates into its target."""
+class OpenReaders:
+    """The targets that read one source, with the `shares` (readers, candidates) that their edges have of the gates into them."""
 
-    source: int
-    target: int
-    gates: OpenGates
-    strength: Tensor
+    targets: tuple[int, ...]
+    shares: Tensor
 
 
 def gate_shares(pairs: Pairs, gates: Tensor) -> Tensor:
@@ -40,14 +37,14 @@ def gate_shares(pairs: Pairs, gates: Tensor) -> Tensor:
     return open_gates / sums[targets, None]
 
 
-def open_edges(pairs: Pairs, shares: Tensor) -> dict[int, list[OpenEdge]]:
-    """The edges with a share that is not zero, by their sources in ascending order. shares: (edges, candidates)."""
-    opened: dict[int, list[OpenEdge]] = {}
-    for (source, target), row, values in sorted(zip(pairs, shares, shares.tolist(), strict=True), key=lambda edge: edge[0]):
-        if any(values):
-            gates = OpenGates.of(row, values, f"{source}->{target}")
-            opened.setdefault(source, []).append(OpenEdge(source, target, gates, row.sum()))
-    return opened
+def open_readers(pairs: Pairs, shares: Tensor) -> dict[int, OpenReaders]:
+    """For each source in ascending order those edges that have a share which is not zero. shares: (edges, candidates)."""
+    found = (shares != 0).any(dim=1).tolist()
+    rows: dict[int, list[int]] = {}
+    for row, (source, _) in sorted(enumerate(pairs), key=lambda edge: edge[1]):
+        if found[row]:
+            rows.setdefault(source, []).append(row)
+    return {source: OpenReaders(tuple(pairs[row][1] for row in own), shares[own]) for source, own in rows.items()}
 
 
 def loose_shares(pairs: Pairs, shares: Tensor) -> Tensor:

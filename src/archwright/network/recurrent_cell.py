@@ -47,8 +47,8 @@ class RecurrentCellModule(nn.Module):
         for source, targets in self.readers.items():
             added = of_input if source == INPUT else None
             read = products(states[source], matrices[source], self.edges.parts, mask, added)
-            for i, target in enumerate(targets):
-                made = self.activations[target - 1](read.values[i])
-                states[target] = made if read.gates is None else torch.lerp(read.state, made, read.gates[i])
+            for i, (target, values) in enumerate(zip(targets, read.values.unbind(dim=1), strict=True)):
+                made = self.activations[target - 1](values)
+                states[target] = made if read.gates is None else torch.lerp(states[source], made, read.gates[:, i])
         total: Tensor = sum((states[node] for node in self.outputs[1:]), states[self.outputs[0]])
         return total / len(self.outputs)

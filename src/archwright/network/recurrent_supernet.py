@@ -1,4 +1,4 @@
-"""All recurrent cells of a space in one language model, mixed by gates (Pham et al. 2018, section 2.1; Liu et al. 2019, section 2.2)."""
+"""All recurrent cells of a space in one language model, mixed by gates (Liu et al. 2019, arXiv:1806.09055, section 2.2)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from archwright.architecture.architecture import Architecture
 from archwright.architecture.recurrent_cell import INPUT, Averaged, RecurrentCell
 from archwright.errors import InputError
 from archwright.network.language_model import LanguageModel
-from archwright.network.open_edges import OpenEdge, gate_shares, loose_shares, open_edges
+from archwright.network.open_edges import OpenReaders, gate_shares, loose_shares, open_readers
 from archwright.network.open_gates import OpenGates
 from archwright.network.recurrent_cell import RecurrentCellModule
 from archwright.network.shared_weights import check_gates, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
-from archwright.ops.activation import activation
-from archwright.ops.recurrent_edges import Products, RecurrentEdges, products
+from archwright.ops.mixed_activation import MixedActivation
+from archwright.ops.recurrent_edges import RecurrentEdges, products
 from archwright.ops.variational_dropout import VariationalDropout
 
 
 class RecurrentSupernet(nn.Module):
     """A language model whose recurrent cell has all edges: see `Supernet`. tokens (B, T) -> logits (B, T, vocabulary).
 
-    Its edges are "0->1", "0->2", "1->2" and so on, from the cell's input (0) and every earlier node to each node, and the candidates
-    on each are the activations; of the edges into a node an architecture keeps one. Every edge has matrices of its own, which its
-    candidates share. `describe` gives an architecture's cell, and `compose` is its inverse.
+    Its edges are "0->1", "0->2", "1->2" and so on, from the cell's input (0) and every earlier node to each node, and the
+    candidates on each are the activations; of the edges into a node an architecture keeps one. Every edge has matrices of its own,
+    which its candidates share. `describe` gives an architecture's cell, and `compose` is its inverse.
     """
 
     def __init__(
@@ -98,9 +98,8 @@ class MixedRecurrentCell(nn.Module):
         self, pairs: Sequence[tuple[int, int]], candidates: Sequence[str], width: int, *, highway: bool, averaged: Averaged
     ) -> None:
         super().__init__()
-        self.pairs, self.averaged = pairs, averaged
+        self.pairs, self.candidates, self.averaged = pairs, candidates, averaged
         self.edges = RecurrentEdges(pairs, width, highway=highway)
-        self.activations = nn.ModuleList(map(activation, candidates))
         self.dropout = VariationalDropout("hidden_dropout")
 
     def initial(self, batch: int, like: Tensor) -> Tensor:
@@ -110,13 +109,11 @@ class MixedRecurrentCell(nn.Module):
     def forward(self, x: Tensor, state: Tensor, gates: Tensor) -> tuple[Tensor, Tensor]:
         """Returns h_t of each step, (T, B, H), and the last."""
         shares = gate_shares(self.pairs, gates.to(x.dtype))
-        opened, of_output = open_edges(self.pairs, shares), self._output_shares(shares)
-        readers = {source: [edge.target for edge in edges] for source, edges in opened.items()}
-        matrices, mask = self.edges.joined(readers), self.dropout.mask(state)
+        opened = open_readers(self.pairs, shares)
+        step = MixedStep(self, opened, self._output_shares(shares), self.dropout.mask(state))
         outputs = []
-        for of_input in self.edges.of_input(x, readers).unbind():
-            states = self._states(of_input, state, opened, matrices, mask)
-            state = of_output.mix([states[1 + number] for number in of_output.numbers])
+        for of_input in self.edges.of_input(x, {INPUT: opened[INPUT].targets}).unbind():
+            state = step(of_input, state)
             outputs.append(state)
         return torch.stack(outputs), state
 
@@ -127,31 +124,31 @@ class MixedRecurrentCell(nn.Module):
         values = [1.0] * nodes if of_output.requires_grad else of_output.tolist()
         return OpenGates.of(of_output, values, "output")
 
-    def _states(
-        self,
-        of_input: Tensor,
-        state: Tensor,
-        opened: Mapping[int, Sequence[OpenEdge]],
-        matrices: Mapping[int, Tensor],
-        mask: Tensor | None,
-    ) -> dict[int, Tensor]:
-        """The input and all nodes at one step."""
-        states = {INPUT: state}
-        for source, edges in opened.items():
-            added = of_input if source == INPUT else None
-            read = products(states[source], matrices[source], self.edges.parts, mask, added)
-            for i, edge in enumerate(edges):
-                term = self._term(edge, read, i)
-                states[edge.target] = states[edge.target] + term if edge.target in states else term
-        return states
 
-    def _term(self, edge: OpenEdge, read: Products, i: int) -> Tensor:
-        """What an edge gives to its node."""
-        made = edge.gates.mix([self.activations[number](read.values[i]) for number in edge.gates.numbers])
-        if read.gates is None:
-            return made
-        kept = read.state if edge.gates.weights is None else edge.strength * read.state
-        return torch.lerp(kept, made, read.gates[i])
+class MixedStep:
+    """One step of a mixed cell, made once for all steps of a pass: of_input (B, parts x readers x H), h_(t-1) (B, H) -> h_t."""
+
+    def __init__(
+        self, cell: MixedRecurrentCell, opened: Mapping[int, OpenReaders], of_output: OpenGates, mask: Tensor | None
+    ) -> None:
+        self.opened, self.of_output, self.mask, self.parts = opened, of_output, mask, cell.edges.parts
+        self.matrices = cell.edges.joined({source: readers.targets for source, readers in opened.items()})
+        self.mixtures = {source: MixedActivation(cell.candidates, readers.shares) for source, readers in opened.items()}
+        self.strengths = {source: readers.shares.sum(dim=1, keepdim=True) for source, readers in opened.items()}
+
+    def __call__(self, of_input: Tensor, state: Tensor) -> Tensor:
+        states = {INPUT: state}
+        for source, readers in self.opened.items():
+            terms = self._terms(source, states[source], of_input if source == INPUT else None)
+            for target, term in zip(readers.targets, terms.unbind(dim=1), strict=True):
+                states[target] = states[target] + term if target in states else term
+        return self.of_output.mix([states[1 + number] for number in self.of_output.numbers])
+
+    def _terms(self, source: int, state: Tensor, added: Tensor | None) -> Tensor:
+        """What the readers of a state get from it, (B, readers, H)."""
+        read = products(state, self.matrices[source], self.parts, self.mask, added)
+        made = self.mixtures[source](read.values)
+        return made if read.gates is None else torch.lerp(self.strengths[source] * state[:, None], made, read.gates)
 
 
 def _name(source: int, target: int) -> str:

@@ -6,6 +6,7 @@ from math import ceil
 
 SMALLEST_MAP = 4
 """Positions along the shorter side that the last stage must have: a 3x3 kernel on fewer sees mostly padding."""
+FINAL_SIDE, MOST_HALVINGS = 8, 4
 LARGE = {1: 256, 2: 64}
 """Positions along the longer side from which on the stem halves the input, for series and images."""
 
@@ -15,6 +16,15 @@ def fitting_halvings(input_shape: tuple[int, ...], stem_stride: int = 1) -> int:
     size = ceil(min(input_shape[1:]) / stem_stride)
     halvings = 0
     while ceil(size / 2 ** (halvings + 1)) >= SMALLEST_MAP:
+        halvings += 1
+    return halvings
+
+
+def usual_halvings(side: int) -> int:
+    """Until 8 positions are left along it, twice at least (as for 32 x 32 in papers on cells) but keep 4, four times at most."""
+    halvings = 0
+    while halvings < MOST_HALVINGS and -(-side // 2) >= SMALLEST_MAP and (side > FINAL_SIDE or halvings < 2):
+        side = -(-side // 2)
         halvings += 1
     return halvings
 

@@ -50,6 +50,9 @@ def average(tensors: Sequence[Tensor], fabric: Fabric) -> None:
             tensor.copy_(part.view_as(tensor))
 
 
-def own_share(rows: Array, fabric: Fabric) -> Array:
-    """Every process's rows: as many for each, no row twice. rows: (N,) indices."""
-    return rows[fabric.global_rank :: fabric.world_size][: len(rows) // fabric.world_size]
+def own_share(rows: Array, fabric: Fabric, *, sequential: bool = False) -> Array:
+    """Every process's rows: as many for each, no row twice; where they are sequential, neighbours. rows: (N,) indices."""
+    count = len(rows) // fabric.world_size
+    if sequential:
+        return rows[fabric.global_rank * count :][:count]
+    return rows[fabric.global_rank :: fabric.world_size][:count]

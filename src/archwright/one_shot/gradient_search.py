@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from archwright.architecture.architecture import Architecture
+from archwright.data.problem import worth
 from archwright.network.supernet import Choice, Mixture
 from archwright.one_shot.alpha_rate import alpha_rate
 from archwright.one_shot.alphas import Alphas
@@ -24,6 +25,7 @@ from archwright.one_shot.regularization import connection_mask, connection_norm,
 from archwright.one_shot.search import Conclusion, Scene, StepNumber
 from archwright.one_shot.second_order import second_order_gradient
 from archwright.one_shot.weight_update import WeightUpdate
+from archwright.ops.carried_state import own_stream
 from archwright.train.batches import Batches
 
 
@@ -120,7 +122,8 @@ class GradientSearch:
         self.alpha_optimizer.zero_grad(set_to_none=True)
 
     def _loss(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.scene.loss(self.scene.supernet(x, self._gates("alphas")), y)
+        with own_stream(self.scene.supernet):
+            return self.scene.loss(self.scene.supernet(x, self._gates("alphas")), y)
 
     def _gates(self, purpose: str) -> Tensor:
         return self.decisions.gates(self.method.gates(self.alphas, self.done, self.step.generator(purpose)))
@@ -188,8 +191,8 @@ class GradientSearch:
     def _perturbed(self) -> Choice:
         """Without new BatchNorm statistics, as in the paper: what differs is only what was taken away."""
 
-        def worth(gates: Tensor) -> Worth:
+        def worth_of(gates: Tensor) -> Worth:
             metrics = self.scene.score(gates, recalibrate=False)
-            return metrics[self.scene.metric], -metrics["loss"]
+            return worth(self.scene.metric, metrics[self.scene.metric]), -metrics["loss"]
 
-        return perturbation_choice(self.mixture, self.expected, worth, self.step.random("perturbation"))
+        return perturbation_choice(self.mixture, self.expected, worth_of, self.step.random("perturbation"))

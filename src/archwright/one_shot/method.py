@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archwright.one_shot.alphas import Alphas
 
 Score = Callable[[Architecture], float]
-"""An architecture's metric on the validation split with the shared weights; higher is better."""
+"""An architecture's metric on the validation split with the shared weights, turned so that higher is better."""
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,24 @@ from torch import Tensor
 from archwright.network.supernet import Choice, Mixture
 
 SKIP = "skip_connect"
+SKIPS = (SKIP, "skip")
+"""The second is a skip connection beside an operation, not in its place: however many there are, nothing has collapsed."""
 COLLAPSE = 0.5
-"""From this share of skip connections on, a found architecture is called collapsed."""
+"""From this share of skip connections in the place of operations on, a found architecture is called collapsed."""
 HARDLY = 0.01
 """A gate that has moved by less has hardly moved."""
 
 
 def skip_share(choice: Choice) -> float:
     """The share of skip connections among the edges of an architecture, in [0, 1]."""
-    return sum(candidate == SKIP for candidate in choice.values()) / max(1, len(choice))
+    return sum(candidate in SKIPS for candidate in choice.values()) / max(1, len(choice))
 
 
 def expected_skip_share(mixture: Mixture, gates: Tensor) -> float:
     """The share of all gates that skip connections have, in [0, 1]. gates: (edges, most candidates)."""
-    skips = [gates[i, edge.candidates.index(SKIP)] for i, edge in enumerate(mixture.edges) if SKIP in edge.candidates]
+    skips = [
+        gates[i, edge.candidates.index(skip)] for i, edge in enumerate(mixture.edges) for skip in SKIPS if skip in edge.candidates
+    ]
     return float(sum(skips, gates.new_zeros(())) / gates.sum())
 
 
@@ -58,7 +62,7 @@ def watched(mixture: Mixture, gates: Tensor) -> dict[str, float]:
 def search_notes(choice: Choice, start: Tensor, end: Tensor) -> list[str]:
     """Warnings in plain words about the end of a gradient search. start, end: expected gates, (edges, most candidates)."""
     notes = []
-    share = skip_share(choice)
+    share = sum(candidate == SKIP for candidate in choice.values()) / max(1, len(choice))
     if share >= COLLAPSE and len(choice) > 1:
         notes.append(
             f"{100 * share:.0f} % of the found architecture's connections are skip connections: "

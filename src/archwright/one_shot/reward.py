@@ -27,7 +27,7 @@ def reward_function(problem: Problem) -> Reward:
     """
     loss = loss_function(problem.task)
     if problem.task in ("classification", "multi_label"):
-        return lambda output, target: metric_of(decide(output, problem.task), target, problem.task)
+        return lambda output, target: metric_of(decide(output, problem.task), target, problem.metric)
     if problem.task == "regression":
         return lambda output, target: _or_nothing(1.0 / (1.0 + float(loss(output, target))))
     c = GOOD_PERPLEXITY[problem.level or "word"]

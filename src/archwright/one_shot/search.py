@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from torch import Generator, Tensor
 
 from archwright.architecture.architecture import Architecture
+from archwright.data.problem import worth
 from archwright.one_shot.auxiliary_skip import without_auxiliary_skip
 from archwright.one_shot.method import Found
 from archwright.one_shot.reward import Reward
@@ -27,7 +28,7 @@ class Scene:
 
     `alpha_batches`: of other rows than the weights' batches, which the training loop brings, for alphas or a controller; None where
     there are neither, or alphas learn from the weights' batches. `reward`: of an output on such a batch. `metric`: the name of the
-    validation metric that decides, higher is better. `steps`: how many there are to be, and `steps_per_epoch`.
+    validation metric that decides. `steps`: how many there are to be, and `steps_per_epoch`.
     """
 
     supernet: Any
@@ -48,8 +49,8 @@ class Scene:
             return self.score(self.gates_of(architecture))
 
     def score_of(self, architecture: Architecture) -> float:
-        """The one of `metrics_of` that decides."""
-        return self.metrics_of(architecture)[self.metric]
+        """The one of `metrics_of` that decides, turned so that higher is better."""
+        return worth(self.metric, self.metrics_of(architecture)[self.metric])
 
     def gates_of(self, architecture: Architecture) -> Tensor:
         """Its one-hot gates, (edges, most candidates), on the supernet's device."""

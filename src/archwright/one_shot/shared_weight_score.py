@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from archwright.ops.carried_state import own_stream
+
 
 class UnderGates(nn.Module):
     """The supernet as a network of one input: x (B, *input_shape) -> (B, outputs) under fixed gates."""
@@ -39,8 +41,8 @@ class SharedWeightScore:
         """The validation metrics. gates: (edges, most candidates)."""
         network = UnderGates(self.supernet, gates)
         norms = [module for module in self.supernet.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-        with _as_before(self.supernet, norms):
-            if recalibrate:
+        with _as_before(self.supernet, norms), own_stream(self.supernet):
+            if recalibrate and norms:
                 self._recalibrate(network, norms)
             return self.validate(network)
 

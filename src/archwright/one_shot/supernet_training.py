@@ -18,6 +18,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.architecture.settings import settings_of, with_settings
 from archwright.cost.memory import peak_memory_mb
 from archwright.cost.parameters import parameter_count
+from archwright.data.problem import worth
 from archwright.data.raw_data import Array
 from archwright.data.splits import ProblemData
 from archwright.errors import InputError
@@ -38,16 +39,18 @@ from archwright.one_shot.search import Conclusion, Scene, Search
 from archwright.one_shot.search_plan import RESCORED, SearchPlan, Trial, make_search_plan
 from archwright.one_shot.shared_weight_score import SharedWeightScore
 from archwright.one_shot.training_rows import weight_and_alpha_rows
+from archwright.ops.variational_dropout import set_variational_dropout
 from archwright.search_space import make_space
 from archwright.train.augmentation import Augment, as_it_is
 from archwright.train.batches import Batches, Rows
 from archwright.train.checkpoint import load_checkpoint
 from archwright.train.loop import Progress, Record, Training, run_training
 from archwright.train.loss import loss_function
-from archwright.train.metric import decide, metric_of
+from archwright.train.metric import decide, kept_of, metric_of
 from archwright.train.precision import TrainingPrecision, make_fabric
 from archwright.train.random_state import seed_everything
 from archwright.train.recipe import Recipe
+from archwright.train.step import variational_dropout
 
 WEIGHTS = "supernet.safetensors"
 CALIBRATION_BATCHES = 8
@@ -99,7 +102,10 @@ def train_supernet(
             (*conclusion.notes, *progress.notes),
         )
     facts["seconds"] += time.perf_counter() - start
-    return Outcome("complete", **{**facts, "metrics": dict(metrics), "found": tuple(map(_found_to_json, handed_over))})
+    return Outcome(
+        "complete",
+        **{**facts, "metrics": dict(metrics), "found": tuple(_found_to_json(one, data.problem.metric) for one in handed_over)},
+    )
 
 
 def score_architectures(
@@ -110,7 +116,9 @@ def score_architectures(
     scene = _set_up(job, data, make_fabric(device_of(job.device), TrainingPrecision()), job.epochs).scene
     scene.supernet.load_state_dict(load_file(Path(_asked(job)["trained"]) / WEIGHTS))
     architectures = [Architecture.from_json(text) for text in _asked(job)["architectures"]]
-    found = tuple(_found_to_json(Found(architecture, scene.score_of(architecture), 0.0)) for architecture in architectures)
+    found = tuple(
+        _found_to_json(Found(architecture, scene.score_of(architecture), 0.0), scene.metric) for architecture in architectures
+    )
     facts["seconds"] = time.perf_counter() - start
     return Outcome("complete", **facts, found=found)
 
@@ -135,11 +143,12 @@ def _set_up(job: Job, data: ProblemData, fabric: Fabric, epochs: float) -> Stage
     if images:
         supernet.to(memory_format=torch.channels_last)
     rows, val = (Rows(split, data.problem, data.preprocessing, fabric.device, images) for split in (data.train, data.val))
-    weight_rows, alpha_rows = _division(method, len(rows), job.seed)
+    set_variational_dropout(supernet, variational_dropout(recipe))
+    weight_rows, alpha_rows = _division(method, rows, job.seed)
     augment = training_augmentation(recipe, rows, data, epochs)
 
     def batches(among: Array, seed: int, augment: Augment) -> Batches:
-        return Batches(rows, recipe.batch_size, seed, augment, own_share(among, fabric))
+        return Batches(rows, recipe.batch_size, seed, augment, own_share(among, fabric, sequential=rows.sequential))
 
     weight_batches = batches(weight_rows, job.seed, augment)
     other_augment = as_it_is if has_controller(method) else augment
@@ -170,11 +179,11 @@ def _begin(method: OneShotMethod, scene: Scene) -> Search:
     return ControllerSearch(method, scene) if has_controller(method) else PathSearch(cast(PathMethod, method), scene)
 
 
-def _division(method: OneShotMethod, count: int, seed: int) -> tuple[Array, Array | None]:
+def _division(method: OneShotMethod, rows: Rows, seed: int) -> tuple[Array, Array | None]:
     """Rows for the weights, and rows for the alphas or the controller where these have some of their own."""
     if has_controller(method) or (learns_by_gradient(method) and not method.single_level):
-        return weight_and_alpha_rows(count, method.weight_share, seed)
-    return np.arange(count), None
+        return weight_and_alpha_rows(len(rows), method.weight_share, None if rows.sequential else seed)
+    return np.arange(len(rows)), None
 
 
 def _calibration(rows: Rows, among: Array, batch_size: int) -> list[torch.Tensor]:
@@ -234,7 +243,8 @@ def _train(
         batches=stage.batches,
         validate=lambda: _judge(stage),
         judge=stage.scene.metric,
-        train_metric=lambda output, target: metric_of(decide(output, data.problem.task), target, data.problem.task),
+        train_metric=lambda kept, target: metric_of(decide(kept, data.problem.task), target, data.problem.metric),
+        kept=lambda output, target: kept_of(output, target, data.problem.task),
         epochs=plan.epochs,
         ended=lambda: bool(stage.search.stopped),
         checkpoint=_checkpoint(Path(job.folder), stage.scene.fabric),
@@ -315,5 +325,6 @@ def _discretization(conclusion: Conclusion, score: float) -> dict[str, Any]:
     }
 
 
-def _found_to_json(found: Found) -> dict[str, Any]:
-    return {"architecture": found.architecture.to_json(), "score": found.score, "epoch": found.epoch}
+def _found_to_json(found: Found, metric: str) -> dict[str, Any]:
+    """With the metric itself, whichever way it goes."""
+    return {"architecture": found.architecture.to_json(), "score": worth(metric, found.score), "epoch": found.epoch}

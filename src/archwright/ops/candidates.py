@@ -82,6 +82,7 @@ CANDIDATES: dict[str, Build] = {
     **POOLS,
     "conv_1x1": _conv(1),
     "conv_3x3": _conv(3),
+    "conv_5x5": _conv(5),
     "nor_conv_1x1": _conv(1),
     "nor_conv_3x3": _conv(3),
     "dilated_conv_3x3": _conv(3, dilation=2),

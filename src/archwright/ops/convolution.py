@@ -170,13 +170,18 @@ class ReLUConvBatchNorm(nn.Sequential):
 class SeparableConv(nn.Sequential):
     """ReLU, depthwise-separable convolution, batch normalisation; twice, as DARTS and NASNet apply it (section 3.1 and A.4).
 
-    Only the first has the stride.
+    Only the first has the stride. `times`: how often it is applied.
     """
 
-    def __init__(self, dimensions: int, channels: int, kernel: int, stride: int = 1, *, affine: bool = True) -> None:
+    def __init__(
+        self, dimensions: int, channels: int, kernel: int, stride: int = 1, *, affine: bool = True, times: int = 2
+    ) -> None:
         super().__init__(
-            *_separable(dimensions, channels, kernel, stride, dilation=1, affine=affine),
-            *_separable(dimensions, channels, kernel, 1, dilation=1, affine=affine),
+            *(
+                layer
+                for i in range(times)
+                for layer in _separable(dimensions, channels, kernel, 1 if i else stride, dilation=1, affine=affine)
+            )
         )
 
 

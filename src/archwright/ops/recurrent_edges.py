@@ -41,20 +41,18 @@ class RecurrentEdges(nn.Module):
 
 @dataclass(frozen=True)
 class Products:
-    """What the readers of a state get from it: `values` (B, H) before the activation, and where there is a highway its `gates`."""
+    """What the readers of a state get from it, (B, readers, H): `values` before the activation, and `gates` of a highway."""
 
-    state: Tensor
-    values: Sequence[Tensor]
-    gates: Sequence[Tensor] | None
+    values: Tensor
+    gates: Tensor | None
 
 
 def products(state: Tensor, matrix: Tensor, parts: int, mask: Tensor | None, added: Tensor | None = None) -> Products:
     """state (B, H), times `mask` (B, H), times one of the `joined` matrices; `added` (B, parts x readers x H) comes on top."""
     masked = state if mask is None else state * mask
     product = masked @ matrix if added is None else torch.addmm(added, masked, matrix)
-    values, *gates = product.chunk(parts, dim=1)
-    width = state.shape[1]
-    return Products(state, values.split(width, dim=1), gates[0].sigmoid().split(width, dim=1) if gates else None)
+    values, *gates = product.view(len(state), parts, -1, state.shape[1]).unbind(dim=1)
+    return Products(values, gates[0].sigmoid() if gates else None)
 
 
 def _side_by_side(matrices: nn.ParameterDict, source: int, targets: Sequence[int]) -> Tensor:

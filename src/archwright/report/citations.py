@@ -28,6 +28,7 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "cell": ("zoph2018", "liu2019"),
     "nasbench201": ("dong2020",),
     "enas": ("pham2018",),
+    "recurrent": ("pham2018", "liu2019"),
     "resnet": ("he2016",),
     "densenet": ("huang2017",),
     "vgg": ("simonyan2015",),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from archwright.data.problem import LOWER_IS_BETTER, worth
 from archwright.report.chart import (
     FAINT,
     INK,
@@ -54,12 +55,12 @@ def incumbent_chart(data: ReportData) -> str | None:
 
 
 def incumbent(data: ReportData, strategy: str) -> list[tuple[float, float]]:
-    """(seconds, best validation metric so far) each time that it rose, in order of completion."""
+    """(seconds, best validation metric so far) each time that it got better, in order of completion."""
     best, line = float("-inf"), []
     for row, elapsed in _timed(data, strategy):
         value = data.value(row)
-        if value is not None and row.get("state") == "complete" and value > best:
-            best = value
+        if value is not None and row.get("state") == "complete" and data.worth(value) > best:
+            best = data.worth(value)
             line.append((elapsed, value))
     return line
 
@@ -116,7 +117,7 @@ def _points(curve: Curve, column: str) -> list[tuple[float, float]]:
 
 
 def _common_limits(data: ReportData, word: str, columns: Sequence[str]) -> tuple[float, float] | None:
-    """The same limits for all methods. The lowest tenth is left out of view: first epochs would flatten all that matters."""
+    """The same limits for all methods. The worst tenth is left out of view: first epochs would flatten all that matters."""
     values = sorted(
         shown(word, value)
         for curves in data.curves.values()
@@ -127,7 +128,7 @@ def _common_limits(data: ReportData, word: str, columns: Sequence[str]) -> tuple
     if not values:
         return None
     tenth = len(values) // 10
-    low, high = (values[0], values[-1 - tenth]) if word == "loss" else (values[tenth], values[-1])
+    low, high = (values[0], values[-1 - tenth]) if word == "loss" or word in LOWER_IS_BETTER else (values[tenth], values[-1])
     margin = 0.06 * (high - low) or 0.05 * abs(high) or 0.05
     return low - margin, high + margin
 
@@ -154,7 +155,7 @@ def pareto_chart(data: ReportData) -> str | None:
                 linewidths=0,
                 rasterized=len(points) > MOST_DOTS,
             )
-            front_x, front_y = zip(*thin(pareto_front(points)), strict=True)
+            front_x, front_y = zip(*thin(pareto_front(points, data.metric)), strict=True)
             axes.step(front_x, [shown(data.metric, y) for y in front_y], where="post", color=INK, linewidth=1.2)
         for method, x, y in finals:
             number = data.colours[method["name"]]
@@ -162,17 +163,17 @@ def pareto_chart(data: ReportData) -> str | None:
             axes.plot(
                 [x], [shown(data.metric, y)], marker, color=SERIES[number % SERIES_COLOURS], markersize=9, markeredgecolor=INK
             )
-        _cut_tail(axes, [shown(data.metric, y) for _, y in points], [shown(data.metric, v) for _, _, v in finals])
+        _cut_tail(axes, [shown(data.metric, y) for _, y in points], [shown(data.metric, v) for _, _, v in finals], data.metric)
         _plain_log_ticks(axes)
 
     return svg_of("pareto", (8.8, 4.4), draw, f"Validation {metric_name(data.metric)} against cost of all candidates")
 
 
-def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def pareto_front(points: Sequence[tuple[float, float]], metric: str = "accuracy") -> list[tuple[float, float]]:
     """The (cost, value) pairs that no other beats in both, from cheap to dear; of equals one."""
     front: list[tuple[float, float]] = []
-    for cost, value in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not front or value > front[-1][1]:
+    for cost, value in sorted(points, key=lambda point: (point[0], -worth(metric, point[1]))):
+        if not front or worth(metric, value) > worth(metric, front[-1][1]):
             front.append((cost, value))
     return front
 
@@ -195,9 +196,9 @@ def has_place(data: ReportData, method: Mapping[str, Any]) -> bool:
     return bool(finite(method.get(cost_column(data)))) and validation_mean(method) is not None
 
 
-def _cut_tail(axes: Axes, cloud: Sequence[float], finals: Sequence[float]) -> None:
-    """From the candidates' worst twentieth upwards: one failed network would press all others into a line."""
-    seen = sorted(cloud)[len(cloud) // 20 :] + list(finals)
+def _cut_tail(axes: Axes, cloud: Sequence[float], finals: Sequence[float], metric: str) -> None:
+    """Without the candidates' worst twentieth: one failed network would press all others into a line."""
+    seen = sorted(cloud, key=lambda value: worth(metric, value))[len(cloud) // 20 :] + list(finals)
     low, high = min(seen), max(seen)
     margin = 0.07 * (high - low) or 0.05 * abs(high) or 0.05
     axes.set_ylim(low - margin, high + margin)

@@ -1,30 +1,29 @@
-"""An architecture as a picture: a cell as a wiring diagram, a chain as its stages, anything else as a table of its answers.
-
-SVG without torch or matplotlib. Colours are CSS variables of the page, with fallbacks, so a drawing also stands alone.
-"""
+"""An architecture as a picture: a cell as a wiring diagram, a chain as its stages, anything else as a table of its answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archwright.architecture.cell_graph import CellGraph, CellPair
+from archwright.architecture.layer_graph import LayerGraph
+from archwright.architecture.recurrent_cell import RecurrentCell
 from archwright.data.problem import Problem
 from archwright.network.chain_description import Chain, Stage
-from archwright.report.operation_families import colour_of, family
+from archwright.report.layer_drawing import draw_layers
+from archwright.report.operation_families import colour_of
+from archwright.report.picture import CARD, CHARACTER, INK, MUTED, RULE, Picture, draw_legend, stacked, width_of
+from archwright.report.recurrent_drawing import draw_recurrent_cell
 
-INK, MUTED, RULE, CARD = "var(--ink,#1a2230)", "var(--muted,#667085)", "var(--rule,#d5dae2)", "var(--card,#ffffff)"
-CHARACTER = 7.0  # px: no sans serif's average letter is wider at 12 px
-ROW, GROUP_GAP, PILL, RADIUS = 32.0, 18.0, 24.0, 13.0
+ROW, GROUP_GAP, RADIUS = 32.0, 18.0, 13.0
 MOST_ANSWERS = 96
 
 
 def draw_architecture(space: str, description: Any, answers: Mapping[str, Any], problem: Problem) -> str:
     """The picture of an architecture as one <svg> element.
 
-    description: what the space's `decide` returned; a CellPair, CellGraph or Chain has a picture of its own, of all else the
-    `answers` are shown as a table.
+    description: what the space's `decide` returned; a CellPair, CellGraph, LayerGraph, Chain or RecurrentCell has a picture
+    of its own, of all else the `answers` are shown as a table.
     """
     if isinstance(description, CellPair):
         cells = {"Normal cell" if description.reduction else "Cell, used at both strides": description.normal}
@@ -33,84 +32,13 @@ def draw_architecture(space: str, description: Any, answers: Mapping[str, Any], 
         return _cells(cells, space)
     if isinstance(description, CellGraph):
         return _cells({"Cell": description}, space)
+    if isinstance(description, LayerGraph):
+        return stacked([draw_layers(description, problem)], f"Layers of the {space} architecture")
     if isinstance(description, Chain):
-        return _stacked([_chain(description, problem)], f"Stages of the {space} architecture")
-    return _stacked([_table(answers)], f"Answers of the {space} architecture")
-
-
-class _Picture:
-    """SVG parts, and how much room they take."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.shapes: list[str] = []  # over the lines
-        self.width = 0.0
-        self.height = 0.0
-
-    def grow(self, x: float, y: float) -> None:
-        self.width, self.height = max(self.width, x), max(self.height, y)
-
-    def line(self, path: str, colour: str = MUTED, width: float = 1.6, dashed: bool = False) -> None:
-        dash = ' stroke-dasharray="4 3"' if dashed else ""
-        self.lines.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width}"{dash}/>')
-
-    def dot(self, x: float, y: float, colour: str) -> None:
-        self.lines.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="{colour}"/>')
-
-    def text(
-        self, x: float, y: float, words: str, size: float = 12, anchor: str = "start", colour: str = INK, bold: bool = False
-    ) -> None:
-        weight = ' font-weight="600"' if bold else ""
-        self.shapes.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{colour}"{weight}>'
-            f"{escape(words)}</text>"
-        )
-        reach = {"start": 1.0, "middle": 0.5, "end": 0.0}[anchor] * len(words) * CHARACTER * size / 12
-        self.grow(x + reach, y + 4)
-
-    def box(
-        self,
-        x: float,
-        y: float,
-        width: float,
-        height: float,
-        colour: str = RULE,
-        tint: float = 0.0,
-        corner: float = 6,
-        dashed: bool = False,
-    ) -> None:
-        """A card; `tint` is how much of its colour fills it."""
-        frame = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="{corner}"'
-        dash = ' stroke-dasharray="4 3"' if dashed else ""
-        self.shapes.append(f'<rect {frame} fill="{CARD}"/>')
-        self.shapes.append(f'<rect {frame} fill="{colour}" fill-opacity="{tint}" stroke="{colour}" stroke-width="1.3"{dash}/>')
-        self.grow(x + width + 1, y + height + 1)
-
-    def pill(self, x: float, y: float, width: float, words: str, colour: str, dashed: bool = False) -> None:
-        """A word in a coloured box; y is its middle."""
-        self.box(x, y - PILL / 2, width, PILL, colour, 0.16, corner=7, dashed=dashed)
-        self.text(x + width / 2, y + 4, words, anchor="middle")
-
-
-def _stacked(pictures: Sequence[_Picture], label: str) -> str:
-    """One <svg> with the pictures one below the other."""
-    width = max(picture.width for picture in pictures) + 6
-    parts, top = [], 4.0
-    for picture in pictures:
-        parts.append(f'<g transform="translate(2 {top:.1f})">{"".join([*picture.lines, *picture.shapes])}</g>')
-        top += picture.height + 26
-    height = top - 22
-    frame = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
-    font = 'font-family="system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="drawing" role="img" aria-label="{escape(label)}" {frame} {font}>'
-        + "".join(parts)
-        + "</svg>"
-    )
-
-
-def _width(words: str, padding: float = 20) -> float:
-    return len(words) * CHARACTER + padding
+        return stacked([_chain(description, problem)], f"Stages of the {space} architecture")
+    if isinstance(description, RecurrentCell):
+        return stacked([draw_recurrent_cell(description)], f"Cell of the {space} architecture")
+    return stacked([_table(answers)], f"Answers of the {space} architecture")
 
 
 # A cell. Every node has rows of its own, one for each operation it sums, and a column of its own; so what comes out of a node runs
@@ -121,12 +49,12 @@ def _cells(cells: Mapping[str, CellGraph], space: str) -> str:
     """Cells one below the other, and one legend."""
     pictures = [_cell(cell, title) for title, cell in cells.items()]
     operations = [operation for cell in cells.values() for node in cell.nodes for _, operation in node.edges]
-    _draw_legend(pictures[-1], operations, pictures[-1].height + 22)
-    return _stacked(pictures, f"Cells of the {space} architecture")
+    draw_legend(pictures[-1], operations, pictures[-1].height + 22)
+    return stacked(pictures, f"Cells of the {space} architecture")
 
 
-def _cell(cell: CellGraph, title: str) -> _Picture:
-    picture = _Picture()
+def _cell(cell: CellGraph, title: str) -> Picture:
+    picture = Picture()
     picture.text(0, 14, title, size=14, bold=True)
     names = _input_names(cell.inputs)
     height, middles, rows = _rows(cell)
@@ -166,16 +94,16 @@ def _rows(cell: CellGraph) -> tuple[float, list[float], list[list[float]]]:
     return y - ROW / 2, middles, rows
 
 
-def _draw_inputs(picture: _Picture, names: Sequence[str], middles: Sequence[float]) -> float:
+def _draw_inputs(picture: Picture, names: Sequence[str], middles: Sequence[float]) -> float:
     """The cell's inputs; returns where their buses may begin."""
-    width = max(_width(name) for name in names)
+    width = max(width_of(name) for name in names)
     for name, y in zip(names, middles, strict=False):
         picture.pill(0, y, width, name, MUTED)
     return width + 14
 
 
 def _draw_node(
-    picture: _Picture,
+    picture: Picture,
     cell: CellGraph,
     edges: Sequence[tuple[int, str]],
     name: str,
@@ -186,7 +114,7 @@ def _draw_node(
 ) -> float:
     """A node with the operations it sums; returns where the next column begins."""
     labels = [operation for _, operation in edges] or ["zeros"]
-    width = max(_width(label) for label in labels)
+    width = max(width_of(label) for label in labels)
     centre = left + width + 26 + RADIUS
     for k, y in enumerate(rows):
         source, operation = edges[k] if edges else (None, "none")
@@ -204,7 +132,7 @@ def _draw_node(
 
 
 def _draw_buses(
-    picture: _Picture, cell: CellGraph, middles: Sequence[float], rows: Sequence[Sequence[float]], buses: Sequence[float]
+    picture: Picture, cell: CellGraph, middles: Sequence[float], rows: Sequence[Sequence[float]], buses: Sequence[float]
 ) -> None:
     """From each state down to the rows of the operations that read it."""
     for state, x in enumerate(buses):
@@ -222,7 +150,7 @@ def _draw_buses(
             picture.dot(x, y, MUTED)
 
 
-def _draw_output(picture: _Picture, cell: CellGraph, middles: Sequence[float], left: float, height: float) -> None:
+def _draw_output(picture: Picture, cell: CellGraph, middles: Sequence[float], left: float, height: float) -> None:
     """What the cell gives: all nodes concatenated, or of a cell with one input the last node."""
     given = range(cell.inputs, len(middles)) if cell.inputs > 1 else range(len(middles) - 1, len(middles))
     words = "concatenate" if len(given) > 1 else "output"
@@ -245,18 +173,8 @@ def _column_ends(cell: CellGraph, left: float) -> dict[int, float]:
     ends, x = {}, left
     for i in reversed(range(len(cell.nodes))):
         ends[cell.inputs + i] = x - 30
-        x -= max(_width(op) for op in [operation for _, operation in cell.nodes[i].edges] or ["zeros"]) + 26 + 2 * RADIUS + 30
+        x -= max(width_of(op) for op in [operation for _, operation in cell.nodes[i].edges] or ["zeros"]) + 26 + 2 * RADIUS + 30
     return ends
-
-
-def _draw_legend(picture: _Picture, operations: Iterable[str], y: float) -> None:
-    """The families of operations that occur, each with its colour."""
-    x = 0.0
-    for name, operation in {family(operation)[0]: operation for operation in operations}.items():
-        colour = colour_of(operation)
-        picture.shapes.append(f'<rect x="{x:.1f}" y="{y - 9:.1f}" width="11" height="11" rx="3" fill="{colour}"/>')
-        picture.text(x + 17, y + 1, name, colour=MUTED)
-        x += 17 + _width(name, 16)
 
 
 # A chain: a card for each stage with one bar per block (the wider the layer, the taller the bar) and its connections as arcs.
@@ -265,8 +183,8 @@ BAR, BAR_GAP, TALLEST, CARD_TEXT = 20.0, 14.0, 56.0, 19.0
 CARDS_IN_A_ROW = 4
 
 
-def _chain(chain: Chain, problem: Problem) -> _Picture:
-    picture = _Picture()
+def _chain(chain: Chain, problem: Problem) -> Picture:
+    picture = Picture()
     widest = max(stage.width for stage in chain.stages)
     lines = max(len(_stage_words(stage, problem)) for stage in chain.stages)
     height = 60 + TALLEST + lines * CARD_TEXT + 12
@@ -282,7 +200,7 @@ def _chain(chain: Chain, problem: Problem) -> _Picture:
     _column_of_pills(
         picture, (["mean over positions"] if problem.dimensions else []) + [f"linear → {problem.outputs}"], x + 26, middle
     )
-    _draw_legend(picture, [stage.operation for stage in chain.stages], y + 10)
+    draw_legend(picture, [stage.operation for stage in chain.stages], y + 10)
     return picture
 
 
@@ -291,27 +209,27 @@ def _first_words(chain: Chain, problem: Problem) -> list[str]:
     return ["input " + " × ".join(map(str, problem.input_shape)), stem, f"activation {chain.activation}"]
 
 
-def _column_of_pills(picture: _Picture, words: Sequence[str], x: float, middle: float) -> float:
+def _column_of_pills(picture: Picture, words: Sequence[str], x: float, middle: float) -> float:
     """Words one below the other, about the middle; returns the right end."""
-    width = max(_width(word) for word in words)
+    width = max(width_of(word) for word in words)
     for i, word in enumerate(words):
         picture.pill(x, middle + ROW * (i - (len(words) - 1) / 2), width, word, MUTED)
     return x + width
 
 
-def _arrow(picture: _Picture, x: float, y: float, end: float) -> None:
+def _arrow(picture: Picture, x: float, y: float, end: float) -> None:
     picture.line(f"M{x:.1f} {y:.1f}H{end - 2:.1f}M{end - 7:.1f} {y - 4:.1f}L{end - 2:.1f} {y:.1f}L{end - 7:.1f} {y + 4:.1f}", MUTED)
 
 
 def _row_of_cards(
-    picture: _Picture, stages: Sequence[Stage], before: int, x: float, y: float, height: float, widest: int, problem: Problem
+    picture: Picture, stages: Sequence[Stage], before: int, x: float, y: float, height: float, widest: int, problem: Problem
 ) -> float:
     """The cards of some stages, an arrow before each; returns the right end."""
     for i, stage in enumerate(stages):
         _arrow(picture, x - 26, y + height / 2, x)
         lines = _stage_words(stage, problem)
         bars = stage.depth * (BAR + BAR_GAP) + BAR_GAP
-        width = max(bars + 20, max(_width(line, 28) for line in lines), 120)
+        width = max(bars + 20, max(width_of(line, 28) for line in lines), 120)
         floor = y + 60 + TALLEST
         picture.box(x, y, width, height, RULE, 0.12, corner=10)
         picture.text(x + 14, y + 22, f"Stage {before + i + 1}", size=13, bold=True)
@@ -322,7 +240,7 @@ def _row_of_cards(
     return x - 26
 
 
-def _blocks(picture: _Picture, stage: Stage, x: float, floor: float, colour: str, widest: int) -> None:
+def _blocks(picture: Picture, stage: Stage, x: float, floor: float, colour: str, widest: int) -> None:
     """One bar a block, the line through them, and an arc for each connection that goes around blocks."""
     tall = 14 + (TALLEST - 14) * (stage.width / widest) ** 0.5
     gaps = [x + BAR_GAP / 2 + k * (BAR + BAR_GAP) for k in range(stage.depth + 1)]
@@ -355,9 +273,9 @@ def _stage_words(stage: Stage, problem: Problem) -> list[str]:
 # Anything else.
 
 
-def _table(answers: Mapping[str, Any]) -> _Picture:
+def _table(answers: Mapping[str, Any]) -> Picture:
     """Questions and answers, in as many columns as make the picture about as tall as it is wide."""
-    picture = _Picture()
+    picture = Picture()
     pairs = [(_short(name), _short(str(answer))) for name, answer in list(answers.items())[:MOST_ANSWERS]]
     if not pairs:
         picture.text(0, 14, "This architecture has no answers.", colour=MUTED)
@@ -367,7 +285,7 @@ def _table(answers: Mapping[str, Any]) -> _Picture:
     x = 0.0
     for start in range(0, len(pairs), tall):
         group = pairs[start : start + tall]
-        names, values = (max(_width(pair[i], 24) for pair in group) for i in (0, 1))
+        names, values = (max(width_of(pair[i], 24) for pair in group) for i in (0, 1))
         for k, (name, answer) in enumerate(group):
             y = 24.0 * k
             if k % 2 == 0:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from archwright.architecture.architecture import Architecture
+from archwright.data.problem import Problem
 from archwright.data.store import open_problem
 from archwright.errors import RunFolderError
+from archwright.network.baselines import usual_baselines
 from archwright.report.report_data import BudgetPart, ReportData, Supernet
-from archwright.search_space import make_space
+from archwright.search_space import make_space, usual_space
 from archwright.study.json_file import read_json
 from archwright.study.ledger import Ledger
 from archwright.study.one_shot_results import record_of
@@ -51,11 +53,22 @@ def gather(path: Path) -> ReportData:
         accesses=read_accesses(folder.test_accesses),
         budget=_budget(settings, rows),
         chance=_chance(folder, results),
-        command=_command(settings, path),
+        command=_command(settings, path, problem),
         folder=str(path),
         supernets=_supernets(folder, rows),
+        sample=_sample(folder, problem),
         created=datetime.fromtimestamp(folder.results.stat().st_mtime).strftime("%Y-%m-%d %H:%M"),
     )
+
+
+def _sample(folder: RunFolder, problem: Problem) -> str:
+    """A text by the model that was saved; empty where there is none, or the task is another."""
+    if problem.level is None or not folder.model.exists():
+        return ""
+    from archwright.evaluate.model_folder import load_model
+    from archwright.evaluate.text_likelihood import sample_text
+
+    return sample_text(load_model(folder.model))
 
 
 def _records(rows: Sequence[Row], table: Path) -> list[dict[str, Any]]:
@@ -131,12 +144,13 @@ def _chance(folder: RunFolder, results: Mapping[str, Any]) -> float | None:
     return float(counts.max() / counts.sum())
 
 
-def _command(settings: Mapping[str, Any], path: Path) -> str:
+def _command(settings: Mapping[str, Any], path: Path, problem: Problem) -> str:
     """What to type for this run; options that have their usual value are left out."""
-    usual = {**Request(settings["source"]).fixed(), "trials": None, "minutes": None}
+    request = Request(settings["source"]).with_usual(usual_space(problem), usual_baselines(problem))
+    usual = {**request.fixed(), "trials": None, "minutes": None}
     words = ["archwright", "search", settings["source"]]
     for name in usual:
-        if name not in ("source", "settings", "random") and settings[name] != usual[name]:
+        if name not in ("source", "settings", "random") and settings.get(name) != usual[name]:
             value = settings[name]
             option = "strategy" if name == "strategies" else name.replace("_", "-")
             words += [f"--{option}", ",".join(value) if isinstance(value, list) else f"{value}"]

@@ -18,6 +18,9 @@ FAMILIES: tuple[tuple[str, str, int], ...] = (
     ("bottleneck", "bottleneck", 5),
     ("conv", "convolution", 1),
     ("linear", "dense layer", 1),
+    ("tanh", "hyperbolic tangent", 0),
+    ("relu", "rectifier", 1),
+    ("sigmoid", "sigmoid", 2),
 )
 """A part of an operation's name, the family's name and its colour's number (-1: faint); the first that fits counts."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from archwright.data.problem import Problem
 from archwright.report import curves, paste, plain_words, strips, supernet_section
 from archwright.report.chart import series_colour
 from archwright.report.citations import bibtex
@@ -80,6 +81,8 @@ def _content(data: ReportData) -> dict[str, Any]:
         "ranking": _ranking(data),
         "n_complete": f"{len(data.complete):,}",
         "snippets": paste.snippets(data),
+        "model_takes": _model_takes(data.problem),
+        "sample": data.sample,
         "budget": _budget(data),
         "skipped": data.results.get("skipped") or (),
         "test_accesses": plural(paste.test_access_count(data), "time"),
@@ -102,14 +105,19 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
     facts = [
         ("task", paste.TASK_NAMES[problem.task]),
         ("metric", metric_name(problem.metric)),
-        ("inputs", paste.shape_text(problem.input_shape)),
-        ("outputs", str(problem.outputs)),
+        *_shapes(problem),
         ("training", f"{problem.n_train:,}"),
         ("validation", f"{problem.n_val:,}"),
         ("test", f"{problem.n_test:,}"),
         ("space", data.space),
     ]
     return [fact for fact in facts if fact[1]]
+
+
+def _shapes(problem: Problem) -> list[tuple[str, str]]:
+    if problem.level is None:
+        return [("inputs", paste.shape_text(problem.input_shape)), ("outputs", str(problem.outputs))]
+    return [("windows", plural(problem.input_shape[0], problem.level)), ("vocabulary", f"{problem.outputs:,}")]
 
 
 def _contents(findings: bool, pictures: Mapping[str, Any], supernets: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -130,6 +138,15 @@ def _contents(findings: bool, pictures: Mapping[str, Any], supernets: Sequence[M
         "settings": "Settings",
     }
     return [(identity, title) for identity, title in titles.items() if title]
+
+
+def _model_takes(problem: Problem) -> str:
+    if problem.level is None:
+        return "It takes raw inputs; the normalisation is part of it."
+    return (
+        f"It takes the numbers of tokens, their places in the {len(problem.names):,} names of architecture.json, and carries its "
+        "state from call to call; the ONNX file is one step, with the state as input and output."
+    )
 
 
 def _headline(data: ReportData) -> str:
@@ -209,7 +226,7 @@ def _interval(data: ReportData) -> dict[str, Any] | None:
         return None
     interval = [float(end or 0.0) for end in ends]
     words = f"{difference_text(data.metric, difference)} (95 % interval {difference_interval_text(data.metric, interval)})"
-    return {"words": words, "picture": _markup(strips.difference_picture(difference, interval))}
+    return {"words": words, "picture": _markup(strips.difference_picture(data.metric, difference, interval))}
 
 
 def _drawing(data: ReportData) -> Any:
@@ -238,7 +255,7 @@ def _states(data: ReportData) -> dict[str, Any] | None:
 
 def _ranking(data: ReportData) -> list[dict[str, str]]:
     """The best candidates of the search by validation, each network once per strategy."""
-    best = sorted(data.complete, key=lambda row: -(data.value(row) or 0.0))[:TOP_CANDIDATES]
+    best = sorted(data.complete, key=lambda row: -data.worth(data.value(row)))[:TOP_CANDIDATES]
     return [
         {
             "strategy": str(row.get("strategy")),

@@ -7,15 +7,28 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from archwright.data.problem import Problem
 from archwright.report.report_data import ReportData
 from archwright.study.quantities import finite, metric_name, metric_text, plural, seconds_text
 
-TASK_NAMES = {"classification": "classification", "multi_label": "multi-label classification", "regression": "regression"}
+TASK_NAMES = {
+    "classification": "classification",
+    "multi_label": "multi-label classification",
+    "regression": "regression",
+    "language_modelling": "language modelling",
+}
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
     """An input's shape as people write it."""
     return " × ".join(map(str, shape))
+
+
+def inputs_text(problem: Problem) -> str:
+    """What a network takes, in words."""
+    if problem.level is not None:
+        return f"windows of {plural(problem.input_shape[0], problem.level)}, the hidden state carried from one to the next"
+    return f"inputs of shape {shape_text(problem.input_shape)}"
 
 
 def test_access_count(data: ReportData) -> int:
@@ -38,8 +51,8 @@ def methods_text(data: ReportData) -> str:
     problem, metric = data.problem, metric_name(data.metric)
     version = (data.results.get("versions") or {}).get("archwright", "")
     sentences = [
-        f"We looked for a neural network for {problem.name} ({TASK_NAMES[problem.task]}, inputs of shape "
-        f"{shape_text(problem.input_shape)}; {problem.n_train:,} training, {problem.n_val:,} validation and "
+        f"We looked for a neural network for {problem.name} ({TASK_NAMES[problem.task]}, "
+        f"{inputs_text(problem)}; {problem.n_train:,} training, {problem.n_val:,} validation and "
         f"{problem.n_test:,} test samples) "
         f"with archwright {version}".rstrip()
         + ".",
@@ -126,6 +139,8 @@ def checklist(data: ReportData) -> list[tuple[str, str]]:
 def snippets(data: ReportData) -> Mapping[str, Any]:
     """How to load and run the model, in three ways."""
     model = f"{data.folder}/model"
+    if data.problem.level is not None:
+        return _text_snippets(model, data.problem)
     shape = ", ".join(map(str, data.problem.input_shape))
     reading = {
         "classification": "classes = model(x).argmax(1)",
@@ -148,5 +163,33 @@ def snippets(data: ReportData) -> Mapping[str, Any]:
             f"session = onnxruntime.InferenceSession({json.dumps(model + '/model.onnx')})\n"
             f"x = np.zeros((8, {shape}), dtype=np.float32)\n"
             "y = session.run(None, {session.get_inputs()[0].name: x})[0]"
+        ),
+    }
+
+
+def _text_snippets(model: str, problem: Problem) -> Mapping[str, Any]:
+    """The same for a language model, which carries its state from call to call."""
+    return {
+        "command_line": f"archwright predict {shlex.quote(model)} YOUR_TEXT.txt -o log_probabilities.csv",
+        "python": (
+            "import torch\n"
+            "from archwright import load_model\n"
+            "from archwright.ops.carried_state import begin_stream\n\n"
+            f"model = load_model({json.dumps(model)})\n"
+            "begin_stream(model)  # each call goes on from where the last one ended\n"
+            f"tokens = torch.zeros(8, {problem.input_shape[0]}, dtype=torch.int64)  # places in model.problem.names\n"
+            "with torch.inference_mode():\n"
+            "    log_probabilities = model(tokens).log_softmax(-1)  # of the token after each"
+        ),
+        "onnx": (
+            "import numpy as np\n"
+            "import onnxruntime\n\n"
+            f"session = onnxruntime.InferenceSession({json.dumps(model + '/model.onnx')})\n"
+            "token, *states = (part.name for part in session.get_inputs())\n"
+            "widths = [part.shape[1] for part in session.get_inputs()[1:]]\n"
+            "values = [np.zeros((1, width), dtype=np.float32) for width in widths]  # the beginning of a stream\n"
+            "for number in [1, 2, 3]:  # places in the names of architecture.json\n"
+            "    fed = {token: np.array([number]), **dict(zip(states, values))}\n"
+            "    logits, *values = session.run(None, fed)  # of the token that comes next"
         ),
     }

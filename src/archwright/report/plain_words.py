@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import log2
 from statistics import mean
 
 from archwright.report.report_data import Curve, ReportData, Row
-from archwright.report.supernet_words import WIDE_GAP, warnings
-from archwright.study.quantities import difference_text, finite, metric_name, metric_text, plural
+from archwright.report.supernet_words import is_wide, warnings
+from archwright.study.quantities import difference_text, finite, metric_name, metric_text, plural, scale_of
 
 FEW_TRIALS = 10
+GUESSES = {
+    "accuracy": "always giving the commonest class",
+    "r2": "always giving the mean",
+    **dict.fromkeys(("perplexity", "bits_per_character"), "giving every token the same probability"),
+}
+"""What a method without any knowledge does."""
 MANY_DUPLICATES = 0.3
-OVERFITTING = {"accuracy": 0.05, "f1": 0.1, "r2": 0.1}
-UNDERFITTING = {"accuracy": 0.02, "f1": 0.03, "r2": 0.03}
+OVERFITTING = {"accuracy": 0.05, "f1": 0.1, "r2": 0.1, "bits_per_character": 0.2, "perplexity": 0.3}
+UNDERFITTING = {"accuracy": 0.02, "f1": 0.03, "r2": 0.03, "bits_per_character": 0.3, "perplexity": 0.4}
+"""Differences between training and validation worth a word; of a perplexity, shares of it. The training's has dropout."""
 
 
 def plain_words(data: ReportData) -> list[str]:
@@ -83,15 +91,26 @@ def no_better_than_chance(data: ReportData) -> list[str]:
     """The best method does what always giving the commonest class, or the mean, would do."""
     values = [value for m in data.methods if (value := finite(m.get("mean"))) is not None]
     floor = data.chance if data.chance is not None else _chance(data)
-    if not values or floor is None or max(values) > floor + 0.02:
+    if (
+        not values
+        or floor is None
+        or data.worth(best := max(values, key=data.worth)) > data.worth(floor) + _least_gain(data, floor)
+    ):
         return []
-    guess = {"accuracy": "always giving the commonest class", "r2": "always giving the mean"}.get(data.metric, "guessing")
-    best = f"The best method reaches {metric_text(data.metric, max(values))} test {metric_name(data.metric)}"
-    return [f"{best}, no better than {guess} ({metric_text(data.metric, floor)}): check that inputs and targets belong together."]
+    guess = GUESSES.get(data.metric, "guessing")
+    best_words = f"The best method reaches {metric_text(data.metric, best)} test {metric_name(data.metric)}"
+    return [
+        f"{best_words}, no better than {guess} ({metric_text(data.metric, floor)}): check that inputs and targets belong together."
+    ]
+
+
+def _least_gain(data: ReportData, floor: float) -> float:
+    return 0.02 * scale_of(data.metric, floor)
 
 
 def _chance(data: ReportData) -> float | None:
-    return {"accuracy": 1 / max(data.problem.outputs, 1), "r2": 0.0}.get(data.metric)
+    outputs = max(data.problem.outputs, 1)
+    return {"accuracy": 1 / outputs, "r2": 0.0, "perplexity": float(outputs), "bits_per_character": log2(outputs)}.get(data.metric)
 
 
 def problem_too_easy(data: ReportData) -> list[str]:
@@ -124,9 +143,9 @@ def simple_baseline_within_noise(data: ReportData) -> list[str]:
     networks = [m for m in data.methods if finite(m.get("macs")) is not None and finite(m.get("mean")) is not None]
     if not simple or not networks:
         return []
-    best, network = max(simple, key=lambda m: m["mean"]), max(networks, key=lambda m: m["mean"])
-    low = (network.get("ci95") or [network["mean"]])[0]
-    if best["mean"] < low:
+    best, network = (max(methods, key=lambda m: data.worth(m["mean"])) for methods in (simple, networks))
+    worst = min(map(data.worth, network.get("ci95") or [network["mean"]]))
+    if data.worth(best["mean"]) < worst:
         return []
     return [
         f"A classical model without a network, {best['name']}, is at least as good as the best network, within noise "
@@ -173,8 +192,8 @@ def ranking_noise(data: ReportData) -> list[str]:
                 f"(Kendall's tau {concordance:.2f}): its short trainings are noisy. "
                 "A larger --top-k or more epochs in the search would choose better."
             )
-    lost = [search - final for search, final in pairs]
-    if lost and mean(lost) > OVERFITTING[data.metric] / 2:
+    lost = [data.worth(search) - data.worth(final) for search, final in pairs]
+    if lost and mean(lost) > OVERFITTING[data.metric] / 2 * scale_of(data.metric, pairs[0][1]):
         found.append(
             f"Retrained from scratch, the chosen networks are {difference_text(data.metric, mean(lost), signed=False)} worse on "
             "validation than in the search: the search's best values are partly luck."
@@ -184,8 +203,8 @@ def ranking_noise(data: ReportData) -> list[str]:
 
 def _search_and_final(data: ReportData) -> list[tuple[float, float]]:
     """(validation metric in the search, mean of that in the final trainings) of each retrained network."""
-    search = {(row.get("strategy"), row.get("key")): data.value(row) or 0.0 for row in data.complete} if data.retrained else {}
-    return [(value, data.retrained[key]) for key, value in search.items() if key in data.retrained]
+    search = {(row.get("strategy"), row.get("key")): data.value(row) for row in data.complete} if data.retrained else {}
+    return [(value, data.retrained[key]) for key, value in search.items() if value is not None and key in data.retrained]
 
 
 def _kendall(pairs: Sequence[tuple[float, float]]) -> float:
@@ -201,8 +220,8 @@ def supernet_trouble(data: ReportData) -> list[str]:
         told = method.get("one_shot") or {}
         found += [f"{method['name']}: {sentence}" for sentence in warnings(told)]
         mixed, alone = finite(told.get("supernet_score")), finite(told.get("discretized_score"))
-        if mixed is not None and alone is not None and mixed - alone > WIDE_GAP:
-            lost = difference_text(data.metric, mixed - alone, signed=False)
+        if mixed is not None and alone is not None and is_wide(data.metric, mixed, alone):
+            lost = difference_text(data.metric, abs(mixed - alone), signed=False)
             found.append(
                 f"{method['name']}: cut down to one architecture, its supernet lost {lost} of validation: its weights were learned "
                 "for the mixture. What was found is worth its score from scratch; another discretization or an entropy penalty may "
@@ -213,7 +232,7 @@ def supernet_trouble(data: ReportData) -> list[str]:
 
 def overfitting(data: ReportData) -> list[str]:
     """Final trainings that know the training split far better than the validation split."""
-    gaps = {name: gap for name in data.curves if (gap := _gap(data, name)) is not None and gap > OVERFITTING[data.metric]}
+    gaps = {name: gap for name in data.curves if (gap := _gap(data, name)) is not None and gap > _least(data, name, OVERFITTING)}
     return _gap_sentence(
         data,
         gaps,
@@ -224,7 +243,7 @@ def overfitting(data: ReportData) -> list[str]:
 
 def training_worse_than_validation(data: ReportData) -> list[str]:
     """Final trainings that do worse on what they learn from than on validation."""
-    gaps = {name: -gap for name in data.curves if (gap := _gap(data, name)) is not None and -gap > UNDERFITTING[data.metric]}
+    gaps = {name: -gap for name in data.curves if (gap := _gap(data, name)) is not None and -gap > _least(data, name, UNDERFITTING)}
     return _gap_sentence(
         data,
         gaps,
@@ -241,19 +260,24 @@ def _gap_sentence(data: ReportData, gaps: dict[str, float], words: str, advice: 
     return [f"{'; '.join(told)}. {advice}."]
 
 
+def _least(data: ReportData, name: str, thresholds: Mapping[str, float]) -> float:
+    """From which difference on it is worth a word."""
+    best = [val for curve in data.curves[name] if (val := _best_of(data, curve)[0]) is not None]
+    return thresholds[data.metric] * scale_of(data.metric, mean(best) if best else None)
+
+
 def _gap(data: ReportData, name: str) -> float | None:
-    """Training minus validation metric at the best validation epoch, mean over seeds."""
-    gaps = [gap for curve in data.curves[name] if (gap := _gap_of(curve, data.metric)) is not None]
+    """How much better training is than validation at the best validation epoch, mean over seeds."""
+    best = [_best_of(data, curve) for curve in data.curves[name]]
+    gaps = [data.worth(train) - data.worth(val) for val, train in best if val is not None and train is not None]
     return mean(gaps) if gaps else None
 
 
-def _gap_of(curve: Curve, metric: str) -> float | None:
-    pairs = [(finite(record.get(f"val_{metric}")), finite(record.get("train_metric"))) for record in curve]
+def _best_of(data: ReportData, curve: Curve) -> tuple[float | None, float | None]:
+    """(validation, training) metric of the best validation epoch."""
+    pairs = [(finite(record.get(f"val_{data.metric}")), finite(record.get("train_metric"))) for record in curve]
     known = [(val, train) for val, train in pairs if val is not None and train is not None]
-    if not known:
-        return None
-    val, train = max(known)
-    return train - val
+    return max(known, key=lambda pair: (data.worth(pair[0]), data.worth(pair[1])), default=(None, None))
 
 
 def left_out(data: ReportData) -> list[str]:
@@ -267,7 +291,7 @@ def left_out(data: ReportData) -> list[str]:
 
 def cut_short(data: ReportData) -> list[str]:
     """Final trainings still rising when they ended."""
-    rising = [name for name, curves in data.curves.items() if curves and all(_rising(curve, data.metric) for curve in curves)]
+    rising = [name for name, curves in data.curves.items() if curves and all(_rising(data, curve) for curve in curves)]
     if not rising:
         return []
     return [
@@ -276,11 +300,12 @@ def cut_short(data: ReportData) -> list[str]:
     ]
 
 
-def _rising(curve: Curve, metric: str) -> bool:
+def _rising(data: ReportData, curve: Curve) -> bool:
     """Whether the last tenth of the epochs gained a fifth of what the second half gained, and that is more than nothing."""
-    values = [value for record in curve if (value := finite(record.get(f"val_{metric}"))) is not None]
+    known = [value for record in curve if (value := finite(record.get(f"val_{data.metric}"))) is not None]
+    values = [data.worth(value) for value in known]
     if len(values) < 4:
         return bool(values) and len(values) > 1 and max(values) == values[-1]
     tail = max(1, len(values) // 10)
     gained = max(values[-tail:]) - max(values[:-tail])
-    return gained > 0.2 * max(max(values) - values[len(values) // 2], 0.005)
+    return gained > 0.2 * max(max(values) - values[len(values) // 2], 0.005 * scale_of(data.metric, known[-1]))

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import inf
 from typing import Any, Literal
 
-from archwright.data.problem import Problem
+from archwright.data.problem import Problem, worth
 from archwright.study.quantities import finite
 
 Row = Mapping[str, Any]
@@ -71,6 +71,7 @@ class ReportData:
     network, `description`: what its space's `decide` returned. `accesses`: the log of the test split, {reason, time}.
     `chance`: the test metric of always giving the commonest class. `command`: what was typed. `created`: a date, as it is to be
     shown. `folder`: the run folder, as its user would type it. `supernets`: by strategy, of those that are one-shot methods.
+    `sample`: a text that the best language model made up.
     """
 
     results: Mapping[str, Any]
@@ -87,6 +88,7 @@ class ReportData:
     created: str = ""
     folder: str = "RUN"
     supernets: Mapping[str, Supernet] = field(default_factory=dict)
+    sample: str = ""
 
     @property
     def metric(self) -> str:
@@ -128,6 +130,10 @@ class ReportData:
             if row.get("stage") == "final" and self._is_complete(row):
                 values.setdefault((row.get("strategy"), row.get("key")), []).append(self.value(row) or 0.0)
         return {key: sum(of) / len(of) for key, of in values.items()}
+
+    def worth(self, value: float | None) -> float:
+        """A metric's value, turned so that higher is better; one that is missing is worse than all."""
+        return -inf if value is None else worth(self.metric, value)
 
     def value(self, row: Row) -> float | None:
         """The validation metric of a candidate."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
+from archwright.data.problem import worth
 from archwright.study.quantities import MOST, finite
 
 STRIP_WIDTH, STRIP_HEIGHT = 150.0, 22.0
@@ -16,7 +18,8 @@ def scale_of(methods: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None
     if not values:
         return None
     margin = 0.12 * (max(values) - min(values)) or 0.05 * abs(values[0]) or 0.05
-    return min(values) - margin, max(min(max(values) + margin, MOST), max(values) + 0.1 * margin)
+    most = MOST.get(str(methods[0].get("metric")), inf)
+    return min(values) - margin, max(min(max(values) + margin, most), max(values) + 0.1 * margin)
 
 
 def seed_values(method: Mapping[str, Any]) -> list[float]:
@@ -44,14 +47,15 @@ def strip(method: Mapping[str, Any], limits: tuple[float, float], colour: str) -
     return f'<svg width="{STRIP_WIDTH:.0f}" height="{STRIP_HEIGHT:.0f}" aria-hidden="true">{"".join(parts)}</svg>'
 
 
-def difference_picture(difference: float, interval: Sequence[float]) -> str:
-    """The interval of the difference searched minus baseline, against zero."""
+def difference_picture(metric: str, difference: float, interval: Sequence[float]) -> str:
+    """The interval of the difference searched minus baseline, against zero; green where it is for the better."""
     reach = 1.15 * max(abs(interval[0]), abs(interval[1]), abs(difference), 1e-9)
 
     def x(value: float) -> float:
         return 300 + 300 * value / reach
 
-    colour = "var(--good)" if interval[0] > 0 else "var(--bad)" if interval[1] < 0 else "var(--muted)"
+    ends = [worth(metric, end) for end in interval]
+    colour = "var(--good)" if min(ends) > 0 else "var(--bad)" if max(ends) < 0 else "var(--muted)"
     parts = [
         _line(0, 600, 20, "var(--rule)", 1.5),
         '<path d="M300 4V36" stroke="var(--ink)" stroke-width="1.5"/>',

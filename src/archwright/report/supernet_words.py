@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from statistics import mean
 from typing import Any
 
+from archwright.data.problem import worth
 from archwright.report.report_data import ReportData, Supernet
-from archwright.study.quantities import difference_text, finite, metric_name, metric_text, plural, seconds_text
+from archwright.study.quantities import difference_text, finite, metric_name, metric_text, plural, scale_of, seconds_text
 
 STILL_RANDOM = 0.9
 """A controller that keeps a larger part of its first entropy has hardly decided anything."""
 Told = Mapping[str, Any]
 """A method's entry `one_shot` in results.json."""
 WIDE_GAP = 0.1
-"""A mixture that loses more of its metric than this when it is cut down to one architecture needs a word of explanation."""
+"""A mixture that loses more of its metric (of a perplexity: share of it) than this when it is cut down needs an explanation."""
 
 
 def told_of(data: ReportData, strategy: str) -> Told:
@@ -28,7 +29,7 @@ def sentences(data: ReportData, strategy: str) -> list[str]:
     supernet = data.supernets.get(strategy)
     found = [
         _gap(data, told, supernet),
-        _reason(supernet, told),
+        _reason(data, supernet, told),
         _controller(supernet),
         _ranking(told),
         _cost(data, strategy, told),
@@ -65,10 +66,10 @@ def _gap(data: ReportData, told: Told, supernet: Supernet | None) -> str:
     )
 
 
-def _reason(supernet: Supernet | None, told: Told) -> str:
+def _reason(data: ReportData, supernet: Supernet | None, told: Told) -> str:
     """Why a wide gap need not be the architecture's fault."""
     mixed, alone = (finite(told.get(f"{name}_score")) for name in ("supernet", "discretized"))
-    if mixed is None or alone is None or mixed - alone <= WIDE_GAP or supernet is None or not supernet.epochs:
+    if mixed is None or alone is None or not is_wide(data.metric, mixed, alone) or supernet is None or not supernet.epochs:
         return ""
     return (
         f"So wide a gap is usual where weights are shared: in the end an edge's strongest candidate had "
@@ -89,6 +90,11 @@ def _controller(supernet: Supernet | None) -> str:
         f"The controller's mean reward went from {first['reward']:.2f} to {last['reward']:.2f}, while the entropy of what it draws "
         f"went from {first['controller_entropy']:.1f} to {last['controller_entropy']:.1f} nats.{meaning}"
     )
+
+
+def is_wide(metric: str, mixed: float, alone: float) -> bool:
+    """Whether a mixture lost much when it was cut down to one architecture."""
+    return worth(metric, mixed - alone) > WIDE_GAP * scale_of(metric, mixed)
 
 
 def _strongest_share(supernet: Supernet) -> float:

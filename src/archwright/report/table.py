@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from archwright.data.problem import LOWER_IS_BETTER, worth
 from archwright.study.quantities import (
     MISSING,
     count_text,
@@ -43,10 +44,13 @@ class Column:
 def columns(metric: str) -> tuple[Column, ...]:
     """All columns of the table of methods."""
     name = metric_name(metric)
+    direction = ", lower is better" if metric in LOWER_IS_BETTER else ""
     return (
         Column("method", "searched networks first", "name", lambda m: str(m["name"]), essential=True, numeric=False),
         Column("kind", "searched or baseline", "name", _kind, numeric=False),
-        Column(f"test {name}", "mean over seeds", "quality", lambda m: metric_text(metric, m.get("mean")), essential=True),
+        Column(
+            f"test {name}", f"mean over seeds{direction}", "quality", lambda m: metric_text(metric, m.get("mean")), essential=True
+        ),
         Column(
             "95 % interval", "of the mean over seeds", "quality", lambda m: interval_text(metric, m.get("ci95")), essential=True
         ),
@@ -75,7 +79,11 @@ def _or_none(text: str, method: Method) -> str:
 
 def in_order(methods: Sequence[Method]) -> list[Method]:
     """Searched networks first, each kind from the best test metric downwards, the failed last."""
-    return sorted(methods, key=lambda m: (m.get("kind") != "search", m.get("mean") is None, -(m.get("mean") or 0.0)))
+    return sorted(methods, key=lambda m: (m.get("kind") != "search", m.get("mean") is None, -_worth(m)))
+
+
+def _worth(method: Method) -> float:
+    return worth(str(method.get("metric")), method.get("mean") or 0.0)
 
 
 def rich_table(results: Mapping[str, Any], essential: bool = False) -> Table:

@@ -7,16 +7,24 @@ from typing import Any
 
 from archwright.architecture.plugins import find, known_names
 from archwright.architecture.settings import with_settings
+from archwright.data.problem import Problem
 from archwright.errors import UnknownName
 from archwright.search_space.search_space import Published, SearchSpace
 
 BUILT_IN = {
     "cell": "archwright.search_space.cell:Cell",
     "chain": "archwright.search_space.chain:Chain",
+    "enas_macro": "archwright.search_space.enas_macro:EnasMacro",
+    "enas_micro": "archwright.search_space.enas_micro:EnasMicro",
     "nasbench201": "archwright.search_space.nasbench201:NASBench201",
     "recurrent": "archwright.search_space.recurrent:Recurrent",
 }
 GROUP = "archwright.spaces"
+
+
+def usual_space(problem: Problem) -> str:
+    """The space that is searched where nothing else is asked for."""
+    return "chain" if problem.level is None else "recurrent"
 
 
 def space_names() -> list[str]:
@@ -37,4 +45,4 @@ def space_class(name: str) -> type[SearchSpace]:
     return cls
 
 
-__all__ = ["Published", "SearchSpace", "make_space", "space_class", "space_names"]
+__all__ = ["Published", "SearchSpace", "make_space", "space_class", "space_names", "usual_space"]

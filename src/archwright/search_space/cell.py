@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -19,6 +19,7 @@ from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.settings import check_settings
 from archwright.data.problem import Problem
 from archwright.errors import InputError
+from archwright.search_space.fit_reductions import fit_reductions
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import ENUMERATION_LIMIT, Published, SearchSpace
 
@@ -81,8 +82,6 @@ WEIGHTS = {
 """Parameters in numbers of channels squared; those of a depthwise convolution, in proportion to the channels, are left out."""
 SAME_IN_SERIES = {"conv_1x3_3x1": "conv_3x3"}
 """Along one axis these are one operation."""
-
-FINAL_SIZE, LEAST_SIZE, MOST_REDUCTIONS = 8, 4, 4
 
 
 @dataclass(frozen=True)
@@ -164,6 +163,12 @@ class Cell(SearchSpace):
         """All cells in one network. `partial_channels`: k of PC-DARTS; `auxiliary_skip`: the extra skip connection of DARTS-."""
         if self._asks_blocks:
             raise InputError("space 'cell' shares weights among cells of one size only: leave out fewest_blocks")
+        return self.supernet_of(self.compose, problem, partial_channels, auxiliary_skip)
+
+    def supernet_of(
+        self, compose: Callable[[CellPair], Architecture], problem: Problem, partial_channels: int, auxiliary_skip: bool
+    ) -> CellSupernet:
+        """The supernet of a space with these cells, which has `compose` to make its architectures."""
         from archwright.network.cell_supernet import NORMAL, REDUCTION, CellSupernet
 
         return CellSupernet(
@@ -171,7 +176,7 @@ class Cell(SearchSpace):
             problem.outputs,
             OPERATIONS[self.operations],
             describe=self.describe,
-            compose=self.compose,
+            compose=compose,
             kinds=(NORMAL, REDUCTION) if self._asks_reduction else (NORMAL,),
             blocks=self.blocks,
             reductions=self.for_problem(problem).reductions or 0,
@@ -183,9 +188,13 @@ class Cell(SearchSpace):
 
     def compose(self, description: CellPair) -> Architecture:
         """The architecture whose description this is: the inverse of `describe`."""
+        return self.architecture(self.answers(description))
+
+    def answers(self, description: CellPair) -> dict[str, Option]:
+        """Those that `decide` makes this description of."""
         cells = [cell for cell in (description.normal, description.reduction) if cell is not None]
-        size = {"blocks": len(description.normal.nodes)} if self._asks_blocks else {}
-        return self.architecture({**size, **{name: answer for cell in cells for name, answer in self._answers(cell)}})
+        size: dict[str, Option] = {"blocks": len(description.normal.nodes)} if self._asks_blocks else {}
+        return {**size, **{name: answer for cell in cells for name, answer in self._answers(cell)}}
 
     def _answers(self, cell: CellGraph) -> Iterator[tuple[str, int | str]]:
         for block, node in enumerate(cell.nodes):
@@ -197,20 +206,9 @@ class Cell(SearchSpace):
 
     def for_problem(self, problem: Problem) -> Cell:
         """With `dimensions`, and `reductions` unless set: until the smallest side is 8, two at least, while 4 are left."""
-        if problem.dimensions not in (1, 2):
-            raise InputError(
-                f"space 'cell' takes series (C, L) or images (C, H, W), not inputs of shape {problem.input_shape}: "
-                "use space 'chain'"
-            )
-        if self.dimensions not in (None, problem.dimensions):
-            raise InputError(f"space 'cell' was made for {self.dimensions}-D inputs, these have shape {problem.input_shape}")
-        side = min(problem.input_shape[1:])
-        reductions = _reductions_for(side) if self.reductions is None else self.reductions
-        if side < 2**reductions:
-            raise InputError(
-                f"space 'cell': {reductions} reductions leave nothing of inputs of shape {problem.input_shape}: set fewer"
-            )
-        return replace(self, dimensions=1 if problem.dimensions == 1 else 2, reductions=reductions)
+        self.check_task(problem)
+        dimensions, reductions = fit_reductions(self.name, problem, self.dimensions, self.reductions)
+        return replace(self, dimensions=dimensions, reductions=reductions)
 
     def questions(self) -> tuple[Question, ...]:
         """All that can be asked: the largest cell asks all that smaller ones do."""
@@ -272,15 +270,6 @@ class Cell(SearchSpace):
         return _published(self)
 
 
-def _reductions_for(side: int) -> int:
-    """Halve until 8 are left, twice at least (as for 32 x 32 in the papers) but keep 4, four times at most."""
-    reductions = 0
-    while reductions < MOST_REDUCTIONS and -(-side // 2) >= LEAST_SIZE and (side > FINAL_SIZE or reductions < 2):
-        side = -(-side // 2)
-        reductions += 1
-    return reductions
-
-
 def _published(space: Cell) -> Published | None:
     """The figures of the papers, from their formulas, which are exact where the text rounds."""
     blocks = space.blocks
@@ -295,7 +284,11 @@ def _published(space: Cell) -> Published | None:
         case ("enas", "any", 2):
             value = (5 * math.factorial(blocks)) ** 4
             formula = f"(5 x (B - 2)!)^4, B = {blocks + 2} counts the two inputs"
-            return Published(value, formula, "Pham et al. 2018, arXiv:1802.03268, section 2.4: 1.3 x 10^11 for B = 7")
+            source = (
+                "Pham et al. 2018, arXiv:1802.03268, section 2.4: 1.3 x 10^11 for B = 7; counts the 5 operations once, not for "
+                "each node, and for the inputs of nodes 3 to B, which have 2 to B - 1 earlier ones each, (B - 2)! and not (B - 1)!"
+            )
+            return Published(value, formula, source)
         case ("pnas", "any", 1):
             value = math.prod(n**2 * 8**2 for n in range(2, 2 + blocks))
             return Published(

@@ -151,6 +151,7 @@ class Chain(SearchSpace):
 
     def for_problem(self, problem: Problem) -> Self:
         """With dimensions, stem stride, stages and width for this input. Raises InputError where a setting does not fit it."""
+        self.check_task(problem)
         if problem.dimensions > 2:
             raise InputError(
                 f"space 'chain' does not take inputs of shape {problem.input_shape}: "

@@ -82,6 +82,7 @@ class NASBench201(SearchSpace):
 
     def for_problem(self, problem: Problem) -> NASBench201:
         """The space takes series and images whose sides can be halved twice as they are."""
+        self.check_task(problem)
         if problem.dimensions not in (1, 2):
             raise InputError(
                 f"space 'nasbench201' takes series (C, L) or images (C, H, W), not inputs of shape {problem.input_shape}: "

@@ -15,7 +15,7 @@ from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.recurrent_cell import INPUT, Averaged, RecurrentCell, canonical_text
 from archwright.architecture.recurrent_cell_features import graph_of_recurrent_cell, recurrent_cell_features
 from archwright.architecture.settings import check_settings
-from archwright.data.problem import Problem
+from archwright.data.problem import Problem, Task
 from archwright.errors import InputError
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import Published, SearchSpace
@@ -38,6 +38,7 @@ class Recurrent(SearchSpace):
     """
 
     name: ClassVar[str] = "recurrent"
+    tasks: ClassVar[tuple[Task, ...]] = ("language_modelling",)
 
     nodes: int = 8
     width: int = 200
@@ -103,7 +104,7 @@ class Recurrent(SearchSpace):
 
     def for_problem(self, problem: Problem) -> Recurrent:
         """The space takes text as it is."""
-        if problem.task != "language_modelling":
+        if problem.task not in self.tasks:
             raise InputError(
                 f"space 'recurrent' builds language models, not networks for {problem.task} of inputs of shape "
                 f"{problem.input_shape}: use space 'chain', or give it text"

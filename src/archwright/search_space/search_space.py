@@ -25,7 +25,7 @@ from archwright.architecture.features import Features, features_of_answers
 from archwright.architecture.labelled_graph import LabelledGraph, graph_of_answers
 from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.settings import settings_of
-from archwright.data.problem import Problem
+from archwright.data.problem import Problem, Task
 from archwright.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class SearchSpace(ABC):
     """
 
     name: ClassVar[str]
+    tasks: ClassVar[tuple[Task, ...]] = ("classification", "multi_label", "regression")
+    """What its networks can be trained for."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -76,7 +78,14 @@ class SearchSpace(ABC):
 
     def for_problem(self, problem: Problem) -> Self:
         """This space with the settings that the data decide filled in. Raises InputError where it cannot take such data."""
+        self.check_task(problem)
         return self
+
+    def check_task(self, problem: Problem) -> None:
+        """Raises InputError where the space's networks are for other tasks than the problem's."""
+        if problem.task not in self.tasks:
+            other = "recurrent" if problem.level is not None else "chain"
+            raise InputError(f"space {self.name!r} is not for {problem.task} such as {problem.name}: use a space like {other!r}")
 
     def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> Supernet:
         """One module with the weights of all architectures. Raises InputError where there is none for these settings.
@@ -84,7 +93,10 @@ class SearchSpace(ABC):
         `partial_channels` k: 1/k of the channels go through the mixed operations (PC-DARTS, arXiv:1907.05737). `auxiliary_skip`: a
         further skip connection on each edge, outside the gates (DARTS-, arXiv:2009.01027). Both only where the space says so.
         """
-        raise InputError(f"space {self.name!r} has no supernet: for weight sharing use one of cell, chain, nasbench201, recurrent")
+        raise InputError(
+            f"space {self.name!r} has no supernet: "
+            "for weight sharing use one of cell, chain, enas_macro, enas_micro, nasbench201, recurrent"
+        )
 
     def skips(self) -> Mapping[str, Option]:
         """The questions that ask for a skip connection between two layers, each with the answer that makes one; none by default."""

@@ -7,7 +7,10 @@ from functools import cached_property, partial
 from random import Random
 from typing import Any
 
+import torch
+
 from archwright.architecture.settings import settings_of
+from archwright.cost.parameters import parameter_count
 from archwright.data.sources import Source
 from archwright.data.store import save_problem
 from archwright.evaluate.full import CHECKPOINT, device_of, trained_network
@@ -48,6 +51,7 @@ from archwright.study.verdict import best_on_validation, make_verdict
 def conduct(request: Request, source: Source | None = None) -> RunFolder:
     """Run what is asked, or what is left of it, and write everything but the report. Returns the run's folder."""
     parts = make_parts(request, source)
+    request = parts.request
     folder = RunFolder(request.folder.absolute())
     folder.check(request, parts.data.problem)
     if is_finished(folder, request):
@@ -126,7 +130,7 @@ class Run:
         rng = Random(f"{self.request.seed}/probe")
         sampled = [self.parts.space.sample(rng) for _ in range(PROBED_ARCHITECTURES)]
         probes = {"space": [self._probe(f"probe-space-{i}", architecture=a.to_json()) for i, a in enumerate(sampled)]}
-        probes.update({name: [self._probe(f"probe-{name}", baseline=name)] for name in self.request.baselines})
+        probes.update({name: [self._probe(f"probe-{name}", **self._baseline(name))] for name in self.request.baselines or ()})
         return probes
 
     def _probe(self, key: str, **subject: Any) -> Job:
@@ -167,7 +171,7 @@ class Run:
             share=(row.epochs or whole) / whole,
             continues=self._continued(row),
             architecture=row.architecture.to_json() if row.architecture is not None else None,
-            baseline=row.baseline,
+            **self._baseline(row.baseline),
             supernet=self._supernet_of(row),
             time_limit=self.request.timeout,
             epoch_seconds_limit=plan.epoch_limit if row.stage == "search" else None,
@@ -175,6 +179,19 @@ class Run:
             least_epochs=LEAST_SEARCH_EPOCHS if row.stage == "search" else 1.0,
             **self._common,
         )
+
+    def _baseline(self, name: str | None) -> dict[str, Any]:
+        """What the job of a baseline says of it; one of texts is to be as large as the searched networks."""
+        if name is None or self.problem.level is None:
+            return {"baseline": name}
+        return {"baseline": name, "baseline_parameters": self._usual_parameters}
+
+    @cached_property
+    def _usual_parameters(self) -> int:
+        """Of a network of the space."""
+        space = self.parts.space
+        with torch.device("meta"):
+            return parameter_count(space.network(space.sample(Random(f"{self.request.seed}/size")), self.problem))
 
     def _continued(self, row: Row) -> str | None:
         """The folder of the training that this one goes on with."""
@@ -314,8 +331,11 @@ class Run:
 
     def write_results(self, lanes: Sequence[Lane], left_out: Sequence[FinalTraining]) -> None:
         """model/ and, last of all, results.json: once it is there the run is finished."""
-        methods = [method_of(lane.name, "search", self.contenders(lanes), self.ledger, self.bound) for lane in lanes]
-        methods += [method_of(name, "baseline", self.baselines(), self.ledger, self.bound) for name in self.planned.baselines]
+        metric = self.problem.metric
+        methods = [method_of(lane.name, "search", metric, self.contenders(lanes), self.ledger, self.bound) for lane in lanes]
+        methods += [
+            method_of(name, "baseline", metric, self.baselines(), self.ledger, self.bound) for name in self.planned.baselines
+        ]
         supernets = {lane.name: lane.supernet for lane in lanes if lane.supernet is not None}
         as_json = [self._method_json(method, supernets.get(method.name)) for method in methods]
         verdict = make_verdict(self.problem, as_json, {m.name: test_runs(m, self.folder) for m in methods})

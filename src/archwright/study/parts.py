@@ -15,9 +15,9 @@ from archwright.errors import InputError
 from archwright.evaluate.history import Objective
 from archwright.evaluate.objective import parse_objectives
 from archwright.execute import executor_names, usable_cpus
-from archwright.network.baselines import build_baseline, is_network
+from archwright.network.baselines import build_baseline, check_baseline, is_network, usual_baselines
 from archwright.one_shot import OneShotMethod, make_one_shot
-from archwright.search_space import SearchSpace, make_space
+from archwright.search_space import SearchSpace, make_space, usual_space
 from archwright.search_strategy import Strategy, make_strategy, searched_space
 from archwright.study.budget import Budget
 from archwright.study.request import Request
@@ -28,7 +28,10 @@ from archwright.train.recipe import Recipe, recipe_for
 
 @dataclass(frozen=True)
 class Parts:
-    """What a request names, made and checked before anything is written. Its strategies are of two kinds, each by name."""
+    """What a request names, made and checked before anything is written. Its strategies are of two kinds, each by name.
+
+    `request`: with the space and the baselines that suit the data, where none were asked for.
+    """
 
     request: Request
     data: ProblemData
@@ -56,20 +59,15 @@ def make_parts(request: Request, source: Source | None = None) -> Parts:
     strategies = {name: make_strategy(name, _settings(request, name)) for name in request.all_strategies if name not in shared}
     one_shot = {name: make_one_shot(name, _settings(request, name)) for name in request.all_strategies if name in shared}
     budget = with_settings(Budget, request.settings_for("budget"), "budget")
-    space = make_space(request.space, request.settings_for("space"))
-    data = load_problem(
-        source if source is not None else request.source,
-        task=request.task,
-        target=request.target,
-        layout=request.layout,
-        seed=request.seed,
-    )
-    space = space.for_problem(data.problem)
-    _check_baselines(request.baselines, data.problem)
+    asked = None if request.space is None else make_space(request.space, request.settings_for("space"))
+    data = load_data(request, source)
+    request = request.with_usual(usual_space(data.problem), usual_baselines(data.problem))
+    space = (asked or make_space(request.space or "", request.settings_for("space"))).for_problem(data.problem)
+    _check_baselines(request.baselines or (), data.problem)
     _check_supernets(space, one_shot, data.problem)
     for strategy in strategies.values():
         searched_space(strategy, space)  # raises where it cannot search such a space
-    recipe = recipe_for(data.problem.n_train, request.settings_for("train"))
+    recipe = recipe_for(data.problem.n_train, request.settings_for("train"), data.problem.task)
     augmentation_names(recipe.augmentation, data.problem, inf)  # raises where they do not fit
     if request.minutes is not None and recipe.precision == "auto":
         recipe = replace(recipe, precision="measure")
@@ -85,6 +83,19 @@ def make_parts(request: Request, source: Source | None = None) -> Parts:
     )
 
 
+def load_data(request: Request, source: Source | None = None) -> ProblemData:
+    """The problem of a request, by default in the source that it names."""
+    return load_problem(
+        source if source is not None else request.source,
+        task=request.task,
+        target=request.target,
+        layout=request.layout,
+        level=request.level,
+        window=request.window,
+        seed=request.seed,
+    )
+
+
 def _settings(request: Request, name: str) -> dict[str, str]:
     """A strategy's own settings; the only one that was asked for also goes by `strategy.`."""
     alone = len(request.strategies) == 1 and name in request.strategies
@@ -97,6 +108,7 @@ def _check_baselines(names: Sequence[str], problem: Problem) -> None:
 
     with torch.device("meta"):
         for name in names:
+            check_baseline(name, problem)
             if is_network(name):
                 build_baseline(name, problem)
 

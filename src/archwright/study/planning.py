@@ -61,7 +61,7 @@ def planned_by_trials(request: Request, budget: Budget, n_train: int) -> Planned
     """All that was asked for is trained."""
     assert request.trials is not None
     plan = plan_by_trials(n_train, request.epochs, request.seeds, request.top_k, request.trials, budget)
-    return Planned(plan, request.baselines)
+    return Planned(plan, request.baselines or ())
 
 
 def planned_by_minutes(
@@ -84,7 +84,7 @@ def planned_by_minutes(
         skipped.append(
             Skipped("seeds", f"{request.seeds} were asked for, {plan.seeds} fit into the final trainings' share of the time")
         )
-    baselines = {name: measured[probes[name][0].key] for name in request.baselines}
+    baselines = {name: measured[probes[name][0].key] for name in request.baselines or ()}
     fitted = _fit_baselines(plan, baselines, means, budget)
     return Planned(
         fitted.plan,

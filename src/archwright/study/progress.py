@@ -8,6 +8,7 @@ from typing import Self
 
 from rich.console import Console
 
+from archwright.data.problem import worth
 from archwright.study.candidates_table import STAGES
 from archwright.study.crew import Crew
 from archwright.study.live_line import LiveLine
@@ -55,7 +56,7 @@ class Progress:
             self.say(line)
             return
         self._done += 1
-        if value is not None and (self._best is None or value > self._best):
+        if value is not None and (self._best is None or worth(self._metric, value) > worth(self._metric, self._best)):
             self._best = value
         self.say(f"[{self._count()}] {line}{self._tail()}")
 

@@ -12,9 +12,12 @@ from typing import Any
 MISSING = "\N{EN DASH}"
 PERCENT_METRICS = frozenset({"accuracy"})
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-LEAST = {"accuracy": 0.0, "f1": 0.0}
-MOST = 1.0
-NAMES = {"accuracy": "accuracy", "f1": "macro F1", "r2": "R²"}
+LEAST = {"accuracy": 0.0, "f1": 0.0, "perplexity": 1.0, "bits_per_character": 0.0}
+MOST = {"accuracy": 1.0, "f1": 1.0, "r2": 1.0}
+"""How far a metric can go; one that is not named goes on for ever."""
+DIGITS = {"perplexity": 2, "bits_per_character": 3}
+USUAL_DIGITS = 4
+NAMES = {"accuracy": "accuracy", "f1": "macro F1", "r2": "R²", "bits_per_character": "bits per character"}
 
 
 def finite(value: Any) -> float | None:
@@ -43,17 +46,17 @@ def metric_text(metric: str, value: Any) -> str:
     number = finite(value)
     if number is None:
         return MISSING
-    return f"{100 * number:.2f} %" if is_percent(metric) else _minus(f"{number:.4f}")
+    return f"{100 * number:.2f} %" if is_percent(metric) else _minus(f"{number:.{_digits(metric)}f}")
 
 
 def interval_text(metric: str, interval: Sequence[Any] | None) -> str:
     """The two ends of a confidence interval; a dash where there is none. Shown no further than the metric can go."""
     if interval is None or finite(interval[0]) is None or finite(interval[1]) is None:
         return MISSING
-    low, high = max(float(interval[0]), LEAST.get(metric, -math.inf)), min(float(interval[1]), MOST)
+    low, high = max(float(interval[0]), LEAST.get(metric, -math.inf)), min(float(interval[1]), MOST.get(metric, math.inf))
     if is_percent(metric):
         return _minus(f"{100 * low:.2f} to {100 * high:.2f} %")
-    return _minus(f"{low:.4f} to {high:.4f}")
+    return _minus(f"{low:.{_digits(metric)}f} to {high:.{_digits(metric)}f}")
 
 
 def difference_text(metric: str, value: float, signed: bool = True) -> str:
@@ -61,13 +64,22 @@ def difference_text(metric: str, value: float, signed: bool = True) -> str:
     plus = "+" if signed else ""
     if is_percent(metric):
         return _minus(f"{100 * value:{plus}.2f} percentage points")
-    return _minus(f"{value:{plus}.4f}")
+    return _minus(f"{value:{plus}.{_digits(metric)}f}")
 
 
 def difference_interval_text(metric: str, interval: Sequence[float]) -> str:
     """The two ends of the interval of a difference, without the unit that stands before them."""
-    scale, digits = (100, 2) if is_percent(metric) else (1, 4)
+    scale, digits = (100, 2) if is_percent(metric) else (1, _digits(metric))
     return _minus(f"{scale * interval[0]:+.{digits}f} to {scale * interval[1]:+.{digits}f}")
+
+
+def scale_of(metric: str, value: Any) -> float:
+    """What a difference is measured by: 1, or of a perplexity its own size, as its logarithm is what networks learn."""
+    return finite(value) or 1.0 if metric == "perplexity" else 1.0
+
+
+def _digits(metric: str) -> int:
+    return DIGITS.get(metric, USUAL_DIGITS)
 
 
 def count_text(value: Any) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from archwright.errors import InputError, UnknownSetting
 
-DEFAULT_SPACE = "chain"
 DEFAULT_STRATEGIES = ("regularized_evolution",)
-DEFAULT_BASELINES = ("resnet-tiny", "resnet18", "random_forest")
 DEFAULT_TRIALS = 20
 EXTENDABLE = ("trials", "minutes", "workers", "executor", "out")
 """What the same run may be continued with another value of."""
@@ -23,14 +21,15 @@ EXTENDABLE = ("trials", "minutes", "workers", "executor", "out")
 class Request:
     """One search, as asked for. `trials` bounds each strategy's trainings, `minutes` the whole run's wall-clock time.
 
-    `settings` holds `--set KEY=VALUE`: `space.K`, `strategy.K` or `NAME.K`, `train.K`, `budget.K`. `timeout` is in seconds a
-    training, `memory` in MB a training.
+    `space`, `baselines`: None is what suits the data (`with_usual`). `level`, `window`: of a text, what its tokens are and how many
+    a network is trained on at a time. `settings` holds `--set KEY=VALUE`: `space.K`, `strategy.K` or `NAME.K`, `train.K`,
+    `budget.K`. `timeout` is in seconds a training, `memory` in MB a training.
     """
 
     source: str
-    space: str = DEFAULT_SPACE
+    space: str | None = None
     strategies: tuple[str, ...] = DEFAULT_STRATEGIES
-    baselines: tuple[str, ...] = DEFAULT_BASELINES
+    baselines: tuple[str, ...] | None = None
     trials: int | None = None
     minutes: float | None = None
     epochs: int | None = None
@@ -44,6 +43,8 @@ class Request:
     task: str | None = None
     target: tuple[str, ...] = ()
     layout: str | None = None
+    level: str | None = None
+    window: int | None = None
     timeout: float | None = None
     memory: float | None = None
     storage: str | None = None
@@ -56,7 +57,7 @@ class Request:
             raise InputError("both trials and minutes were given: bound the search by one of them")
         if self.trials is None and self.minutes is None:
             object.__setattr__(self, "trials", DEFAULT_TRIALS)
-        for name in ("trials", "epochs", "top_k", "seeds", "seed", "workers"):
+        for name in ("trials", "epochs", "top_k", "seeds", "seed", "workers", "window"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, int):
                 raise InputError(f"{name} is {value!r}: give a whole number")
@@ -64,7 +65,7 @@ class Request:
             value = getattr(self, name)
             if value is not None and not isinstance(value, (int, float)):
                 raise InputError(f"{name} is {value!r}: give a number")
-        for name in ("trials", "minutes", "epochs", "top_k", "seeds", "workers", "timeout", "memory"):
+        for name in ("trials", "minutes", "epochs", "top_k", "seeds", "workers", "timeout", "memory", "window"):
             value = getattr(self, name)
             if value is not None and not 0 < value < inf:
                 raise InputError(f"{name} is {value}: give a number above zero")
@@ -73,10 +74,18 @@ class Request:
         if not self.strategies:
             raise InputError("no strategy was given: name at least one, such as regularized_evolution")
         for name in ("strategies", "baselines"):
-            given = getattr(self, name)
+            given = getattr(self, name) or ()
             twice = sorted({item for item in given if given.count(item) > 1})
             if twice:
                 raise InputError(f"{', '.join(twice)} stands twice among the {name}: name each once")
+
+    def with_usual(self, space: str, baselines: tuple[str, ...]) -> Request:
+        """With this space and these baselines where none were asked for."""
+        return replace(
+            self,
+            space=space if self.space is None else self.space,
+            baselines=baselines if self.baselines is None else self.baselines,
+        )
 
     @property
     def all_strategies(self) -> tuple[str, ...]:
@@ -87,10 +96,10 @@ class Request:
 
     @property
     def folder(self) -> Path:
-        """The run folder: `out`, or runs/SOURCE-SPACE-STRATEGY."""
+        """The run folder: `out`, or runs/SOURCE-SPACE-STRATEGY (of a request that names its space)."""
         if self.out is not None:
             return Path(self.out)
-        parts = (Path(self.source).stem or self.source, self.space, "+".join(self.strategies))
+        parts = (Path(self.source).stem or self.source, self.space or "", "+".join(self.strategies))
         return Path("runs") / "-".join(re.sub(r"[^A-Za-z0-9_.+]+", "_", part) for part in parts)
 
     def settings_for(self, owner: str, *aliases: str) -> dict[str, str]:

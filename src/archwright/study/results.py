@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from archwright.cost.energy import energy_wh
-from archwright.data.problem import Problem
+from archwright.data.problem import Problem, worth
 from archwright.study.ledger import Ledger
 from archwright.study.planning import Skipped
 from archwright.study.protocol import Contender, rows_of
@@ -31,6 +31,7 @@ class Method:
 
     name: str
     kind: str
+    metric: str
     contender: Contender | None
     runs: tuple[Row, ...]
     all_runs: tuple[Row, ...]
@@ -38,7 +39,7 @@ class Method:
     @property
     def best_run(self) -> Row:
         """The run with the best validation metric; the first of equals."""
-        return max(self.runs, key=validation)
+        return max(self.runs, key=lambda row: worth(self.metric, validation(row)))
 
 
 def validation(row: Row) -> float:
@@ -47,13 +48,13 @@ def validation(row: Row) -> float:
     return next(iter(row.outcome.metrics.values()))
 
 
-def method_of(name: str, kind: str, contenders: Sequence[Contender], ledger: Ledger, plan: str) -> Method:
+def method_of(name: str, kind: str, metric: str, contenders: Sequence[Contender], ledger: Ledger, plan: str) -> Method:
     """The contender of a method with the best mean validation metric over its seeds."""
     finished = [(c, rows_of(ledger, c, plan)) for c in contenders if c.method == name]
     complete = [(c, tuple(row for row in rows if row.state == "complete")) for c, rows in finished]
     usable = [(c, rows) for c, rows in complete if rows]
-    contender, runs = max(usable, key=lambda pair: mean(map(validation, pair[1])), default=(None, ()))
-    return Method(name, kind, contender, runs, tuple(row for _, rows in finished for row in rows))
+    contender, runs = max(usable, key=lambda pair: worth(metric, mean(map(validation, pair[1]))), default=(None, ()))
+    return Method(name, kind, metric, contender, runs, tuple(row for _, rows in finished for row in rows))
 
 
 def method_json(method: Method, problem: Problem, ledger: Ledger, threads: int, device: str) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def failures(methods: Sequence[Method]) -> list[Skipped]:
 
 def problem_json(problem: Problem) -> dict[str, Any]:
     """The problem as it stands in results.json."""
-    names = ("name", "task", "metric", "input_shape", "n_train", "n_val", "n_test", "data_hash")
+    names = ("name", "task", "level", "metric", "input_shape", "n_train", "n_val", "n_test", "data_hash")
     return {name: problem.to_json()[name] for name in names}
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.settings import settings_of
-from archwright.data.load import load_problem
 from archwright.data.problem import Problem
 from archwright.data.splits import ProblemData
 from archwright.data.store import save_problem
@@ -22,6 +21,7 @@ from archwright.execute.executor import Executor
 from archwright.search_space import make_space
 from archwright.study.budget import usual_epochs
 from archwright.study.json_file import read_json, write_json
+from archwright.study.parts import load_data
 from archwright.study.request import Request
 from archwright.study.run_folder import RunFolder
 from archwright.train.augmentation import augmentation_names
@@ -47,8 +47,8 @@ def train_architecture(request: Request, architecture_file: Path) -> Trained:
     architecture = read_architecture(architecture_file)
     space = make_space(architecture.space, architecture.settings)
     space.describe(architecture)
-    data = load_problem(request.source, task=request.task, target=request.target, layout=request.layout, seed=request.seed)
-    recipe = recipe_for(data.problem.n_train, request.settings_for("train"))
+    data = load_data(request)
+    recipe = recipe_for(data.problem.n_train, request.settings_for("train"), data.problem.task)
     augmentation_names(recipe.augmentation, data.problem, inf)  # raises where they do not fit
     if space.for_problem(data.problem) != space:
         fits = settings_of(space.for_problem(data.problem))

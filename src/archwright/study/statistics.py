@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from archwright.data.problem import LOWER_IS_BETTER
 from archwright.errors import InputError, ShapeError
 
 Array = NDArray[Any]
@@ -22,8 +23,9 @@ CHUNK_NUMBERS = 2_000_000  # counts drawn at a time: 16 MB
 class TestRun:
     """One final network on the whole test split.
 
-    `prediction`: (N,) classes or (N, K) logits, (N, L) probabilities of labels, or (N, T) targets in their own units.
-    `target`: (N,) classes, (N, L) labels or (N, T) targets, in the same order for all methods.
+    `prediction`: (N,) classes or (N, K) logits, (N, L) probabilities of labels, (N, T) targets in their own units, or of a text's
+    windows the log-likelihoods of their tokens. `target`: (N,) classes, (N, L) labels, (N, T) targets or tokens, in the same
+    order for all methods.
     """
 
     __test__ = False  # not a test of pytest's
@@ -71,6 +73,7 @@ def sample_columns(metric: str, prediction: Array, target: Array) -> Array:
     """What a metric adds up over samples, (N, C) float64.
 
     accuracy: hit. f1: per label true positives, then predicted plus actual positives. r2: per target squared residual, y, y^2.
+    perplexity, bits_per_character: a window's mean negative log-likelihood of a token.
     Raises ShapeError where prediction and target do not belong together, InputError for an unknown metric.
     """
     if len(prediction) != len(target) or (metric != "accuracy" and prediction.shape != target.shape):
@@ -85,7 +88,9 @@ def sample_columns(metric: str, prediction: Array, target: Array) -> Array:
         truth = target.astype(np.float64)
         centred = truth - truth.mean(axis=0)  # the same R2, without cancellation
         return np.concatenate([(truth - prediction) ** 2, centred, centred**2], axis=1)
-    raise InputError(f"there is no metric {metric!r}: choose from accuracy, f1, r2")
+    if metric in LOWER_IS_BETTER:
+        return np.asarray(-prediction.astype(np.float64).mean(axis=1, keepdims=True))
+    raise InputError(f"there is no metric {metric!r}: choose from accuracy, f1, r2, {', '.join(sorted(LOWER_IS_BETTER))}")
 
 
 def metric_of_sums(metric: str, sums: Array, samples: int) -> Array:
@@ -95,6 +100,10 @@ def metric_of_sums(metric: str, sums: Array, samples: int) -> Array:
     """
     if metric == "accuracy":
         return np.asarray(sums[..., 0] / samples)
+    if metric == "perplexity":
+        return np.asarray(np.exp(sums[..., 0] / samples))
+    if metric == "bits_per_character":
+        return np.asarray(sums[..., 0] / samples / math.log(2))
     if metric == "f1":
         true_positive, positives = np.split(sums, 2, axis=-1)
         return np.asarray((2 * true_positive / np.maximum(positives, 1)).mean(axis=-1))

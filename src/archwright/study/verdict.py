@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from archwright.data.problem import Problem
+from archwright.data.problem import Problem, worth
 from archwright.study.quantities import (
     difference_interval_text,
     difference_text,
@@ -15,6 +15,7 @@ from archwright.study.quantities import (
     metric_name,
     metric_text,
     plural,
+    scale_of,
     seconds_text,
     times_text,
 )
@@ -22,7 +23,7 @@ from archwright.study.statistics import Comparison, TestRun, compare
 
 Method = Mapping[str, Any]
 CLEARLY_SMALLER = 2.0  # times fewer operations or parameters for which a searched network is taken though no better
-FAR_APART = 0.02  # difference in the metric that is followed even where it may be chance
+FAR_APART = 0.02  # difference in the metric (of a perplexity: share of it) that is followed even where it may be chance
 
 
 class Verdict(TypedDict):
@@ -52,8 +53,8 @@ def make_verdict(problem: Problem, methods: Sequence[Method], predictions: Mappi
 
 def best_on_validation(methods: Sequence[Method], kind: str) -> Method | None:
     """The method of this kind that is best on validation, in the mean over seeds; the first of equals. None if all failed."""
-    finished = [method for method in methods if method["kind"] == kind and validation_mean(method) is not None]
-    return max(finished, key=lambda method: validation_mean(method) or 0.0, default=None)
+    finished = [(method, mean) for method in methods if method["kind"] == kind and (mean := validation_mean(method)) is not None]
+    return max(finished, key=lambda pair: worth(pair[0]["metric"], pair[1]), default=(None, 0.0))[0]
 
 
 def validation_mean(method: Method) -> float | None:
@@ -91,9 +92,9 @@ def _judge(metric: str, searched: Method, baseline: Method, comparison: Comparis
         f"test {metric_name(metric)}, {_difference(metric, comparison)}"
     )
     if not comparison.beyond_noise:
-        choice, why = _within_noise(searched, baseline, comparison)
+        choice, why = _within_noise(metric, searched, baseline, comparison)
         return choice, f"Within noise, {ours} and {theirs} cannot be told apart ({numbers}): use {_named(choice, searched)}, {why}."
-    if comparison.difference > 0:
+    if worth(metric, comparison.difference) > 0:
         return searched["name"], f"Yes, {ours} beats {theirs} beyond noise ({numbers}): use the searched network."
     return baseline["name"], f"No, {theirs} beats {ours} beyond noise ({numbers}): use {baseline['name']}."
 
@@ -109,11 +110,11 @@ def _named(choice: str, searched: Method) -> str:
     return "the searched network" if choice == searched["name"] else choice
 
 
-def _within_noise(searched: Method, baseline: Method, comparison: Comparison) -> tuple[str, str]:
+def _within_noise(metric: str, searched: Method, baseline: Method, comparison: Comparison) -> tuple[str, str]:
     """Which of two that cannot be told apart, and why: the cheaper, unless they look too unlike to go by cost."""
-    if abs(comparison.difference) <= FAR_APART:
+    if abs(comparison.difference) <= FAR_APART * scale_of(metric, baseline.get("mean")):
         return _cheaper(searched, baseline)
-    better = searched if comparison.difference > 0 else baseline
+    better = searched if worth(metric, comparison.difference) > 0 else baseline
     return better["name"], "which did better here, though that may be chance: more seeds would tell"
 
 
@@ -168,6 +169,6 @@ def _random_note(
     numbers = _difference(problem.metric, comparison)
     if not comparison.beyond_noise:
         return f"Random search at the same cost cannot be told apart from it ({numbers}): the strategy brought nothing measurable."
-    if comparison.difference > 0:
+    if worth(problem.metric, comparison.difference) > 0:
         return f"The strategy also beats random search at the same cost ({numbers})."
     return f"Random search at the same cost did better on the test split ({numbers}), though not on validation."

@@ -13,7 +13,8 @@ from archwright.data.problem import Problem
 from archwright.data.raw_data import Array
 from archwright.data.splits import Split
 from archwright.train.augmentation import Augment
-from archwright.train.trained_model import Normalise, evaluation_batch
+from archwright.train.streams import evaluation_batches, stream_order
+from archwright.train.trained_model import evaluation_batch, normalisation
 
 KEPT_BYTES = 2**30
 """Inputs up to this size (and a third of a GPU's free memory) are copied to the device once."""
@@ -22,14 +23,16 @@ KEPT_BYTES = 2**30
 class Rows:
     """A split on its way to the device: inputs normalised, a regression's targets standardised.
 
-    x: (N, *input_shape) uint8 or float32, in memory or memory-mapped. channels_last: memory order of the batches.
+    x: (N, *input_shape) uint8 or float32, or int64 tokens, in memory or memory-mapped. channels_last: memory order of the batches.
+    `sequential`: whether rows follow each other, as the windows of a text do, and are taken in streams.
     """
 
     def __init__(
         self, split: Split, problem: Problem, preprocessing: Preprocessing, device: torch.device, channels_last: bool
     ) -> None:
         self.device, self.channels_last = device, channels_last
-        self.normalise = Normalise(preprocessing.input_mean, preprocessing.input_std, problem.dimensions).to(device)
+        self.sequential = problem.level is not None
+        self.normalise = normalisation(preprocessing, problem).to(device)
         self.x: Array | Tensor = _on_device(split.x, device) if _fits(split.x, device) else split.x
         self.y = torch.from_numpy(standardised(split.y, preprocessing)).to(device)
 
@@ -37,7 +40,7 @@ class Rows:
         return len(self.y)
 
     def take(self, rows: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """x: (B, *input_shape) float32, y: (B,) or (B, outputs). rows: indices, or a slice of neighbours."""
+        """x: (B, *input_shape) float32, or int64 tokens. y: (B,), (B, outputs), or (B, T) tokens. rows: indices, or a slice."""
         x = self.x[rows] if isinstance(self.x, Tensor) else torch.from_numpy(np.array(self.x[_numpy(rows)])).to(self.device)
         x = self.normalise(x)
         return self.ordered(x), self.y[rows]
@@ -47,7 +50,10 @@ class Rows:
         return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
 
     def in_order(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All rows once, in batches for evaluation."""
+        """All rows once, in batches for evaluation; where they are sequential in the order of streams."""
+        if self.sequential:
+            yield from (self.take(torch.from_numpy(rows).to(self.device)) for rows in evaluation_batches(len(self)))
+            return
         size = evaluation_batch(self.x.shape[1:])
         for start in range(0, len(self), size):
             yield self.take(slice(start, start + size))
@@ -57,7 +63,8 @@ class Batches:
     """Training batches. Each epoch has its own order, from the training's seed and the epoch's number alone.
 
     What is left over when an epoch is cut into batches waits for another epoch's order; a split smaller than a batch is one batch.
-    `among`: the rows (indices) that are taken at all; by default every one.
+    `among`: the rows (indices) that are taken at all; by default every one. Sequential rows are never shuffled: a batch is the next
+    window of each of `batch_size` streams, and every epoch is the same.
     """
 
     def __init__(self, rows: Rows, batch_size: int, seed: int, augment: Augment, among: Array | None = None) -> None:
@@ -81,9 +88,14 @@ class Batches:
     def _order_of(self, epoch: int) -> Tensor:
         """(rows,): the order of one epoch, kept for its next batch."""
         if self._order[0] != epoch:
-            order = self.among[np.random.default_rng([self.seed, epoch]).permutation(len(self.among))]
-            self._order = epoch, torch.from_numpy(order).to(self.rows.device)
+            self._order = epoch, torch.from_numpy(self._new_order(epoch)).to(self.rows.device)
         return self._order[1]
+
+    def _new_order(self, epoch: int) -> Array:
+        if self.rows.sequential:
+            return stream_order(self.among, self.batch_size)
+        order: Array = self.among[np.random.default_rng([self.seed, epoch]).permutation(len(self.among))]
+        return order
 
 
 def standardised(y: Array, preprocessing: Preprocessing) -> Array:

@@ -16,6 +16,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from archwright.data.problem import worth
+from archwright.ops.carried_state import begin_stream
+from archwright.train.averaged_sgd import Averaging, NoAveraging
 from archwright.train.batches import Batches
 from archwright.train.checkpoint import load_checkpoint, save_checkpoint
 from archwright.train.failure import Diverged, TimedOut
@@ -46,7 +49,8 @@ class Training:
     """What is trained, on what, and who says how good it is.
 
     `network`: its weights of the best epoch are kept. `validate`: metrics on the validation split; `judge` names the one that
-    decides, higher is better. `train_metric`: the same metric of an epoch's outputs and targets. `epochs` may be fractional.
+    decides. `train_metric`: the same metric of an epoch's outputs and targets, of which `kept` (output, target) is what it needs.
+    `averaging`: of the weights that are validated and kept. `epochs` may be fractional.
     `until`: the epoch after which it ends, where that is before the last; a longer one goes on from its checkpoint if it is whole.
     `patience`: epochs without a better one before it stops, 0 is never. `ended`: asked before each epoch whether the step has
     come to an end by itself. `time_limit`: seconds, over all resumes.
@@ -64,6 +68,8 @@ class Training:
     ended: Callable[[], bool] = lambda: False
     checkpoint: Path | None = None
     time_limit: float | None = None
+    kept: Callable[[Tensor, Tensor], Tensor] = lambda output, target: output
+    averaging: Averaging = field(default_factory=NoAveraging)
 
     @property
     def steps(self) -> int:
@@ -108,24 +114,30 @@ def run_training(training: Training, on_epoch: Callable[[Record], None] | None =
     progress = _resume(training) or Progress(seconds=seconds)
     clock = _Clock(progress.seconds, training.time_limit)
     while progress.step < training.last_step and not progress.stale(training.patience) and not training.ended():
-        record = _epoch(training, progress, clock)
-        progress.seconds = record["seconds"] = clock.seconds()
-        _keep(training, progress, record)
+        trained = _epoch(training, progress, clock)
+        with training.averaging.applied():
+            record = {**trained, **_validate(training, trained["epoch"]), **training.step.record()}
+            progress.seconds = record["seconds"] = clock.seconds()
+            _keep(training, progress, record)
+        training.averaging.judged(record["val_loss"])
+        if training.checkpoint is not None:
+            _save(training, progress, training.checkpoint)
         if on_epoch is not None:
             on_epoch(record)
     return progress
 
 
 def _epoch(training: Training, progress: Progress, clock: _Clock) -> Record:
-    """One epoch, or what is left of the training, and its validation."""
+    """One epoch, or what is left of the training; streams begin anew, so that going on from its end is exact."""
     per_epoch, steps, last_step = training.batches.per_epoch, training.steps, training.last_step
     losses, outputs, targets = [], [], []
     training.network.train()
+    begin_stream(training.network)
     for x, y in training.batches.epoch(progress.step // per_epoch):
         loss, output = training.step(x, y, (progress.step + 0.5) / steps)
         progress.step += 1
         losses.append(loss)
-        outputs.append(output)
+        outputs.append(training.kept(output, y))
         targets.append(y)
         clock.check()
         if progress.step % LOOK_EVERY == 0:
@@ -135,21 +147,25 @@ def _epoch(training: Training, progress: Progress, clock: _Clock) -> Record:
     epoch = progress.step / per_epoch
     train_loss = _check_finite(torch.stack(losses).mean(), epoch)
     train_metric = training.train_metric(torch.cat(outputs).float(), torch.cat(targets))
+    return {"epoch": epoch, "train_loss": train_loss, "train_metric": train_metric}
+
+
+def _validate(training: Training, epoch: float) -> Record:
     validated = training.validate()
     _check_finite(torch.tensor(list(validated.values())).sum(), epoch, "validation loss")
-    scores = {f"val_{name}": value for name, value in validated.items()}
-    return {"epoch": epoch, "train_loss": train_loss, "train_metric": train_metric, **scores, **training.step.record()}
+    return {f"val_{name}": value for name, value in validated.items()}
 
 
 def _keep(training: Training, progress: Progress, record: Record) -> None:
-    """Into the curve, among the best where it is, and to disk."""
+    """Into the curve, and among the best where it is."""
     progress.curve.append(record)
-    judge = f"val_{training.judge}"
-    if not progress.best or record[judge] > progress.best[judge]:
+    if not progress.best or _worth(training, record) > _worth(training, progress.best):
         progress.best = record
         progress.best_weights = {name: tensor.detach().clone() for name, tensor in training.network.state_dict().items()}
-    if training.checkpoint is not None:
-        _save(training, progress, training.checkpoint)
+
+
+def _worth(training: Training, record: Record) -> float:
+    return worth(training.judge, record[f"val_{training.judge}"])
 
 
 def _save(training: Training, progress: Progress, file: Path) -> None:

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_accuracy, multilabel_f1_score
 from torchmetrics.functional.regression import r2_score
 
-from archwright.data.problem import METRICS, Task
+from archwright.data.problem import Problem, Task
 from archwright.train.loss import loss_function
 
 DECIMALS = 6
 """What float32 can tell apart."""
+LARGEST_NATS = 700.0
+"""The exponential of more is no number any more."""
+
+
+def kept_of(output: Tensor, target: Tensor, task: Task) -> Tensor:
+    """What the metric of a split needs of a batch: the output, but of tokens' logits (B, T, V) only log-likelihoods (B, T)."""
+    return log_likelihood(output, target) if task == "language_modelling" else output
+
+
+def log_likelihood(output: Tensor, target: Tensor) -> Tensor:
+    """The natural logarithm of each token's probability, (B, T). output: (B, T, V) logits. target: (B, T) tokens."""
+    logits = output.detach().float()
+    return logits.gather(-1, target[..., None])[..., 0] - logits.logsumexp(dim=-1)
 
 
 def decide(output: Tensor, task: Task) -> Tensor:
-    """(N, outputs) logits -> (N,) classes or (N, outputs) labels 0 and 1 (threshold 0.5); targets stay as they are."""
+    """(N, outputs) logits -> (N,) classes or (N, outputs) labels 0 and 1 (threshold 0.5); amounts and likelihoods stay."""
     if task == "classification":
         return output.argmax(dim=1)
     return (output > 0).long() if task == "multi_label" else output
 
 
-def metric_of(decision: Tensor, target: Tensor, task: Task) -> float:
-    """Accuracy, macro f1, or r2 averaged over the outputs; higher is better, 1 is perfect.
+def metric_of(decision: Tensor, target: Tensor, metric: str) -> float:
+    """Accuracy, macro f1, or r2 averaged over the outputs: 1 is perfect. Perplexity: 1 is perfect. Bits per character: 0 is.
 
-    decision: as `decide` returns. target: (N,) classes, (N, L) labels or (N, T) amounts (in the same units as the decision).
+    decision: as `decide` returns. target: (N,) classes, (N, L) labels, (N, T) amounts (in the same units as the decision), or
+    (N, T) tokens, of which the log-likelihoods alone count.
     """
-    if task == "classification":
+    if metric in ("perplexity", "bits_per_character"):
+        nats = -float(decision.double().mean())
+        return round(nats / math.log(2) if metric == "bits_per_character" else _exp(nats), DECIMALS)
+    if metric == "accuracy":
         classes = int(max(decision.max(), target.max())) + 1
         value = multiclass_accuracy(decision, target, classes, average="micro", validate_args=False)
-    elif task == "multi_label":
+    elif metric == "f1":
         value = multilabel_f1_score(decision, target.long(), target.shape[1], average="macro", validate_args=False)
     else:
         value = _r2(decision, target)
@@ -49,10 +68,16 @@ def _r2(decision: Tensor, target: Tensor) -> Tensor:
     return r2_score(twice[0], twice[1], multioutput="uniform_average")
 
 
-def scores(output: Tensor, target: Tensor, task: Task) -> dict[str, float]:
-    """The task's metric and the loss of a whole split. output, target: as the network gives and as it was trained on."""
-    metric = metric_of(decide(output, task), target, task)
-    return {METRICS[task]: metric, "loss": float(loss_function(task)(output, target))}
+def _exp(nats: float) -> float:
+    return math.exp(nats) if nats < LARGEST_NATS else math.inf
+
+
+def scores(kept: Tensor, target: Tensor, problem: Problem) -> dict[str, float]:
+    """The task's metric and the loss of a whole split. kept: as `kept_of` gives. target: as it was trained on."""
+    task = problem.task
+    metric = metric_of(decide(kept, task), target, problem.metric)
+    loss = -kept.double().mean() if task == "language_modelling" else loss_function(task)(kept, target)
+    return {problem.metric: metric, "loss": float(loss)}
 
 
 def root_mean_square_error(output: Tensor, target: Tensor, scale: Tensor) -> float:

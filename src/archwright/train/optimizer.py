@@ -12,10 +12,12 @@ from archwright.train.recipe import Recipe
 
 def learning_rate(recipe: Recipe, done: float) -> float:
     """Linear warm-up to the peak over the share `recipe.warmup`, then a cosine to zero (Loshchilov & Hutter 2017,
-    arXiv:1608.03983, eq. 5, one cycle; warm-up as Goyal et al. 2017, arXiv:1706.02677, section 2.2).
+    arXiv:1608.03983, eq. 5, one cycle; warm-up as Goyal et al. 2017, arXiv:1706.02677, section 2.2). Averaged SGD keeps its peak.
 
     done: share of all steps, in [0, 1].
     """
+    if recipe.optimizer == "nt_asgd":
+        return recipe.learning_rate
     if done < recipe.warmup:
         return recipe.learning_rate * done / recipe.warmup
     rest = (done - recipe.warmup) / (1 - recipe.warmup) if recipe.warmup < 1 else 0.0
@@ -23,7 +25,7 @@ def learning_rate(recipe: Recipe, done: float) -> float:
 
 
 def make_optimizer(recipe: Recipe, *modules: nn.Module, fused: bool) -> torch.optim.Optimizer:
-    """SGD with Nesterov's momentum, or AdamW, on all parameters of the modules; norms and biases are not decayed.
+    """SGD with Nesterov's momentum, averaged SGD without, or AdamW: all parameters of the modules; norms and biases do not decay.
 
     `fused`: one kernel for all weights, which does not go with a gradient scaler.
     """
@@ -35,8 +37,8 @@ def make_optimizer(recipe: Recipe, *modules: nn.Module, fused: bool) -> torch.op
     groups = [group for group in groups if group["params"]]
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999), fused=fused)
-    nesterov = recipe.momentum > 0
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov, fused=fused)
+    momentum = 0.0 if recipe.optimizer == "nt_asgd" else recipe.momentum
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -8,6 +8,7 @@ from math import inf
 from typing import Any, Literal
 
 from archwright.architecture.settings import check_settings, with_settings
+from archwright.data.problem import Task
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,13 @@ class Recipe:
     data set allows and a training of this length needs), "none", or a "+"-joined choice of crop, flip, cutout. `patience`:
     epochs without a better validation score before the training stops, 0 is never. `precision`: "auto" takes what is fastest on
     the device at hand by rule, "measure" what is fastest by the clock.
+
+    Of language models alone: `dropout` of inputs and outputs of the recurrence, `hidden_dropout` of its state, `embedding_dropout`
+    of whole words, each with one mask a sequence. Optimizer "nt_asgd" is averaged SGD at a constant rate, which begins to average
+    when a validation is worse than the best of all but the last `averaging_interval`.
     """
 
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    optimizer: Literal["sgd", "adamw", "nt_asgd"] = "sgd"
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
@@ -34,22 +39,39 @@ class Recipe:
     augmentation: str = "auto"
     patience: int = 0
     precision: Literal["auto", "measure", "32", "bf16", "16"] = "auto"
+    dropout: float = 0.0
+    hidden_dropout: float = 0.0
+    embedding_dropout: float = 0.0
+    averaging_interval: int = 5
 
     def __post_init__(self) -> None:
-        shares = dict.fromkeys(("momentum", "warmup", "label_smoothing", "drop_path"), (0.0, 1.0))
-        upwards = dict.fromkeys(("learning_rate", "weight_decay", "auxiliary", "gradient_clip", "patience"), (0.0, inf))
+        dropped = ("drop_path", "dropout", "hidden_dropout", "embedding_dropout")
+        shares = dict.fromkeys(("momentum", "warmup", "label_smoothing", *dropped), (0.0, 1.0))
+        upward = ("learning_rate", "weight_decay", "auxiliary", "gradient_clip", "patience", "averaging_interval")
+        upwards = dict.fromkeys(upward, (0.0, inf))
         check_settings(self, "train", batch_size=(1, inf), **shares, **upwards)
 
 
-def recipe_for(n_train: int, given: Mapping[str, Any]) -> Recipe:
+RATES: Mapping[str, float] = {"sgd": 0.1, "adamw": 0.001, "nt_asgd": 0.1}
+TEXT_RATES: Mapping[str, float] = {"sgd": 4.0, "adamw": 0.002, "nt_asgd": 10.0}
+TEXT: Mapping[str, Any] = {"gradient_clip": 0.25, "weight_decay": 0.0, "warmup": 0.1}
+"""What a language model is trained with where nothing else is given."""
+
+
+def recipe_for(n_train: int, given: Mapping[str, Any], task: Task = "classification") -> Recipe:
     """A recipe with these settings; batch size and learning rate, where they are not given, suit so many training samples.
 
     Small data sets get small batches, so that an epoch has about 32 steps: the largest power of two between 16 and 128. The
-    learning rate falls with the root of the batch size, and AdamW's is a hundredth of SGD's.
+    learning rate falls with the root of the batch size, and AdamW's is a hundredth of SGD's. Of a text, a batch has 4 to 32 streams,
+    the gradient's norm is cut to 0.25, and the rate is so large that most steps meet that bound.
     Raises UnknownSetting for a key or value that is not known.
     """
+    text = task == "language_modelling"
+    given = {**TEXT, **given} if text else given
     asked = with_settings(Recipe, given, "train")
-    batch_size = asked.batch_size if "batch_size" in given else min(128, max(16, 1 << max(n_train // 32, 1).bit_length() - 1))
-    usual = {"sgd": 0.1, "adamw": 0.001}[asked.optimizer] * (batch_size / 128) ** 0.5
+    least, largest = (4, 32) if text else (16, 128)
+    fitting = min(largest, max(least, 1 << max(n_train // 32, 1).bit_length() - 1))
+    batch_size = asked.batch_size if "batch_size" in given else fitting
+    usual = TEXT_RATES[asked.optimizer] if text else RATES[asked.optimizer] * (batch_size / 128) ** 0.5
     rate = asked.learning_rate if "learning_rate" in given else round(usual, 6)
     return with_settings(Recipe, {**given, "batch_size": batch_size, "learning_rate": rate}, "train")

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from archwright.data.problem import Problem
 from archwright.ops.drop_path import set_drop_path
+from archwright.ops.variational_dropout import Place, set_variational_dropout
 from archwright.train.auxiliary import AuxiliaryHead
+from archwright.train.averaged_sgd import Averaging, NoAveraging, NonMonotoneAveraging
 from archwright.train.loss import loss_function
 from archwright.train.optimizer import learning_rate, make_optimizer, set_learning_rate
 from archwright.train.precision import TrainingPrecision, make_fabric
@@ -30,24 +32,33 @@ class SupervisedStep:
         self.recipe, self.network = recipe, network.to(device)
         if precision.channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        set_variational_dropout(network, variational_dropout(recipe))
         self.loss = loss_function(problem.task, recipe.label_smoothing)
         self.auxiliary = _auxiliary_head(network, problem, device) if recipe.auxiliary else None
         self.fabric: Fabric = make_fabric(device, precision)
         parts = [network] if self.auxiliary is None else [network, self.auxiliary]
         optimizer = make_optimizer(recipe, *parts, fused=precision.number != "float16" and device.type in ("cpu", "cuda"))
+        self._averaging = NonMonotoneAveraging(network, recipe.averaging_interval) if recipe.optimizer == "nt_asgd" else None
         self._whole = _WithAuxiliary(network, self.auxiliary)
         self._forward, self.optimizer = self.fabric.setup(self._whole, optimizer)
 
     @property
+    def averaging(self) -> Averaging:
+        """Of the network's weights, for the training loop."""
+        return self._averaging or NoAveraging()
+
+    @property
     def saved(self) -> dict[str, Any]:
-        parts = {"network": self.network, "optimizer": self.optimizer}
+        parts: dict[str, Any] = {"network": self.network, "optimizer": self.optimizer}
         if self.auxiliary is not None:
             parts["auxiliary"] = self.auxiliary
+        if self._averaging is not None:
+            parts["averaging"] = self._averaging
         scaler = getattr(self.fabric.strategy.precision, "scaler", None)
         return parts if scaler is None else {**parts, "scaler": scaler}
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
-        """x: (B, *input_shape), y: (B,) or (B, outputs), done in [0, 1): returns loss () and output (B, outputs), detached."""
+        """x: (B, *input_shape), y: as the loss takes it, done in [0, 1): returns loss () and output (B, outputs), detached."""
         set_learning_rate(self.optimizer, learning_rate(self.recipe, done))
         if self.recipe.drop_path:
             set_drop_path(self.network, self.recipe.drop_path * done)
@@ -59,11 +70,22 @@ class SupervisedStep:
         if self.recipe.gradient_clip:
             self.fabric.clip_gradients(self._forward, self.optimizer, max_norm=self.recipe.gradient_clip, error_if_nonfinite=False)
         self.optimizer.step()
+        if self._averaging is not None:
+            self._averaging.step_done()
         return loss.detach(), output.detach()
 
     def record(self) -> Mapping[str, float]:
         """What an epoch's record says about the step."""
         return {"learning_rate": float(self.optimizer.param_groups[0]["lr"])}
+
+
+def variational_dropout(recipe: Recipe) -> dict[Place, float]:
+    """The recipe's probabilities by the places that they are for."""
+    return {
+        "dropout": recipe.dropout,
+        "hidden_dropout": recipe.hidden_dropout,
+        "embedding_dropout": recipe.embedding_dropout,
+    }
 
 
 class _WithAuxiliary(nn.Module):

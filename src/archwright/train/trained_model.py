@@ -13,6 +13,9 @@ from archwright.data.preprocessing import Preprocessing
 from archwright.data.problem import Problem
 from archwright.data.raw_data import Array
 from archwright.errors import ShapeError
+from archwright.ops.carried_state import own_stream
+from archwright.train.metric import log_likelihood
+from archwright.train.streams import evaluation_batches
 
 NUMBERS_AT_ONCE = 2**20
 LEAST_BATCH, LARGEST_BATCH = 32, 512
@@ -34,6 +37,13 @@ class Normalise(nn.Module):
         return (x.to(torch.float32) - self.mean) / self.std
 
 
+def normalisation(preprocessing: Preprocessing, problem: Problem) -> nn.Module:
+    """From raw inputs to those of the network; tokens stay as they are."""
+    if problem.level is not None:
+        return nn.Identity()
+    return Normalise(preprocessing.input_mean, preprocessing.input_std, problem.dimensions)
+
+
 class Scale(nn.Module):
     """Standardised targets back to their own units. y: (B, T)."""
 
@@ -50,7 +60,7 @@ class Scale(nn.Module):
 
 
 class TrainedModel(nn.Module):
-    """(B, *input_shape) raw numbers -> (B, outputs): logits, or a regression's targets in their own units.
+    """(B, *input_shape) raw numbers -> (B, outputs): logits, or a regression's targets in their own units; (B, T) tokens -> logits.
 
     The plain network is `network`; everything before and after it is kept in buffers, so the model moves as one.
     """
@@ -58,7 +68,7 @@ class TrainedModel(nn.Module):
     def __init__(self, network: nn.Module, problem: Problem, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.problem = problem
-        self.normalise = Normalise(preprocessing.input_mean, preprocessing.input_std, problem.dimensions)
+        self.normalise = normalisation(preprocessing, problem)
         self.network = network
         self.scale: nn.Module = nn.Identity()
         if preprocessing.target_mean is not None and preprocessing.target_std is not None:
@@ -87,6 +97,20 @@ def predict(model: TrainedModel, x: Array, *, batch_size: int | None = None, dev
             batch = torch.from_numpy(np.array(x[start : start + batch_size])).to(device)
             outputs.append(model(batch).cpu().numpy())
     return np.concatenate(outputs)
+
+
+def log_likelihoods(model: TrainedModel, x: Array, y: Array, *, device: str | torch.device = "cpu") -> Array:
+    """The natural logarithm of the probability of each next token, in float32 and evaluation mode, the state carried in order.
+
+    x, y: (N, T) windows that follow each other and the tokens after each of theirs; returns (N, T). The one way to them, as
+    `predict` is for other outputs.
+    """
+    likelihoods = np.empty(y.shape, np.float32)
+    with _evaluating(model.to(device)), own_stream(model), torch.inference_mode():
+        for rows in evaluation_batches(len(x)):
+            tokens, following = (torch.from_numpy(np.array(part[rows])).to(device) for part in (x, y))
+            likelihoods[rows] = log_likelihood(model(tokens), following).cpu().numpy()
+    return likelihoods
 
 
 def evaluation_batch(input_shape: Sequence[int]) -> int:

@@ -20,7 +20,11 @@ NETWORKS = {
     "vgg": "archwright.network.baselines.vgg:vgg",
     "googlenet": "archwright.network.baselines.googlenet:googlenet",
     "highway": "archwright.network.baselines.highway:highway",
+    **{name: f"archwright.network.baselines.recurrent:{name}" for name in ("lstm", "gru")},
 }
+RECURRENT = ("lstm", "gru")
+"""Those of texts, which are built as large as what they are compared with."""
+USUAL = ("resnet-tiny", "resnet18", "random_forest")
 CLASSICAL = ("random_forest",)
 """Baselines that are no networks: they are fitted, not trained by gradients."""
 SUMMARIES = {
@@ -31,6 +35,8 @@ SUMMARIES = {
     "vgg": "VGG-16 with batch normalisation (Simonyan & Zisserman 2015)",
     "googlenet": "GoogLeNet, nine inception modules, with batch normalisation (Szegedy et al. 2015)",
     "highway": "highway network, convolutional or for flat features (Srivastava et al. 2015)",
+    "lstm": "LSTM of one layer, for texts, with as many parameters as the searched cells (Hochreiter & Schmidhuber 1997)",
+    "gru": "GRU of one layer, for texts, with as many parameters as the searched cells (Cho et al. 2014)",
     "random_forest": "scikit-learn's random forest on flattened inputs (Breiman 2001)",
 }
 GROUP = "archwright.baselines"
@@ -56,12 +62,27 @@ def is_network(name: str) -> bool:
     return name not in CLASSICAL
 
 
-def build_baseline(name: str, problem: Problem) -> nn.Module:
+def build_baseline(name: str, problem: Problem, parameters: int | None = None) -> nn.Module:
     """The network `name` (or `module:function`) for this problem: (B, *problem.input_shape) -> (B, problem.outputs).
 
-    Raises UnknownName where there is none, InputError where it is no network or does not suit inputs of this shape.
+    `parameters`: how large a recurrent one is to be, as near as it can. Raises UnknownName where there is none, InputError where it
+    is no network or does not suit such data.
     """
     if name in CLASSICAL:
         raise InputError(f"baseline {name!r} is not a network: choose from {', '.join(known_names(NETWORKS, GROUP))}")
-    network: nn.Module = find(name, _KNOWN, GROUP, "baseline")(problem)
+    check_baseline(name, problem)
+    build = find(name, _KNOWN, GROUP, "baseline")
+    network: nn.Module = build(problem, parameters) if name in RECURRENT else build(problem)
     return network
+
+
+def check_baseline(name: str, problem: Problem) -> None:
+    """Raises InputError where a baseline of the library is for other tasks than the problem's."""
+    known = name in CLASSICAL or name in NETWORKS
+    if known and problem.level is not None and name not in RECURRENT:
+        raise InputError(f"baseline {name!r} does not take texts such as {problem.name}: choose from {', '.join(RECURRENT)}")
+
+
+def usual_baselines(problem: Problem) -> tuple[str, ...]:
+    """Those that a search is compared with where nothing else is asked for."""
+    return RECURRENT if problem.level is not None else USUAL

@@ -1,0 +1,120 @@
+"""The macro space of ENAS: whole networks, layers with skip connections among them (Pham et al. 2018, arXiv:1802.03268)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.asking import questions_always_asked
+from archwright.architecture.features import Features
+from archwright.architecture.labelled_graph import LabelledGraph, graph_of_layers
+from archwright.architecture.layer_features import layer_features
+from archwright.architecture.layer_graph import Layer, LayerGraph, operation_question, skip_question
+from archwright.architecture.question import Choose, Option, Question
+from archwright.architecture.settings import check_settings
+from archwright.data.problem import Problem
+from archwright.errors import InputError
+from archwright.search_space.fit_reductions import fit_reductions
+from archwright.search_space.search_space import Published, SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from archwright.network.enas_macro_supernet import EnasMacroSupernet
+
+OPERATIONS = ("conv_3x3", "conv_5x5", "sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
+WEIGHTS = {
+    "conv_3x3": 10.0,
+    "conv_5x5": 26.0,
+    "sep_conv_3x3": 2.0,
+    "sep_conv_5x5": 2.0,
+    "avg_pool_3x3": 1.0,
+    "max_pool_3x3": 1.0,
+}
+"""Parameters in numbers of channels squared, with those of the 1x1 convolution before."""
+REDUCTIONS = 2
+"""In the paper, and of a space that has not seen the data."""
+
+
+@dataclass(frozen=True)
+class EnasMacro(SearchSpace):
+    """A row of `layers`, each one of six operations on the one before it, with a skip connection or none from every earlier layer.
+
+    `filters` in the first layers, twice as many after each of the `reductions`, which come after equal parts of the layers. The
+    data say how many `dimensions` there are, and `reductions` where unset.
+    """
+
+    name: ClassVar[str] = "enas_macro"
+
+    layers: int = 12
+    filters: int = 24
+    reductions: int | None = None
+    dimensions: Literal[1, 2] | None = None
+
+    def __post_init__(self) -> None:
+        check_settings(self, "space 'enas_macro'", layers=(1, 100), filters=(1, 4096))
+        check_settings(self, "space 'enas_macro'", reductions=(0, self.layers - 1))
+
+    def decide(self, choose: Choose) -> LayerGraph:
+        layers = tuple(self._decide_layer(k, choose) for k in range(1, self.layers + 1))
+        reductions = min(REDUCTIONS, self.layers - 1) if self.reductions is None else self.reductions
+        return LayerGraph(layers, reductions, self.filters)
+
+    def _decide_layer(self, k: int, choose: Choose) -> Layer:
+        operation = choose(operation_question(k), OPERATIONS)
+        return Layer(operation, tuple(j for j in range(1, k) if choose(skip_question(k, j), (False, True))))
+
+    def build(self, description: LayerGraph, problem: Problem) -> nn.Module:
+        from archwright.network.enas_macro_network import EnasMacroNetwork
+
+        graph = replace(description, reductions=self.for_problem(problem).reductions or 0)
+        return EnasMacroNetwork(problem.input_shape, problem.outputs, graph)
+
+    def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> EnasMacroSupernet:
+        """Mixes each layer's operations, and each skip with its absence. Raises InputError for what is of cells only."""
+        if partial_channels != 1 or auxiliary_skip:
+            raise InputError(
+                "space 'enas_macro' has neither partial channels nor auxiliary skips: use space 'cell', or a method without"
+            )
+        from archwright.network.enas_macro_supernet import EnasMacroSupernet
+
+        space = self.for_problem(problem)
+        return EnasMacroSupernet(
+            problem.input_shape,
+            problem.outputs,
+            OPERATIONS,
+            describe=space.describe,
+            compose=space.architecture,
+            layers=space.layers,
+            reductions=space.reductions or 0,
+            filters=space.filters,
+        )
+
+    def for_problem(self, problem: Problem) -> EnasMacro:
+        """With `dimensions`, and `reductions` unless set: as many as in cells, and fewer than layers."""
+        dimensions, reductions = fit_reductions(self.name, problem, self.dimensions, self.reductions, self.layers - 1)
+        return replace(self, dimensions=dimensions, reductions=reductions)
+
+    def skips(self) -> dict[str, Option]:
+        return {skip_question(k, j): True for k in range(1, self.layers + 1) for j in range(1, k)}
+
+    def questions(self) -> tuple[Question, ...]:
+        return questions_always_asked(self.decide)
+
+    def count(self) -> int:
+        return int(len(OPERATIONS) ** self.layers * 2 ** (self.layers * (self.layers - 1) // 2))
+
+    def count_distinct(self) -> int:
+        """All: a layer is where it is, and every skip and operation is seen in the output."""
+        return self.count()
+
+    def published(self) -> Published:
+        source = "Pham et al. 2018, arXiv:1802.03268, section 2.3: 1.6 x 10^29 for L = 12"
+        return Published(self.count(), f"6^L x 2^(L (L - 1) / 2), L = {self.layers}", source)
+
+    def features(self, architecture: Architecture) -> Features:
+        return layer_features(self.describe(architecture), WEIGHTS)
+
+    def graph(self, architecture: Architecture) -> LabelledGraph:
+        return graph_of_layers(self.describe(architecture))
