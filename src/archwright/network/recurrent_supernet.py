@@ -91,7 +91,8 @@ class MixedRecurrentCell(nn.Module):
 
     A node is the sum of what its edges give, each times its gate, divided by the sum of the gates into the node.
     Differs: from DARTS, where a node is the plain sum under a batch normalisation; without one, a sum over ever more edges grows
-    from step to step. Under one-hot gates both are the one edge. Loose ends: `loose_shares`.
+    from step to step. Under one-hot gates both are the one edge. Nor do the edges into a node share their matrices, which are those
+    of ENAS, a pair of nodes each. Loose ends: `loose_shares`.
     """
 
     def __init__(

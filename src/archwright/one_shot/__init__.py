@@ -9,8 +9,10 @@ from typing import Any
 
 from archwright.architecture.plugins import find, known_names
 from archwright.architecture.settings import with_settings
+from archwright.data.problem import Task
 from archwright.errors import UnknownName
 from archwright.one_shot.method import KINDS, OneShotMethod, is_one_shot_class
+from archwright.one_shot.options import TEXT
 from archwright.search_strategy import StrategyDescription
 
 BUILT_IN = {
@@ -31,9 +33,14 @@ def one_shot_names() -> list[str]:
     return known_names(BUILT_IN, GROUP)
 
 
-def make_one_shot(name: str, settings: Mapping[str, Any] | None = None) -> OneShotMethod:
-    """The one-shot method `name` (or `module:Class`) with these settings. Raises UnknownName or UnknownSetting."""
-    method: OneShotMethod = with_settings(_method_class(name), settings or {}, f"strategy {name!r}")
+def make_one_shot(name: str, settings: Mapping[str, Any] | None = None, task: Task = "classification") -> OneShotMethod:
+    """The one-shot method `name` (or `module:Class`) with these settings; what is not given suits the task.
+
+    Raises UnknownName or UnknownSetting.
+    """
+    cls = _method_class(name)
+    usual = {key: value for key, value in TEXT.items() if key in _defaults(cls)} if task == "language_modelling" else {}
+    method: OneShotMethod = with_settings(cls, {**usual, **(settings or {})}, f"strategy {name!r}")
     return method
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any, ClassVar, Literal
@@ -27,6 +28,11 @@ class WeightOptions:
     momentum: float = 0.9
     weight_decay: float = 3e-4
     gradient_clip: float = 5.0
+
+
+TEXT: Mapping[str, float] = {"learning_rate": 20.0, "momentum": 0.0, "weight_decay": 5e-7, "gradient_clip": 0.25}
+"""What is different where the data are text and nothing else is given: the recurrent cells of the same paper, appendix A.1.2, and
+the gradient's norm of Merity et al. 2018, arXiv:1708.02182, whose training it takes over."""
 
 
 @dataclass(frozen=True)

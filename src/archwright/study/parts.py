@@ -64,6 +64,7 @@ def make_parts(request: Request, source: Source | None = None) -> Parts:
     request = request.with_usual(usual_space(data.problem), usual_baselines(data.problem))
     space = (asked or make_space(request.space or "", request.settings_for("space"))).for_problem(data.problem)
     _check_baselines(request.baselines or (), data.problem)
+    one_shot = {name: make_one_shot(name, _settings(request, name), data.problem.task) for name in one_shot}
     _check_supernets(space, one_shot, data.problem)
     for strategy in strategies.values():
         searched_space(strategy, space)  # raises where it cannot search such a space
