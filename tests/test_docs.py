@@ -51,7 +51,7 @@ def page(name):
 
 def keys_of_results():
     yield from problem_json(PROBLEM)
-    yield from method_json(Method("none", "baseline", None, (), ()), PROBLEM, ledger=None, threads=1, device="cpu")
+    yield from method_json(Method("none", "baseline", "r2", None, (), ()), PROBLEM, ledger=None, threads=1, device="cpu")
     yield from Verdict.__annotations__
     yield from (field.name for field in fields(Request) if field.name != "out")
     yield from (field.name for field in fields(Plan))

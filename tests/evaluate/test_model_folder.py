@@ -48,7 +48,7 @@ def test_a_reloaded_model_reproduces_the_test_metric_and_so_does_the_onnx_file(s
     test = data.test.open("a test", tmp_path / "log")
     model = load_model(folder)
     output = predict(model, test.x)
-    assert metric_of(decide(torch.from_numpy(output), any_task), torch.from_numpy(test.y), any_task) == outcome.test
+    assert metric_of(decide(torch.from_numpy(output), any_task), torch.from_numpy(test.y), data.problem.metric) == outcome.test
     session = onnxruntime.InferenceSession(folder / "model.onnx")
     raw = test.x.astype(np.float32)
     given = session.run(None, {"input": raw})

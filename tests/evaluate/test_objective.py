@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from archwright.data.problem import TASKS, Problem
+from archwright.data.problem import TASKS, TOKEN_METRICS, Problem
 from archwright.errors import InputError
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
@@ -13,8 +13,11 @@ OUTCOME = Outcome("complete", metrics={"accuracy": 0.9, "loss": 0.3}, parameters
 
 
 def test_nothing_asked_for_is_the_metric_of_the_task():
-    for task, metric in zip(TASKS, ("accuracy", "f1", "r2"), strict=True):
+    for task, metric in zip(TASKS, ("accuracy", "f1", "r2"), strict=False):
         assert parse_objectives("", Problem("toy", task, (8,), 3)) == (Objective(metric, maximize=True),)
+    for level, metric in TOKEN_METRICS.items():
+        text = Problem("toy", "language_modelling", (8,), 3, level=level)
+        assert parse_objectives("", text) == (Objective(metric, maximize=False),)
 
 
 @pytest.mark.parametrize("names", ["accuracy,macs", " accuracy , macs ", ["accuracy", "macs"]])

@@ -98,7 +98,7 @@ def test_a_final_job_reads_the_test_split_once_and_keeps_weights_and_predictions
     with np.load(Path(job.folder) / "test.npz") as kept:
         prediction, target, index = kept["prediction"], kept["target"], kept["index"]
     assert len(prediction) == len(target) == len(index) == data.problem.n_test
-    assert outcome.test == metric_of(torch.from_numpy(prediction), torch.from_numpy(target), any_task)
+    assert outcome.test == metric_of(torch.from_numpy(prediction), torch.from_numpy(target), data.problem.metric)
     assert outcome.predict_seconds > 0
     assert set(load_file(Path(job.folder) / "weights.safetensors")) == set(full.build_network(job, data.problem).state_dict())
 

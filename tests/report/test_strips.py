@@ -26,7 +26,15 @@ def test_one_seed_alone_has_a_scale_about_it():
 
 
 def test_the_colour_of_a_difference_says_who_won():
-    assert "--good" in difference_picture(0.1, (0.05, 0.2))
-    assert "--bad" in difference_picture(-0.1, (-0.2, -0.05))
-    assert "--muted" in difference_picture(0.1, (-0.1, 0.2))
-    assert difference_picture(0.0, (0.0, 0.0))
+    assert "--good" in difference_picture("accuracy", 0.1, (0.05, 0.2))
+    assert "--bad" in difference_picture("accuracy", -0.1, (-0.2, -0.05))
+    assert "--muted" in difference_picture("accuracy", 0.1, (-0.1, 0.2))
+    assert difference_picture("accuracy", 0.0, (0.0, 0.0))
+
+
+def test_what_is_better_is_on_the_right_where_lower_is_better_too():
+    assert difference_picture("perplexity", -0.1, (-0.2, -0.05)) == difference_picture("accuracy", 0.1, (0.05, 0.2))
+
+
+def test_a_perplexity_has_no_end_of_its_scale():
+    assert scale_of([{"metric": "perplexity", "runs": [{"value": 80.0}, {"value": 90.0}]}])[1] > 90

@@ -53,7 +53,7 @@ def test_the_candidate_with_the_best_mean_validation_stands_for_its_method(ledge
     for seed_index, (first, second) in enumerate([(-0.9, -0.5), (0.2, -0.1)]):
         trained(ledger, ONE, seed_index, first)
         trained(ledger, TWO, seed_index, second)
-    method = method_of("random", "search", [ONE, TWO, FOREST], ledger, "trials")
+    method = method_of("random", "search", "r2", [ONE, TWO, FOREST], ledger, "trials")
     assert method.contender == TWO
     assert [row.key for row in method.runs] == ["k2", "k2"]
     assert len(method.all_runs) == 4
@@ -63,14 +63,14 @@ def test_the_candidate_with_the_best_mean_validation_stands_for_its_method(ledge
 def test_the_first_of_equal_runs_is_the_best(ledger):
     for seed_index in range(3):
         trained(ledger, ONE, seed_index, 0.4)
-    assert method_of("random", "search", [ONE], ledger, "trials").best_run.seed == 100
+    assert method_of("random", "search", "r2", [ONE], ledger, "trials").best_run.seed == 100
 
 
 def test_only_complete_runs_of_this_plan_count(ledger):
     trained(ledger, ONE, 0, 0.9, plan="minutes=1")
     trained(ledger, ONE, 0, 0.3)
     trained(ledger, ONE, 1, 0.0, state="failed", cause="diverged")
-    method = method_of("random", "search", [ONE], ledger, "trials")
+    method = method_of("random", "search", "r2", [ONE], ledger, "trials")
     assert [row.outcome.metrics["r2"] for row in method.runs] == [0.3]
     assert [(s.name, s.reason) for s in failures([method])] == [("random", "1 of 2 final trainings failed: diverged")]
 
@@ -83,7 +83,7 @@ def test_a_method_as_json(ledger):
     costs = {"macs": 1000, "peak_memory_mb": 80.0, "latency_ms": 0.5, "predict_seconds": 0.1}
     trained(ledger, ONE, 0, 0.3, test=0.2, parameters=10, **costs)
     trained(ledger, ONE, 1, 0.5, test=0.4, parameters=11, **costs)
-    method = method_of("random", "search", [ONE], ledger, "trials")
+    method = method_of("random", "search", "r2", [ONE], ledger, "trials")
     found = method_json(method, PROBLEM, ledger, threads=2, device="cpu")
     assert json.loads(json.dumps(found)) == found
     assert (found["name"], found["kind"], found["metric"], found["n_trials"]) == ("random", "search", "r2", 2)
@@ -98,20 +98,20 @@ def test_a_method_as_json(ledger):
 
 def test_a_method_without_a_complete_run_has_no_numbers(ledger):
     trained(ledger, FOREST, 0, 0.0, state="failed", cause="out of memory")
-    method = method_of("random_forest", "baseline", [FOREST], ledger, "trials")
+    method = method_of("random_forest", "baseline", "r2", [FOREST], ledger, "trials")
     found = method_json(method, PROBLEM, ledger, threads=1, device="cpu")
     assert (found["mean"], found["ci95"], found["runs"], found["parameters"], found["architecture"]) == (None, None, [], None, None)
     assert found["energy_wh"] == energy_wh(2.0, 1, "cpu")
 
 
 def test_a_search_without_a_candidate_is_named(ledger):
-    method = method_of("random", "search", [], ledger, "trials")
+    method = method_of("random", "search", "r2", [], ledger, "trials")
     assert [(s.name, s.reason) for s in failures([method])] == [("random", "the search has no complete candidate to train")]
 
 
 def test_one_seed_has_no_interval(ledger):
     trained(ledger, FOREST, 0, 0.3)
-    found = method_json(method_of("random_forest", "baseline", [FOREST], ledger, "trials"), PROBLEM, ledger, 1, "cpu")
+    found = method_json(method_of("random_forest", "baseline", "r2", [FOREST], ledger, "trials"), PROBLEM, ledger, 1, "cpu")
     assert (found["mean"], found["ci95"]) == (0.5, None)
 
 
@@ -121,7 +121,7 @@ def test_what_the_runs_predicted_is_read_from_their_folders(ledger, tmp_path):
     for i, row in enumerate(rows):
         folder.training_of(row).mkdir(parents=True)
         np.savez(folder.training_of(row) / "test.npz", prediction=np.full(4, i), target=np.arange(4))
-    runs = test_runs(method_of("random_forest", "baseline", [FOREST], ledger, "trials"), folder)
+    runs = test_runs(method_of("random_forest", "baseline", "r2", [FOREST], ledger, "trials"), folder)
     assert [(run.seed, run.prediction.tolist(), run.target.tolist()) for run in runs] == [
         (100, [0] * 4, [0, 1, 2, 3]),
         (101, [1] * 4, [0, 1, 2, 3]),
@@ -132,6 +132,7 @@ def test_the_problem_and_the_versions_are_told():
     assert json.loads(json.dumps(problem_json(PROBLEM))) == {
         "name": "sheets",
         "task": "regression",
+        "level": None,
         "metric": "r2",
         "input_shape": [3],
         "n_train": 60,

@@ -25,7 +25,16 @@ def method(name, kind, runs, val=None, **more):
     values = [metric_of_run("accuracy", run) for run in runs]
     mean = float(np.mean(values)) if values else None
     told = [{"seed": i, "value": v, "val": v if val is None else val} for i, v in enumerate(values)]
-    return {"name": name, "kind": kind, "mean": mean, "runs": told, "macs": 1_000_000, "parameters": 10_000, **more}
+    return {
+        "name": name,
+        "kind": kind,
+        "metric": "accuracy",
+        "mean": mean,
+        "runs": told,
+        "macs": 1_000_000,
+        "parameters": 10_000,
+        **more,
+    }
 
 
 def verdict(*entries, problem=PROBLEM):
@@ -141,7 +150,7 @@ def test_regression_is_not_told_in_percent():
         "random_forest": [Run(target + 0.5 * i, target) for i in (1, 2)],
     }
     methods = [
-        {"name": name, "kind": kind, "mean": 0.5, "runs": [{"val": 0.5, "value": 0.5}]}
+        {"name": name, "kind": kind, "metric": "r2", "mean": 0.5, "runs": [{"val": 0.5, "value": 0.5}]}
         for name, kind in (("evolution", "search"), ("random_forest", "baseline"))
     ]
     got = make_verdict(Problem("kirigami", "regression", (15,), 2), methods, runs)

@@ -115,3 +115,24 @@ def test_a_batch_by_its_number_is_that_of_its_epoch():
     one_by_one = [batches.batch(number)[1].tolist() for number in (7, 0, 5, 2, 1)]
     in_epochs = [y.tolist() for epoch in range(3) for _, y in batches.epoch(epoch)]
     assert one_by_one == [in_epochs[number] for number in (7, 0, 5, 2, 1)]
+
+
+def windows_of_a_text(count):
+    problem = Problem("t", "language_modelling", (3,), 1000, level="word")
+    x = np.arange(3 * count).reshape(count, 3)
+    return Rows(Split(x, x + 1, np.arange(count)), problem, Preprocessing((), ()), CPU, False)
+
+
+def test_windows_of_a_text_are_streams_that_follow_each_other_in_every_epoch():
+    batches = Batches(windows_of_a_text(11), 2, 7, same)
+    epochs = [[x for x, _ in batches.epoch(number)] for number in (0, 1)]
+    assert [x[:, 0].tolist() for x in epochs[0]] == [[0, 15], [3, 18], [6, 21], [9, 24], [12, 27]]
+    assert all(torch.equal(x, other) for x, other in zip(*epochs, strict=True))
+    assert epochs[0][0].dtype == torch.int64
+
+
+def test_an_evaluation_of_a_text_takes_each_window_once():
+    rows = windows_of_a_text(70)
+    pairs = list(rows.in_order())
+    assert torch.cat([y for _, y in pairs]).flatten().sort().values.tolist() == list(range(1, 211))
+    assert all(torch.equal(x + 1, y) for x, y in pairs)

@@ -9,7 +9,9 @@ from torch import nn
 from archwright.data.preprocessing import Preprocessing
 from archwright.data.problem import Problem
 from archwright.data.splits import Split
+from archwright.ops.carried_state import CarriedState
 from archwright.train import loop
+from archwright.train.averaged_sgd import NonMonotoneAveraging
 from archwright.train.batches import Batches, Rows
 from archwright.train.failure import Diverged, TimedOut
 from archwright.train.loop import Training, run_training
@@ -210,3 +212,105 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_training(tmp_path, monkeyp
 def test_a_step_that_has_come_to_its_end_ends_the_training():
     step = TwoOptimizers()
     assert run_training(training_of(step, ended=lambda: len(step.done) >= 8)).epochs == 2
+
+
+def test_where_lower_is_better_the_lowest_is_kept():
+    values = iter([0.5, 0.1, 0.7])
+    training = training_of(TwoOptimizers())
+    progress = run_training(replace(training, judge="perplexity", validate=lambda: {"perplexity": next(values), "loss": 0.0}))
+    assert progress.best["epoch"] == 2
+    assert progress.best["val_perplexity"] == 0.1
+
+
+def test_of_each_batch_only_what_the_metric_needs_is_kept():
+    seen = []
+    training = training_of(TwoOptimizers(), epochs=1.0)
+    training = replace(training, kept=lambda output, y: output.argmax(1), train_metric=lambda kept, y: seen.append(kept) or 0.5)
+    run_training(training)
+    assert seen[0].shape == (40,)
+
+
+class Calls(nn.Module):
+    """A recurrence whose state is the number of calls in its stream so far."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def initial(self, batch, like):
+        return like.new_zeros(batch, 1)
+
+    def forward(self, x, state):
+        self.seen.append(int(state[0, 0]))
+        return x, state + 1
+
+
+class Counted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear, self.carried = nn.Linear(3, 2), CarriedState(Calls())
+
+    def forward(self, x):
+        return self.linear(self.carried(x[None])[0])
+
+
+def test_streams_begin_anew_with_each_epoch():
+    step = TwoOptimizers()
+    step.network = Counted()
+    run_training(training_of(step, epochs=2.0))
+    assert step.network.carried.recurrence.seen == [*range(5), *range(5)]
+
+
+class Averaged(TwoOptimizers):
+    """With weights that are averaged from the first validation without progress on."""
+
+    def __init__(self):
+        super().__init__()
+        self.averaging = NonMonotoneAveraging(self.network, 1)
+
+    @property
+    def saved(self):
+        return {**super().saved, "averaging": self.averaging}
+
+    def __call__(self, x, y, done):
+        result = super().__call__(x, y, done)
+        self.averaging.step_done()
+        return result
+
+
+LOSSES = [0.5, 0.4, 0.6, 0.3, 0.2]
+
+
+def averaged_training(step, losses, **settings):
+    told = iter(losses)
+
+    def validate():
+        return {"accuracy": float(step.network[0].weight.detach().sum()), "loss": next(told)}
+
+    training = training_of(step, epochs=5.0, **settings)
+    return replace(training, validate=validate, averaging=step.averaging)
+
+
+def test_averaged_weights_are_validated_and_kept_and_others_are_trained():
+    step, sums = Averaged(), []
+    progress = run_training(averaged_training(step, LOSSES), lambda _: sums.append(float(step.network[0].weight.detach().sum())))
+    judged = [record["val_accuracy"] for record in progress.curve]
+    assert judged[:3] == sums[:3]  # the third validation begins it
+    assert all(one != other for one, other in zip(judged[3:], sums[3:], strict=True))
+    assert float(progress.best_weights["0.weight"].sum()) == pytest.approx(max(judged))
+
+
+@pytest.mark.parametrize("killed_after", [2, 3, 4])
+def test_averaging_goes_on_after_an_interruption_as_if_nothing_had_been(tmp_path, killed_after):
+    expected = run_training(averaged_training(Averaged(), LOSSES))
+
+    def kill(record):
+        if record["epoch"] == killed_after:
+            raise Killed
+
+    file = tmp_path / "c.pt"
+    with pytest.raises(Killed):
+        run_training(averaged_training(Averaged(), LOSSES, checkpoint=file), kill)
+    progress = run_training(averaged_training(Averaged(), LOSSES[killed_after:], checkpoint=file))
+    assert without_seconds(progress.curve) == without_seconds(expected.curve)
+    assert all(torch.equal(progress.best_weights[name], tensor) for name, tensor in expected.best_weights.items())

@@ -4,7 +4,7 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, r2_score
 
 from archwright.data.problem import Problem
-from archwright.train.metric import decide, metric_of, root_mean_square_error, scores
+from archwright.train.metric import decide, kept_of, log_likelihood, metric_of, root_mean_square_error, scores
 
 
 def rng():
@@ -66,3 +66,25 @@ def test_scores_hold_the_metric_and_the_loss():
 def test_rmse_is_in_the_targets_units():
     output, target = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 0.0]])
     assert root_mean_square_error(output, target, torch.tensor([10.0, 7.0])) == pytest.approx((100 / 2) ** 0.5)
+
+
+def test_log_likelihoods_are_those_of_the_softmax():
+    output, target = torch.randn(3, 4, 5, dtype=torch.float64), torch.randint(5, (3, 4))
+    probabilities = output.softmax(dim=-1).numpy()
+    expected = [[np.log(probabilities[i, j, target[i, j]]) for j in range(4)] for i in range(3)]
+    np.testing.assert_allclose(log_likelihood(output, target).numpy(), expected, atol=1e-6)
+    assert torch.equal(kept_of(output, target, "language_modelling"), log_likelihood(output, target))
+    assert kept_of(output, target, "regression") is output
+
+
+def test_perplexity_and_bits_by_hand():
+    """Two tokens with probabilities 1/2 and 1/8: two bits each on average, so as uncertain as among four."""
+    kept, target = torch.log(torch.tensor([[0.5, 0.125]])), torch.zeros(1, 2, dtype=torch.long)
+    assert metric_of(kept, target, "bits_per_character") == pytest.approx(2.0)
+    assert metric_of(kept, target, "perplexity") == pytest.approx(4.0)
+    text = Problem("t", "language_modelling", (2,), 8, level="word")
+    assert scores(kept, target, text) == {"perplexity": pytest.approx(4.0), "loss": pytest.approx(np.log(4))}
+
+
+def test_a_perplexity_beyond_all_numbers_is_infinite():
+    assert metric_of(torch.full((1, 1), -1e4), torch.zeros(1, 1), "perplexity") == float("inf")

@@ -48,3 +48,9 @@ def test_setting_the_rate_reaches_every_weight():
     optimizer = make_optimizer(Recipe(), nn.Linear(3, 1), fused=False)
     set_learning_rate(optimizer, 0.25)
     assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.25]
+
+
+def test_averaged_sgd_keeps_its_rate_and_has_no_momentum():
+    recipe = Recipe(optimizer="nt_asgd", learning_rate=3.0)
+    assert [learning_rate(recipe, done) for done in (0.0, 0.5, 1.0)] == [3.0] * 3
+    assert make_optimizer(recipe, nn.Linear(2, 2), fused=False).param_groups[0]["momentum"] == 0

@@ -4,6 +4,7 @@ from torch import nn
 
 from archwright.data.problem import Problem
 from archwright.ops.drop_path import DropPath
+from archwright.ops.variational_dropout import VariationalDropout
 from archwright.train.precision import TrainingPrecision
 from archwright.train.recipe import Recipe
 from archwright.train.step import SupervisedStep
@@ -92,3 +93,18 @@ def test_the_auxiliary_loss_trains_its_head_and_what_lies_before_it():
 def test_the_auxiliary_head_runs_in_lower_precision_too():
     loss, _ = step_of(network(), TrainingPrecision("bfloat16"), auxiliary=0.5)(*batch(), 0.5)
     assert torch.isfinite(loss)
+
+
+def test_dropout_of_language_models_comes_from_the_recipe():
+    module = nn.Sequential(VariationalDropout(), VariationalDropout("hidden_dropout"), VariationalDropout("embedding_dropout"))
+    step_of(nn.Sequential(module, network()), dropout=0.3, hidden_dropout=0.2)
+    assert [part.probability for part in module] == [0.3, 0.2, 0.0]
+
+
+def test_averaged_sgd_has_its_mean_among_what_is_saved():
+    step = step_of(network(), optimizer="nt_asgd", averaging_interval=0)
+    assert step.saved["averaging"] is step.averaging
+    step.averaging.judged(1.0)
+    step.averaging.judged(2.0)
+    step(*batch(), 0.5)
+    assert step.saved["averaging"].state_dict()["count"] == 1

@@ -6,7 +6,9 @@ from torch import nn
 from archwright.data.preprocessing import Preprocessing
 from archwright.data.problem import Problem
 from archwright.errors import ShapeError
-from archwright.train.trained_model import TrainedModel, evaluation_batch, predict
+from archwright.network.baselines import build_baseline
+from archwright.train.metric import log_likelihood
+from archwright.train.trained_model import TrainedModel, evaluation_batch, log_likelihoods, predict
 
 REGRESSION = Problem("r", "regression", (2, 3), 2)
 PREPROCESSING = Preprocessing((1.0, 2.0), (2.0, 4.0), (100.0, 0.0), (10.0, 1.0))
@@ -66,3 +68,19 @@ def test_predictions_are_those_of_the_model_called_by_hand():
     x = np.random.default_rng(0).normal(size=(3, 2, 3)).astype(np.float32)
     by_hand = network(torch.from_numpy((x - np.array([[1], [2]])) / np.array([[2], [4]])).float()).detach().numpy()
     assert np.allclose(predict(TrainedModel(network, REGRESSION, PREPROCESSING), x), by_hand * [10, 1] + [100, 0], atol=1e-4)
+
+
+def test_the_state_is_carried_through_the_windows_in_order_and_put_back():
+    """Against one pass over each of the streams: windows are no more than pieces of it."""
+    torch.manual_seed(0)
+    problem = Problem("t", "language_modelling", (4,), 9, level="character")
+    model = TrainedModel(build_baseline("gru", problem, 800), problem, Preprocessing((), ()))
+    tokens = torch.randint(9, (1 + 4 * 65,)).numpy()
+    x, y = tokens[:-1].reshape(65, 4), tokens[1:].reshape(65, 4)
+    found = log_likelihoods(model, x, y)
+    streams = x[:64].reshape(32, 8), y[:64].reshape(32, 8)
+    with torch.no_grad():
+        expected = log_likelihood(model(torch.from_numpy(streams[0])), torch.from_numpy(streams[1])).numpy()
+    assert np.allclose(found[:64].reshape(32, 8), expected, atol=1e-5)
+    assert found.shape == (65, 4)
+    assert model.training

@@ -26,7 +26,7 @@ def export_step(model: TrainedModel, file: Path) -> None:
     network = model.network
     if not isinstance(network, LanguageModel):
         raise ExportError(f"{type(network).__name__} is no LanguageModel, so it has no step of one token to export")
-    parts = _parts(network.initial(2))
+    parts = tuple(part.clone() for part in _parts(network.initial(2)))  # the exporter takes one tensor in two places for one input
     states = [f"state_{i}" for i in range(len(parts))]
     batch = torch.export.Dim("batch")
     shapes = {"token": {0: batch}, "state": tuple({0: batch} for _ in parts)}

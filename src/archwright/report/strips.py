@@ -48,18 +48,18 @@ def strip(method: Mapping[str, Any], limits: tuple[float, float], colour: str) -
 
 
 def difference_picture(metric: str, difference: float, interval: Sequence[float]) -> str:
-    """The interval of the difference searched minus baseline, against zero; green where it is for the better."""
+    """The interval of the difference searched minus baseline, against zero, what is better to the right."""
     reach = 1.15 * max(abs(interval[0]), abs(interval[1]), abs(difference), 1e-9)
 
     def x(value: float) -> float:
         return 300 + 300 * value / reach
 
-    ends = [worth(metric, end) for end in interval]
-    colour = "var(--good)" if min(ends) > 0 else "var(--bad)" if max(ends) < 0 else "var(--muted)"
+    difference, ends = worth(metric, difference), sorted(worth(metric, end) for end in interval)
+    colour = "var(--good)" if ends[0] > 0 else "var(--bad)" if ends[1] < 0 else "var(--muted)"
     parts = [
         _line(0, 600, 20, "var(--rule)", 1.5),
         '<path d="M300 4V36" stroke="var(--ink)" stroke-width="1.5"/>',
-        f'<rect x="{x(interval[0]):.1f}" y="12" width="{max(2.0, x(interval[1]) - x(interval[0])):.1f}" height="16" rx="5" '
+        f'<rect x="{x(ends[0]):.1f}" y="12" width="{max(2.0, x(ends[1]) - x(ends[0])):.1f}" height="16" rx="5" '
         f'fill="{colour}" fill-opacity="0.35"/>',
         f'<circle cx="{x(difference):.1f}" cy="20" r="7" fill="{colour}"/>',
     ]

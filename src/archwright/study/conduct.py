@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property, partial
 from random import Random
+from statistics import mean
 from typing import Any
 
 import torch
@@ -46,6 +47,9 @@ from archwright.study.shared_scores import architectures_of, score_with_shared_w
 from archwright.study.storage import check_storage, without_password
 from archwright.study.supernet_search import KEY, SupernetSearch
 from archwright.study.verdict import best_on_validation, make_verdict
+
+SIZED_ARCHITECTURES = 20
+"""Networks of a space whose mean size a baseline of texts is given."""
 
 
 def conduct(request: Request, source: Source | None = None) -> RunFolder:
@@ -188,10 +192,11 @@ class Run:
 
     @cached_property
     def _usual_parameters(self) -> int:
-        """Of a network of the space."""
-        space = self.parts.space
+        """Of a network of the space: the mean over some."""
+        space, rng = self.parts.space, Random(f"{self.request.seed}/size")
         with torch.device("meta"):
-            return parameter_count(space.network(space.sample(Random(f"{self.request.seed}/size")), self.problem))
+            networks = [space.network(space.sample(rng), self.problem) for _ in range(SIZED_ARCHITECTURES)]
+        return round(mean(map(parameter_count, networks)))
 
     def _continued(self, row: Row) -> str | None:
         """The folder of the training that this one goes on with."""

@@ -77,7 +77,7 @@ class NonMonotoneAveraging:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """What `state_dict` gave."""
         self.losses, self.count = list(state["losses"]), state["count"]
-        self.means = [mean.to(weight.device) for mean, weight in zip(state["means"], self.weights, strict=False)]
+        self.means = [mean.to(weight.device, copy=True) for mean, weight in zip(state["means"], self.weights, strict=False)]
 
 
 @torch.no_grad()

@@ -9,9 +9,10 @@ import torch
 from archwright.cost.parameters import parameter_count
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownName
-from archwright.network.baselines import baseline_names, baseline_summary, build_baseline, is_network
+from archwright.network.baselines import RECURRENT, baseline_names, baseline_summary, build_baseline, is_network
 
-NETWORKS = [name for name in baseline_names() if is_network(name)]
+NETWORKS = [name for name in baseline_names() if is_network(name) and name not in RECURRENT]
+"""Those of texts are in test_recurrent.py."""
 SHAPES = [(1, 28, 28), (3, 96, 64), (3, 2, 5), (2, 300), (1, 1)]
 FLAT_TOO = ["resnet-tiny", "resnet18", "resnet50", "highway"]
 
