@@ -128,3 +128,16 @@ def test_weights_begin_within_one_over_the_root_of_the_width():
     for parameter in module.parameters():
         assert 0.099 < parameter.abs().max() <= 0.1
         assert abs(parameter.mean()) < 0.005
+
+
+@pytest.mark.parametrize("highway", [False, True])
+def test_mixed_precision_is_near_to_full(highway):
+    torch.manual_seed(0)
+    module = RecurrentCellModule(RecurrentCell(*PAPER, highway=highway), 16)
+    x, state = torch.randn(STEPS, BATCH, 16), torch.zeros(BATCH, 16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        outputs, last = module(x, state)
+        again, _ = module(x, last)
+    again.float().sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in module.parameters())
+    torch.testing.assert_close(outputs.float(), module(x, state)[0], atol=0.02, rtol=0.05)

@@ -17,7 +17,7 @@ from archwright.network.recurrent_cell import RecurrentCellModule
 from archwright.network.shared_weights import check_gates, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.mixed_activation import MixedActivation
-from archwright.ops.recurrent_edges import RecurrentEdges, products
+from archwright.ops.recurrent_edges import RecurrentEdges, edge_name, products
 from archwright.ops.variational_dropout import VariationalDropout
 
 
@@ -47,7 +47,7 @@ class RecurrentSupernet(nn.Module):
         self.vocabulary, self.width = vocabulary, width
         pairs = [(source, target) for target in range(1, 1 + nodes) for source in range(target)]
         self.mixture = Mixture(
-            tuple(Edge(_name(*pair), tuple(candidates), str(pair[1])) for pair in pairs),
+            tuple(Edge(edge_name(*pair), tuple(candidates), str(pair[1])) for pair in pairs),
             {str(target): 1 for target in range(1, 1 + nodes)},
         )
         cell = MixedRecurrentCell(pairs, candidates, width, highway=highway, averaged=averaged)
@@ -62,7 +62,7 @@ class RecurrentSupernet(nn.Module):
     def gates_of(self, architecture: Architecture) -> Tensor:
         """(edges, candidates), one for each node."""
         cell = self.describe(architecture)
-        edges = zip(map(_name, cell.sources, cell.nodes), cell.activations, strict=True)
+        edges = zip(map(edge_name, cell.sources, cell.nodes), cell.activations, strict=True)
         return self.mixture.one_hot(list(edges))
 
     def architecture_of(self, choice: Choice) -> Architecture:
@@ -72,7 +72,7 @@ class RecurrentSupernet(nn.Module):
         return self.compose(RecurrentCell(sources, activations, self.highway, self.averaged))
 
     def _kept(self, target: int, choice: Choice) -> tuple[int, str]:
-        kept = [(source, choice[name]) for source in range(target) if (name := _name(source, target)) in choice]
+        kept = [(source, choice[name]) for source in range(target) if (name := edge_name(source, target)) in choice]
         if len(kept) != 1:
             raise InputError(f"node {target} keeps {len(kept)} edges: a node of a recurrent cell reads one state, so choose one")
         return kept[0]
@@ -150,7 +150,3 @@ class MixedStep:
         read = products(state, self.matrices[source], self.parts, self.mask, added)
         made = self.mixtures[source](read.values)
         return made if read.gates is None else torch.lerp(self.strengths[source] * state[:, None], made, read.gates)
-
-
-def _name(source: int, target: int) -> str:
-    return f"{source}->{target}"

@@ -24,8 +24,8 @@ class RecurrentEdges(nn.Module):
         super().__init__()
         self.width, self.parts = width, 2 if highway else 1
         edges = list(edges)
-        self.of_states = nn.ParameterDict({_name(*edge): self._matrix() for edge in edges})
-        self.of_inputs = nn.ParameterDict({_name(*edge): self._matrix() for edge in edges if edge[0] == 0})
+        self.of_states = nn.ParameterDict({edge_name(*edge): self._matrix() for edge in edges})
+        self.of_inputs = nn.ParameterDict({edge_name(*edge): self._matrix() for edge in edges if edge[0] == 0})
 
     def _matrix(self) -> nn.Parameter:
         return nn.Parameter(torch.empty(self.width, self.parts, self.width).uniform_(-(self.width**-0.5), self.width**-0.5))
@@ -48,16 +48,22 @@ class Products:
 
 
 def products(state: Tensor, matrix: Tensor, parts: int, mask: Tensor | None, added: Tensor | None = None) -> Products:
-    """state (B, H), times `mask` (B, H), times one of the `joined` matrices; `added` (B, parts x readers x H) comes on top."""
+    """state (B, H), times `mask` (B, H), times one of the `joined` matrices; `added` (B, parts x readers x H) comes on top.
+
+    In the state's precision, whatever the product was computed in.
+    """
     masked = state if mask is None else state * mask
     product = masked @ matrix if added is None else torch.addmm(added, masked, matrix)
-    values, *gates = product.view(len(state), parts, -1, state.shape[1]).unbind(dim=1)
+    width = state.shape[1]
+    apart = product.to(state.dtype).view(-1, parts, matrix.shape[1] // (parts * width), width)  # any batch, for an exported graph
+    values, *gates = apart.unbind(dim=1)
     return Products(values, gates[0].sigmoid() if gates else None)
 
 
 def _side_by_side(matrices: nn.ParameterDict, source: int, targets: Sequence[int]) -> Tensor:
-    return torch.stack([matrices[_name(source, target)] for target in targets], dim=2).flatten(1)
+    return torch.stack([matrices[edge_name(source, target)] for target in targets], dim=2).flatten(1)
 
 
-def _name(source: int, target: int) -> str:
+def edge_name(source: int, target: int) -> str:
+    """Of the edge from `source` to `target`."""
     return f"{source}->{target}"
