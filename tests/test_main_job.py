@@ -174,3 +174,27 @@ def test_a_report_of_nothing_is_refused(tmp_path):
     with pytest.raises(RunFolderError, match="holds no run"):
         rewrite_report(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_gets_a_recurrent_cell_and_baselines_of_its_size(tmp_path):
+    (tmp_path / "verse.txt").write_text("How much wood would a woodchuck chuck if a woodchuck could chuck wood?\n" * 15)
+    result = archwright.search(
+        tmp_path / "verse.txt",
+        window=10,
+        trials=1,
+        epochs=2,
+        seeds=1,
+        random=False,
+        executor="serial",
+        settings={"space.nodes": 2, "space.width": 12},
+        out=tmp_path / "run",
+    )
+    problem, methods = result.results["problem"], {m["name"]: m for m in result.results["methods"]}
+    assert (problem["task"], problem["metric"], problem["level"]) == ("language_modelling", "bits_per_character", "character")
+    assert list(methods) == ["regularized_evolution", "lstm", "gru"]
+    sizes = [method["parameters"] for method in methods.values()]
+    assert max(sizes) < 1.2 * min(sizes)
+    assert result.results["settings"]["space"] == "recurrent"
+    assert 0 < result.best.metric < 5
+    assert result.best.model(torch.zeros(1, 10, dtype=torch.long)).shape[:2] == (1, 10)
+    assert "What it writes by itself" in (tmp_path / "run" / "report.html").read_text()

@@ -91,10 +91,10 @@ def test_every_search_names_what_there_is(words, monkeypatch):
     assert done.exit_code == 0, done.output or done.exception
     (request,) = asked
     request.check_settings()
-    make_space(request.space, request.settings_for("space"))
+    make_space(request.space or "chain", request.settings_for("space"))
     for name in request.all_strategies:
         make_any(name, request.settings_for(name, "strategy"))
-    for name in request.baselines:
+    for name in request.baselines or ():
         is_network(name)
     recipe_for(1000, request.settings_for("train"))
     with_settings(Budget, request.settings_for("budget"), "budget")

@@ -80,3 +80,7 @@ def test_an_interrupted_search_goes_on_in_both_processes(process, searched):
     assert len(resumed["losses"]) == 3
     for key in ("alphas", "supernet", "found", "curve"):
         assert resumed[key] == whole[key]
+
+
+def test_sequential_rows_are_shared_out_in_blocks():
+    assert own_share(np.arange(100, 109), Two(), sequential=True).tolist() == [104, 105, 106, 107]

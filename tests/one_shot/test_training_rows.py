@@ -23,3 +23,8 @@ def test_the_seed_divides():
 def test_too_few_rows_are_refused():
     with pytest.raises(InputError, match="3 training rows cannot be divided"):
         weight_and_alpha_rows(3, 0.5, 0)
+
+
+def test_without_a_seed_the_rows_stay_in_their_order():
+    weights, alphas = weight_and_alpha_rows(10, 0.6, None)
+    assert [*weights, *alphas] == list(range(10))

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from archwright.errors import UnknownSetting
-from archwright.evaluate.history import Candidate, key_of
+from archwright.evaluate.history import Candidate, History, Objective, key_of
 from archwright.evaluate.tabular_benchmark import shipped_benchmark
 from archwright.search_space import make_space
 from archwright.search_strategy import make_strategy, predictor_guided
+from archwright.search_strategy.gaussian_process import JITTER, first_guess
 from archwright.search_strategy.network_views import FEATURES
 from archwright.search_strategy.predictor_guided import PredictorGuided
 from archwright.study.simulated_search import simulate
@@ -30,7 +31,7 @@ def candidates(scores):
     return found
 
 
-def test_it_begins_with_random_networks_and_goes_on_with_mutants_of_the_best(toy):
+def test_it_begins_with_strangers_and_goes_on_with_mutants_of_the_best(toy):
     history = toy.Study(PredictorGuided(starts=5, ideas=30, parents=2), toy.spaces["flat"]).run(30)
     parents = [candidate.parent for candidate in history.candidates]
     assert parents[:5] == [None] * 5
@@ -39,6 +40,24 @@ def test_it_begins_with_random_networks_and_goes_on_with_mutants_of_the_best(toy
         if candidate.parent is not None:
             seen = sorted(history.candidates[: candidate.number], key=lambda c: c.score, reverse=True)
             assert history.candidates[candidate.parent].score >= seen[1].score
+
+
+@pytest.mark.parametrize("state", ["running", "complete", "refused"])
+def test_a_start_is_the_stranger_that_those_tried_before_explain_least(state):
+    """Its variance given the others, k(x,x) - k(x,X) k(X,X)^-1 k(X,x), from the whole matrix at once."""
+    space = make_space("nasbench201")
+    tried = [replace(c, state=state, scores=(0.5,) if state == "complete" else None) for c in candidates([(0.5,)] * 3)]
+    groups = {"running": "pending", "complete": "finished", "refused": "refused"}
+    history = History((Objective("accuracy", maximize=True),), **{groups[state]: tuple(tried)})
+    start = PredictorGuided().propose(space, history, Random(3)).architecture
+    rng = Random(3)
+    strangers = [space.sample(rng) for _ in range(predictor_guided.STRANGERS)]
+    rows = FEATURES.rows(space, [*(c.architecture for c in tried), *strangers])
+    hyper = first_guess(FEATURES.kernel, FEATURES.reference(space), predictor_guided.NOISE)
+    matrix = sum(FEATURES.kernel.summands(FEATURES.kernel.compare(rows, rows), hyper))
+    noisy = matrix[:3, :3] + (predictor_guided.NOISE + JITTER) * np.eye(3)
+    left = np.diag(matrix[3:, 3:] - matrix[3:, :3] @ np.linalg.inv(noisy) @ matrix[:3, 3:])
+    assert start == strangers[int(np.argmax(left))]
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -129,9 +129,9 @@ def test_a_final_training_names_the_candidate_it_comes_from(small_run):
 def test_the_results_have_the_promised_keys(small_run):
     found = results(small_run.folder)
     assert list(found) == ["problem", "methods", "verdict", "test_accesses", "skipped", "settings", "versions"]
-    names = ["name", "task", "metric", "input_shape", "n_train", "n_val", "n_test", "data_hash"]
+    names = ["name", "task", "level", "metric", "input_shape", "n_train", "n_val", "n_test", "data_hash"]
     assert list(found["problem"]) == names
-    assert [found["problem"][name] for name in names[:7]] == ["digits", "classification", "accuracy", [1, 8, 8], 96, 32, 32]
+    assert [found["problem"][name] for name in names[:8]] == ["digits", "classification", None, "accuracy", [1, 8, 8], 96, 32, 32]
     for method in found["methods"]:
         assert list(method) == METHOD_KEYS.split()
         assert [list(run) for run in method["runs"]] == [["seed", "value", "val"]] * 2

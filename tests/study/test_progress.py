@@ -86,3 +86,21 @@ def test_a_log_has_no_live_line_and_a_terminal_has_one(log):
         progress.phase("search", of=4)
         progress.look(Busy())
     assert "random #3 epoch 2" in screen.getvalue()
+
+
+def test_where_lower_is_better_the_best_so_far_is_the_lowest(log):
+    with Progress("perplexity", Console(file=log, width=300, highlight=False)) as progress:
+        progress.phase("search")
+        for number, value in enumerate((90.0, 80.0, 85.0)):
+            progress.finished(
+                Row(
+                    number,
+                    number,
+                    number,
+                    "search",
+                    "random",
+                    state="complete",
+                    outcome=Outcome("complete", metrics={"perplexity": value}),
+                )
+            )
+    assert [line.partition("· ")[2] for line in log.getvalue().splitlines()] == ["best 90.00", "best 80.00", "best 80.00"]

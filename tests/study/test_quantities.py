@@ -50,3 +50,13 @@ def test_what_is_missing_is_a_dash(missing):
     assert {function(missing) for function in functions} == {q.MISSING}
     assert q.interval_text("accuracy", None) == q.MISSING
     assert q.interval_text("accuracy", [missing, 1.0]) == q.MISSING
+
+
+def test_metrics_of_texts_have_their_own_digits_and_no_upper_end():
+    assert q.metric_text("bits_per_character", 1.62349) == "1.623"
+    assert q.metric_text("perplexity", 83.1049) == "83.10"
+    assert q.metric_name("bits_per_character") == "bits per character"
+    assert q.interval_text("perplexity", (0.5, 120.0)) == "1.00 to 120.00"
+    assert q.difference_text("perplexity", -2.5) == "\N{MINUS SIGN}2.50"
+    assert q.scale_of("perplexity", 80.0) == 80.0
+    assert q.scale_of("bits_per_character", 2.0) == 1.0

@@ -60,7 +60,7 @@ def test_random_search_is_added_unless_it_is_there_or_switched_off(strategies, r
     ],
 )
 def test_the_folder_is_named_after_source_space_and_strategy(request_, folder):
-    assert request_.folder == Path(folder)
+    assert request_.with_usual("chain", ()).folder == Path(folder)
 
 
 @pytest.mark.parametrize("source", ["..", ".", "/"])
@@ -107,3 +107,10 @@ def test_what_is_fixed_is_json_and_leaves_out_what_may_change():
     assert one.fixed() == two.fixed() == json.loads(json.dumps(one.fixed()))
     assert not {"trials", "minutes", "workers", "executor", "out"} & set(one.fixed())
     assert one.fixed() != Request("digits", trials=3, settings={"a": "1"}, target=("y",)).fixed()
+
+
+def test_what_was_not_asked_for_is_what_suits_the_data():
+    usual = Request("text.txt").with_usual("recurrent", ("lstm", "gru"))
+    assert (usual.space, usual.baselines) == ("recurrent", ("lstm", "gru"))
+    own = Request("text.txt", space="mine:Own", baselines=()).with_usual("recurrent", ("lstm", "gru"))
+    assert (own.space, own.baselines) == ("mine:Own", ())

@@ -149,3 +149,12 @@ def test_accesses_are_counted_line_by_line(tmp_path):
     assert read_accesses(log) == []
     log.write_text('{"reason": "a", "time": "1"}\n\n{"reason": "b", "time": "2"}\n')
     assert [access["reason"] for access in read_accesses(log)] == ["a", "b"]
+
+
+def test_where_lower_is_better_the_lowest_contender_and_run_are_chosen(ledger):
+    for contender, values in ((ONE, (0.4, 0.2)), (TWO, (0.6, 0.5))):
+        for seed_index, value in enumerate(values):
+            trained(ledger, contender, seed_index, value)
+    method = method_of("random", "search", "perplexity", [TWO, ONE], ledger, "trials")
+    assert method.contender == ONE
+    assert next(iter(method.best_run.outcome.metrics.values())) == 0.2

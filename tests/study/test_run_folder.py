@@ -12,7 +12,7 @@ from archwright.study.row import Row
 from archwright.study.run_folder import Clock, RunFolder, training_key
 
 PROBLEM = Problem("digits", "classification", (1, 8, 8), 10, n_train=100, data_hash="abc")
-REQUEST = Request("digits", trials=3)
+REQUEST = Request("digits", trials=3, space="chain")
 
 
 @pytest.fixture

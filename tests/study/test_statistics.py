@@ -17,6 +17,7 @@ from archwright.study.statistics import (
 from archwright.study.statistics import test_metric as metric_of_run
 
 METRICS = ("accuracy", "f1", "r2")
+TOKEN_METRICS = ("perplexity", "bits_per_character")
 
 
 def make_runs(metric, rng, samples, seeds, noise=0.6, target=None):
@@ -27,6 +28,10 @@ def make_runs(metric, rng, samples, seeds, noise=0.6, target=None):
     elif metric == "f1":
         target = (rng.random((samples, 3)) < 0.3).astype(np.float32) if target is None else target
         predictions = [np.clip(target + noise * rng.normal(size=target.shape), 0, 1) for _ in range(seeds)]
+    elif metric in TOKEN_METRICS:
+        target = rng.integers(0, 9, (samples, 6)) if target is None else target
+        hard = np.log(1 + target)
+        predictions = [-np.abs(hard + noise * rng.normal(size=target.shape)) for _ in range(seeds)]
     else:
         target = rng.normal(5, 2, (samples, 2)) if target is None else target
         predictions = [target + noise * rng.normal(size=target.shape) for _ in range(seeds)]
@@ -77,6 +82,8 @@ def by_hand(metric, prediction, target):
     """The same as scikit-learn's, without its checks, which take longer than the metric."""
     if metric == "accuracy":
         return np.mean(prediction.argmax(1) == target)
+    if metric == "perplexity":
+        return np.exp(-np.mean(prediction))
     return np.mean(1 - ((target - prediction) ** 2).sum(0) / ((target - target.mean(0)) ** 2).sum(0))
 
 
@@ -95,7 +102,7 @@ def brute_force(metric, first, second, resamples, rng):
 
 
 @pytest.mark.parametrize("seeds", [(3, 3), (3, 2)])
-@pytest.mark.parametrize("metric", ["accuracy", "r2"])
+@pytest.mark.parametrize("metric", ["accuracy", "r2", "perplexity"])
 def test_bootstrap_has_the_distribution_of_a_brute_force_one(metric, seeds):
     rng = np.random.default_rng(3)
     target, first = make_runs(metric, rng, 40, seeds[0], 0.5)
@@ -222,3 +229,20 @@ def test_a_single_seed_has_no_interval_and_no_seed_no_mean():
     assert mean_with_interval([0.5]) == (0.5, None)
     with pytest.raises(InputError, match="at least one run"):
         mean_with_interval([])
+
+
+def test_perplexity_and_bits_are_of_all_tokens_of_all_windows():
+    _, (run,) = make_runs("perplexity", np.random.default_rng(6), 30, 1)
+    nats = -run.prediction.mean()
+    assert metric_of_run("perplexity", run) == pytest.approx(np.exp(nats))
+    assert metric_of_run("bits_per_character", run) == pytest.approx(nats / np.log(2))
+
+
+def test_a_lower_perplexity_is_a_negative_difference():
+    rng = np.random.default_rng(7)
+    target, better = make_runs("perplexity", rng, 200, 3, 0.1)
+    worse = [Run(run.prediction - 0.3, target) for run in better]
+    got = compare("perplexity", better, worse)
+    assert got.difference < 0
+    assert got.ci95[1] < 0
+    assert got.beyond_noise

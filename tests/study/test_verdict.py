@@ -164,3 +164,52 @@ def test_best_on_validation_leaves_out_what_failed():
     assert best is not None
     assert best["name"] == "resnet18"
     assert best_on_validation(methods, "search") is None
+
+
+TEXT = Problem("letters", "language_modelling", (6,), 9, level="character")
+TOKENS = np.random.default_rng(1).integers(0, 9, (300, 6))
+
+
+def runs_of_a_text(bits, seeds=3):
+    """Log-likelihoods of so many bits a token, but for some noise."""
+    rng = np.random.default_rng(2)
+    return [Run(np.log(2) * (rng.normal(0, 0.1, TOKENS.shape) - bits), TOKENS) for _ in range(seeds)]
+
+
+def text_verdict(searched, baseline, random=None):
+    bits = {"evolution": searched, "lstm": baseline, **({"random": random} if random else {})}
+    predictions = {name: runs_of_a_text(value) for name, value in bits.items()}
+    methods = [
+        {
+            "name": name,
+            "kind": "baseline" if name == "lstm" else "search",
+            "metric": TEXT.metric,
+            "mean": value,
+            "runs": [{"val": value, "value": value}] * 3,
+            "macs": 1000,
+            "parameters": 100,
+        }
+        for name, value in bits.items()
+    ]
+    return make_verdict(TEXT, methods, predictions)
+
+
+def test_fewer_bits_win():
+    won, lost = text_verdict(1.5, 1.9, random=1.8), text_verdict(1.9, 1.5)
+    assert won["choice"] == "evolution"
+    assert won["text"].startswith(
+        "Yes, the searched network (evolution) beats the best baseline (lstm) beyond noise "
+        "(1.500 against 1.900 test bits per character, difference \N{MINUS SIGN}0.400"
+    )
+    assert "The strategy also beats random search" in won["text"]
+    assert won["difference"] == pytest.approx(-0.4, abs=0.02)
+    assert lost["choice"] == "lstm"
+    assert lost["text"].startswith("No, the best baseline (lstm) beats the searched network")
+
+
+def test_the_best_on_validation_is_the_lowest_where_lower_is_better():
+    methods = [
+        {"name": name, "kind": "search", "metric": "perplexity", "runs": [{"val": value}]}
+        for name, value in (("a", 90.0), ("b", 80.0), ("c", 100.0))
+    ]
+    assert best_on_validation(methods, "search")["name"] == "b"

@@ -10,7 +10,7 @@ from archwright.architecture.cell_expression import expressions, paths, term_cou
 from archwright.architecture.cell_graph import CellGraph
 from archwright.architecture.features import Features
 
-DECAY = 0.75
+DECAY = 0.8
 """How much less a path matters for each operation on it."""
 
 

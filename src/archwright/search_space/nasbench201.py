@@ -108,8 +108,7 @@ class NASBench201(SearchSpace):
     def _settled(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
         kept = {name: op for name, op in parent.answers.items() if op != NONE} if parent is not None else {}
         shapes = [{question_name(s, t) for t, s in edges} for edges in _connected() if _ways_through(edges) == level]
-        names = [question_name(source, target) for target, source in EDGES]
-        return [{**{name: NONE for name in names if name not in shape}, **kept} for shape in shapes if shape.issuperset(kept)]
+        return [{**{name: NONE for name in EDGE_NAMES if name not in shape}, **kept} for shape in shapes if shape.issuperset(kept)]
 
     def published(self) -> Published:
         return Published(15_625, "5^6", "Dong & Yang 2020, arXiv:2001.00326, section 2.1; 6,466 distinct")
@@ -120,11 +119,7 @@ class NASBench201(SearchSpace):
         A skip is the expression it skips from, `none` and every operation on zeros are zeros, a sum does not depend on its order.
         Like the benchmark's, it does not see whether two equal terms are one node used twice or two with weights of their own.
         """
-        expressions = ["0"]
-        for node in self.describe(architecture).nodes:
-            terms = [_apply(op, expressions[state]) for state, op in zip(node.inputs, node.operations, strict=True)]
-            expressions.append("+".join(sorted(terms)))
-        return expressions[-1]
+        return _expression(tuple(str(architecture.answers[name]) for name in EDGE_NAMES))
 
     def features(self, architecture: Architecture) -> Features:
         return cell_features(self.describe(architecture), 1, WEIGHTS)
@@ -145,7 +140,7 @@ class NASBench201(SearchSpace):
         if not FORM.fullmatch(text):
             raise UnknownAnswer(f"{text!r} is not of the form |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
         names = re.findall(r"\|?([^|~+]+)~\d", text)
-        return self.architecture({question_name(source, target): op for (target, source), op in zip(EDGES, names, strict=True)})
+        return self.architecture(dict(zip(EDGE_NAMES, names, strict=True)))
 
 
 FORM = re.compile(r"\+".join(r"\|" + "".join(rf"[^|~+]+~{source}\|" for source in range(target)) for target in range(1, NODES)))
@@ -154,6 +149,9 @@ FORM = re.compile(r"\+".join(r"\|" + "".join(rf"[^|~+]+~{source}\|" for source i
 def question_name(source: int, target: int) -> str:
     """The question about the edge from node `source` to node `target`."""
     return f"{source}->{target}"
+
+
+EDGE_NAMES = tuple(question_name(source, target) for target, source in EDGES)
 
 
 @cache
@@ -166,6 +164,17 @@ def _connected() -> tuple[tuple[tuple[int, int], ...], ...]:
 def _ways_through(edges: tuple[tuple[int, int], ...]) -> int:
     """How many ways through the cell are independent of each other: edges - nodes + 2."""
     return len(edges) - len({node for edge in edges for node in edge}) + 2
+
+
+@cache
+def _expression(operations: tuple[str, ...]) -> str:
+    """Of the last node, for operations in the order of `EDGES`: 15,625 at most are remembered."""
+    on_edge = dict(zip(EDGES, operations, strict=True))
+    expressions = ["0"]
+    for target in range(1, NODES):
+        terms = [_apply(on_edge[target, source], expressions[source]) for source in range(target)]
+        expressions.append("+".join(sorted(terms)))
+    return expressions[-1]
 
 
 def _apply(op: str, expression: str) -> str:

@@ -24,6 +24,8 @@ from archwright.search_strategy.thompson_sampling import independent_thompson_sa
 from archwright.search_strategy.tree_ensemble import forest_prediction
 
 USUAL_STARTS = 5
+STRANGERS = 20
+"""Random networks that a start is taken from."""
 MOST_KNOWN = 500
 """Results that the model learns from: the better half are the best of all, the others the latest."""
 MOST_FITTED = 200
@@ -38,11 +40,12 @@ TREES = 20
 class PredictorGuided:
     """White, Neiswanger & Savani 2021 (BANANAS), arXiv:1910.11858: a model of all results picks among mutants of the best.
 
-    After `starts` random networks (left unset, a quarter of the trials, between 2 and 5), `ideas` mutants of the `parents` best,
-    1 to `edits` answers changed, and a tenth as many random networks are ranked by a model of the scores, and the first by the
-    `acquisition` is proposed. Models: a `gaussian_process` on the space's features, the default and the strongest; one with the
-    `weisfeiler_lehman` kernel on graphs (Ru et al. 2021, arXiv:2006.07556); and an `ensemble` of trees on the features. Left unset,
-    the acquisition is `expected_improvement` for processes and, as in the paper, `thompson_sampling` for the ensemble.
+    First come `starts` networks (left unset, a quarter of the trials, between 2 and 5), each the one of 20 random networks that the
+    model is least sure about (MacKay 1992, doi:10.1162/neco.1992.4.4.590). Then `ideas` mutants of the `parents` best, 1 to `edits`
+    answers changed, and a tenth as many random networks are ranked by the model, and the best by the `acquisition` is proposed.
+    Models: a `gaussian_process` on the space's features, the default and the strongest; one with the `weisfeiler_lehman` kernel on
+    graphs (Ru et al. 2021, arXiv:2006.07556); and an `ensemble` of trees on the features. Left unset, the acquisition is
+    `expected_improvement` for processes and, as in the paper, `thompson_sampling` for the ensemble.
     Differs: scores count by their ranks; what failed or was refused counts as the worst seen; an idea that the model cannot tell
     from a known network is not tried. A running network counts as if it had got what the model predicts (kriging believer,
     Ginsbourger et al. 2010). Of several objectives each proposal improves a random weighting (ParEGO, Knowles 2006).
@@ -74,12 +77,24 @@ class PredictorGuided:
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         begun = len(history.complete) + len(history.pending)
         if begun < (self.starts or USUAL_STARTS) or len(history.complete) < 2:
-            return Proposal(space.sample(rng))
+            return Proposal(self._start(space, history, rng))
         ideas = self._ideas(space, history, rng)
         if not ideas:
             return Proposal(space.sample(rng))
         worth = self._worth(space, history, [idea.architecture for idea in ideas], rng)
         return ideas[int(np.argmax(worth))]
+
+    def _start(self, space: SearchSpace, history: History, rng: Random) -> Architecture:
+        """Of some random networks the one that the model, before any result, is least sure about, given those tried before."""
+        tried = history.candidates[-MOST_KNOWN:]
+        strangers = [space.sample(rng) for _ in range(STRANGERS)]
+        if not tried:
+            return strangers[0]
+        view = self._view
+        rows = view.rows(space, [*(candidate.architecture for candidate in tried), *strangers])
+        known, unknown = _divided(rows, len(tried))
+        process = GaussianProcess.of(view.kernel, self._centre(space), known, np.zeros(len(tried)))
+        return strangers[int(np.argmax(process.predict(unknown)[1]))]
 
     def _ideas(self, space: SearchSpace, history: History, rng: Random) -> list[Proposal]:
         """Networks that are neither known nor running, each once."""
@@ -114,9 +129,8 @@ class PredictorGuided:
 
     def _predict(self, space: SearchSpace, history: History, rows: Inputs, targets: Array, rng: Random) -> tuple[Array, Array]:
         """Mean and standard deviation for the last of `rows`, the ideas; the first have `targets`, those between are running."""
-        known = tuple(block[: len(targets)] for block in rows)
-        running = tuple(block[len(targets) : len(targets) + len(history.pending)] for block in rows)
-        ideas = tuple(block[len(targets) + len(history.pending) :] for block in rows)
+        known, rest = _divided(rows, len(targets))
+        running, ideas = _divided(rest, len(history.pending))
         if self.model == "ensemble":
             return forest_prediction(np.hstack(known[:2]), targets, np.hstack(ideas[:2]), TREES, rng.getrandbits(31))
         kernel, hyper = self._view.kernel, self._hyper_parameters(space, history.complete)
@@ -147,8 +161,11 @@ class PredictorGuided:
         objectives = len(kept[0].scores or ())
         targets = normal_scores([candidate.scores for candidate in kept], [1 / objectives] * objectives)
         rows = self._view.rows(space, [candidate.architecture for candidate in kept])
-        centre = first_guess(self._view.kernel, self._view.reference(space), NOISE)
-        return fitted_hyper_parameters(self._view.kernel, rows, targets, centre)
+        return fitted_hyper_parameters(self._view.kernel, rows, targets, self._centre(space))
+
+    def _centre(self, space: SearchSpace) -> Array:
+        """The hyper-parameters before any result."""
+        return first_guess(self._view.kernel, self._view.reference(space), NOISE)
 
 
 @dataclass(frozen=True)
@@ -158,6 +175,11 @@ class _Fit:
     space: SearchSpace
     first: tuple[Candidate, ...]
     hyper: Array
+
+
+def _divided(rows: Inputs, count: int) -> tuple[Inputs, Inputs]:
+    """The first so many rows of each block, and the others."""
+    return tuple(block[:count] for block in rows), tuple(block[count:] for block in rows)
 
 
 def _best(complete: Sequence[Candidate], count: int) -> list[Candidate]:

@@ -30,6 +30,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision, Precision
 from torch import Tensor, nn
 
+from archwright.cost.macs import multiply_accumulates
 from archwright.errors import InputError
 from archwright.train.random_state import random_state, restore_random_state
 
@@ -120,22 +121,18 @@ def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = 
 
 
 def dense_and_grouped_macs(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[int, int]:
-    """MACs of one sample in dense products (convolutions, linear layers), and in grouped convolutions; nothing is computed."""
-    macs = {True: 0, False: 0}
+    """MACs of one sample in grouped convolutions, and before them in all other products; nothing is computed."""
+    grouped = 0
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if isinstance(module, nn.Linear):
-            macs[False] += output.numel() * module.in_features
-        elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
-            macs[module.groups > 1] += output.numel() * math.prod(module.kernel_size) * module.in_channels // module.groups
+        nonlocal grouped
+        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and module.groups > 1:
+            grouped += output.numel() * math.prod(module.kernel_size) * module.in_channels // module.groups
 
-    shadow = copy.deepcopy(network).to("meta").eval()
+    shadow = copy.deepcopy(network)
     for module in shadow.modules():
-        if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):
-            module.register_forward_hook(count)
-    with torch.no_grad():
-        shadow(torch.empty(1, *input_shape, device="meta"))
-    return macs[False], macs[True]
+        module.register_forward_hook(count)
+    return multiply_accumulates(shadow, input_shape) - grouped, grouped
 
 
 @contextmanager

@@ -53,7 +53,7 @@ class Recipe:
 
 
 RATES: Mapping[str, float] = {"sgd": 0.1, "adamw": 0.001, "nt_asgd": 0.1}
-TEXT_RATES: Mapping[str, float] = {"sgd": 4.0, "adamw": 0.002, "nt_asgd": 10.0}
+TEXT_RATES: Mapping[str, float] = {"sgd": 8.0, "adamw": 0.002, "nt_asgd": 10.0}
 TEXT: Mapping[str, Any] = {"gradient_clip": 0.25, "weight_decay": 0.0, "warmup": 0.1}
 """What a language model is trained with where nothing else is given."""
 
@@ -62,8 +62,8 @@ def recipe_for(n_train: int, given: Mapping[str, Any], task: Task = "classificat
     """A recipe with these settings; batch size and learning rate, where they are not given, suit so many training samples.
 
     Small data sets get small batches, so that an epoch has about 32 steps: the largest power of two between 16 and 128. The
-    learning rate falls with the root of the batch size, and AdamW's is a hundredth of SGD's. Of a text, a batch has 4 to 32 streams,
-    the gradient's norm is cut to 0.25, and the rate is so large that most steps meet that bound.
+    learning rate falls with the root of the batch size, and AdamW's is a hundredth of SGD's. Of a text, a batch has 4 to 32
+    streams, the gradient's norm is cut to 0.25, and the rate is so large that most steps meet that bound.
     Raises UnknownSetting for a key or value that is not known.
     """
     text = task == "language_modelling"
