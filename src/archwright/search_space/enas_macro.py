@@ -48,7 +48,7 @@ class EnasMacro(SearchSpace):
     name: ClassVar[str] = "enas_macro"
 
     layers: int = 12
-    filters: int = 24
+    filters: int = 16
     reductions: int | None = None
     dimensions: Literal[1, 2] | None = None
 
