@@ -109,9 +109,8 @@ def print_table(comparison: Comparison) -> None:
         size, seconds = mean(o.parameters for o in outcomes), mean(o.seconds for o in outcomes)
         print(f"| {name} | {len(jobs)} | {valid} | {test} | {size / 1e6:.2f} million | {seconds:.0f} |")
     for method in comparison.methods:
-        print(
-            f"{method}: {dict(comparison.found(method).answers)}, searched for {outcome_of(comparison.search(method)).seconds:.0f} s"
-        )
+        seconds = outcome_of(comparison.search(method)).seconds
+        print(f"{method}, searched for {seconds:.0f} s: {dict(comparison.found(method).answers)}")
 
 
 def main() -> None:
