@@ -124,13 +124,13 @@ def test_a_controller_goes_on_where_another_stopped():
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_planted_best_is_drawn_nine_times_of_ten(seed, toy):
-    """Within 100 updates, with the settings as they are but for the rate; rewards are noisy."""
+    """Within 200 updates, with the settings as they are but for the rate; rewards are noisy."""
     space, best, rng = toy.Toy(), toy.best_architecture(), Random(seed)
     policy = Policy(ENAS(), space, 0.01, seed)
-    for _ in range(100):
+    for _ in range(200):
         drawn = [policy.draw(rng)[0] for _ in range(10)]
         right = [sum(one.answers[name] == answer for name, answer in best.answers.items()) / 5 for one in drawn]
         policy.learn(drawn, [0.4 * share + rng.gauss(0.3, 0.05) for share in right])
     with torch.no_grad():
-        assert float(policy.controller.log_prob([best.answers])[0].exp()) > 0.88
+        assert float(policy.controller.log_prob([best.answers])[0].exp()) > 0.9
     assert policy.most_probable() == best
