@@ -3,6 +3,7 @@ from random import Random
 import pytest
 
 from archwright.architecture.asking import enumerate_answers
+from archwright.architecture.layer_graph import Layer
 from archwright.cost.parameters import parameter_count
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownSetting
@@ -100,3 +101,16 @@ def test_the_weights_are_those_of_the_operations():
         network = space.network(space.architecture({"layer1/operation": operation}), images)
         counts[operation] = parameter_count(network.layers[0].operation) / 256**2
     assert counts == pytest.approx(WEIGHTS, rel=0.08)
+
+
+def test_it_grows_layer_by_layer_from_networks_that_only_pool():
+    space = EnasMacro(layers=3)
+    order = space.growth_order()
+    assert (order.space, order.levels) == (space, 3)
+    first = list(order.extensions(1, None, 50, Random(0)))
+    assert [space.describe(a).layers[0].operation for a in first] == list(OPERATIONS)
+    assert {space.describe(a).layers[1:] for a in first} == {(Layer("avg_pool_3x3", ()),) * 2}
+    second = list(order.extensions(2, first[1], 50, Random(0)))
+    assert len(second) == 6 * 2
+    assert {space.describe(a).layers[0] for a in second} == {space.describe(first[1]).layers[0]}
+    assert len(list(order.extensions(3, second[0], 50, Random(0)))) == 6 * 4

@@ -16,6 +16,7 @@ GROWING = {
     "cell": {"operations": "enas", "blocks": 3, "inputs": "any", "cells": 1},
     "chain": {"stages": 3, "operation": "mbconv", "most_blocks": 2},
     "nasbench201": {},
+    "enas_macro": {"layers": 4},
     "enas_micro": {"nodes": 5},
     "recurrent": {"nodes": 4},
 }

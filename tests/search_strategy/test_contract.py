@@ -81,7 +81,7 @@ def test_every_proposal_is_valid_even_where_all_networks_are_known(name, space, 
     check(study.propose(), space)
 
 
-@pytest.mark.parametrize("built_in", ["cell", "chain", "nasbench201", "recurrent"])
+@pytest.mark.parametrize("built_in", ["cell", "chain", "enas_macro", "nasbench201", "recurrent"])
 def test_the_spaces_of_the_library_are_searched(name, built_in, toy):
     space = searched_space(fresh(name), make_space(built_in))
     for candidate in toy.Study(fresh(name), space).run(7 if name in SLOW else 12).candidates:

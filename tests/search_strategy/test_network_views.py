@@ -13,7 +13,7 @@ def networks(space, count=40):
 
 
 @pytest.mark.parametrize("view", [FEATURES, GRAPH])
-@pytest.mark.parametrize("name", ["nasbench201", "cell", "chain", "recurrent"])
+@pytest.mark.parametrize("name", ["nasbench201", "cell", "chain", "enas_macro", "recurrent"])
 def test_how_two_networks_compare_does_not_depend_on_which_others_are_looked_at(view, name):
     space = make_space(name)
     many = networks(space)

@@ -68,20 +68,25 @@ class EnasMacroSupernet(nn.Module):
     def forward(self, x: Tensor, gates: Tensor) -> Tensor:
         """Raises ShapeError unless gates are (edges, candidates), InputError where those of a layer's operations are all zero."""
         check_gates(gates, self.mixture)
-        rows = zip(self.mixture.edges, gates.to(self.classifier.weight.dtype), gates.detach().tolist(), strict=True)
+        opened = self._open(gates.to(self.classifier.weight.dtype))
         states = States(self.stem(channels_last(x)), self.reductions)
         for k, layer in enumerate(self.layers, 1):
             level = self.levels[k]
-            edge, row, values = next(rows)
-            operation = OpenGates.of(row[: len(edge.candidates)], values[: len(edge.candidates)], edge.name)
-            skips = []
-            for j in range(1, k):
-                edge, row, values = next(rows)
-                if values[1] != 0.0:
-                    skips.append(OpenGates.of(row[1:2], values[1:2], edge.name).mix([states.at(j, level)]))
-            states.add(layer(states.at(k - 1, level), operation, skips), level)
+            gates_of_skips = {j: opened[name] for j in range(1, k) if (name := skip_question(k, j)) in opened}
+            skips = [gate.mix([states.at(j, level)]) for j, gate in gates_of_skips.items()]
+            states.add(layer(states.at(k - 1, level), opened[operation_question(k)], skips), level)
         logits: Tensor = self.classifier(self.pool(states.last))
         return logits
+
+    def _open(self, gates: Tensor) -> dict[str, OpenGates]:
+        """The open gates of each layer's operations, and those of the skips that are not closed."""
+        opened = {}
+        for edge, row, values in zip(self.mixture.edges, gates, gates.detach().tolist(), strict=True):
+            is_skip = edge.candidates == SKIPS
+            places = slice(1, 2) if is_skip else slice(len(edge.candidates))
+            if any(values[places]) or not is_skip:
+                opened[edge.name] = OpenGates.of(row[places], values[places], edge.name)
+        return opened
 
     def gates_of(self, architecture: Architecture) -> Tensor:
         """(edges, candidates), one for each layer's operation and for each skip, there or not."""

@@ -11,11 +11,12 @@ from archwright.architecture.features import Features
 from archwright.architecture.labelled_graph import LabelledGraph, graph_of_layers
 from archwright.architecture.layer_features import layer_features
 from archwright.architecture.layer_graph import Layer, LayerGraph, operation_question, skip_question
-from archwright.architecture.question import Choose, Question
+from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.settings import check_settings
 from archwright.data.problem import Problem
 from archwright.errors import InputError
 from archwright.search_space.fit_reductions import fit_reductions
+from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import Published, SearchSpace
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ WEIGHTS = {
     "max_pool_3x3": 1.0,
 }
 """Parameters in numbers of channels squared, with those of the 1x1 convolution before."""
+SMALLEST = "avg_pool_3x3"
 REDUCTIONS = 2
 """In the paper, and of a space that has not seen the data."""
 
@@ -43,11 +45,13 @@ class EnasMacro(SearchSpace):
 
     `filters` in the first layers, twice as many after each of the `reductions`, which come after equal parts of the layers. The
     data say how many `dimensions` there are, and `reductions` where unset.
+    Differs: the paper searches 12 layers of 36 filters. Random networks of 6 layers and 24 filters take about 0.16 s of one core
+    for 128 images of 28 x 28, and after a minute were better than those of 12 layers and 16 filters (docs/spaces.md).
     """
 
     name: ClassVar[str] = "enas_macro"
 
-    layers: int = 12
+    layers: int = 6
     filters: int = 24
     reductions: int | None = None
     dimensions: Literal[1, 2] | None = None
@@ -96,8 +100,20 @@ class EnasMacro(SearchSpace):
         dimensions, reductions = fit_reductions(self.name, problem, self.dimensions, self.reductions, self.layers - 1)
         return replace(self, dimensions=dimensions, reductions=reductions)
 
+    def skips(self) -> dict[str, Option]:
+        return {skip_question(k, j): True for k in range(1, self.layers + 1) for j in range(1, k)}
+
     def questions(self) -> tuple[Question, ...]:
         return questions_always_asked(self.decide)
+
+    def growth_order(self) -> GrowthOrder:
+        """A layer at each level, from the first on: those behind it pool, without skips, and those before it are kept."""
+        return GrowthOrder(self, self.layers, self._settled)
+
+    def _settled(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
+        behind = {name: answer for k in range(level + 1, self.layers + 1) for name, answer in _smallest(k).items()}
+        before = [name for k in range(1, level) for name in _smallest(k)]
+        return [{**behind, **({name: parent.answers[name] for name in before} if parent is not None else {})}]
 
     def count(self) -> int:
         return int(len(OPERATIONS) ** self.layers * 2 ** (self.layers * (self.layers - 1) // 2))
@@ -115,3 +131,8 @@ class EnasMacro(SearchSpace):
 
     def graph(self, architecture: Architecture) -> LabelledGraph:
         return graph_of_layers(self.describe(architecture))
+
+
+def _smallest(k: int) -> dict[str, Option]:
+    """The questions about layer k, with the answers that make the least of it."""
+    return {operation_question(k): SMALLEST, **{skip_question(k, j): False for j in range(1, k)}}

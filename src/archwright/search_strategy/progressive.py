@@ -101,6 +101,6 @@ def _order_of(space: SearchSpace) -> GrowthOrder:
     if order is None:
         raise InputError(
             f"space {space.name!r} does not say how its architectures grow, which progressive needs: "
-            "give it a method growth_order, or use one of cell, chain, nasbench201, recurrent"
+            "give it a method growth_order, or use one of cell, chain, enas_macro, enas_micro, nasbench201, recurrent"
         )
     return order
