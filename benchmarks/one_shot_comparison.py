@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from random import Random
 from statistics import mean, stdev
 
 import numpy as np
+from trainings import finish, outcome_of
 
 from archwright.architecture.architecture import Architecture
 from archwright.cost.macs import multiply_accumulates
@@ -18,9 +19,7 @@ from archwright.data.load import load_problem
 from archwright.data.problem import Problem
 from archwright.data.sources import read_source
 from archwright.data.store import open_problem, save_problem
-from archwright.evaluate.job import Job, Outcome
-from archwright.evaluate.run import read_result
-from archwright.execute.processes import Processes
+from archwright.evaluate.job import Job
 from archwright.search_space import SearchSpace, make_space
 from archwright.study.rank_correlation import rank_correlation
 from archwright.study.statistics import TestRun, compare
@@ -102,23 +101,6 @@ class Comparison:
         while abs(self.macs(cell := self.space.sample(rng)) / cost - 1) > SAME_COST:
             pass
         return cell
-
-
-def finish(jobs: Iterable[Job], workers: int) -> None:
-    """Do what is not done yet. Raises SystemExit where a training fails."""
-    waiting = [job for job in jobs if read_result(Path(job.folder)) is None]
-    with Processes(workers, "cpu") as processes:
-        for job in waiting:
-            processes.submit(job)
-        for _ in range(len(waiting)):
-            for job, outcome in processes.wait():
-                print(f"{job.key}: {outcome.state} {outcome.cause} in {outcome.seconds:.0f} s", flush=True)
-                if outcome.state != "complete":
-                    raise SystemExit(f"{job.key} failed: {outcome.cause}. The same command continues with the others' results.")
-
-
-def outcome_of(job: Job) -> Outcome:
-    return read_result(Path(job.folder))
 
 
 def test_run(job: Job) -> TestRun:

@@ -26,6 +26,19 @@ def toy_data(toy):
     return toy.toy_data()
 
 
+@pytest.fixture
+def stage_of(toy, toy_data, tmp_path):
+    """Makes the stage of a method's search on the toy, with these settings, before its first step."""
+    from archwright.one_shot.supernet_training import _set_up
+    from archwright.train.precision import TrainingPrecision, make_fabric
+
+    def make(method="darts", **settings):
+        job = toy.toy_job(tmp_path, method, **settings)
+        return _set_up(job, toy_data, make_fabric(torch.device("cpu"), TrainingPrecision()), job.epochs)
+
+    return make
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     threads = torch.get_num_threads()

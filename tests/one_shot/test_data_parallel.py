@@ -51,7 +51,7 @@ def test_every_process_has_as_many_rows_and_none_has_anothers():
     assert not set(first) & set(second)
 
 
-METHODS = ("darts", "gdas", "darts_second_order", "single_path_uniform")
+METHODS = ("darts", "gdas", "darts_second_order", "single_path_uniform", "enas")
 
 
 @pytest.fixture(scope="module")

@@ -5,18 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from archwright.one_shot.supernet_training import _set_up
-from archwright.train.precision import TrainingPrecision, make_fabric
-
-
-@pytest.fixture
-def stage_of(toy, toy_data, tmp_path):
-    def make(method="darts", **settings):
-        job = toy.toy_job(tmp_path, method, **settings)
-        return _set_up(job, toy_data, make_fabric(torch.device("cpu"), TrainingPrecision()), job.epochs)
-
-    return make
-
 
 @pytest.mark.parametrize("share", [0.5, 0.7])
 def test_weights_and_alphas_see_rows_of_their_own(stage_of, share, toy_data):

@@ -67,13 +67,20 @@ def search(fabric, toy, folder, job):
     text = {
         "rows": stages[-1].batches.among.tolist(),
         "found": list(outcome.found),
-        "alphas": searched.alphas.alpha.tolist() if hasattr(searched, "alphas") else [],
+        "alphas": learned_by(searched),
         "supernet": {name: tensor.tolist() for name, tensor in scene.supernet.state_dict().items()},
         "curve": [{key: value for key, value in record.items() if key.startswith("val")} for record in outcome.curve],
         "losses": [record["train_loss"] for record in outcome.curve],
         "process": os.getpid(),
     }
     (folder / f"process{fabric.global_rank}.json").write_text(json.dumps(text))
+
+
+def learned_by(search):
+    """What the search knows of the candidates: alphas, or the controller's weights."""
+    if hasattr(search, "policy"):
+        return [parameter.tolist() for parameter in search.policy.controller.parameters()]
+    return search.alphas.alpha.tolist() if hasattr(search, "alphas") else []
 
 
 if __name__ == "__main__":

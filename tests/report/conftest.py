@@ -292,3 +292,14 @@ def one_shot_data() -> ReportData:
 def supernet(one_shot_data: ReportData) -> Supernet:
     """What the supernet of that run left."""
     return one_shot_data.supernets["darts"]
+
+
+@pytest.fixture(scope="session")
+def controlled(supernet: Supernet) -> Supernet:
+    """The same, as if a controller had drawn its paths: more and more rewarded, less and less at random."""
+    epochs = [
+        {**entry, "reward": 0.1 * epoch, "baseline": 0.1 * epoch - 0.05, "controller_entropy": 8.0 - epoch}
+        for epoch, entry in enumerate(supernet.epochs, start=1)
+    ]
+    discretization = {**supernet.record["discretization"], "method": "policy", "supernet_score": None}
+    return Supernet({**supernet.record, "method": "enas", "epochs": epochs, "discretization": discretization}, supernet.description)

@@ -37,7 +37,8 @@ def test_the_section_has_all_that_was_promised(html):
     ):
         assert part in section
     assert section.count("<figcaption>") == 3  # a heat map an edge
-    assert section.count("<svg") == 3 + 2 + 2 + 1  # and two learning curves, two of what was watched, one drawing
+    assert section.count("<svg") == 3 + 2 + 2 + 1 + 1  # and two learning curves, two of what was watched, one drawing, shares
+    assert "controller" not in section
     assert "Normal cell" in section or "Cell" in section
     assert "The alphas are still about where they began" in section
 
@@ -101,3 +102,13 @@ def test_the_papers_behind_options_are_cited(one_shot_data, html):
     for key in ("wang2021", "chu2021", "martins2016", "liu2019"):
         assert f"{{{key}," in found
     assert "{wang2021," not in html
+
+
+def test_a_controllers_search_shows_its_rewards_and_what_it_drew(one_shot_data, controlled):
+    section = section_of(page(changed(one_shot_data, **controlled.record)))
+    for part in ("What was derived from its controller", "Its controller", "moving average", "it alone is validated", "nats"):
+        assert part in section
+    assert section.count("<svg") == 3 + 2 + 2 + 2 + 1 + 1
+    shares = re.findall(r"</span>([^<]*) <span class=.number.>(\d+) %", section)
+    assert [name for name, _ in shares] == ["nor_conv_3x3", "skip_connect", "none"]
+    assert sum(int(share) for _, share in shares) == pytest.approx(100, abs=1)

@@ -1,7 +1,10 @@
 """What a one-shot search came to, in words that hold its numbers."""
 
+from dataclasses import replace
+
 import pytest
 
+from archwright.report.report_data import Supernet
 from archwright.report.supernet_words import sentences, told_of, warnings
 
 
@@ -94,3 +97,23 @@ def test_an_early_end_comes_before_the_other_warnings():
 def test_only_one_shot_methods_are_told_of(one_shot_data):
     assert told_of(one_shot_data, "darts")
     assert told_of(one_shot_data, "random") == told_of(one_shot_data, "nobody") == {}
+
+
+@pytest.fixture
+def of_controller(with_told, controlled):
+    """The run, as if a controller had searched it, with the entropy of its last epoch."""
+
+    def make(entropy):
+        *epochs, last = controlled.epochs
+        record = {**controlled.record, "epochs": [*epochs, {**last, "controller_entropy": entropy}]}
+        return replace(with_told(supernet_score=None), supernets={"darts": Supernet(record)})
+
+    return make
+
+
+@pytest.mark.parametrize(("entropy", "random"), [(2.0, False), (6.9, True)])
+def test_a_controllers_way_is_told_and_whether_it_still_draws_at_random(of_controller, entropy, random):
+    gap, way, *_ = sentences(of_controller(entropy), "darts")
+    assert gap.startswith("Single paths were trained, as the controller drew them")
+    assert f"reward went from 0.10 to 0.60, while the entropy of what it draws went from 7.0 to {entropy:.1f} nats" in way
+    assert ("almost at random" in way) == random

@@ -137,6 +137,13 @@ def test_questions_are_all_that_is_asked_and_each_name_fixes_its_options(case):
 
 
 @each
+def test_skips_are_among_the_questions(case):
+    space = case.make()
+    options = {question.name: question for question in space.questions()}
+    assert all(options[name].position(answer) is not None for name, answer in space.skips().items())
+
+
+@each
 def test_the_code_has_one_length_and_one_mark_per_answer(case):
     space = case.make()
     length = sum(len(question.options) for question in space.questions())

@@ -31,7 +31,7 @@ def test_an_unknown_key_is_an_error():
 @pytest.mark.parametrize(("n_train", "streams"), [(10, 4), (255, 4), (256, 8), (60_000, 32)])
 def test_a_text_has_few_streams_and_a_recipe_of_its_own(n_train, streams):
     recipe = recipe_for(n_train, {}, "language_modelling")
-    assert (recipe.batch_size, recipe.optimizer, recipe.learning_rate, recipe.gradient_clip) == (streams, "sgd", 8.0, 0.25)
+    assert (recipe.batch_size, recipe.optimizer, recipe.learning_rate, recipe.gradient_clip) == (streams, "sgd", 4.0, 0.25)
 
 
 def test_what_is_given_is_kept_for_a_text_too():

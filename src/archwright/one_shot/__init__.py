@@ -11,7 +11,7 @@ from archwright.architecture.plugins import find, known_names
 from archwright.architecture.settings import with_settings
 from archwright.data.problem import Task
 from archwright.errors import UnknownName
-from archwright.one_shot.method import OneShotMethod
+from archwright.one_shot.method import KINDS, OneShotMethod, is_one_shot_class
 from archwright.one_shot.options import TEXT
 from archwright.search_strategy import StrategyDescription
 
@@ -23,6 +23,7 @@ BUILT_IN = {
     "snas": "archwright.one_shot.snas:SNAS",
     "single_path_uniform": "archwright.one_shot.single_path_uniform:SinglePathUniform",
     "random_weight_sharing": "archwright.one_shot.random_weight_sharing:RandomWeightSharing",
+    "enas": "archwright.one_shot.enas:ENAS",
 }
 GROUP = "archwright.one_shot"
 
@@ -56,9 +57,9 @@ def describe_one_shot(name: str) -> StrategyDescription:
 
 def _method_class(name: str) -> Any:
     cls = find(name, BUILT_IN, GROUP, "one-shot method")
-    if not (isinstance(cls, type) and (hasattr(cls, "gates") or hasattr(cls, "find"))):
+    if not is_one_shot_class(cls):
         raise UnknownName(
-            f"one-shot method {name!r} is no class with a method gates or find: give module:Class of one that has either"
+            f"one-shot method {name!r} is no class with a method {' or '.join(KINDS)}: give module:Class of one that is"
         )
     return cls
 

@@ -17,7 +17,7 @@ from archwright.one_shot.argmax_discretization import argmax_choice
 from archwright.one_shot.auxiliary_skip import auxiliary_skip_weight, without_auxiliary_skip
 from archwright.one_shot.data_parallel import Gradients, averaged_gradients
 from archwright.one_shot.method import GradientMethod
-from archwright.one_shot.monitors import entropies, mean, search_notes, skip_share, spreads
+from archwright.one_shot.monitors import search_notes, skip_share, watched
 from archwright.one_shot.perturbation_discretization import Worth, perturbation_choice
 from archwright.one_shot.progressive_discretization import ProgressiveDecisions
 from archwright.one_shot.rank_stability import RankStability
@@ -138,13 +138,12 @@ class GradientSearch:
         return penalty
 
     def record(self) -> Mapping[str, float]:
-        gates, temperature = self.expected.cpu(), self.method.temperature(self.done)
+        temperature = self.method.temperature(self.done)
         return {
             "learning_rate": self.update.rate(self.done),
             **({} if temperature is None else {"temperature": temperature}),
+            **watched(self.mixture, self.expected.cpu()),
             "skip_share": skip_share(self._choice()),
-            "entropy": mean(entropies(self.mixture, gates)),
-            "spread": mean(spreads(self.mixture, gates)),
         }
 
     @property

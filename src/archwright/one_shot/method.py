@@ -112,6 +112,54 @@ class PathMethod(OneShotMethod, Protocol):
         ...
 
 
+class ControllerMethod(OneShotMethod, Protocol):
+    """A controller draws the paths that are trained, and learns from rewards which are worth it; see `enas.py`."""
+
+    @property
+    def weight_share(self) -> float: ...
+    @property
+    def samples(self) -> int: ...
+    @property
+    def weight_steps(self) -> int | None: ...
+    @property
+    def controller_steps(self) -> int | None: ...
+    @property
+    def controller_samples(self) -> int: ...
+    @property
+    def controller_learning_rate(self) -> float | None: ...
+    @property
+    def baseline_decay(self) -> float: ...
+    @property
+    def hidden(self) -> int: ...
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def tanh_constant(self) -> float: ...
+    @property
+    def skip_probability(self) -> float: ...
+    @property
+    def derive(self) -> int: ...
+
+    def gain(self, reward: Tensor, entropy: Tensor, skip_divergence: Tensor) -> Tensor:
+        """What the controller is to make as large as it can on average, all (N,): the rewards of what it drew, of which the
+        entropies of its answers and the divergence of its skip connections from their prior are known, too."""
+        ...
+
+
+KINDS = ("gates", "find", "gain")
+"""The one method that tells the kinds apart: by gradients, by single paths, by a controller."""
+
+
+def is_one_shot_class(cls: object) -> bool:
+    """Whether it is a class of one of the kinds."""
+    return isinstance(cls, type) and any(hasattr(cls, kind) for kind in KINDS)
+
+
 def learns_by_gradient(method: OneShotMethod) -> TypeGuard[GradientMethod]:
     """Whether the method has alphas; one that has none trains single paths."""
     return hasattr(method, "gates")
+
+
+def has_controller(method: OneShotMethod) -> TypeGuard[ControllerMethod]:
+    """Whether a controller draws the single paths that it trains."""
+    return hasattr(method, "gain")

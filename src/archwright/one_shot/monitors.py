@@ -50,6 +50,15 @@ def spreads(mixture: Mixture, gates: Tensor) -> list[float]:
     return [float(row.max() - row.min()) for row in rows]
 
 
+def watched(mixture: Mixture, gates: Tensor) -> dict[str, float]:
+    """What an epoch's record says of its expected gates, (edges, most candidates)."""
+    return {
+        "skip_share": expected_skip_share(mixture, gates),
+        "entropy": mean(entropies(mixture, gates)),
+        "spread": mean(spreads(mixture, gates)),
+    }
+
+
 def search_notes(choice: Choice, start: Tensor, end: Tensor) -> list[str]:
     """Warnings in plain words about the end of a gradient search. start, end: expected gates, (edges, most candidates)."""
     notes = []

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from archwright.architecture.architecture import Architecture
-from archwright.one_shot.data_parallel import averaged_gradients
 from archwright.one_shot.method import Found, PathMethod
-from archwright.one_shot.monitors import entropies, expected_skip_share, mean, spreads
+from archwright.one_shot.monitors import watched
+from archwright.one_shot.path_training import PathTraining
 from archwright.one_shot.search import Conclusion, Scene, StepNumber
-from archwright.one_shot.weight_update import WeightUpdate
 
 AVERAGED = 256
 """Architectures whose mean stands for the uniform distribution over a space."""
@@ -26,31 +25,23 @@ class PathSearch:
 
     def __init__(self, method: PathMethod, scene: Scene) -> None:
         self.method, self.scene = method, scene
-        self.update = WeightUpdate(method, scene.supernet)
+        self.training = PathTraining(method, scene)
         self.step = StepNumber(scene.seed)
-        self.differentiate = averaged_gradients(scene.fabric)
         self.done = 0.0
 
     @property
     def saved(self) -> Mapping[str, Any]:
-        return {"supernet": self.scene.supernet, "weight_optimizer": self.update.optimizer, "step": self.step}
+        return {"supernet": self.scene.supernet, "weight_optimizer": self.training.update.optimizer, "step": self.step}
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
         self.done = done
-        output = self.scene.supernet(x, self.scene.gates_of(self._draw("weights")))
-        loss = self.scene.loss(output, y)
-        self.update(self.differentiate(loss, self.update.weights), done)
+        trained = self.training(x, y, [self._draw("weights")], done)
         self.step.number += 1
-        return loss.detach(), output.detach()
+        return trained
 
     def record(self) -> Mapping[str, float]:
-        mixture, gates = self.scene.supernet.mixture, self.expected.cpu()
-        return {
-            "learning_rate": self.update.rate(self.done),
-            "skip_share": expected_skip_share(mixture, gates),
-            "entropy": mean(entropies(mixture, gates)),
-            "spread": mean(spreads(mixture, gates)),
-        }
+        watching = watched(self.scene.supernet.mixture, self.expected.cpu())
+        return {"learning_rate": self.training.update.rate(self.done), **watching}
 
     @property
     def stopped(self) -> str:

@@ -14,6 +14,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.data.problem import worth
 from archwright.one_shot.auxiliary_skip import without_auxiliary_skip
 from archwright.one_shot.method import Found
+from archwright.one_shot.reward import Reward
 from archwright.one_shot.shared_weight_score import SharedWeightScore
 from archwright.search_space import SearchSpace
 from archwright.train.batches import Batches
@@ -25,9 +26,9 @@ from archwright.train.loss import Loss
 class Scene:
     """All that a search works on. `supernet`: an nn.Module and a `Supernet`. `score`: of any gates.
 
-    `alpha_batches`: of other rows than the weights' batches, which the training loop brings; None where there are no alphas, or
-    they learn from the weights' batches. `metric`: the name of the validation metric that decides. `steps`: how many there are to
-    be.
+    `alpha_batches`: of other rows than the weights' batches, which the training loop brings, for alphas or a controller; None where
+    there are neither, or alphas learn from the weights' batches. `reward`: of an output on such a batch. `metric`: the name of the
+    validation metric that decides. `steps`: how many there are to be, and `steps_per_epoch`.
     """
 
     supernet: Any
@@ -35,7 +36,9 @@ class Scene:
     loss: Loss
     score: SharedWeightScore
     metric: str
+    reward: Reward
     steps: int
+    steps_per_epoch: int
     alpha_batches: Batches | None
     seed: int
     fabric: Fabric

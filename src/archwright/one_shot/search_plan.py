@@ -17,7 +17,8 @@ from torch import Tensor
 
 from archwright.evaluate.job import Job
 from archwright.evaluate.plan import TIMED_SAMPLES, epochs_that_fit
-from archwright.one_shot.method import OneShotMethod, PathMethod, learns_by_gradient
+from archwright.one_shot.controller_search import ControllerSearch
+from archwright.one_shot.method import OneShotMethod, PathMethod, has_controller, learns_by_gradient
 from archwright.one_shot.search import Scene, Search
 from archwright.one_shot.shared_weight_score import UnderGates
 from archwright.train.atomic_file import written_atomically
@@ -76,7 +77,7 @@ def make_search_plan(job: Job, method: OneShotMethod, trial: Callable[[], Trial]
 
 def _evaluations(method: OneShotMethod, epochs: float, fitting: float = math.inf) -> int:
     """As many as the method says; else twenty an epoch, no more than published, and as many as fit."""
-    if learns_by_gradient(method):
+    if learns_by_gradient(method) or has_controller(method):
         return 0
     looking = cast(PathMethod, method)
     if looking.evaluations is not None:
@@ -91,7 +92,7 @@ def _measured(job: Job, goal: float, method: OneShotMethod, make_trial: Callable
     gates = trial.search.mixture_gates
     mixed = 0.0 if gates is None else _scoring_seconds(trial, gates)
     path = _path_seconds(trial)
-    epoch = step * trial.steps_per_epoch + mixed + path
+    epoch = step * trial.steps_per_epoch + mixed + path + _controller_seconds(trial)
     spent = time.perf_counter() - start
     rest = max(0.0, goal - spent)
     evaluations = _evaluations(method, math.inf, LOOKING_SHARE * rest / path)
@@ -101,11 +102,22 @@ def _measured(job: Job, goal: float, method: OneShotMethod, make_trial: Callable
 
 
 def _step_seconds(trial: Trial, warmup: float) -> float:
-    """One step in the middle of what follows the warm-up."""
+    """One step of the weights (and alphas) in the middle of what follows the warm-up."""
     numbers = iter(range(10**9))
     done = (1 + warmup) / 2
+    step = trial.search.train if isinstance(trial.search, ControllerSearch) else trial.search
     trial.scene.supernet.train()
-    return time_steps(lambda: trial.search(*trial.batches.batch(next(numbers)), done), trial.scene.fabric.device)
+    return time_steps(lambda: step(*trial.batches.batch(next(numbers)), done), trial.scene.fabric.device)
+
+
+def _controller_seconds(trial: Trial) -> float:
+    """What a controller adds to each epoch, where there is one: its updates, and drawing from it for the diary."""
+    search = trial.search
+    if not isinstance(search, ControllerSearch):
+        return 0.0
+    updates = trial.steps_per_epoch / search.phases.weight_steps * search.phases.controller_steps
+    learning = time_steps(search.learn, trial.scene.fabric.device)
+    return updates * learning + time_steps(search.mean_gates, torch.device("cpu"))
 
 
 def _scoring_seconds(trial: Trial, gates: Tensor) -> float:
@@ -125,6 +137,8 @@ def _path_seconds(trial: Trial) -> float:
 
 
 def _conclusion_seconds(method: OneShotMethod, trial: Trial, evaluations: int, mixed: float, path: float) -> float:
+    if has_controller(method):
+        return (method.derive + RESCORED) * path
     if not learns_by_gradient(method):
         return evaluations * path
     perturbed = int(trial.scene.supernet.mixture.mask.sum()) if method.discretization == "perturbation" else 1

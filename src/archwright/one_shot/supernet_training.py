@@ -27,18 +27,21 @@ from archwright.evaluate.history import key_of
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.plan import training_augmentation
 from archwright.one_shot import make_one_shot
+from archwright.one_shot.controller_search import ControllerSearch
 from archwright.one_shot.data_parallel import equalise_statistics, own_share
 from archwright.one_shot.diary import Diary, Report
 from archwright.one_shot.gradient_search import GradientSearch
-from archwright.one_shot.method import Found, OneShotMethod, PathMethod, learns_by_gradient
+from archwright.one_shot.method import Found, OneShotMethod, PathMethod, has_controller, learns_by_gradient
 from archwright.one_shot.path_search import PathSearch
 from archwright.one_shot.requirements import make_supernet
+from archwright.one_shot.reward import reward_function
 from archwright.one_shot.search import Conclusion, Scene, Search
 from archwright.one_shot.search_plan import RESCORED, SearchPlan, Trial, make_search_plan
 from archwright.one_shot.shared_weight_score import SharedWeightScore
 from archwright.one_shot.training_rows import weight_and_alpha_rows
 from archwright.ops.variational_dropout import set_variational_dropout
 from archwright.search_space import make_space
+from archwright.train.augmentation import Augment, as_it_is
 from archwright.train.batches import Batches, Rows
 from archwright.train.checkpoint import load_checkpoint
 from archwright.train.loop import Progress, Record, Training, run_training
@@ -144,10 +147,11 @@ def _set_up(job: Job, data: ProblemData, fabric: Fabric, epochs: float) -> Stage
     weight_rows, alpha_rows = _division(method, rows, job.seed)
     augment = training_augmentation(recipe, rows, data, epochs)
 
-    def batches(among: Array, seed: int) -> Batches:
+    def batches(among: Array, seed: int, augment: Augment) -> Batches:
         return Batches(rows, recipe.batch_size, seed, augment, own_share(among, fabric, sequential=rows.sequential))
 
-    weight_batches = batches(weight_rows, job.seed)
+    weight_batches = batches(weight_rows, job.seed, augment)
+    other_augment = as_it_is if has_controller(method) else augment
     scene = Scene(
         supernet=supernet,
         space=space,
@@ -156,8 +160,10 @@ def _set_up(job: Job, data: ProblemData, fabric: Fabric, epochs: float) -> Stage
             supernet, _calibration(rows, weight_rows, recipe.batch_size), lambda network: validate(network, val, data)
         ),
         metric=data.problem.metric,
+        reward=reward_function(data.problem),
         steps=max(1, round(epochs * weight_batches.per_epoch)),
-        alpha_batches=None if alpha_rows is None else batches(alpha_rows, job.seed + 1),
+        steps_per_epoch=weight_batches.per_epoch,
+        alpha_batches=None if alpha_rows is None else batches(alpha_rows, job.seed + 1, other_augment),
         seed=job.seed,
         fabric=fabric,
     )
@@ -167,13 +173,15 @@ def _set_up(job: Job, data: ProblemData, fabric: Fabric, epochs: float) -> Stage
 
 
 def _begin(method: OneShotMethod, scene: Scene) -> Search:
-    """Which kind of search a method is: one by gradients, or one by single paths."""
-    return GradientSearch(method, scene) if learns_by_gradient(method) else PathSearch(cast(PathMethod, method), scene)
+    """Which kind of search a method is: one by gradients, one by a controller, or one by single paths."""
+    if learns_by_gradient(method):
+        return GradientSearch(method, scene)
+    return ControllerSearch(method, scene) if has_controller(method) else PathSearch(cast(PathMethod, method), scene)
 
 
 def _division(method: OneShotMethod, rows: Rows, seed: int) -> tuple[Array, Array | None]:
-    """Rows for the weights, and rows for the alphas where they have some of their own."""
-    if learns_by_gradient(method) and not method.single_level:
+    """Rows for the weights, and rows for the alphas or the controller where these have some of their own."""
+    if has_controller(method) or (learns_by_gradient(method) and not method.single_level):
         return weight_and_alpha_rows(len(rows), method.weight_share, None if rows.sequential else seed)
     return np.arange(len(rows)), None
 

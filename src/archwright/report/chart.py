@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from archwright.study.quantities import is_percent, metric_name
 
@@ -22,6 +22,7 @@ SERIES_COLOURS = 8
 SERIES = tuple(f"#0a0c{i:02x}" for i in range(SERIES_COLOURS))
 VARIABLES = {INK: "--ink", FAINT: "--muted", GRID: "--rule", **{colour: f"--s{i}" for i, colour in enumerate(SERIES)}}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+Point = TypeVar("Point")
 MOST_POINTS = 400  # of a line; more cannot be told apart
 
 
@@ -54,7 +55,7 @@ def shown(word: str, value: float) -> float:
     return 100 * value if is_percent(word) else value
 
 
-def thin(line: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+def thin(line: Sequence[Point]) -> Sequence[Point]:
     """At most MOST_POINTS points, first and last among them."""
     if len(line) <= MOST_POINTS:
         return line

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 from archwright.data.problem import Problem, worth
 from archwright.study.quantities import finite
 
 Row = Mapping[str, Any]
 Curve = Sequence[Mapping[str, Any]]
+Kind = Literal["mixture", "controller", "paths"]
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,12 @@ class Supernet:
         return architecture
 
     @property
-    def single_paths(self) -> bool:
-        """Whether only single paths were trained, so that there are no weights of candidates that were learned."""
+    def kind(self) -> Kind:
+        """What was trained: a mixture with learned weights, what a controller drew, or uniformly drawn paths."""
+        if any("controller_entropy" in entry for entry in self.epochs):
+            return "controller"
         discretization = self.record.get("discretization")
-        return discretization is not None and discretization.get("supernet_score") is None
+        return "paths" if discretization is not None and discretization.get("supernet_score") is None else "mixture"
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,37 @@ def watched_chart(supernet: Supernet, number: int) -> str | None:
     return svg_of(f"supernet-watched-{number}", SIZE, draw, f"{', '.join(WATCHED.values())} over epochs")
 
 
+def reward_chart(supernet: Supernet, number: int) -> str | None:
+    """A controller's rewards, and their moving average, the baseline (dashed), means over the epochs' updates."""
+    lines = [_line(supernet, "reward"), _line(supernet, "baseline")]
+
+    def draw(figure: Figure) -> None:
+        axes = quiet_axes(figure.add_subplot(), "epoch", "reward")
+        _plot(axes, "", lines[1], color=FAINT, linestyle=(0, (3, 2)), linewidth=1.2)
+        _plot(axes, "", lines[0], color=SERIES[number % len(SERIES)])
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(left=0)
+
+    if len(lines[0]) < 2:
+        return None
+    return svg_of(f"supernet-reward-{number}", SIZE, draw, "Reward and baseline of the controller over epochs")
+
+
+def controller_entropy_chart(supernet: Supernet, number: int) -> str | None:
+    """The entropy of what a controller draws, over epochs."""
+    line = _line(supernet, "controller_entropy")
+
+    def draw(figure: Figure) -> None:
+        axes = quiet_axes(figure.add_subplot(), "epoch", "entropy (nats)")
+        _plot(axes, "", line, color=SERIES[number % len(SERIES)])
+        axes.set_ylim(bottom=0, top=1.08 * max(value for _, value in line) or 1.0)
+        axes.set_xlim(left=0)
+
+    if len(line) < 2:
+        return None
+    return svg_of(f"supernet-controller-entropy-{number}", SIZE, draw, "Entropy of the controller over epochs")
+
+
 def weight_histogram(supernet: Supernet, number: int) -> str | None:
     """How many of the last epoch's weights, over all edges, are how large."""
     weights = last_weights(supernet)

@@ -8,11 +8,32 @@ from typing import Any
 from archwright.report.chart import SERIES_COLOURS, series_colour
 from archwright.report.drawing import draw_architecture
 from archwright.report.heat_map import heat_map, heaviest_of
+from archwright.report.operation_shares import operation_shares, shares_chart
 from archwright.report.report_data import ReportData, Supernet
-from archwright.report.supernet_curves import WATCHED, last_weights, learning_chart, watched_chart, weight_histogram
+from archwright.report.supernet_curves import (
+    WATCHED,
+    controller_entropy_chart,
+    last_weights,
+    learning_chart,
+    reward_chart,
+    watched_chart,
+    weight_histogram,
+)
 from archwright.report.supernet_words import sentences, told_of, warnings
 
 MOST_MAPS = 60
+TITLES = {
+    "mixture": "What it was discretized to",
+    "controller": "What was derived from its controller",
+    "paths": "The best that was found in it",
+}
+"""Of the drawing."""
+DOTS = {
+    "mixture": "the epoch's snapshot, with shared weights",
+    "controller": "the most probable architecture after the epoch, with shared weights: it alone is validated",
+    "paths": "a path drawn at random after the epoch, which is all that is validated",
+}
+"""What is drawn as dots among the learning curves."""
 SMALL = 0.01
 """A weight below this is as good as none."""
 
@@ -35,7 +56,7 @@ def papers_behind(supernets: Iterable[Supernet]) -> list[str]:
 
 def _section(data: ReportData, name: str, supernet: Supernet) -> dict[str, Any]:
     number = data.colours.get(name, 0)
-    learned = not supernet.single_paths
+    learned = supernet.kind != "paths"
     return {
         "id": f"supernet-{number}",
         "name": name,
@@ -44,7 +65,12 @@ def _section(data: ReportData, name: str, supernet: Supernet) -> dict[str, Any]:
         "warnings": warnings(told_of(data, name)),
         "metric_chart": _markup(learning_chart(supernet, data.metric, "metric", number)),
         "loss_chart": _markup(learning_chart(supernet, data.metric, "loss", number)),
-        "learned": learned,
+        "title": TITLES[supernet.kind],
+        "dots": DOTS[supernet.kind],
+        "reward_chart": _markup(reward_chart(supernet, number)),
+        "controller_entropy_chart": _markup(controller_entropy_chart(supernet, number)),
+        "shares_chart": _markup(shares_chart(supernet, number)) if learned else None,
+        "shares": operation_shares(supernet) if learned else [],
         "watched_chart": _markup(watched_chart(supernet, number)) if learned else None,
         "watched": [(word, series_colour(i % SERIES_COLOURS)) for i, word in enumerate(WATCHED.values())],
         "histogram": _markup(weight_histogram(supernet, number)) if learned else None,

@@ -10,6 +10,8 @@ from archwright.data.problem import worth
 from archwright.report.report_data import ReportData, Supernet
 from archwright.study.quantities import difference_text, finite, metric_name, metric_text, plural, scale_of, seconds_text
 
+STILL_RANDOM = 0.9
+"""A controller that keeps a larger part of its first entropy has hardly decided anything."""
 Told = Mapping[str, Any]
 """A method's entry `one_shot` in results.json."""
 WIDE_GAP = 0.1
@@ -24,7 +26,14 @@ def told_of(data: ReportData, strategy: str) -> Told:
 def sentences(data: ReportData, strategy: str) -> list[str]:
     """All there is to say, what matters most first."""
     told = told_of(data, strategy)
-    found = [_gap(data, told), _reason(data, data.supernets.get(strategy), told), _ranking(told), _cost(data, strategy, told)]
+    supernet = data.supernets.get(strategy)
+    found = [
+        _gap(data, told, supernet),
+        _reason(data, supernet, told),
+        _controller(supernet),
+        _ranking(told),
+        _cost(data, strategy, told),
+    ]
     return [sentence for sentence in found if sentence]
 
 
@@ -34,7 +43,7 @@ def warnings(told: Told) -> list[str]:
     return [sentence for sentence in (stopped, *map(str, told.get("notes") or ())) if sentence]
 
 
-def _gap(data: ReportData, told: Told) -> str:
+def _gap(data: ReportData, told: Told, supernet: Supernet | None) -> str:
     mixed, alone, scratch = (finite(told.get(f"{name}_score")) for name in ("supernet", "discretized", "from_scratch"))
     if alone is None:
         return ""
@@ -44,6 +53,10 @@ def _gap(data: ReportData, told: Told) -> str:
         if scratch is not None
         else "; it was not trained from scratch to the end"
     )
+    if mixed is None and supernet is not None and supernet.kind == "controller":
+        return (
+            f"Single paths were trained, as the controller drew them: the best that was derived from it {with_shared}{retrained}."
+        )
     if mixed is None:
         return f"No mixture was trained, only single paths: the best that was found {with_shared}{retrained}."
     return (
@@ -62,6 +75,20 @@ def _reason(data: ReportData, supernet: Supernet | None, told: Told) -> str:
         f"So wide a gap is usual where weights are shared: in the end an edge's strongest candidate had "
         f"{100 * _strongest_share(supernet):.0f} % of its weight (mean over the edges), and all the rest is cut away, with which "
         "the shared weights were trained. It judges these weights, not the architecture, which its score from scratch is for."
+    )
+
+
+def _controller(supernet: Supernet | None) -> str:
+    """How far a controller has come."""
+    told = [entry for entry in (supernet.epochs if supernet is not None else ()) if finite(entry.get("controller_entropy"))]
+    if not told:
+        return ""
+    first, last = told[0], told[-1]
+    kept = last["controller_entropy"] / first["controller_entropy"]
+    meaning = " It still draws almost at random, so what was derived is little more than that." if kept > STILL_RANDOM else ""
+    return (
+        f"The controller's mean reward went from {first['reward']:.2f} to {last['reward']:.2f}, while the entropy of what it draws "
+        f"went from {first['controller_entropy']:.1f} to {last['controller_entropy']:.1f} nats.{meaning}"
     )
 
 

@@ -100,6 +100,9 @@ class EnasMacro(SearchSpace):
         dimensions, reductions = fit_reductions(self.name, problem, self.dimensions, self.reductions, self.layers - 1)
         return replace(self, dimensions=dimensions, reductions=reductions)
 
+    def skips(self) -> dict[str, Option]:
+        return {skip_question(k, j): True for k in range(1, self.layers + 1) for j in range(1, k)}
+
     def questions(self) -> tuple[Question, ...]:
         return questions_always_asked(self.decide)
 

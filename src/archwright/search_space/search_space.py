@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -23,7 +23,7 @@ from archwright.architecture.asking import (
 )
 from archwright.architecture.features import Features, features_of_answers
 from archwright.architecture.labelled_graph import LabelledGraph, graph_of_answers
-from archwright.architecture.question import Choose, Question
+from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.settings import settings_of
 from archwright.data.problem import Problem, Task
 from archwright.errors import InputError
@@ -97,6 +97,10 @@ class SearchSpace(ABC):
             f"space {self.name!r} has no supernet: "
             "for weight sharing use one of cell, chain, enas_macro, enas_micro, nasbench201, recurrent"
         )
+
+    def skips(self) -> Mapping[str, Option]:
+        """The questions that ask for a skip connection between two layers, each with the answer that makes one; none by default."""
+        return {}
 
     def questions(self) -> tuple[Question, ...]:
         """All that can be asked."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -32,6 +32,46 @@ class Sampled:
     answers: Answers
     log_prob: Tensor
     entropy: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a controller says of N sets of answers with at most L questions; T tokens are all pairs of question and option.
+
+    `log_p`: (N, L, T), the log-probability of each option of a question after the answers before; minus infinity for what is no
+    option of it. `chosen`: (N, L), tokens of the answers. `there`: (N, L) bool, false behind the last question of a shorter set.
+    """
+
+    log_p: Tensor
+    chosen: Tensor
+    there: Tensor
+
+    @property
+    def log_prob(self) -> Tensor:
+        """(N,): of all answers of a set."""
+        return self._summed(self.log_p.gather(2, self.chosen.unsqueeze(2)).squeeze(2))
+
+    @property
+    def entropy(self) -> Tensor:
+        """(N,): summed over the softmaxes on the way, in nats."""
+        return self._summed(-self._mean(self.log_p))
+
+    def divergence(self, log_prior: Tensor) -> Tensor:
+        """(N,): the Kullback-Leibler divergence of a softmax on the way from its prior, in nats, mean over those that have one.
+
+        log_prior: (T,), NaN for the options of questions without a prior (see `Controller.log_prior`). 0 where none has.
+        """
+        known = ~log_prior.isnan()
+        questions = self._summed(known[self.chosen].to(self.log_p.dtype))
+        total = self._summed(self._mean((self.log_p - log_prior.nan_to_num()).masked_fill(~known, 0.0)))
+        return total / questions.clamp(min=1.0)
+
+    def _mean(self, values: Tensor) -> Tensor:
+        """(N, L, T) -> (N, L): expected over the options of each question."""
+        return (self.log_p.exp() * values.masked_fill(self.log_p.isinf(), 0.0)).sum(dim=2)
+
+    def _summed(self, values: Tensor) -> Tensor:
+        return values.masked_fill(~self.there, 0.0).sum(dim=1)
 
 
 class Controller(nn.Module):
@@ -74,44 +114,60 @@ class Controller(nn.Module):
 
     def sample(self, decide: Decide, rng: Random) -> Sampled:
         """Answers what `decide` asks, each option with its probability. Raises InputError at a question that is not known."""
+        return self._answer(decide, lambda p: rng.choices(range(len(p)), weights=p)[0])
+
+    def most_probable(self, decide: Decide) -> Sampled:
+        """Answers what `decide` asks, each question with what is most probable after the answers before. Raises as `sample`."""
+        return self._answer(decide, lambda p: p.index(max(p)))
+
+    def _answer(self, decide: Decide, choose: Callable[[list[float]], int]) -> Sampled:
+        """`choose`: the number of an option, from the probabilities of all. A step of `self.lstm` without its setting up."""
         log_probs, entropies = [self.asked.new_zeros(())], [self.asked.new_zeros(())]
-        before, state = self.begin, None
+        weights, blank = self.lstm.all_weights[0], self.asked.new_zeros(1, self.lstm.hidden_size)
+        before, state = self.begin, (blank, blank)
 
         def answer(question: Question) -> Option:
             nonlocal before, state
             place = self._place(question)
-            output, state = self.lstm((self.answered[before] + self.asked[place]).view(1, 1, -1), state)
-            first, count = self.firsts[place], len(question.options)
-            log_p = self._logits(output[0, 0])[first : first + count].log_softmax(dim=0)  # (options,)
+            state = torch.lstm_cell((self.answered[before] + self.asked[place]).unsqueeze(0), state, *weights)
+            own = slice(self.firsts[place], self.firsts[place] + len(question.options))
+            log_p = self._logits(state[0][0], own).log_softmax(dim=0)  # (options,)
             p = log_p.exp()
-            chosen = rng.choices(range(count), weights=p.tolist())[0]
+            chosen = choose(p.tolist())
             log_probs.append(log_p[chosen])
             entropies.append(-(p * log_p).sum())
-            before = first + chosen
+            before = own.start + chosen
             return question.options[chosen]
 
         description, answers = ask(decide, answer)
         return Sampled(description, answers, torch.stack(log_probs).sum(), torch.stack(entropies).sum())
 
-    def log_prob(self, batch: Sequence[Mapping[str, Option]]) -> tuple[Tensor, Tensor]:
-        """Of N sets of answers, each in the order of asking: (N,) log-probabilities, and (N,) entropies as in `Sampled`.
-
-        Raises InputError at a question or an answer that is not known.
-        """
+    def judge(self, batch: Sequence[Mapping[str, Option]]) -> Judged:
+        """N sets of answers, each in the order of asking. Raises InputError at a question or an answer that is not known."""
         places, tokens = self._padded(batch)  # (N, L), -1 behind the last question of a shorter one
         there = places >= 0
         places, tokens = places.clamp(min=0), tokens.clamp(min=0)
         before = torch.cat([torch.full_like(tokens[:, :1], self.begin), tokens[:, :-1]], dim=1)
         outputs, _ = self.lstm(self.answered[before] + self.asked[places])
-        options = self.options[places]  # (N, L, T)
-        log_p = self._logits(outputs).masked_fill(~options, -torch.inf).log_softmax(dim=2)
-        entropies = -(log_p.exp() * log_p.masked_fill(~options, 0.0)).sum(dim=2)
-        chosen = log_p.gather(2, tokens.unsqueeze(2)).squeeze(2)
-        return chosen.masked_fill(~there, 0.0).sum(dim=1), entropies.masked_fill(~there, 0.0).sum(dim=1)
+        log_p = self._logits(outputs).masked_fill(~self.options[places], -torch.inf).log_softmax(dim=2)
+        return Judged(log_p, tokens, there)
 
-    def _logits(self, outputs: Tensor) -> Tensor:
-        """(..., H) outputs of the LSTM -> (..., T) logits of all questions' options."""
-        logits: Tensor = self.head(outputs)
+    def log_prob(self, batch: Sequence[Mapping[str, Option]]) -> tuple[Tensor, Tensor]:
+        """Of what `judge` says: (N,) log-probabilities, and (N,) entropies as in `Sampled`."""
+        judged = self.judge(batch)
+        return judged.log_prob, judged.entropy
+
+    def log_prior(self, probabilities: Mapping[str, Sequence[float]]) -> Tensor:
+        """(T,): a prior for `Judged.divergence`, from the probabilities of all options of some questions."""
+        prior = self.asked.new_full((self.begin,), torch.nan)
+        for name, of in probabilities.items():
+            first = self.firsts[self.questions[name][0]]
+            prior[first : first + len(of)] = torch.tensor(of, dtype=prior.dtype)
+        return prior.log()
+
+    def _logits(self, outputs: Tensor, tokens: slice = slice(None)) -> Tensor:
+        """(..., H) outputs of the LSTM -> (..., T) logits of all questions' options, or of these tokens alone."""
+        logits = nn.functional.linear(outputs, self.head.weight[tokens], self.head.bias[tokens])
         if self.temperature is not None:
             logits = logits / self.temperature
         return logits if self.tanh_constant is None else self.tanh_constant * torch.tanh(logits)

@@ -180,7 +180,7 @@ class Run:
             time_limit=self.request.timeout,
             epoch_seconds_limit=plan.epoch_limit if row.stage == "search" else None,
             time_goal=self._goal(row),
-            least_epochs=LEAST_SEARCH_EPOCHS if row.stage == "search" else 1.0,
+            least_epochs=LEAST_SEARCH_EPOCHS if row.stage in ("search", "supernet") else 1.0,
             **self._common,
         )
 

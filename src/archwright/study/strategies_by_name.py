@@ -7,6 +7,7 @@ from typing import Any
 
 from archwright.architecture.plugins import find
 from archwright.one_shot import OneShotMethod, describe_one_shot, make_one_shot, one_shot_names, one_shot_summary
+from archwright.one_shot.method import is_one_shot_class
 from archwright.search_strategy import (
     Strategy,
     StrategyDescription,
@@ -33,7 +34,7 @@ def is_one_shot(name: str) -> bool:
         return False
     if ":" in name:
         cls = find(name, {}, "", "strategy")
-        return not hasattr(cls, "propose") and (hasattr(cls, "gates") or hasattr(cls, "find"))
+        return not hasattr(cls, "propose") and is_one_shot_class(cls)
     if name not in one_shot_names():
         raise unknown_strategy(name, all_strategy_names())
     return True

@@ -28,6 +28,11 @@ Measured on Fashion-MNIST (residual network, 13 million MACs, 8 epochs; validati
 """
 
 
+def as_it_is(x: Tensor) -> Tensor:
+    """No augmentation at all."""
+    return x
+
+
 def augmentation_names(asked: str, problem: Problem, epochs: float) -> tuple[str, ...]:
     """What a recipe's `augmentation` asks for: "auto" (what the problem allows and so many epochs need), "none", or "a+b".
 

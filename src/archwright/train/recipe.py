@@ -53,7 +53,7 @@ class Recipe:
 
 
 RATES: Mapping[str, float] = {"sgd": 0.1, "adamw": 0.001, "nt_asgd": 0.1}
-TEXT_RATES: Mapping[str, float] = {"sgd": 8.0, "adamw": 0.002, "nt_asgd": 10.0}
+TEXT_RATES: Mapping[str, float] = {"sgd": 4.0, "adamw": 0.002, "nt_asgd": 10.0}
 TEXT: Mapping[str, Any] = {"gradient_clip": 0.25, "weight_decay": 0.0, "warmup": 0.1}
 """What a language model is trained with where nothing else is given."""
 
