@@ -282,6 +282,17 @@ def test_data_that_do_not_fit_are_refused_before_anything_is_built(name, shape):
 
 
 @each_name
+def test_a_space_of_images_refuses_text_and_the_other_way_round(name):
+    space = make_space(name)
+    text = Problem("novel", "language_modelling", (7,), outputs=3, level="character")
+    images = Problem("photographs", "classification", (1, 28, 28), outputs=3)
+    fitting, other = (text, images) if "language_modelling" in space.tasks else (images, text)
+    space.for_problem(fitting)
+    with pytest.raises(InputError, match=f"space '{name}'.*{other.task}"):
+        space.for_problem(other)
+
+
+@each_name
 def test_asking_needs_no_torch(name):
     program = f"""
 import sys

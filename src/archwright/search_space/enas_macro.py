@@ -97,6 +97,7 @@ class EnasMacro(SearchSpace):
 
     def for_problem(self, problem: Problem) -> EnasMacro:
         """With `dimensions`, and `reductions` unless set: as many as in cells, and fewer than layers."""
+        self.check_task(problem)
         dimensions, reductions = fit_reductions(self.name, problem, self.dimensions, self.reductions, self.layers - 1)
         return replace(self, dimensions=dimensions, reductions=reductions)
 

@@ -78,6 +78,7 @@ class EnasMicro(SearchSpace):
 
     def for_problem(self, problem: Problem) -> EnasMicro:
         """With `dimensions`, and `reductions` unless set, as in space `cell`."""
+        self.check_task(problem)
         dimensions, reductions = fit_reductions(self.name, problem, self.dimensions, self.reductions)
         return replace(self, dimensions=dimensions, reductions=reductions)
 
