@@ -12,6 +12,7 @@ import archwright
 from archwright.cli import main
 from archwright.evaluate.job import Outcome
 from archwright.study import conduct
+from archwright.study.crew import Crew
 from archwright.study.ledger import Ledger
 from archwright.study.run_folder import RunFolder
 from archwright.train.checkpoint import load_checkpoint
@@ -159,14 +160,19 @@ def test_a_supernet_that_fails_leaves_a_run_that_says_so(small_run, tmp_path, fa
     assert (tmp_path / "run" / "report.html").exists()
 
 
-def test_by_the_clock_a_supernet_gets_its_part_of_the_search(small_run, tmp_path, fake_supernet, monkeypatch):
-    jobs, do = [], fake_supernet.train_supernet
-    monkeypatch.setattr(fake_supernet, "train_supernet", lambda job, *rest: (jobs.append(job), do(job, *rest))[1])
+def test_by_the_clock_a_supernet_gets_its_part_of_the_search_and_what_it_found_is_not_too_slow(
+    small_run, tmp_path, fake_supernet, monkeypatch
+):
+    """Other candidates may be: of a supernet's training nothing would be left."""
+    jobs, start = [], Crew.start
+    monkeypatch.setattr(Crew, "start", lambda crew, row, job: (jobs.append((row.strategy, job)), start(crew, row, job))[1])
     result = search(small_run.source, tmp_path / "run", trials=None, minutes=0.15, settings={"budget.supernet": 0.7})
     plan = result.results["settings"]["plan"]
-    assert jobs[0].time_goal == plan["supernet_goal"]
+    assert [job.time_goal for _, job in jobs if job.stage == "supernet"] == [plan["supernet_goal"]]
     assert 0 <= plan["supernet_goal"] < 0.7 * 0.4 * 9 / 2
     assert {method["name"] for method in result.results["methods"]} == {"darts", "random"}
+    limits = {(strategy, job.epoch_seconds_limit) for strategy, job in jobs if job.stage == "search"}
+    assert limits == {("darts", None), ("random", plan["epoch_limit"])}
 
 
 # Killed.

@@ -178,11 +178,15 @@ class Run:
             **self._baseline(row.baseline),
             supernet=self._supernet_of(row),
             time_limit=self.request.timeout,
-            epoch_seconds_limit=plan.epoch_limit if row.stage == "search" else None,
+            epoch_seconds_limit=self._epoch_limit(row),
             time_goal=self._goal(row),
             least_epochs=LEAST_SEARCH_EPOCHS if row.stage in ("search", "supernet") else 1.0,
             **self._common,
         )
+
+    def _epoch_limit(self, row: Row) -> float | None:
+        """Candidates that are too slow are refused, but not what a supernet was trained for: then all of that was in vain."""
+        return self.planned.plan.epoch_limit if row.stage == "search" and row.strategy not in self.parts.one_shot else None
 
     def _baseline(self, name: str | None) -> dict[str, Any]:
         """What the job of a baseline says of it; one of texts is to be as large as the searched networks."""
