@@ -465,7 +465,9 @@ def test_a_report_is_written_anew(call, small_run, tmp_path):
 # Signals.
 
 
-@pytest.mark.parametrize(("number", "told", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)])
+@pytest.mark.parametrize(
+    ("number", "told", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)]
+)
 def test_a_search_that_a_signal_ended_says_how_to_go_on(call, small_run, monkeypatch, tmp_path, number, told, code):
     monkeypatch.setattr(main_job, "run", lambda _: signal.raise_signal(number))
     assert call("search", small_run.source, "--out", tmp_path / "run") == (

@@ -163,6 +163,20 @@ def report_command(run: Annotated[Path, typer.Argument(help="A run folder.")]) -
     print_result(rewrite_report(run))
 
 
+@app.command("dashboard")
+def dashboard_command(
+    run: Annotated[Path, typer.Argument(help="A run folder; the run may be under way.")],
+    host: Annotated[str, typer.Option(help="Address to listen at. The default is for this machine alone.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8080,
+) -> None:
+    """Show a run's trials, curves and architectures in Optuna's dashboard, until Ctrl-C."""
+    from archwright.report.dashboard import dashboard_server
+
+    with dashboard_server(run, host, port) as server:
+        print(f"the dashboard of {run} is at http://{host}:{server.server_port}/ (Ctrl-C ends it)", flush=True)
+        server.serve_forever()
+
+
 @app.command("predict")
 def predict_command(
     model: Annotated[Path, typer.Argument(help="The model folder of a run.")],

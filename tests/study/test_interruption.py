@@ -45,7 +45,9 @@ def start():
         process.communicate(timeout=10)
 
 
-@pytest.mark.parametrize(("number", "told", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)])
+@pytest.mark.parametrize(
+    ("number", "told", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)]
+)
 def test_a_signal_is_raised_with_its_words_and_its_exit_code(number, told, code):
     before = signal.getsignal(number)
     with pytest.raises(Interrupted, match=f"^{told}$") as raised, interruptible():
@@ -81,9 +83,13 @@ def test_even_what_is_being_written_is_ended_by_a_second_signal(start):
 
 
 def test_a_signal_is_heeded_though_the_writing_failed():
-    with pytest.raises(Interrupted), interruptible(), uninterrupted():
-        signal.raise_signal(signal.SIGINT)
-        raise OSError("the disk is full")
+    def fail():
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            raise OSError("the disk is full")
+
+    with pytest.raises(Interrupted), interruptible():
+        fail()
 
 
 def test_an_ignored_signal_stays_ignored():
