@@ -504,8 +504,11 @@ STARTED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handle
 """As a terminal starts it; whoever runs the tests may ignore Ctrl-C."""
 
 
-def ended_by(number, words, working):
-    """A real command that is sent a signal once it is `working()`: its exit code and what it said, when all it started is gone."""
+def ended_by(number, words, working, send=os.kill):
+    """A real command that is sent a signal once it is `working()`: its exit code, what it said, and how many processes it had.
+
+    All these are gone then. `send`: to the process alone, or as a terminal or a job scheduler does it, to its group.
+    """
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", STARTED, *map(str, words)]
     process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
@@ -514,7 +517,7 @@ def ended_by(number, words, working):
             assert process.poll() is None, process.communicate()
             time.sleep(0.02)
         below = descendants(process.pid)
-        os.kill(process.pid, number)
+        send(process.pid, number)
         _, err = process.communicate(timeout=30)
         end = time.monotonic() + 10
         while any(map(lives, below)):
@@ -529,16 +532,20 @@ def ended_by(number, words, working):
 TINY = ["--set", "space.width=4", "--set", "space.most_blocks=1", "--epochs", 2]
 SMALL_SEARCH = ["search", "digits", *TINY, "--trials", 3, "--seeds", 1, "--baselines", "", "--no-random"]
 ENDS = [
-    pytest.param(signal.SIGTERM, "ended by SIGTERM", 143, id="SIGTERM"),
-    pytest.param(signal.SIGINT, "interrupted", 130, id="SIGINT", marks=pytest.mark.slow),
+    pytest.param(os.kill, signal.SIGTERM, "ended by SIGTERM", 143, id="SIGTERM"),
+    pytest.param(os.killpg, signal.SIGTERM, "ended by SIGTERM", 143, id="SIGTERM to all", marks=pytest.mark.slow),
+    pytest.param(os.killpg, signal.SIGINT, "interrupted", 130, id="Ctrl-C", marks=pytest.mark.slow),
 ]
 
 
-@pytest.mark.parametrize(("number", "told", "code"), ENDS)
-def test_a_search_that_is_sent_a_signal_leaves_nothing_behind_and_is_continued(call, without_onnx, tmp_path, number, told, code):
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("send", "number", "told", "code"), ENDS)
+def test_a_search_that_is_sent_a_signal_leaves_nothing_behind_and_is_continued(
+    call, without_onnx, tmp_path, send, number, told, code
+):
     words = [*SMALL_SEARCH, "--out", tmp_path / "run"]
     done = lambda: list(tmp_path.glob("run/trainings/*/result.json"))  # noqa: E731
-    ended, err, below = ended_by(number, words, done)
+    ended, err, below = ended_by(number, words, done, send)
     assert (ended, err.splitlines()[-1]) == (code, f"archwright: {told}; the same command continues where it stopped")
     assert "Traceback" not in err
     assert below >= 1
@@ -567,7 +574,7 @@ def test_a_benchmark_that_is_sent_a_signal_is_continued_search_by_search(call, t
     words = ["bench", "nasbench201", "--dataset", "cifar10", "--strategies", "random", "--queries", 10, "--workers", workers]
     words += ["--repeats", 3000, "--out", tmp_path / "bench"]
     done = lambda: sum(len(file.read_text().splitlines()) for file in tmp_path.glob("bench/searches/*"))  # noqa: E731
-    ended, err, _ = ended_by(signal.SIGTERM, words, done)
+    ended, err, _ = ended_by(signal.SIGTERM, words, done, os.killpg)
     assert (ended, err.splitlines()[-1]) == (143, "archwright: ended by SIGTERM; the same command continues where it stopped")
     assert 0 < done() < 3000
     assert call(*words)[0] == 0

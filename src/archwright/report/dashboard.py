@@ -68,7 +68,7 @@ class _Quiet(WSGIRequestHandler):
 
 def _listening(host: str, port: int, application: Application) -> WSGIServer:
     try:
-        return make_server(host, port, application, _Server, _Quiet)  # type: ignore[arg-type]
+        return make_server(host, port, application, _Server, _Quiet)
     except OSError as error:
         if error.errno == EADDRINUSE:
             raise InputError(f"port {port} of {host} is taken: give another one with --port, or 0 for any") from error
