@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,17 @@ def _search(run):
     with pytest.MonkeyPatch.context() as patch:
         train_with_one_thread(patch)
         archwright.search(run.source, out=run.folder, **run.options)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A real PostgreSQL server. Not in pytest's folder: root's server runs as another user, whom the next pytest would lock out."""
+    pgserver = pytest.importorskip("pgserver")
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        running = pgserver.get_server(f"{folder}/data")
+        yield running
+        running.cleanup()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -461,38 +462,122 @@ def test_a_report_is_written_anew(call, small_run, tmp_path):
     assert (folder / "report.html").stat().st_size > 10_000
 
 
-def test_an_interrupted_search_says_how_to_go_on(call, small_run, monkeypatch, tmp_path):
-    def interrupt(*_):
-        raise KeyboardInterrupt
+# Signals.
 
-    monkeypatch.setattr(main_job, "run", interrupt)
-    code, out, err = call("search", small_run.source, "--out", tmp_path / "run")
-    assert (code, out) == (130, "")
-    assert err == "archwright: interrupted; the same command continues where it stopped\n"
+
+@pytest.mark.parametrize(
+    ("number", "told", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)]
+)
+def test_a_search_that_a_signal_ended_says_how_to_go_on(call, small_run, monkeypatch, tmp_path, number, told, code):
+    monkeypatch.setattr(main_job, "run", lambda _: signal.raise_signal(number))
+    assert call("search", small_run.source, "--out", tmp_path / "run") == (
+        *(code, ""),
+        f"archwright: {told}; the same command continues where it stopped\n",
+    )
+
+
+def test_what_cannot_be_continued_does_not_say_so(call, monkeypatch, tmp_path):
+    monkeypatch.setattr(main_job, "rewrite_report", lambda _: signal.raise_signal(signal.SIGINT))
+    assert call("report", tmp_path) == (130, "", "archwright: interrupted\n")
+
+
+def descendants(pid):
+    """All processes that come from one, be they in other sessions."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def lives(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+STARTED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from archwright.cli import main; main()"
+"""As a terminal starts it; whoever runs the tests may ignore Ctrl-C."""
+
+
+def ended_by(number, words, working, send=os.kill):
+    """A real command that is sent a signal once it is `working()`: its exit code, what it said, and how many processes it had.
+
+    All these are gone then. `send`: to the process alone, or as a terminal or a job scheduler does it, to its group.
+    """
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", STARTED, *map(str, words)]
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    try:
+        while not working():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        below = descendants(process.pid)
+        send(process.pid, number)
+        _, err = process.communicate(timeout=30)
+        end = time.monotonic() + 10
+        while any(map(lives, below)):
+            assert time.monotonic() < end, "it left processes behind"
+            time.sleep(0.02)
+        return process.returncode, err, len(below)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+TINY = ["--set", "space.width=4", "--set", "space.most_blocks=1", "--epochs", 2]
+SMALL_SEARCH = ["search", "digits", *TINY, "--trials", 3, "--seeds", 1, "--baselines", "", "--no-random"]
+ENDS = [
+    pytest.param(os.kill, signal.SIGTERM, "ended by SIGTERM", 143, id="SIGTERM"),
+    pytest.param(os.killpg, signal.SIGTERM, "ended by SIGTERM", 143, id="SIGTERM to all", marks=pytest.mark.slow),
+    pytest.param(os.killpg, signal.SIGINT, "interrupted", 130, id="Ctrl-C", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("send", "number", "told", "code"), ENDS)
+def test_a_search_that_is_sent_a_signal_leaves_nothing_behind_and_is_continued(
+    call, without_onnx, tmp_path, send, number, told, code
+):
+    words = [*SMALL_SEARCH, "--out", tmp_path / "run"]
+    done = lambda: list(tmp_path.glob("run/trainings/*/result.json"))  # noqa: E731
+    ended, err, below = ended_by(number, words, done, send)
+    assert (ended, err.splitlines()[-1]) == (code, f"archwright: {told}; the same command continues where it stopped")
+    assert "Traceback" not in err
+    assert below >= 1
+    before = {result: result.stat().st_mtime_ns for result in done()}
+    assert not (tmp_path / "run" / "results.json").exists()
+    assert call(*words)[0] == 0
+    assert {result: result.stat().st_mtime_ns for result in before} == before
+    with (tmp_path / "run" / "candidates.csv").open(newline="") as file:
+        assert [row["state"] for row in csv.DictReader(file)] == ["complete"] * 4
 
 
 @pytest.mark.slow
-def test_a_real_interrupt_ends_the_run_and_its_trainings(small_run, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "archwright.cli",
-        "search",
-        small_run.source,
-        "--epochs",
-        "5000",
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while not list(tmp_path.glob("run/trainings/*/checkpoint.pt")):
-        assert process.poll() is None
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err.splitlines()[-1] == "archwright: interrupted; the same command continues where it stopped"
-    assert "Traceback" not in err
+def test_a_training_that_is_sent_a_signal_goes_on_from_its_last_epoch(call, without_onnx, small_run, tmp_path):
+    words = ["train", small_run.source, "--architecture", small_run.folder / "model" / "architecture.json", "--epochs", 60]
+    words += ["--out", tmp_path / "one"]
+    ended, err, _ = ended_by(signal.SIGTERM, words, (tmp_path / "one" / "training" / "checkpoint.pt").exists)
+    assert (ended, err) == (143, "archwright: ended by SIGTERM; the same command continues where it stopped\n")
+    code, out, _ = call(*words)
+    assert code == 0
+    assert "after 60 epochs" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_benchmark_that_is_sent_a_signal_is_continued_search_by_search(call, tmp_path, workers):
+    words = ["bench", "nasbench201", "--dataset", "cifar10", "--strategies", "random", "--queries", 10, "--workers", workers]
+    words += ["--repeats", 3000, "--out", tmp_path / "bench"]
+    done = lambda: sum(len(file.read_text().splitlines()) for file in tmp_path.glob("bench/searches/*"))  # noqa: E731
+    ended, err, _ = ended_by(signal.SIGTERM, words, done, os.killpg)
+    assert (ended, err.splitlines()[-1]) == (143, "archwright: ended by SIGTERM; the same command continues where it stopped")
+    assert 0 < done() < 3000
+    assert call(*words)[0] == 0
 
 
 def test_lists_in_options_may_hold_spaces_and_nothing():

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from archwright.errors import InputError
+from archwright.study.interruption import Interrupted, interruptible
 
 UsageError: Any = typer.BadParameter.__base__
 """A mistake in the options; typer has it from click, and newer versions under a name of their own."""
@@ -42,9 +43,12 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 
 def main() -> None:
-    """Run the command line: 0 when done, 2 for a mistake in what was asked, 130 when interrupted."""
+    """Run the command line: 0 when done, 2 for a mistake in what was asked, 130 after Ctrl-C and 143 after SIGTERM."""
     try:
-        sys.exit(app(standalone_mode=False))
+        with interruptible():
+            sys.exit(app(standalone_mode=False))
+    except Interrupted as interrupted:
+        _end(str(interrupted), interrupted.exit_code)
     except InputError as error:
         _refuse(str(error))
     except UsageError as error:
@@ -58,19 +62,22 @@ def main() -> None:
         _refuse(f"{error.filename}: {error.strerror}: see that it can be read and written, then give the same command again")
 
 
-def _refuse(sentence: str) -> NoReturn:
+def _end(sentence: str, code: int) -> NoReturn:
     print(f"archwright: {sentence}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(code)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    _end(sentence, 2)
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C ends a run that can be continued: say so, and exit with 130."""
+def resumable() -> Iterator[None]:
+    """A signal ends what can be continued: say how."""
     try:
         yield
-    except KeyboardInterrupt:
-        print("archwright: interrupted; the same command continues where it stopped", file=sys.stderr)
-        raise typer.Exit(130) from None
+    except Interrupted as interrupted:
+        _end(f"{interrupted}; the same command continues where it stopped", interrupted.exit_code)
 
 
 @app.command("search")
@@ -142,9 +149,9 @@ def search_command(
         settings=assignments(settings),
         random=not no_random,
     )
-    from archwright.main_job import print_result, run  # torch: only for a request that makes sense
+    with resumable():
+        from archwright.main_job import print_result, run  # torch: only for a request that makes sense
 
-    with interruptible():
         print_result(run(request))
 
 
@@ -154,6 +161,20 @@ def report_command(run: Annotated[Path, typer.Argument(help="A run folder.")]) -
     from archwright.main_job import print_result, rewrite_report
 
     print_result(rewrite_report(run))
+
+
+@app.command("dashboard")
+def dashboard_command(
+    run: Annotated[Path, typer.Argument(help="A run folder; the run may be under way.")],
+    host: Annotated[str, typer.Option(help="Address to listen at. The default is for this machine alone.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8080,
+) -> None:
+    """Show a run's trials, curves and architectures in Optuna's dashboard, until Ctrl-C."""
+    from archwright.report.dashboard import dashboard_server
+
+    with dashboard_server(run, host, port) as server:
+        print(f"the dashboard of {run} is at http://{host}:{server.server_port}/ (Ctrl-C ends it)", flush=True)
+        server.serve_forever()
 
 
 @app.command("predict")
@@ -192,7 +213,6 @@ def train_command(
     """Train one architecture from scratch with the final protocol and save it as a model folder."""
     from archwright.study.quantities import metric_name, metric_text
     from archwright.study.request import Request
-    from archwright.study.single import train_architecture
 
     request = Request(
         source=source,
@@ -208,7 +228,9 @@ def train_command(
         out=out if out is not None else Path("runs") / f"{Path(source).stem or source}-train",
         settings=assignments(settings),
     )
-    with interruptible():
+    with resumable():
+        from archwright.study.single import train_architecture  # torch
+
         trained = train_architecture(request, architecture)
     metric = trained.problem.metric
     print(f"test {metric_name(metric)} {metric_text(metric, trained.outcome.test)} after {trained.outcome.epochs:g} epochs")
@@ -249,9 +271,9 @@ def bench_command(
         settings=assignments(settings),
         out=out,
     )
-    from archwright.benchmark_job import print_benchmark, run_benchmark
+    with resumable():
+        from archwright.benchmark_job import print_benchmark, run_benchmark
 
-    with interruptible():
         print_benchmark(run_benchmark(request))
 
 

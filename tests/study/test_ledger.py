@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -29,17 +28,6 @@ ONE = (Objective("accuracy", True),)
 TWO = (Objective("accuracy", True), Objective("macs", False))
 QUESTIONS = (Question("op", ("conv", "pool", None)), Question("depth", (1, 2, 3)), Question("odd", (1, True, 1.0, "1", 0.5)))
 ANSWERS = {"op": None, "depth": 2, "odd": True}
-
-
-@pytest.fixture(scope="module")
-def server():
-    """A real PostgreSQL server. Not in pytest's folder: root's server runs as another user, whom the next pytest would lock out."""
-    pgserver = pytest.importorskip("pgserver")
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setenv("XDG_RUNTIME_DIR", folder)
-        running = pgserver.get_server(f"{folder}/data")
-        yield running
-        running.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "journal", "postgresql"])

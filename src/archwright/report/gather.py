@@ -24,15 +24,14 @@ from archwright.study.one_shot_results import record_of
 from archwright.study.request import Request
 from archwright.study.results import read_accesses
 from archwright.study.row import Row
-from archwright.study.run_folder import ASKED, RunFolder
+from archwright.study.run_folder import RunFolder
 from archwright.study.verdict import best_on_validation
 
 
 def gather(path: Path) -> ReportData:
     """The report's data of a finished run. Raises RunFolderError where the folder holds none."""
     folder = RunFolder(path)
-    if not (path / ASKED).exists():
-        raise RunFolderError(f"{path} holds no run: give a folder that `archwright search` wrote")
+    folder.check_begun()
     if not folder.results.exists():
         raise RunFolderError(f"the run in {path} is not finished (no results.json): give its command again, and it continues")
     results = read_json(folder.results)
@@ -49,7 +48,7 @@ def gather(path: Path) -> ReportData:
         rows=_records(rows, folder.candidates),
         curves=_curves(results["methods"], rows),
         architecture=architecture,
-        description=_description(architecture),
+        description=description_of(architecture),
         accesses=read_accesses(folder.test_accesses),
         budget=_budget(settings, rows),
         chance=_chance(folder, results),
@@ -111,11 +110,12 @@ def _supernets(folder: RunFolder, rows: Sequence[Row]) -> dict[str, Supernet]:
         record = record_of(folder.training_of(row)) if row.stage == "supernet" else None
         if record is not None:
             supernet = Supernet(record)
-            found[row.strategy] = replace(supernet, description=_description(supernet.architecture))
+            found[row.strategy] = replace(supernet, description=description_of(supernet.architecture))
     return found
 
 
-def _description(architecture: Mapping[str, Any] | None) -> Any:
+def description_of(architecture: Mapping[str, Any] | None) -> Any:
+    """What the `decide` of its space returned for an architecture in JSON; None for none."""
     if architecture is None:
         return None
     return make_space(architecture["space"], architecture["settings"]).describe(Architecture.from_json(architecture))

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
 
 from archwright.errors import InputError
 from archwright.evaluate.tabular_benchmark import TabularBenchmark
@@ -36,14 +38,20 @@ class Workers:
 
     def __init__(self, request: BenchmarkRequest, benchmark: TabularBenchmark, workers: int) -> None:
         self._request, self._benchmark = request, benchmark
-        self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin) if workers > 1 else None
+        context = multiprocessing.get_context("spawn")
+        self._end_seen, self._end = context.Pipe(duplex=False)
+        self._pool = ProcessPoolExecutor(workers, context, _begin, (self._end_seen,)) if workers > 1 else None
 
     def __enter__(self) -> Workers:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """After an error, or a signal, nobody waits for the searches that are under way."""
+        with self._end_seen, self._end:
+            if error is not None:
+                self._end.close()
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
 
     def run(self, orders: Sequence[Order]) -> Iterator[tuple[Order, SimulatedSearch | InputError]]:
         """Each order with its search, or with why it cannot be made, as they are done."""
@@ -97,14 +105,12 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _begin() -> None:
-    """A worker leaves Ctrl-C to the process that started it, and ends with it."""
+def _begin(end_seen: Connection) -> None:
+    """A worker leaves Ctrl-C to the process that started it, and ends with it, or when that closes its end of the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_at_the_end, args=(end_seen,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _end_at_the_end(end_seen: Connection) -> None:
+    wait([end_seen])
+    os._exit(1)

@@ -60,6 +60,11 @@ class RunFolder:
         """Where one training keeps its checkpoint, log and result."""
         return self.path / "trainings" / training_key(row)
 
+    def check_begun(self) -> None:
+        """Raises RunFolderError where no run was begun here."""
+        if not (self.path / ASKED).exists():
+            raise RunFolderError(f"{self.path} holds no run: give a folder that `archwright search` wrote")
+
     def check(self, request: Request, problem: Problem) -> None:
         """Raises RunFolderError where there is another run here than the one asked for, or something else; writes nothing."""
         asked = self.path / ASKED

@@ -21,6 +21,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage, get_storag
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from archwright.errors import InputError, RunFolderError
+from archwright.study.interruption import uninterrupted
 from archwright.study.journal import file_lock, open_journal
 
 KNOWN = "postgresql://USER:PASSWORD@HOST/DATABASE, journal:PATH or sqlite:///PATH"
@@ -187,7 +188,8 @@ def patiently(call: Callable[[], T], patience: float = PATIENCE_S) -> T:
     start, pause = time.monotonic(), 0.05
     while True:
         try:
-            return call()
+            with uninterrupted():
+                return call()
         except (StorageInternalError, SQLAlchemyError, OSError) as error:
             if not out_of_reach(error):
                 raise
