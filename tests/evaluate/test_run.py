@@ -224,8 +224,9 @@ def test_a_result_that_cannot_be_written_is_a_fault_of_the_machine(job_of, monke
     def full_disk(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
+    job = job_of()
     monkeypatch.setattr(run.json, "dumps", full_disk)
-    outcome = run_job(job_of())
+    outcome = run_job(job)
     assert (outcome.state, outcome.machine_fault) == ("failed", True)
     assert "No space left" in outcome.cause
 

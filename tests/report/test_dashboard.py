@@ -15,6 +15,9 @@ from archwright.errors import InputError, RunFolderError
 from archwright.report.dashboard import dashboard_server
 from archwright.report.gather import gather
 
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Whatever proxy other tests, or the user, have set."""
+
 
 @pytest.fixture
 def run(small_run, tmp_path):
@@ -31,7 +34,7 @@ def served(run):
         def fetch(path, method="GET"):
             request = urllib.request.Request(f"http://127.0.0.1:{server.server_port}{path}", method=method)
             try:
-                with urllib.request.urlopen(request, timeout=30) as answer:
+                with DIRECT.open(request, timeout=30) as answer:
                     return answer.status, answer.headers["Content-Type"], answer.read()
             except urllib.error.HTTPError as error:
                 with error:
