@@ -126,7 +126,7 @@ def samples() -> Samples:
     return Samples()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _nobody_elses_data(tmp_path_factory):
     """No data folder of the user's, an empty cache, and a proxy that refuses, so that a download fails at once."""
     with pytest.MonkeyPatch.context() as patch:
