@@ -6,12 +6,13 @@ from pathlib import Path
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.run import read_result
 from archwright.execute.processes import Processes
+from archwright.execute.resources import Resources
 
 
 def finish(jobs: Iterable[Job], workers: int) -> None:
     """Do what is not done yet. Raises SystemExit where a training fails."""
     waiting = [job for job in jobs if read_result(Path(job.folder)) is None]
-    with Processes(workers, "cpu") as processes:
+    with Processes(Resources(workers, device="cpu")) as processes:
         for job in waiting:
             processes.submit(job)
         for _ in range(len(waiting)):

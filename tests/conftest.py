@@ -163,7 +163,6 @@ def without_onnx(monkeypatch):
 
 
 def train_with_one_thread(patch):
-    from archwright.study import conduct, single
+    from archwright.execute import capacity
 
-    for module in (conduct, single):
-        patch.setattr(module, "threads_per_worker", lambda workers: 1)
+    patch.setattr(capacity, "threads_per_worker", lambda workers: 1)

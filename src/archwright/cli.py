@@ -40,6 +40,9 @@ LevelOption = Annotated[
 WindowOption = Annotated[int | None, typer.Option(help="Tokens of a text that a network is trained on at a time.")]
 LayoutOption = Annotated[str | None, typer.Option(help="flat, series or image: how to read arrays whose shape leaves it open.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+DevicesOption = Annotated[
+    int, typer.Option(help="GPUs, or processes on the CPU, that train one network together: final trainings and supernets.")
+]
 
 
 def main() -> None:
@@ -102,8 +105,16 @@ def search_command(
     workers: Annotated[
         int | None, typer.Option(help="Trainings at the same time. Default: 1, or every core with --minutes.")
     ] = None,
-    executor: Annotated[str, typer.Option(help="serial or processes.")] = "processes",
+    executor: Annotated[
+        str, typer.Option(help="Where trainings run: processes, serial, ray (a cluster), mpi (under mpiexec), or a package's.")
+    ] = "processes",
+    address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT. Default: RAY_ADDRESS, or one on this machine.")
+    ] = None,
+    cpus: Annotated[int | None, typer.Option(help="Cores a training has. Default: an equal share.")] = None,
+    gpus: Annotated[float | None, typer.Option(help="Part of a GPU that a training has, such as 0.5.")] = None,
     device: DeviceOption = "auto",
+    devices: DevicesOption = 1,
     objectives: Annotated[str, typer.Option(help="Comma-separated, such as accuracy,macs; the first decides.")] = "",
     task: TaskOption = None,
     target: TargetOption = "",
@@ -135,7 +146,11 @@ def search_command(
         seed=seed,
         workers=workers,
         executor=executor,
+        address=address,
+        cpus=cpus,
+        gpus=gpus,
         device=device,
+        devices=devices,
         objectives=listed(objectives),
         task=task,
         target=listed(target),
@@ -201,6 +216,7 @@ def train_command(
     epochs: Annotated[int | None, typer.Option(help="Epochs of the training.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the training and of the split.")] = 0,
     device: DeviceOption = "auto",
+    devices: DevicesOption = 1,
     task: TaskOption = None,
     target: TargetOption = "",
     layout: LayoutOption = None,
@@ -219,6 +235,7 @@ def train_command(
         epochs=epochs,
         seed=seed,
         device=device,
+        devices=devices,
         task=task,
         target=listed(target),
         layout=layout,

@@ -91,8 +91,9 @@ def search(
     """Search, retrain the best, compare with the baselines, and report; the same call continues a run that was stopped.
 
     `source`: the name of a data set, a path, or `(x, y)` or `Arrays`. `options`: the other fields of `Request`, as on the command
-    line (epochs, top_k, seeds, seed, workers, executor, device, objectives, task, target, level, window, timeout, memory, storage,
-    random). The space and the baselines are by default those that suit the data: "chain", or for texts "recurrent".
+    line (epochs, top_k, seeds, seed, workers, executor, address, cpus, gpus, device, devices, objectives, task, target, layout,
+    level, window, timeout, memory, storage, random). The space and the baselines are by default those that suit the data: "chain",
+    or for texts "recurrent".
     Raises InputError (one sentence with the mend) for whatever is unknown or does not fit.
     """
     _check_arguments(space, strategy, options)
@@ -112,8 +113,8 @@ def search(
 
 
 OPTIONS = (
-    *("epochs", "top_k", "seeds", "seed", "workers", "executor", "device", "objectives", "task", "target", "layout", "level"),
-    *("window", "timeout", "memory", "storage", "random"),
+    *("epochs", "top_k", "seeds", "seed", "workers", "executor", "address", "cpus", "gpus", "device", "devices", "objectives"),
+    *("task", "target", "layout", "level", "window", "timeout", "memory", "storage", "random"),
 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from archwright.errors import InputError, UnknownName
-from archwright.execute import executor_names, make_executor
+from archwright.execute import Resources, executor_names, make_executor
 
 EXECUTORS = {"serial": 1, "processes": 2}  # name: workers
 
@@ -18,7 +18,7 @@ def name(request):
 
 @pytest.fixture
 def executor(name):
-    with make_executor(name, EXECUTORS[name], device="cpu", run="small_jobs:obey") as made:
+    with make_executor(name, Resources(EXECUTORS[name], device="cpu"), "small_jobs:obey") as made:
         yield made
 
 
@@ -76,7 +76,7 @@ def test_what_cannot_travel_is_a_failure(executor, job):
 
 
 def test_a_run_function_that_is_not_there_is_a_failure(name, job):
-    with make_executor(name, EXECUTORS[name], device="cpu", run="small_jobs:missing") as executor:
+    with make_executor(name, Resources(EXECUTORS[name], device="cpu"), "small_jobs:missing") as executor:
         executor.submit(job("any"))
         assert "no 'missing'" in everything_from(executor)[0][1].cause
 
@@ -98,13 +98,13 @@ def test_closing_forgets_what_waits_and_can_be_repeated(executor, job):
 
 def test_no_workers_is_an_error(name):
     with pytest.raises(InputError, match="0"):
-        make_executor(name, 0)
+        make_executor(name, Resources(0))
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "tpu"])
 def test_a_device_that_is_not_there_is_an_error(name, device, executor, job):
     with pytest.raises(InputError, match=device):
-        make_executor(name, EXECUTORS[name], device=device)
+        make_executor(name, Resources(EXECUTORS[name], device=device))
     with pytest.raises(InputError, match=device):
         executor.submit(job("any", fields={"device": device}))
 

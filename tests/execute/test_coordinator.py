@@ -12,9 +12,9 @@ import pytest
 WAITING = """
 import sys
 from archwright.evaluate.job import Job
-from archwright.execute import make_executor
+from archwright.execute import Resources, make_executor
 
-with make_executor("processes", 2, device="cpu", run="small_jobs:obey") as executor:
+with make_executor("processes", Resources(2, device="cpu"), "small_jobs:obey") as executor:
     executor.submit(Job("hold", "search", "", sys.argv[1] + "/hold", 0, 1, recipe={"ignore_terminate": 1, "hold": 10**12}))
     executor.submit(Job("helper", "search", "", sys.argv[1] + "/helper", 0, 1, recipe={"helper": 1, "sleep": 60}))
     executor.wait()
@@ -24,9 +24,9 @@ INTERRUPTED = """
 print("started", flush=True)
 import sys
 from archwright.evaluate.job import Job
-from archwright.execute import make_executor
+from archwright.execute import Resources, make_executor
 
-with make_executor("processes", 1, device="cpu", run="small_jobs:obey") as executor:
+with make_executor("processes", Resources(1, device="cpu"), "small_jobs:obey") as executor:
     executor.submit(Job("job", "search", "", sys.argv[1] + "/job", 0, 1, recipe={"sleep": 8}))
     try:
         print("waiting", flush=True)
@@ -38,9 +38,9 @@ with make_executor("processes", 1, device="cpu", run="small_jobs:obey") as execu
 SERVER_LOST = """
 import json, sys
 from archwright.evaluate.job import Job
-from archwright.execute import make_executor
+from archwright.execute import Resources, make_executor
 
-with make_executor("processes", 1, device="cpu", run="small_jobs:obey") as executor:
+with make_executor("processes", Resources(1, device="cpu"), "small_jobs:obey") as executor:
     for name, deeds in {"lost": {"kill_server": 1, "sleep": 60}, "next": {}}.items():
         executor.submit(Job(name, "search", "", f"{sys.argv[1]}/{name}", 0, 1, recipe=deeds))
         print(json.dumps(executor.wait()[0][1].to_json()), flush=True)
@@ -53,7 +53,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from archwright.evaluate.job import Job, Outcome
-from archwright.execute import make_executor
+from archwright.execute import Resources, make_executor
 from archwright.search_space import SearchSpace, make_space
 
 KERNELS = [1, 3]
@@ -72,7 +72,7 @@ def work(job, on_epoch):
     return Outcome("complete", cause=f"{space.size} {KERNELS} {Path.cwd()}")
 
 architecture = {"space": "__main__:Mine", "settings": {"size": "large"}, "answers": {"kernel": 3}}
-with make_executor("processes", 1, device="cpu", run="__main__:work") as executor:
+with make_executor("processes", Resources(1, device="cpu"), "__main__:work") as executor:
     executor.submit(Job("own", "search", "", sys.argv[1] + "/own", 0, 1, architecture=architecture))
     print(json.dumps(executor.wait()[0][1].to_json()))
 """

@@ -1,7 +1,7 @@
 import pytest
 
 from archwright.errors import InputError
-from archwright.execute import placement
+from archwright.execute import Resources, placement
 from archwright.execute.placement import Placement, place
 
 
@@ -20,53 +20,76 @@ def gpus(monkeypatch):
     return pretend
 
 
+def on(device="auto", gpus=None):
+    return Resources(device=device, gpus=gpus)
+
+
 def test_each_worker_has_a_gpu_of_its_own_and_they_are_shared_in_turn(gpus):
     gpus(2)
-    assert [place("auto", worker) for worker in range(3)] == [
+    assert [place(on("auto"), [worker]) for worker in range(3)] == [
         Placement("cuda", "0"),
         Placement("cuda", "1"),
         Placement("cuda", "0"),
     ]
-    assert place("cuda", 1) == Placement("cuda", "1")
+    assert place(on("cuda"), [1]) == Placement("cuda", "1")
+
+
+def test_parts_of_a_gpu_are_filled_one_gpu_after_the_other(gpus):
+    gpus(2)
+    visible = [place(on(gpus=0.3), [worker]).visible for worker in range(6)]
+    assert visible == ["0", "0", "0", "1", "1", "1"]
+    with pytest.raises(InputError, match=r"7 workers with 0\.3 of a GPU each need 3 GPUs.*cuda:0, cuda:1; give fewer"):
+        place(on(gpus=0.3), [6])
+
+
+def test_a_training_on_several_devices_sees_one_gpu_for_each(gpus):
+    gpus(3, "4,5,6")
+    assert place(on("cuda"), [1, 2]) == Placement("cuda", "5,6")
+    with pytest.raises(InputError, match="2 devices needs as many GPUs, and it has 1"):
+        place(on("cuda:1"), [0, 1])
+    gpus(1)
+    with pytest.raises(InputError, match="2 devices needs as many GPUs"):
+        place(on("auto"), [0, 1])
 
 
 def test_a_gpu_can_be_named(gpus):
     gpus(3)
-    assert place("cuda:2", 0) == Placement("cuda", "2")
+    assert place(on("cuda:2"), [0]) == Placement("cuda", "2")
 
 
 def test_only_gpus_that_were_given_to_this_process_are_used(gpus):
     gpus(2, "5,7")
-    assert place("cuda", 1) == Placement("cuda", "7")
+    assert place(on("cuda"), [1]) == Placement("cuda", "7")
     gpus(1, "GPU-8932f937")
-    assert place("cuda:0", 0) == Placement("cuda", "GPU-8932f937")
+    assert place(on("cuda:0"), [0]) == Placement("cuda", "GPU-8932f937")
 
 
 def test_the_cpu_sees_no_gpu(gpus):
     gpus(2)
-    assert place("cpu", 0) == Placement("cpu", "")
+    assert place(on("cpu"), [0]) == Placement("cpu", "")
+    assert place(on(gpus=0), [0]) == Placement("cpu", "")
 
 
 @pytest.mark.parametrize("visible", [None, ""])
 def test_without_gpus_auto_leaves_it_to_the_training_and_cuda_is_an_error(gpus, visible):
     gpus(0, visible)
-    assert place("auto", 0) == Placement("auto", None)
+    assert place(on(), [0]) == Placement("auto", None)
     with pytest.raises(InputError, match=r"'cuda'.*none"):
-        place("cuda", 0)
+        place(on("cuda"), [0])
+
+
+def test_a_part_of_a_gpu_where_there_is_none_is_an_error(gpus):
+    gpus(0)
+    with pytest.raises(InputError, match=r"1 workers with 0\.5 of a GPU each need 1 GPUs.*none"):
+        place(on(gpus=0.5), [0])
 
 
 def test_a_gpu_beyond_the_last_is_an_error_that_lists_them(gpus):
     gpus(2)
     with pytest.raises(InputError, match=r"'cuda:2'.*cuda:0, cuda:1;"):
-        place("cuda:2", 0)
-
-
-@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", ""])
-def test_an_unknown_device_is_an_error(device):
-    with pytest.raises(InputError, match="choose from auto, cpu, cuda"):
-        place(device, 0)
+        place(on("cuda:2"), [0])
 
 
 def test_nothing_is_asked_of_torch_for_the_cpu(monkeypatch):
     monkeypatch.setattr(placement, "visible_gpus", lambda: pytest.fail("imported torch"))
-    place("cpu", 3)
+    place(on("cpu"), [3])

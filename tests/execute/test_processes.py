@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from archwright.execute import make_executor, training_process
+from archwright.execute import Resources, make_executor, training_process
 
 
 @pytest.fixture
 def two():
-    with make_executor("processes", 2, device="cpu", run="small_jobs:obey") as executor:
+    with make_executor("processes", Resources(2, device="cpu"), "small_jobs:obey") as executor:
         yield executor
 
 
@@ -144,7 +144,7 @@ def test_what_a_training_sees(two, job):
 
 
 def test_closing_leaves_no_process_not_even_helpers_of_a_training(job, pid_in, eventually, is_alive):
-    with make_executor("processes", 2, device="cpu", run="small_jobs:obey") as executor:
+    with make_executor("processes", Resources(2, device="cpu"), "small_jobs:obey") as executor:
         jobs = [job("a", ignore_terminate=1, helper=1, sleep=60), job("b", hold=10**12)]
         for each in jobs:
             executor.submit(each)

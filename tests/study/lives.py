@@ -14,14 +14,14 @@ import time
 from pathlib import Path
 
 from archwright.cli import main
+from archwright.execute import capacity
 from archwright.main_job import run
-from archwright.study import conduct
 from archwright.train import loop
 
 
 def live(words: list[str], where: str | float | None) -> None:
     """The command, as if it had been typed. In this process a training that is to be hit waits for the shot."""
-    conduct.threads_per_worker = lambda workers: 1
+    capacity.threads_per_worker = lambda workers: 1
     save = loop.save_checkpoint
 
     def save_and_wait(content: object, file: Path) -> None:

@@ -24,6 +24,7 @@ class Job:
     all of them. `continues`: the folder of a shorter training of the same network and seed, which this one goes on with.
     `time_goal`: train as many epochs (between `least_epochs` and `epochs`) as fit into these seconds by a measured estimate.
     `epoch_seconds_limit`: refuse a network whose epoch would take longer. `time_limit`, `memory_limit`: end it.
+    `devices`: how many processes train the one network together, each with `threads` threads, and a GPU where there are any.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Job:
     supernet: Mapping[str, Any] | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
+    devices: int = 1
     threads: int = 1
     time_limit: float | None = None
     memory_limit: float | None = None

@@ -7,6 +7,7 @@ import typing
 from archwright.architecture.plugins import find, known_names
 from archwright.execute.attempt import RUN_JOB
 from archwright.execute.executor import Executor
+from archwright.execute.resources import Resources
 from archwright.execute.threads import threads_per_worker, usable_cpus
 
 BUILT_IN = {
@@ -21,13 +22,12 @@ def executor_names() -> list[str]:
     return known_names(BUILT_IN, GROUP)
 
 
-def make_executor(name: str, workers: int = 1, device: str = "auto", run: str = RUN_JOB) -> Executor:
-    """The executor `name` (or `module:Class`) with that many workers, ready for jobs.
+def make_executor(name: str, resources: Resources = Resources(), run: str = RUN_JOB) -> Executor:  # noqa: B008 (it is frozen)
+    """The executor `name` (or `module:Class`) with these resources, ready for jobs. `run`: the `module:function` that does a job.
 
-    `device`: "auto", "cpu", "cuda" or "cuda:N", for jobs that leave theirs "auto". `run`: the `module:function` that does a job.
-    Raises UnknownName, or InputError for what this machine cannot give.
+    Raises UnknownName, or InputError for what there is not.
     """
-    return typing.cast(Executor, find(name, BUILT_IN, GROUP, "executor")(workers=workers, device=device, run=run))
+    return typing.cast(Executor, find(name, BUILT_IN, GROUP, "executor")(resources, run))
 
 
-__all__ = ["Executor", "executor_names", "make_executor", "threads_per_worker", "usable_cpus"]
+__all__ = ["Executor", "Resources", "executor_names", "make_executor", "threads_per_worker", "usable_cpus"]

@@ -8,19 +8,24 @@ from typing import Any, Protocol, Self
 
 from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
+from archwright.execute.resources import Resources
 
 
 class Executor(Protocol):
     """Runs trainings on `workers` workers at a time; each submitted job comes back once, in the order in which they end.
 
-    Limits are watched and queued jobs are started while somebody waits. To try a failed job again is the caller's decision.
+    A job on several devices takes the places of as many workers. `threads`: those of each worker, for the caller to put into its
+    jobs. Limits are watched and queued jobs are started while somebody waits. To try a failed job again is the caller's decision.
     """
 
     @property
     def workers(self) -> int: ...
 
+    @property
+    def threads(self) -> int: ...
+
     def submit(self, job: Job) -> None:
-        """Take a job; it starts as soon as a worker is free. Raises InputError if it asks for what this machine does not have."""
+        """Take a job; it starts as soon as a worker is free. Raises InputError if it asks for what there is not."""
 
     def wait(self, timeout: float | None = None) -> list[tuple[Job, Outcome]]:
         """What has ended, as soon as at least one has; [] after `timeout` seconds, or at once when there is nothing to wait for."""
@@ -37,8 +42,7 @@ class Executor(Protocol):
         """Close, whatever happened."""
 
 
-def check_workers(workers: int) -> int:
-    """`workers`, if it is a number of workers. Raises InputError."""
-    if workers < 1:
-        raise InputError(f"{workers} workers cannot work: give a whole number from 1 up")
-    return workers
+def refuse_address(name: str, resources: Resources) -> None:
+    """Raises InputError where a cluster was named, to an executor of this machine alone."""
+    if resources.address is not None:
+        raise InputError(f"the executor {name!r} works on this machine, and has no address ({resources.address}): leave it out")

@@ -1,12 +1,14 @@
-"""On which device a worker trains: each worker sees only its own GPU."""
+"""On which device a training runs on this machine: each process sees only its own GPU, or the GPUs of its devices."""
 
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from archwright.errors import InputError
+from archwright.evaluate.job import Job
+from archwright.execute.resources import Resources, check_device
 
 
 @dataclass(frozen=True)
@@ -17,25 +19,51 @@ class Placement:
     visible: str | None
 
 
-def place(device: str, worker: int) -> Placement:
-    """Where worker number `worker` trains for "auto", "cpu", "cuda" (the GPUs in turn) or "cuda:N" (that one).
+def place_job(job: Job, resources: Resources, workers: Sequence[int]) -> Placement:
+    """Where the job trains that takes these workers' places; the job's own device counts before that of all. See `place`."""
+    return place(resources if job.device == "auto" else replace(resources, device=job.device), workers)
 
-    "auto" is a GPU if there is any. Raises InputError for a GPU that is not there: nobody falls back to the CPU in silence.
+
+def place(resources: Resources, workers: Sequence[int]) -> Placement:
+    """Where the training trains that takes the places of these workers, one for each of its devices; workers count from 0.
+
+    "auto" is a GPU if there is any, "cuda" one GPU for each worker in turn, "cuda:N" that one. Raises InputError for a GPU that is
+    not there, or where GPUs are too few for the shares that were asked for: nobody falls back to the CPU in silence.
     """
-    if device == "cpu":
+    device = resources.device
+    check_device(device)
+    if device == "cpu" or resources.gpus == 0:
         return Placement("cpu", "")
-    if not re.fullmatch(r"auto|cuda(:\d+)?", device):
-        raise InputError(f"there is no device {device!r}: choose from auto, cpu, cuda, cuda:0, cuda:1, ...")
     gpus = visible_gpus()
-    if device == "auto" and not gpus:
+    if not gpus and not resources.wants_gpus:
         return Placement("auto", None)
-    number = int(device[5:]) if ":" in device else worker % max(1, len(gpus))
+    numbers = sorted({_number(worker, resources, gpus) for worker in workers})
+    if len(numbers) < len(workers):
+        raise InputError(
+            f"a training on {len(workers)} devices needs as many GPUs, and it has {len(numbers)}: give fewer devices, or cpu"
+        )
+    return Placement("cuda", ",".join(gpus[number] for number in numbers))
+
+
+def _number(worker: int, resources: Resources, gpus: Sequence[str]) -> int:
+    """The GPU of a worker, by its place among those that can be seen."""
+    device, have = resources.device, ", ".join(f"cuda:{i}" for i in range(len(gpus))) or "none"
+    if device.startswith("cuda:"):
+        number = int(device[5:])
+    elif resources.workers_per_gpu is not None:
+        number = worker // resources.workers_per_gpu
+        if number >= len(gpus):
+            raise InputError(
+                f"{worker + 1} workers with {resources.gpus:g} of a GPU each need {number + 1} GPUs, and those that PyTorch sees "
+                f"here are: {have}; give fewer workers, or a smaller part"
+            )
+    else:
+        number = worker % max(1, len(gpus))
     if number >= len(gpus):
-        have = ", ".join(f"cuda:{i}" for i in range(len(gpus))) or "none"
         raise InputError(
             f"device {device!r} was asked for, but the GPUs that PyTorch sees here are: {have}; choose one of them, or cpu"
         )
-    return Placement("cuda", gpus[number])
+    return number
 
 
 def visible_gpus() -> list[str]:

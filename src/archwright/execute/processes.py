@@ -11,13 +11,13 @@ from multiprocessing import connection
 from types import TracebackType
 from typing import Any, Self
 
-from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import RUN_JOB
-from archwright.execute.executor import check_workers
+from archwright.execute.capacity import check_job, check_machine, threads_of
+from archwright.execute.executor import refuse_address
 from archwright.execute.fork_server import start_context
-from archwright.execute.placement import place
-from archwright.execute.process_memory import can_measure
+from archwright.execute.placement import place_job
+from archwright.execute.resources import Resources
 from archwright.execute.training_process import TrainingProcess
 
 LOOK_EVERY_SECONDS = 0.1
@@ -26,13 +26,14 @@ LOOK_EVERY_SECONDS = 0.1
 class Processes:
     """Memory is given back after each training, a hang is ended, a crash is a result (machine_fault: worth another try)."""
 
-    def __init__(self, workers: int = 1, device: str = "auto", run: str = RUN_JOB) -> None:
-        self._workers = check_workers(workers)
-        place(device, 0)
-        self._device = device
+    def __init__(self, resources: Resources, run: str = RUN_JOB) -> None:
+        refuse_address("processes", resources)
+        self._workers = resources.workers or 1
+        check_machine(resources, self._workers)
+        self._resources = resources
         self._run = run
         self._queue: deque[Job] = deque()
-        self._running: dict[int, TrainingProcess] = {}
+        self._running: dict[tuple[int, ...], TrainingProcess] = {}
         self._finished: list[tuple[Job, Outcome]] = []
         start_context()
 
@@ -40,10 +41,12 @@ class Processes:
     def workers(self) -> int:
         return self._workers
 
+    @property
+    def threads(self) -> int:
+        return threads_of(self._resources, self._workers)
+
     def submit(self, job: Job) -> None:
-        place(self._device_of(job), 0)
-        if job.memory_limit is not None and not can_measure():
-            raise InputError("a memory limit needs Linux's /proc, which is not here: leave the limit out")
+        check_job(job, self._resources, self._workers)
         self._queue.append(job)
         self._start_queued()
 
@@ -74,24 +77,23 @@ class Processes:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _device_of(self, job: Job) -> str:
-        return self._device if job.device == "auto" else job.device
-
     def _start_queued(self) -> None:
-        """A job for every free worker. One that cannot be started has failed by the machine's fault."""
-        free = [worker for worker in range(self._workers) if worker not in self._running]
-        for worker, job in zip(free, list(self._queue), strict=False):
-            self._queue.popleft()
+        """Jobs in their order, as long as enough workers are free. One that cannot be started has failed by the machine's fault."""
+        taken = {worker for workers in self._running for worker in workers}
+        free = [worker for worker in range(self._workers) if worker not in taken]
+        while self._queue and self._queue[0].devices <= len(free):
+            job = self._queue.popleft()
+            workers, free = tuple(free[: job.devices]), free[job.devices :]
             try:
-                placement = place(self._device_of(job), worker)
-                self._running[worker] = TrainingProcess(job, self._run, placement, f"worker {worker}")
+                placement = place_job(job, self._resources, workers)
+                self._running[workers] = TrainingProcess(job, self._run, placement, f"worker {workers[0]}")
             except (OSError, EOFError) as error:
                 self._finished.append((job, Outcome("failed", cause=f"no process could be started: {error}", machine_fault=True)))
 
     def _look(self) -> None:
         """Take the workers whose training has ended off the list."""
-        for worker, process in list(self._running.items()):
+        for workers, process in list(self._running.items()):
             outcome = process.look()
             if outcome is not None:
-                del self._running[worker]
-                self._finished.append((process.job, replace(outcome, worker=f"{socket.gethostname()}/{worker}")))
+                del self._running[workers]
+                self._finished.append((process.job, replace(outcome, worker=f"{socket.gethostname()}/{workers[0]}")))

@@ -11,17 +11,20 @@ from typing import Any, Self
 from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import RUN_JOB, attempt
-from archwright.execute.placement import place
+from archwright.execute.capacity import check_job, check_machine, threads_of
+from archwright.execute.executor import refuse_address
+from archwright.execute.resources import Resources
 
 
 class Serial:
     """Breakpoints and prints work; but a crash is a crash of everything, and no limit is enforced from outside."""
 
-    def __init__(self, workers: int = 1, device: str = "auto", run: str = RUN_JOB) -> None:
-        if workers != 1:
-            raise InputError(f"the executor 'serial' has one worker, not {workers}: choose 'processes' for more")
-        place(device, 0)
-        self._device = device
+    def __init__(self, resources: Resources, run: str = RUN_JOB) -> None:
+        refuse_address("serial", resources)
+        if resources.workers not in (None, 1):
+            raise InputError(f"the executor 'serial' has one worker, not {resources.workers}: choose 'processes' for more")
+        check_machine(resources, 1)
+        self._resources = resources
         self._run = run
         self._queue: deque[Job] = deque()
         self._records: dict[str, Mapping[str, Any]] = {}
@@ -30,8 +33,14 @@ class Serial:
     def workers(self) -> int:
         return 1
 
+    @property
+    def threads(self) -> int:
+        return threads_of(self._resources, 1)
+
     def submit(self, job: Job) -> None:
-        place(job.device, 0)
+        if job.devices > 1:
+            raise InputError(f"the executor 'serial' trains in one process, not on {job.devices} devices: choose 'processes'")
+        check_job(job, self._resources, 1)
         self._queue.append(job)
 
     def wait(self, timeout: float | None = None) -> list[tuple[Job, Outcome]]:
@@ -39,7 +48,7 @@ class Serial:
         if not self._queue:
             return []
         job = self._queue.popleft()
-        device = self._device if job.device == "auto" else job.device
+        device = self._resources.device if job.device == "auto" else job.device
         outcome = attempt(self._run, replace(job, device=device), lambda record: self._records.update({job.key: record}))
         self._records.pop(job.key, None)
         return [(job, replace(outcome, worker=outcome.worker or "serial"))]

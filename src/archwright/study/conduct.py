@@ -17,7 +17,7 @@ from archwright.data.store import save_problem
 from archwright.evaluate.full import CHECKPOINT, device_of, trained_network
 from archwright.evaluate.job import Job, Stage
 from archwright.evaluate.model_folder import save_model
-from archwright.execute import make_executor, threads_per_worker
+from archwright.execute import make_executor
 from archwright.execute.executor import Executor
 from archwright.search_strategy import MultiFidelityStrategy, Strategy, limitations, searched_space, sized_for_budget
 from archwright.study.budget import FULLER, LEAST_SEARCH_EPOCHS
@@ -48,6 +48,8 @@ from archwright.study.storage import check_storage, without_password
 from archwright.study.supernet_search import KEY, SupernetSearch
 from archwright.study.verdict import best_on_validation, make_verdict
 
+ON_SEVERAL_DEVICES = ("final", "baseline", "supernet")
+"""Stages whose trainings are few and long: one at a time may take several devices."""
 SIZED_ARCHITECTURES = 20
 """Networks of a space whose mean size a baseline of texts is given."""
 
@@ -61,7 +63,7 @@ def conduct(request: Request, source: Source | None = None) -> RunFolder:
     if is_finished(folder, request):
         return folder
     with (
-        make_executor(request.executor, parts.workers, device=request.device) as executor,
+        make_executor(request.executor, parts.resources) as executor,
         Progress(parts.data.problem.metric) as progress,
     ):
         check_storage(request.storage, folder.path)
@@ -95,7 +97,7 @@ class Run:
         self.clock = Clock(folder.path / "clock.json")
         self.table = CandidatesTable(folder.candidates, self.problem.metric)
         self.crew = Crew(executor, ledger, self.clock, progress.look, self._recorded)
-        self.threads = threads_per_worker(executor.workers)
+        self.threads = executor.threads
 
     def finish(self) -> None:
         """All stages, each continuing what an earlier start left."""
@@ -177,6 +179,7 @@ class Run:
             architecture=row.architecture.to_json() if row.architecture is not None else None,
             **self._baseline(row.baseline),
             supernet=self._supernet_of(row),
+            devices=self.request.devices if row.stage in ON_SEVERAL_DEVICES else 1,
             time_limit=self.request.timeout,
             epoch_seconds_limit=self._epoch_limit(row),
             time_goal=self._goal(row),

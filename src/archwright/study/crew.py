@@ -36,11 +36,12 @@ class Crew:
         self._look = look
         self._recorded = recorded
         self._rows: dict[str, tuple[Row, int]] = {}
+        self._taken: dict[str, int] = {}
 
     @property
     def free(self) -> int:
-        """Workers without a training."""
-        return self._executor.workers - len(self._rows)
+        """Workers without a training; below zero where one waits that takes several."""
+        return self._executor.workers - sum(self._taken.values())
 
     @property
     def busy(self) -> list[Row]:
@@ -58,7 +59,7 @@ class Crew:
         except Overtaken:
             return
         Path(job.folder).mkdir(parents=True, exist_ok=True)
-        self._rows[job.key] = (row, attempt)
+        self._rows[job.key], self._taken[job.key] = (row, attempt), job.devices
         self._executor.submit(job)
 
     def finished(self, timeout: float = 0.5) -> list[tuple[Row, Outcome]]:
@@ -66,6 +67,7 @@ class Crew:
         done = []
         for job, outcome in self._executor.wait(timeout):
             row, attempt = self._rows.pop(job.key)
+            del self._taken[job.key]
             if outcome.machine_fault and attempt < ATTEMPTS:
                 self.start(row, job)
             else:

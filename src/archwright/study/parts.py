@@ -14,7 +14,7 @@ from archwright.data.splits import ProblemData
 from archwright.errors import InputError
 from archwright.evaluate.history import Objective
 from archwright.evaluate.objective import parse_objectives
-from archwright.execute import executor_names, usable_cpus
+from archwright.execute import Resources, executor_names, usable_cpus
 from archwright.network.baselines import build_baseline, check_baseline, is_network, usual_baselines
 from archwright.one_shot import OneShotMethod, make_one_shot
 from archwright.search_space import SearchSpace, make_space, usual_space
@@ -43,11 +43,21 @@ class Parts:
     objectives: tuple[Objective, ...]
 
     @property
-    def workers(self) -> int:
-        """As asked for; by default every core where minutes count, else one, so that the same command gives the same result."""
-        if self.request.workers is not None:
-            return self.request.workers
-        return usable_cpus() if self.request.minutes is not None and self.request.executor != "serial" else 1
+    def resources(self) -> Resources:
+        """What trainings are given. Raises InputError for what no machine could give."""
+        asked = self.request
+        return Resources(self._workers, asked.cpus, asked.gpus, asked.memory, asked.device, asked.address)
+
+    @property
+    def _workers(self) -> int | None:
+        """As asked for; by default every core where minutes count, else one, so that the same command gives the same result.
+
+        A training on several devices takes as many. Executors of other machines know best how many they have.
+        """
+        asked = self.request
+        if asked.workers is not None or asked.executor != "processes":
+            return asked.workers
+        return max(asked.devices, usable_cpus() // (asked.cpus or 1) if asked.minutes is not None else 1)
 
 
 def make_parts(request: Request, source: Source | None = None) -> Parts:

@@ -13,7 +13,7 @@ from archwright.errors import InputError, UnknownSetting
 
 DEFAULT_STRATEGIES = ("regularized_evolution",)
 DEFAULT_TRIALS = 20
-EXTENDABLE = ("trials", "minutes", "workers", "executor", "out")
+EXTENDABLE = ("trials", "minutes", "workers", "executor", "address", "cpus", "gpus", "devices", "out")
 """What the same run may be continued with another value of."""
 
 
@@ -23,7 +23,8 @@ class Request:
 
     `space`, `baselines`: None is what suits the data (`with_usual`). `level`, `window`: of a text, what its tokens are and how many
     a network is trained on at a time. `settings` holds `--set KEY=VALUE`: `space.K`, `strategy.K` or `NAME.K`, `train.K`,
-    `budget.K`. `timeout` is in seconds a training, `memory` in MB a training.
+    `budget.K`. `timeout` is in seconds a training, `memory` in MB a training. `cpus` and `gpus` (a part of one) are what a training
+    has, `devices` how many processes train one network together in the final trainings and in searches with shared weights.
     """
 
     source: str
@@ -38,7 +39,11 @@ class Request:
     seed: int = 0
     workers: int | None = None
     executor: str = "processes"
+    address: str | None = None
+    cpus: int | None = None
+    gpus: float | None = None
     device: str = "auto"
+    devices: int = 1
     objectives: tuple[str, ...] = ()
     task: str | None = None
     target: tuple[str, ...] = ()
@@ -57,15 +62,16 @@ class Request:
             raise InputError("both trials and minutes were given: bound the search by one of them")
         if self.trials is None and self.minutes is None:
             object.__setattr__(self, "trials", DEFAULT_TRIALS)
-        for name in ("trials", "epochs", "top_k", "seeds", "seed", "workers", "window"):
+        for name in ("trials", "epochs", "top_k", "seeds", "seed", "workers", "cpus", "devices", "window"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, int):
                 raise InputError(f"{name} is {value!r}: give a whole number")
-        for name in ("minutes", "timeout", "memory"):
+        for name in ("minutes", "timeout", "memory", "gpus"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, (int, float)):
                 raise InputError(f"{name} is {value!r}: give a number")
-        for name in ("trials", "minutes", "epochs", "top_k", "seeds", "workers", "timeout", "memory", "window"):
+        above_zero = ("trials", "minutes", "epochs", "top_k", "seeds", "workers", "cpus", "devices", "timeout", "memory", "window")
+        for name in above_zero:
             value = getattr(self, name)
             if value is not None and not 0 < value < inf:
                 raise InputError(f"{name} is {value}: give a number above zero")

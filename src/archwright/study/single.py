@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from archwright.errors import InputError, RunFolderError, UnknownSetting
 from archwright.evaluate.full import trained_network
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.model_folder import save_model
-from archwright.execute import make_executor, threads_per_worker
+from archwright.execute import Resources, make_executor
 from archwright.execute.executor import Executor
 from archwright.search_space import make_space
 from archwright.study.budget import usual_epochs
@@ -67,11 +67,12 @@ def train_architecture(request: Request, architecture_file: Path) -> Trained:
         architecture=architecture.to_json(),
         recipe=settings_of(recipe),
         device=request.device,
-        threads=threads_per_worker(1),
+        devices=request.devices,
         time_limit=request.timeout,
         memory_limit=request.memory,
     )
-    with make_executor("processes", 1, device=request.device) as executor:
+    with make_executor("processes", Resources(request.devices, device=request.device)) as executor:
+        job = replace(job, threads=executor.threads)
         _claim(folder, request, architecture, data)
         save_problem(data, folder.data)
         outcome = _run(job, executor)
