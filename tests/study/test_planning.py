@@ -92,6 +92,22 @@ def test_what_does_not_fit_is_left_out_and_named_with_the_estimate():
     assert "an epoch takes 60.0 s" in result.skipped[0].reason
 
 
+def test_a_baseline_that_trains_as_long_as_the_searched_networks_is_a_fair_comparison():
+    """Text: an epoch is long, and nobody gets a quarter of the most epochs."""
+    fair = planned(minutes=20.0, space=(280.0,), seeds=1, lstm=121.7)
+    assert fair.baselines == ("lstm",)
+    assert fair.plan.baseline_goal / 121.7 > fair.plan.final_goal / 280.0
+    assert planned(minutes=20.0, space=(100.0,), seeds=1, lstm=121.7).baselines == ()
+
+
+def test_the_least_epochs_of_a_baseline_are_a_quarter_or_as_many_as_the_finals_get_but_one_at_least():
+    plan = planned(minutes=10.0, space=(1.0,), seeds=1).plan
+    assert least_baseline_epochs(plan, []) == plan.final_epochs / 4
+    assert least_baseline_epochs(plan, [plan.final_goal / 3]) == pytest.approx(3)
+    assert least_baseline_epochs(plan, [plan.final_goal / 1000, 1e-3]) == plan.final_epochs / 4
+    assert least_baseline_epochs(plan, [1e9]) == 1.0
+
+
 def test_a_baseline_that_could_not_be_measured_is_left_out_with_the_cause():
     result = planned(vgg=0.2, googlenet=None)
     assert result.baselines == ("vgg",)
@@ -131,7 +147,7 @@ def test_finals_and_baselines_stay_within_their_shares(minutes, epoch, measured)
     assert finals + baselines <= 0.6 * 60 * minutes * (1 + 1e-9)
     assert finals >= 0.4 * (60 * minutes - 30) * (1 - 1e-9)
     for name in kept:
-        least = measured[name] * (least_baseline_epochs(plan.final_epochs) if name != "random_forest" else 0.25)
+        least = measured[name] * (1.0 if name != "random_forest" else 0.25)
         assert least <= plan.baseline_goal * (1 + 1e-9)
     assert {*kept, *(s.name for s in result.skipped)} - {"seeds"} == set(measured)
 

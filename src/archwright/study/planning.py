@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
 from archwright.evaluate.job import Job, Outcome
@@ -14,6 +15,8 @@ from archwright.study.request import Request
 PROBED_ARCHITECTURES = 4
 PROBE_SHARE, LEAST_PROBE_SECONDS = 0.03, 20.0
 """A network that cannot be measured in this share of the run's time is too slow for it."""
+FAIR_SHARE = 0.25
+"""Of the most epochs: a baseline that gets less is hardly trained."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def planned_by_minutes(
             Skipped("seeds", f"{request.seeds} were asked for, {plan.seeds} fit into the final trainings' share of the time")
         )
     baselines = {name: measured[probes[name][0].key] for name in request.baselines or ()}
-    fitted = _fit_baselines(plan, baselines, means, budget)
+    fitted = _fit_baselines(plan, baselines, means, budget, least_baseline_epochs(plan, of_space))
     return Planned(
         fitted.plan,
         fitted.names,
@@ -115,7 +118,7 @@ class Fitted:
     seconds: float
 
 
-def _fit_baselines(plan: Plan, measured: Mapping[str, Outcome], means: Means, budget: Budget) -> Fitted:
+def _fit_baselines(plan: Plan, measured: Mapping[str, Outcome], means: Means, budget: Budget, least_epochs: float) -> Fitted:
     """Leave out the slowest baseline until each of the others gets enough epochs; time that they do not need goes to the finals."""
     kept = dict(measured)
     share = budget.baselines * means.usable / plan.seeds
@@ -123,7 +126,7 @@ def _fit_baselines(plan: Plan, measured: Mapping[str, Outcome], means: Means, bu
     while kept:
         needs = {name: _seconds(outcome, plan.final_epochs, plan) for name, outcome in kept.items()}
         goal = fill_evenly(needs.values(), share)
-        least = {name: _seconds(outcome, least_baseline_epochs(plan.final_epochs), plan) for name, outcome in kept.items()}
+        least = {name: _seconds(outcome, least_epochs, plan) for name, outcome in kept.items()}
         slowest = max(least, key=lambda name: least[name])
         if least[slowest] <= goal:
             used = sum(min(need, goal) for need in needs.values())
@@ -147,16 +150,24 @@ def fill_evenly(needs: Iterable[float], total: float) -> float:
     return left / len(waiting) if waiting else total
 
 
-def least_baseline_epochs(final_epochs: float) -> float:
-    """A baseline that trains less than a quarter of the most epochs would be no fair comparison."""
-    return max(min(final_epochs, LEAST_FINAL_EPOCHS), final_epochs / 4)
+def least_baseline_epochs(plan: Plan, epoch_seconds: Sequence[float]) -> float:
+    """A baseline that trains less than a quarter of the most epochs would be no fair comparison.
+
+    Unless the searched networks' final trainings are expected to be as short, by the measured seconds an epoch of some of them.
+    """
+    fair = max(min(plan.final_epochs, LEAST_FINAL_EPOCHS), FAIR_SHARE * plan.final_epochs)
+    if not epoch_seconds or plan.final_goal is None:
+        return fair
+    return min(fair, max(1.0, plan.final_goal / median(epoch_seconds)))
 
 
 def _seconds(outcome: Outcome, epochs: float, plan: Plan) -> float:
     """Seconds of a training of so many epochs; a classical model's whole fit stands for the most epochs."""
     if outcome.seconds_per_epoch is None:
         return float("inf")
-    return outcome.seconds_per_epoch * (epochs if outcome.macs is not None else epochs / plan.final_epochs)
+    if outcome.macs is None:
+        return outcome.seconds_per_epoch * max(epochs / plan.final_epochs, FAIR_SHARE)
+    return outcome.seconds_per_epoch * epochs
 
 
 def _too_slow(outcome: Outcome, needed: float, goal: float) -> str:
