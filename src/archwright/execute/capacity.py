@@ -37,6 +37,11 @@ def check_job(job: Job, resources: Resources, workers: int) -> None:
     if job.devices > workers:
         raise InputError(f"a training on {job.devices} devices takes as many workers, and there are {workers}: give more workers")
     place_job(job, resources, range(job.devices))
+    check_limits(job)
+
+
+def check_limits(job: Job) -> None:
+    """Raises InputError where this machine cannot hold a job to its limits."""
     if job.memory_limit is not None and not can_measure():
         raise InputError("a memory limit needs Linux's /proc, which is not here: leave the limit out")
 
