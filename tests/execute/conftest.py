@@ -1,4 +1,6 @@
+import logging
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +13,22 @@ from archwright.evaluate.job import Job
 def small_jobs(monkeypatch):
     """`small_jobs:obey` is importable, here and in the training processes."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def ray_cluster():
+    """A Ray cluster whose only node has two cores and, it believes, two GPUs; this process is connected to it, and tests may add nodes."""
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 2, "include_dashboard": False})
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.CRITICAL)
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
 
 
 @pytest.fixture

@@ -105,7 +105,9 @@ class Ray:
         memory = int((asked.memory or 0) * MB)
         has_gpus = self._cluster.has_gpus
         if not has_gpus and (device == "cuda" or (asked.gpus and device != "cpu")):
-            raise InputError("a training is to have a GPU, and no node of the Ray cluster has one: give cpu as the device, or add nodes")
+            raise InputError(
+                "a training is to have a GPU, and no node of the Ray cluster has one: give cpu as the device, or add nodes"
+            )
         on_gpu = has_gpus and device != "cpu" and asked.gpus != 0
         part = 1.0 if devices > 1 or asked.gpus is None else asked.gpus
         return Need(devices * self.threads, devices * part if on_gpu else 0.0, devices * memory)

@@ -158,13 +158,17 @@ def _answering(address: str) -> str:
     found = _auto() if address == "auto" else address
     host, _, port = found.rpartition(":")
     if not host or not port.isdigit() or "/" in found:
-        raise InputError(f"the Ray cluster's address is {address!r}: give HOST:PORT (6379 is its usual port), or auto on one of its nodes")
+        raise InputError(
+            f"the Ray cluster's address is {address!r}: give HOST:PORT (6379 is its usual port), or auto on one of its nodes"
+        )
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS) as connection:
             connection.sendall(HTTP2_PREFACE)
             answer = connection.recv(9)
     except (OSError, OverflowError) as error:
-        raise InputError(f"no Ray cluster answers at {found} ({error}): start it with `ray start --head`, or mend the address") from None
+        raise InputError(
+            f"no Ray cluster answers at {found} ({error}): start it with `ray start --head`, or mend the address"
+        ) from None
     if len(answer) < 4 or answer[3] != SETTINGS:
         raise InputError(f"what answers at {found} is no Ray cluster: its port is usually 6379, and 8265 is the dashboard's")
     return found
@@ -177,7 +181,9 @@ def _auto() -> str:
     try:
         return str(canonicalize_bootstrap_address_or_die("auto"))
     except (ConnectionError, ValueError):
-        raise InputError("there is no Ray cluster on this machine: start it with `ray start --head`, or give its HOST:PORT") from None
+        raise InputError(
+            "there is no Ray cluster on this machine: start it with `ray start --head`, or give its HOST:PORT"
+        ) from None
 
 
 def _in_words(node: Mapping[str, float]) -> str:

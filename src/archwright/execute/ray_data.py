@@ -1,4 +1,4 @@
-"""Data for nodes that do not see the run folder: each folder goes once into Ray's object store, whatever number of trainings read it."""
+"""Data for nodes that do not see the run folder: they go into Ray's object store once, whatever number of trainings read them."""
 
 from __future__ import annotations
 
