@@ -37,7 +37,7 @@ def job(tmp_path):
 
     def make(key, seed=0, fields=None, **deeds):
         folder = str(tmp_path / key)
-        return Job(key, "search", "", folder, seed, 1, recipe=deeds, **(fields or {}))
+        return Job(key, "search", **{"data": "", "folder": folder, "seed": seed, "epochs": 1, "recipe": deeds, **(fields or {})})
 
     return make
 
