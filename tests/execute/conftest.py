@@ -15,14 +15,22 @@ def small_jobs(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
 
+LIGHT = """
+from archwright.execute import fork_server
+fork_server.PRELOADED = ["torch"]  # most of the trainings here need no more
+"""
+
+
 @pytest.fixture(scope="session")
-def ray_cluster():
-    """A Ray cluster whose only node has two cores and, it believes, two GPUs; this process is connected to it, and tests may add nodes."""
+def ray_cluster(tmp_path_factory):
+    """A Ray cluster that this process is connected to: one node with two cores and, it believes, two GPUs. Tests may add nodes."""
     ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
+    light = tmp_path_factory.mktemp("light")
+    (light / "sitecustomize.py").write_text(LIGHT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(light), str(Path(__file__).parent), *sys.path]))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 2, "include_dashboard": False})
         ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.CRITICAL)

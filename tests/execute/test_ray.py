@@ -1,19 +1,24 @@
 """The executor `ray` on a real cluster of this machine, its workers and nodes really killed."""
 
+import csv
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import archwright
 from archwright.errors import InputError
 from archwright.evaluate.job import Outcome
 from archwright.execute import Resources, make_executor
+from archwright.study.ledger import Ledger
 
 ray = pytest.importorskip("ray")
 
@@ -29,19 +34,9 @@ def only_outcome(executor, timeout=60):
     return outcome
 
 
-def wait_for_progress(executor, key, eventually):
-    def has_reported():
-        assert executor.wait(0.05) == []
-        return key in executor.progress()
-
-    eventually(has_reported)
-    return executor.progress()[key]
-
-
 def test_progress_is_the_last_epoch_and_a_killed_training_is_the_machines_fault(two, job, pid_in, eventually):
     two.submit(doomed := job("doomed", seed=7, epochs=3, sleep=60))
     two.submit(job("silent", sleep=60))
-    wait_for_progress(two, "doomed", eventually)
     eventually(lambda: two.wait(0.05) == [] and two.progress() == {"doomed": {"epoch": 2, "accuracy": 0.07}})
     os.kill(pid_in(doomed.folder), signal.SIGKILL)
     outcome = only_outcome(two)
@@ -96,11 +91,10 @@ def test_what_the_caller_defines_in_its_main_is_known_to_the_training(ray_cluste
 
 def test_a_training_sees_only_the_gpu_that_ray_gave_it(ray_cluster, job, eventually):
     with make_executor("ray", Resources(2, gpus=1), "small_jobs:obey") as executor:
-        seen = []
         for key in ("a", "b"):
-            executor.submit(job(key, fields={"threads": 2}, tell=1, sleep=2))
-        for key in ("a", "b"):
-            seen.append(wait_for_progress(executor, key, eventually))
+            executor.submit(job(key, fields={"threads": 2}, tell=1, sleep=1))
+        eventually(lambda: executor.wait(0.05) == [] and len(executor.progress()) == 2)
+        seen = list(executor.progress().values())
     assert sorted(one["visible"] for one in seen) == ["0", "1"]
     assert [(one["device"], one["threads"], one["omp"]) for one in seen] == [("cuda", 2, "2")] * 2
 
@@ -150,8 +144,10 @@ def test_a_job_on_more_devices_than_a_node_has_is_an_error(ray_cluster, job):
 
 WAITING = """
 import sys
+import threading
 from archwright.evaluate.job import Job
 from archwright.execute import Resources, make_executor
+from archwright.study.ledger import Ledger
 
 with make_executor("ray", Resources(1, device="cpu", address=sys.argv[1]), "small_jobs:obey") as executor:
     executor.submit(Job("hold", "search", "", sys.argv[2] + "/hold", 0, 1, recipe={"ignore_terminate": 1, "hold": 10**12}))
@@ -234,3 +230,37 @@ def test_a_node_that_does_not_see_the_run_folder_gets_luggage_and_brings_back_wh
     assert (tmp_path / "longer" / "weights").read_text() == "0 epochs of 1 2 3"
     assert (tmp_path / "test_accesses.jsonl").read_text() == "an earlier one\nlong\nlonger\n"
     assert [path.name for folder in temporary.glob("archwright-*") for path in folder.iterdir()] == []
+
+
+def test_a_search_goes_on_when_a_node_is_lost_and_has_every_trial_once(far, tmp_path, without_onnx):
+    node, temporary = far
+    images = np.random.default_rng(0).normal(size=(60, 1, 6, 6)).astype(np.float32)
+    np.savez(tmp_path / "toy.npz", x=images, y=np.arange(60) % 2)
+
+    def lose_the_node():
+        wait_until(lambda: any(temporary.glob("archwright-*/*/*/folder/log.txt")))  # a training runs there
+        node.kill()
+
+    loss = threading.Thread(target=lose_the_node)
+    loss.start()
+    archwright.search(
+        tmp_path / "toy.npz",
+        out=tmp_path / "run",
+        strategy="random",
+        executor="ray",
+        cpus=2,
+        device="cpu",
+        trials=4,
+        epochs=1,
+        seeds=1,
+        baselines=(),
+        settings={"space.width": 4, "space.most_blocks": 1},
+    )
+    loss.join()
+    with (tmp_path / "run" / "candidates.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert [row["number"] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert {row["state"] for row in rows} == {"complete"}
+    with Ledger.open(None, tmp_path / "run", json.loads((tmp_path / "run" / "run.json").read_text())["name"]) as ledger:
+        assert sorted({row.attempts for row in ledger.rows()}) == [1, 2]
+    assert len((tmp_path / "run" / "test_accesses.jsonl").read_text().splitlines()) == 1

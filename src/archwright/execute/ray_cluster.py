@@ -121,8 +121,9 @@ def greet() -> None:
 
 
 def import_ray() -> Any:
-    """The module; Ray reports no usage from here unless it was told to. Raises InputError where it is not installed."""
+    """The module, which reports no usage from here and prints nothing, unless it was told to. Raises InputError where it is not."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
     try:
         import ray
     except ImportError:
