@@ -17,7 +17,7 @@ import pytest
 import archwright
 from archwright.errors import InputError
 from archwright.evaluate.job import Outcome
-from archwright.execute import Resources, make_executor
+from archwright.execute import Resources, make_executor, ray_training
 from archwright.study.ledger import Ledger
 
 ray = pytest.importorskip("ray")
@@ -146,7 +146,7 @@ WAITING = """
 import sys
 import threading
 from archwright.evaluate.job import Job
-from archwright.execute import Resources, make_executor
+from archwright.execute import Resources, make_executor, ray_training
 from archwright.study.ledger import Ledger
 
 with make_executor("ray", Resources(1, device="cpu", address=sys.argv[1]), "small_jobs:obey") as executor:
@@ -163,6 +163,28 @@ def test_trainings_end_soon_after_their_coordinator_was_killed(ray_cluster, tmp_
         coordinator.kill()
         assert coordinator.communicate() == ("", None)
     eventually(lambda: not is_alive(training), 10)
+
+
+def test_a_worker_that_does_not_answer_is_given_up(two, job, pid_in, eventually, monkeypatch):
+    monkeypatch.setattr(ray_training, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(ray_training, "ANSWER_SECONDS", 1.0)
+    two.submit(stopped := job("stopped", fields={"time_limit": 1.0}, epochs=1, sleep=60))
+    worker = worker_above(pid_in(stopped.folder))
+    os.kill(worker, signal.SIGSTOP)
+    outcome = only_outcome(two)
+    os.kill(worker, signal.SIGKILL)
+    assert (outcome.cause, outcome.machine_fault) == ("its Ray worker does not answer: hung", True)
+
+
+def test_a_worker_that_ray_ends_for_want_of_memory_is_out_of_memory(ray_cluster, job):
+    starved = {"RAY_memory_usage_threshold": "0.01", "RAY_memory_monitor_refresh_ms": "100"}
+    node = ray_cluster.add_node(num_cpus=5, env_vars=starved)
+    with make_executor("ray", Resources(1, cpus=5, device="cpu"), "small_jobs:obey") as executor:
+        executor.submit(job("starved", sleep=60))
+        outcome = only_outcome(executor)
+    ray_cluster.remove_node(node)
+    assert re.fullmatch("out of memory: Ray ended its worker on .*, where memory had run out", outcome.cause)
+    assert outcome.machine_fault
 
 
 def test_a_lost_node_costs_only_what_ran_there(ray_cluster, job, eventually):
@@ -182,7 +204,7 @@ def test_a_lost_node_costs_only_what_ran_there(ray_cluster, job, eventually):
 
 @pytest.fixture
 def far(ray_cluster, tmp_path, tmp_path_factory):
-    """A node with four cores that finds nothing in this test's folder: it has its own mounts (and process ids: it dies as a whole).
+    """A node with three cores that finds nothing in this test's folder: it has mounts of its own (and process ids: it dies whole).
 
     Yields its process, and the folder of its temporary files.
     """
@@ -190,7 +212,7 @@ def far(ray_cluster, tmp_path, tmp_path_factory):
     if subprocess.run([*own_root, "true"], capture_output=True).returncode != 0:
         pytest.skip("this machine lets nobody have mounts of their own")
     temporary = tmp_path_factory.mktemp("far")
-    start = f"{Path(sys.executable).with_name('ray')} start --address={ray_cluster.address} --num-cpus=4 --block"
+    start = f"{Path(sys.executable).with_name('ray')} start --address={ray_cluster.address} --num-cpus=3 --block"
     known = len(ray.nodes())
     node = subprocess.Popen(
         [*own_root, "sh", "-c", f"mount -t tmpfs none {tmp_path} && exec {start}"],
@@ -250,7 +272,7 @@ def test_a_search_goes_on_when_a_node_is_lost_and_has_every_trial_once(far, tmp_
         executor="ray",
         cpus=2,
         device="cpu",
-        trials=4,
+        trials=3,
         epochs=1,
         seeds=1,
         baselines=(),
@@ -259,7 +281,7 @@ def test_a_search_goes_on_when_a_node_is_lost_and_has_every_trial_once(far, tmp_
     loss.join()
     with (tmp_path / "run" / "candidates.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
-    assert [row["number"] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert [row["number"] for row in rows] == ["0", "1", "2", "3"]
     assert {row["state"] for row in rows} == {"complete"}
     with Ledger.open(None, tmp_path / "run", json.loads((tmp_path / "run" / "run.json").read_text())["name"]) as ledger:
         assert sorted({row.attempts for row in ledger.rows()}) == [1, 2]

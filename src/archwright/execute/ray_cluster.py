@@ -66,6 +66,8 @@ class Cluster:
         self._asked = -inf
         if self._own:
             _connect(self._ray, address or os.environ.get(ADDRESS))
+        elif address is not None:
+            _check_same(_answering(address), self._ray.get_runtime_context().gcs_address)
         try:
             self._greet()
         except BaseException:
@@ -137,10 +139,16 @@ def _connect(ray: Any, address: str | None) -> None:
         if address is None:
             ray.init(address="local", num_cpus=usable_cpus(), include_dashboard=False, **quiet)
             return
+        found = _answering(address)
         try:
-            ray.init(address=_answering(address), **quiet)
+            ray.init(address=found, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise InputError(f"the Ray cluster at {address} cannot be joined: {' '.join(str(error).split())}") from None
+
+
+def _check_same(asked: str, connected: str) -> None:
+    if asked != connected:
+        raise InputError(f"this program is connected to the Ray cluster at {connected}: leave the address {asked} out")
 
 
 @contextmanager
@@ -160,7 +168,7 @@ def _answering(address: str) -> str:
     host, _, port = found.rpartition(":")
     if not host or not port.isdigit() or "/" in found:
         raise InputError(
-            f"the Ray cluster's address is {address!r}: give HOST:PORT (6379 is its usual port), or auto on one of its nodes"
+            f"{address!r} is no address of a Ray cluster: give HOST:PORT (the port is usually 6379), or auto on a node"
         )
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS) as connection:
