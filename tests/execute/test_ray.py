@@ -18,6 +18,7 @@ import archwright
 from archwright.errors import InputError
 from archwright.evaluate.job import Outcome
 from archwright.execute import Resources, make_executor, ray_training
+from archwright.execute.ray_cluster import Cluster
 from archwright.study.ledger import Ledger
 
 ray = pytest.importorskip("ray")
@@ -147,6 +148,7 @@ import sys
 import threading
 from archwright.evaluate.job import Job
 from archwright.execute import Resources, make_executor, ray_training
+from archwright.execute.ray_cluster import Cluster
 from archwright.study.ledger import Ledger
 
 with make_executor("ray", Resources(1, device="cpu", address=sys.argv[1]), "small_jobs:obey") as executor:
@@ -176,7 +178,8 @@ def test_a_worker_that_does_not_answer_is_given_up(two, job, pid_in, eventually,
     assert (outcome.cause, outcome.machine_fault) == ("its Ray worker does not answer: hung", True)
 
 
-def test_a_worker_that_ray_ends_for_want_of_memory_is_out_of_memory(ray_cluster, job):
+def test_a_worker_that_ray_ends_for_want_of_memory_is_out_of_memory(ray_cluster, job, monkeypatch):
+    monkeypatch.setattr(Cluster, "_greet", lambda self: None)  # no worker lives long enough
     starved = {"RAY_memory_usage_threshold": "0.01", "RAY_memory_monitor_refresh_ms": "100"}
     node = ray_cluster.add_node(num_cpus=5, env_vars=starved)
     with make_executor("ray", Resources(1, cpus=5, device="cpu"), "small_jobs:obey") as executor:

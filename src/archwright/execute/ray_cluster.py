@@ -108,14 +108,14 @@ class Cluster:
 
     def _greet(self) -> None:
         """Have one worker started, which must know this library."""
-        greeting = self._ray.remote(num_cpus=0, max_retries=0)(greet).remote()
+        errors = self._ray.exceptions
         try:
-            self._ray.get(greeting, timeout=GREETING_SECONDS)
-        except self._ray.exceptions.GetTimeoutError:
-            raise InputError(f"the Ray cluster has started no worker within {GREETING_SECONDS:g} s: see `ray status`") from None
-        except self._ray.exceptions.RayError as error:
+            self._ray.get(self._ray.remote(num_cpus=0)(greet).remote(), timeout=GREETING_SECONDS)
+        except errors.RayTaskError as error:
             cause = str(error).strip().splitlines()[-1]
             raise InputError(f"the Ray cluster's workers cannot use archwright ({cause}): install it on every node") from None
+        except errors.RayError as error:
+            raise InputError(f"the Ray cluster starts no worker ({str(error).strip()}): see `ray status`") from None
 
 
 def greet() -> None:
@@ -168,7 +168,7 @@ def _answering(address: str) -> str:
     host, _, port = found.rpartition(":")
     if not host or not port.isdigit() or "/" in found:
         raise InputError(
-            f"{address!r} is no address of a Ray cluster: give HOST:PORT (the port is usually 6379), or auto on a node"
+            f"{address!r} is no address of a Ray cluster: give HOST:PORT (usually port 6379), or auto on one of its nodes"
         )
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS) as connection:
