@@ -139,11 +139,14 @@ def _connect(ray: Any, address: str | None) -> None:
         if address is None:
             ray.init(address="local", num_cpus=usable_cpus(), include_dashboard=False, **quiet)
             return
-        found = _answering(address)
+        _answering(address)
         try:
-            ray.init(address=found, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise InputError(f"the Ray cluster at {address} cannot be joined: {' '.join(str(error).split())}") from None
+            ray.init(address=address, **quiet)
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            raise InputError(
+                f"the Ray cluster at {address} cannot be joined ({' '.join(str(error).split())}): this machine must be one of its "
+                "nodes, with the same Ray and Python, and with RAY_AUTH_MODE=token where the cluster asks for a token"
+            ) from None
 
 
 def _check_same(asked: str, connected: str) -> None:
@@ -176,7 +179,7 @@ def _answering(address: str) -> str:
             answer = connection.recv(9)
     except (OSError, OverflowError) as error:
         raise InputError(
-            f"no Ray cluster answers at {found} ({error}): start it with `ray start --head`, or mend the address"
+            f"no Ray cluster answers at {found} ({error}): start one (`ray start --head`), or mend the address"
         ) from None
     if len(answer) < 4 or answer[3] != SETTINGS:
         raise InputError(f"what answers at {found} is no Ray cluster: its port is usually 6379, and 8265 is the dashboard's")
