@@ -199,7 +199,7 @@ def test_a_lost_node_costs_only_what_ran_there(ray_cluster, job, eventually):
         eventually(lambda: executor.wait(0.05) == [] and len(executor.progress()) == 3)
         ray_cluster.remove_node(node)
         [(_, outcome)] = executor.wait(60)
-        assert re.fullmatch("the node it was on .* has left the Ray cluster", outcome.cause)
+        assert re.fullmatch("its node .* has left the Ray cluster", outcome.cause)
         assert outcome.machine_fault
         left = [outcome.state for _ in range(3) for _, outcome in executor.wait(60)]
         assert left == ["complete"] * 3

@@ -130,7 +130,7 @@ class Ray:
         while self._queue and self._queue[0][0].devices <= free:
             job, need = self._queue.popleft()
             free -= job.devices
-            training = RayTraining(self._ray, self._cluster, job, self._run, need)
+            training = RayTraining(self._ray, job, self._run, need)
             self._running.append(training)
             self._start(training)
 
@@ -138,7 +138,7 @@ class Ray:
         """One that cannot be started has failed by the machine's fault."""
         try:
             training.start(self._data.luggage(training.job))
-        except OSError as error:
+        except (OSError, self._ray.exceptions.RayError) as error:
             self._running.remove(training)
             cause = f"no task could be started: {error}"
             self._finished.append((training.job, Outcome("failed", cause=cause, machine_fault=True)))

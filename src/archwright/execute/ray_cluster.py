@@ -35,7 +35,7 @@ class Need:
     memory: int = 0
 
     def __str__(self) -> str:
-        parts = [f"{self.cpus} cores"]
+        parts = [f"{self.cpus} core{'s' * (self.cpus > 1)}"]
         parts += [f"{self.gpus:g} GPUs"] if self.gpus else []
         parts += [f"{self.memory / 1e6:g} MB of memory"] if self.memory else []
         return ", ".join(parts)
@@ -96,10 +96,6 @@ class Cluster:
             return
         have = "; ".join(sorted({_in_words(node) for node in self.nodes}))
         raise InputError(f"no node of the Ray cluster can give a training {need} (there are nodes with {have}): ask for less")
-
-    def has_lost(self, node: str) -> bool:
-        """Whether the node of this id has left the cluster."""
-        return not any(one["NodeID"] == node and one["Alive"] for one in self._ray.nodes())
 
     def close(self) -> None:
         """Leave it, if it was joined here; one of this machine alone ends."""

@@ -58,7 +58,7 @@ def supervise(errand: Errand, luggage: Luggage | None) -> Iterator[Item]:
 
     Without luggage, one that does not see it only says so.
     """
-    yield {"started": {"node": ray.get_runtime_context().get_node_id(), "worker": f"{socket.gethostname()}/{os.getpid()}"}}
+    yield {"started": f"{socket.gethostname()}/{os.getpid()}"}
     job = Job.from_json(json.loads(errand.job))
     if _sees(job, errand.seen):
         yield from _train(job, errand, None)

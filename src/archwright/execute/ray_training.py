@@ -15,29 +15,26 @@ from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import written_outcome
 from archwright.execute.luggage import put_in_place
 from archwright.execute.main_module import pack_main
-from archwright.execute.ray_cluster import Cluster, Need
+from archwright.execute.ray_cluster import Need
 from archwright.execute.ray_task import TOKEN, Errand, Luggage, supervise
 from archwright.execute.training_process import GRACE_SECONDS
 
 ANSWER_SECONDS = 60.0
 """So much later than a training would be ended by its worker, the worker itself hangs."""
-LEAVING_SECONDS = 3.0
-"""A cluster may take a moment to notice that a worker was lost with its node."""
 
 
 class RayTraining:
     """One job as a task. Ask `look` for its outcome whenever its `stream` is ready, and now and then."""
 
-    def __init__(self, ray: Any, cluster: Cluster, job: Job, run: str, need: Need) -> None:
+    def __init__(self, ray: Any, job: Job, run: str, need: Need) -> None:
         self.job = job
         self.need = need
         self.records: list[Mapping[str, Any]] = []
         self.unseen = False
         self._ray = ray
-        self._cluster = cluster
         self._run = run
         self._token = Path(job.folder) / TOKEN
-        self._where: Mapping[str, str] | None = None
+        self._where = ""
         self._began = 0.0
 
     def start(self, luggage: Luggage | None) -> None:
@@ -45,7 +42,7 @@ class RayTraining:
 
         Raises OSError where the job's folder cannot be written.
         """
-        self.unseen, self._where = False, None
+        self.unseen, self._where = False, ""
         seen = uuid.uuid4().hex
         self._token.parent.mkdir(parents=True, exist_ok=True)
         self._token.write_text(seen)
@@ -64,12 +61,7 @@ class RayTraining:
     @property
     def waits(self) -> bool:
         """Whether the cluster has had no room for it so far."""
-        return self._where is None
-
-    @property
-    def node(self) -> str:
-        """The id of the node that it is on; "" while it waits."""
-        return self._where["node"] if self._where else ""
+        return not self._where
 
     def look(self) -> Outcome | None:
         """The outcome, if the training has ended, or does not answer any more. Else `unseen` may say that it needs luggage."""
@@ -80,7 +72,7 @@ class RayTraining:
         if outcome is None:
             return None
         self._token.unlink(missing_ok=True)
-        return replace(outcome, worker=self._where["worker"] if self._where else "ray")
+        return replace(outcome, worker=self._where or "ray")
 
     def end(self) -> None:
         """End the task by ending its worker: the training dies with it."""
@@ -118,23 +110,14 @@ class RayTraining:
 
     def _why(self, error: Exception) -> str:
         """How a task ended that brought no outcome."""
-        exceptions = self._ray.exceptions
-        on = f" on {self._where['worker'].partition('/')[0]}" if self._where else ""
+        exceptions, host = self._ray.exceptions, self._where.partition("/")[0] if self._where else "some node"
         if isinstance(error, exceptions.OutOfMemoryError):
-            return f"out of memory: Ray ended its worker{on}, where memory had run out"
-        if isinstance(error, exceptions.NodeDiedError) or self._node_has_left():
-            return f"the node it was{on or ' on'} has left the Ray cluster"
+            return f"out of memory: Ray ended its worker on {host}, where memory had run out"
+        if isinstance(error, exceptions.NodeDiedError):
+            return f"its node {host} has left the Ray cluster"
         if isinstance(error, exceptions.RayTaskError):
-            return f"its Ray worker{on} failed: {' '.join(str(error).strip().splitlines()[-1:])}"
-        return f"its Ray worker{on} was killed, or has crashed"
-
-    def _node_has_left(self) -> bool:
-        until = time.monotonic() + LEAVING_SECONDS
-        while self.node and time.monotonic() < until:
-            if self._cluster.has_lost(self.node):
-                return True
-            time.sleep(0.1)
-        return False
+            return f"its Ray worker on {host} failed: {' '.join(str(error).strip().splitlines()[-1:])}"
+        return f"its Ray worker on {host} was killed, or has crashed"
 
     def _silent(self) -> Outcome | None:
         """A worker that says nothing though its training must be over."""
