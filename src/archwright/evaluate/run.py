@@ -20,6 +20,7 @@ from archwright.evaluate.full import CHECKPOINT, train_network
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.segment import forget_checkpoints, take_over
 from archwright.network.baselines import CLASSICAL
+from archwright.ops.team import own_rank
 from archwright.train.atomic_file import written_atomically
 from archwright.train.checkpoint import load_checkpoint
 from archwright.train.failure import cause_of, is_machine_fault, is_out_of_memory
@@ -37,6 +38,9 @@ def run_job(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None = Non
 
     Trouble in the training is returned as the outcome's cause, never raised. `result.json` is in the job's folder when this
     returns, except after a fault of the machine, which is worth another try. `on_epoch` gets each epoch's record.
+
+    Of several processes that train together each calls this, and the first writes the result, but no failure: another one's may
+    be the cause of its own, and that only their supervisor can tell.
     """
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,7 +49,8 @@ def run_job(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None = Non
         return known
     torch.set_num_threads(job.threads)
     outcome = replace(_attempt(job, on_epoch), worker=f"{platform.node()}:{os.getpid()}")
-    if not outcome.machine_fault:
+    alone, leads = job.devices == 1, job.devices == 1 or own_rank() == 0
+    if not outcome.machine_fault and leads and (alone or outcome.state != "failed"):
         outcome = _keep(job, outcome, folder)
     return outcome
 
