@@ -1,10 +1,14 @@
 """One thread for each test process, as small networks gain nothing from more; and one small run that many tests read."""
 
 import fcntl
+import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
+import time
+import traceback
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,6 +147,49 @@ def server():
         running = pgserver.get_server(f"{folder}/data")
         yield running
         running.cleanup()
+
+
+@pytest.fixture
+def in_two_processes(tmp_path):
+    """Calls `function(team, *arguments)` in two processes that train together, forked from here; returns what each of them gave."""
+
+    def run(function, *arguments):
+        context = multiprocessing.get_context("fork")
+        meeting = str(tmp_path / f"meeting{len(list(tmp_path.glob('meeting*.begun')))}")
+        Path(f"{meeting}.begun").touch()
+        pipes, processes = [], []
+        for rank in (0, 1):
+            reader, writer = context.Pipe(duplex=False)
+            process = context.Process(target=_in_team, args=(rank, meeting, writer, function, arguments))
+            with warnings.catch_warnings(), writer:  # newer versions of Python warn of threads, which wait here
+                warnings.simplefilter("ignore", DeprecationWarning)
+                process.start()
+            pipes.append(reader)
+            processes.append(process)
+        try:
+            given = [pipe.recv() if pipe.poll(60) else pytest.fail("a process says nothing") for pipe in pipes]
+        finally:
+            for process in processes:
+                process.kill()
+                process.join()
+        for error, _ in given:
+            assert not error, error
+        return [result for _, result in given]
+
+    return run
+
+
+def _in_team(rank, meeting, pipe, function, arguments):
+    import torch
+
+    from archwright.ops.team import gather_team, surroundings
+
+    os.environ.update(surroundings(rank, 2, meeting))
+    try:
+        pipe.send(("", function(gather_team(2, torch.device("cpu")), *arguments)))
+    except BaseException:
+        pipe.send((traceback.format_exc(), None))
+    time.sleep(60)  # until it is killed: a connection that it closed would be the other's failure
 
 
 @pytest.fixture

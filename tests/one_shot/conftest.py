@@ -30,11 +30,10 @@ def toy_data(toy):
 def stage_of(toy, toy_data, tmp_path):
     """Makes the stage of a method's search on the toy, with these settings, before its first step."""
     from archwright.one_shot.supernet_training import _set_up
-    from archwright.train.precision import TrainingPrecision, make_fabric
 
     def make(method="darts", **settings):
         job = toy.toy_job(tmp_path, method, **settings)
-        return _set_up(job, toy_data, make_fabric(torch.device("cpu"), TrainingPrecision()), job.epochs)
+        return _set_up(job, toy_data, torch.device("cpu"), job.epochs)
 
     return make
 

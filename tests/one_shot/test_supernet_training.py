@@ -24,7 +24,6 @@ from archwright.one_shot import make_one_shot, one_shot_names
 from archwright.one_shot.method import Found
 from archwright.one_shot.supernet_training import _handed_over, _set_up, train_supernet
 from archwright.search_space import make_space
-from archwright.train.precision import TrainingPrecision, make_fabric
 
 SPACES = {
     "cell": {"filters": 4, "blocks": 2},
@@ -84,7 +83,7 @@ def test_shared_scores_are_a_job_too(few_digits, tmp_path):
 def cell_stage(few_digits, tmp_path):
     """A search on real cells that has done a few steps, so that its shared weights and statistics are no longer at their start."""
     job = job_on(few_digits, tmp_path, "cell", "darts")
-    stage = _set_up(job, open_problem(few_digits), make_fabric(torch.device("cpu"), TrainingPrecision()), job.epochs)
+    stage = _set_up(job, open_problem(few_digits), torch.device("cpu"), job.epochs)
     for number in range(4):
         stage.search(*stage.batches.batch(number), 0.5)
     return stage

@@ -47,9 +47,7 @@ class Plan:
     seconds: float = 0.0
 
 
-def make_plan(
-    job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, team: Team = ALONE
-) -> Plan:
+def make_plan(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, team: Team = ALONE) -> Plan:
     """The plan in the job's folder, else a new one, which is left there. The network and the random states are not touched.
 
     A team measures together, as it will train, and has the first process's plan.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ class _Global(_BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or self.team.size == 1:
             return super().forward(input)
-        self._check_input_dim(input)
+        self._check_input_dim(input)  # type: ignore[no-untyped-call]
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
@@ -53,7 +53,7 @@ GLOBAL: dict[type[_BatchNorm], type[_Global]] = {
     nn.BatchNorm2d: GlobalBatchNorm2d,
     nn.BatchNorm3d: GlobalBatchNorm3d,
 }
-PLAIN = {theirs: own for own, theirs in GLOBAL.items()}
+PLAIN: dict[type[_BatchNorm], type[_BatchNorm]] = {theirs: own for own, theirs in GLOBAL.items()}
 
 
 @contextmanager
@@ -71,12 +71,12 @@ def global_statistics(network: nn.Module, team: Team) -> Iterator[None]:
             )
     for norm in norms:
         norm.__class__ = GLOBAL[type(norm)]
-        norm.team = team
+        cast(_Global, norm).team = team
     try:
         yield
     finally:
         for norm in norms:
-            del norm.team
+            del cast(_Global, norm).team
             norm.__class__ = PLAIN[type(norm)]
 
 
@@ -123,7 +123,7 @@ def all_moments(mean: Tensor, second: Tensor, count: int, team: Team) -> tuple[T
     mean: (..., C). second: variances (..., C) or covariances (..., C, C). No gradient.
     """
     table = team.table(torch.cat([mean.new_tensor([count]), mean.reshape(-1), second.reshape(-1)]))
-    counts, means, seconds = table.split([1, mean.numel(), second.numel()], dim=1)
+    counts, means, seconds = torch.split(table, [1, mean.numel(), second.numel()], dim=1)
     shares = counts / counts.sum()  # (processes, 1)
     total = (shares * means).sum(dim=0)
     off = (means - total).view(team.size, *mean.shape)

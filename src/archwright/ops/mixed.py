@@ -17,9 +17,9 @@ the sum, dA_t = sum over positions of G z_t^T and db = sum over positions of G g
     dK = W^T diag(dv) W,    dm = W^T dmu                      dz = A^T G + (2 dK (z - m) + dm) / N
 
 which is the gradient of gate, normalisation and 1x1 convolution in one. Where the N positions are divided among processes, m and K
-are those of all, dK and dm in dz are sums over all, and every other gradient is a process's own part of it. With g = 1 and a ReLU behind, the same equations are the
-first stage of a separable convolution. The gradient of a depthwise convolution with respect to its input is, at stride 1, a
-convolution with the flipped kernel.
+are those of all, dK and dm in dz are sums over all, and every other gradient is a process's own part of it. With g = 1 and a ReLU
+behind, the same equations are the first stage of a separable convolution. The gradient of a depthwise convolution with respect to
+its input is, at stride 1, a convolution with the flipped kernel.
 """
 
 from __future__ import annotations

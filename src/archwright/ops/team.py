@@ -67,7 +67,7 @@ class Team:
             return
         total = self.add(torch.cat([tensor.detach().reshape(-1) for tensor in tensors])) / self.size
         with torch.no_grad():
-            for tensor, part in zip(tensors, total.split([tensor.numel() for tensor in tensors]), strict=True):
+            for tensor, part in zip(tensors, torch.split(total, [tensor.numel() for tensor in tensors]), strict=True):
                 tensor.copy_(part.view_as(tensor))
 
     def table(self, row: Tensor) -> Tensor:
@@ -120,7 +120,9 @@ def gather_team(devices: int, device: torch.device) -> Team:
         torch.cuda.set_device(device)
     if not distributed.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        store = distributed.FileStore(os.environ[MEETING], size)
+        store = distributed.FileStore(  # type: ignore[attr-defined]
+            os.environ[MEETING], size
+        )
         distributed.init_process_group(backend, store=store, rank=rank, world_size=size)
     return Team(rank, size)
 
@@ -131,7 +133,7 @@ def own_rank() -> int:
 
 
 def surroundings(rank: int, size: int, meeting: str) -> dict[str, str]:
-    """The environment of one of the processes on this machine, as `torchrun` would set it. meeting: a file that is not there yet."""
+    """The environment of one of the processes on this machine, as `torchrun` sets it. meeting: a file that is not there yet."""
     own = {RANK: str(rank), SIZE: str(size), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(size), "NODE_RANK": "0"}
     if sys.platform == "linux" and "GLOO_SOCKET_IFNAME" not in os.environ:
         own["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo looks up this machine's name, which not every network knows

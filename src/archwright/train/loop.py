@@ -152,7 +152,8 @@ def _epoch(training: Training, progress: Progress, clock: _Clock) -> Record:
     loss = torch.stack(losses).mean()
     training.team.average([loss])
     train_loss = _check_finite(loss, epoch)
-    train_metric = training.train_metric(*(training.team.gathered(rows) for rows in (torch.cat(outputs).float(), torch.cat(targets))))
+    output, target = (training.team.gathered(torch.cat(rows)) for rows in (outputs, targets))
+    train_metric = training.train_metric(output.float(), target)
     return {"epoch": epoch, "train_loss": train_loss, "train_metric": train_metric}
 
 
