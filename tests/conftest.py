@@ -1,6 +1,7 @@
 """One thread for each test process, as small networks gain nothing from more; and one small run that many tests read."""
 
 import fcntl
+import io
 import multiprocessing
 import os
 import shutil
@@ -152,6 +153,7 @@ def server():
 @pytest.fixture
 def in_two_processes(tmp_path):
     """Calls `function(team, *arguments)` in two processes that train together, forked from here; returns what each of them gave."""
+    import torch
 
     def run(function, *arguments):
         context = multiprocessing.get_context("fork")
@@ -167,14 +169,13 @@ def in_two_processes(tmp_path):
             pipes.append(reader)
             processes.append(process)
         try:
-            given = [pipe.recv() if pipe.poll(60) else pytest.fail("a process says nothing") for pipe in pipes]
+            given = [pipe.recv_bytes() if pipe.poll(60) else pytest.fail("a process says nothing") for pipe in pipes]
         finally:
             for process in processes:
                 process.kill()
                 process.join()
-        for error, _ in given:
-            assert not error, error
-        return [result for _, result in given]
+        assert all(text.startswith(b"PK") for text in given), b"\n".join(given).decode(errors="replace")
+        return [torch.load(io.BytesIO(text), weights_only=False) for text in given]
 
     return run
 
@@ -185,10 +186,12 @@ def _in_team(rank, meeting, pipe, function, arguments):
     from archwright.ops.team import gather_team, surroundings
 
     os.environ.update(surroundings(rank, 2, meeting))
+    buffer = io.BytesIO()
     try:
-        pipe.send(("", function(gather_team(2, torch.device("cpu")), *arguments)))
+        torch.save(function(gather_team(2, torch.device("cpu")), *arguments), buffer)
+        pipe.send_bytes(buffer.getvalue())
     except BaseException:
-        pipe.send((traceback.format_exc(), None))
+        pipe.send_bytes(traceback.format_exc().encode())
     time.sleep(60)  # until it is killed: a connection that it closed would be the other's failure
 
 

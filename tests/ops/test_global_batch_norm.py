@@ -69,9 +69,9 @@ def kept(team, norm, x):
     network = nn.Sequential(norm)
     with global_statistics(network, team):
         copied = copy.deepcopy(network)
-        with own_statistics(network):
+        with own_statistics(network), torch.no_grad():
             alone = network(x)
-        evaluated = network.eval()(x)
+            evaluated = network.eval()(x)
         return alone, evaluated, list(network.state_dict()), team_of(norm).size, team_of(copied[0]).size
 
 
@@ -79,7 +79,8 @@ def test_each_process_normalises_by_itself_where_all_have_the_same_batch(in_two_
     torch.manual_seed(0)
     norm, x = made(nn.BatchNorm2d), torch.randn(5, 3, 3, 3, dtype=torch.float64)
     plain = copy.deepcopy(norm)
-    expected = plain(x), plain.eval()(x)
+    with torch.no_grad():
+        expected = plain(x), plain.eval()(x)
     for alone, evaluated, names, size, size_of_copy in in_two_processes(kept, norm, x):
         torch.testing.assert_close((alone, evaluated), expected)
         assert names == [f"0.{name}" for name in norm.state_dict()]
