@@ -169,7 +169,7 @@ def in_two_processes(tmp_path):
             pipes.append(reader)
             processes.append(process)
         try:
-            given = [pipe.recv_bytes() if pipe.poll(60) else pytest.fail("a process says nothing") for pipe in pipes]
+            given = [pipe.recv_bytes() if pipe.poll(30) else pytest.fail("a process says nothing") for pipe in pipes]
         finally:
             for process in processes:
                 process.kill()

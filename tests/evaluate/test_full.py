@@ -50,10 +50,8 @@ def names_in(job):
 
 
 ADAM = {"optimizer": "adamw", "learning_rate": 0.002, "label_smoothing": 0.1}
-CLIPPED = {
-    "learning_rate": 0.02,
-    "gradient_clip": 0.5,
-}  # Adam would make steps of what is rounding alone: biases before a BatchNorm
+CLIPPED = {"learning_rate": 0.02, "gradient_clip": 0.5}
+"""Adam would make steps of what is rounding alone, the gradients of biases before a BatchNorm."""
 
 
 @pytest.mark.parametrize("batch_size", [16, 15], ids=["even", "uneven"])

@@ -38,6 +38,24 @@ def stage_of(toy, toy_data, tmp_path):
     return make
 
 
+@pytest.fixture(scope="session")
+def few_digits(tmp_path_factory):
+    """The folder of a stored problem: 120 handwritten digits of three kinds."""
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    from archwright.data.arrays import Arrays
+    from archwright.data.load import load_problem
+    from archwright.data.store import save_problem
+
+    images, kinds = load_digits(return_X_y=True)
+    few = np.flatnonzero(kinds < 3)[:120]
+    x = images[few].reshape(-1, 1, 8, 8).astype(np.float32)
+    folder = tmp_path_factory.mktemp("digits") / "data"
+    save_problem(load_problem(Arrays(x, kinds[few]), task="classification", layout="image"), folder)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     threads = torch.get_num_threads()

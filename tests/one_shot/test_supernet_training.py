@@ -7,15 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from archwright.architecture.architecture import Architecture
-from archwright.data.arrays import Arrays
-from archwright.data.load import load_problem
-from archwright.data.store import open_problem, save_problem
+from archwright.data.store import open_problem
 from archwright.errors import InputError
 from archwright.evaluate.full import validate
 from archwright.evaluate.job import Job
@@ -30,18 +27,6 @@ SPACES = {
     "nasbench201": {"filters": 4, "repeats": 1},
     "chain": {"pooling": "stride", "connectivity": "residual", "activation": "relu", "width": 4, "most_blocks": 2, "stages": 2},
 }
-
-
-@pytest.fixture(scope="module")
-def few_digits(tmp_path_factory):
-    from sklearn.datasets import load_digits
-
-    images, kinds = load_digits(return_X_y=True)
-    few = np.flatnonzero(kinds < 3)[:120]
-    x = images[few].reshape(-1, 1, 8, 8).astype(np.float32)
-    folder = tmp_path_factory.mktemp("digits") / "data"
-    save_problem(load_problem(Arrays(x, kinds[few]), task="classification", layout="image"), folder)
-    return folder
 
 
 def job_on(data, folder, space, method, **fields):
