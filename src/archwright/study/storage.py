@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from errno import EAGAIN, EBUSY, EIO, ESTALE, ETIMEDOUT
+from errno import EAGAIN, EBUSY, EDQUOT, EIO, ENOSPC, ESTALE, ETIMEDOUT
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -199,7 +199,7 @@ def patiently(call: Callable[[], T], patience: float = PATIENCE_S) -> T:
     """What `call` returns; where the storage is out of reach for a while, it is called again, at growing intervals.
 
     `call` must not mind to be called again after it was done but could not say so.
-    Raises RunFolderError where that lasts longer than `patience` seconds; other errors pass.
+    Raises RunFolderError where that lasts longer than `patience` seconds, or the disk is full; other errors pass.
     """
     start, pause = time.monotonic(), 0.05
     while True:
@@ -207,6 +207,12 @@ def patiently(call: Callable[[], T], patience: float = PATIENCE_S) -> T:
             with uninterrupted():
                 return call()
         except (StorageInternalError, SQLAlchemyError, OSError) as error:
+            if is_full(error):
+                told = str(_database_error(error)).partition("\n")[0]
+                raise RunFolderError(
+                    f"the disk of the run's ledger is full ({told}): make room, then give the same command again; "
+                    "nothing finished is lost"
+                ) from error
             if not out_of_reach(error):
                 raise
             if time.monotonic() - start + pause > patience:
@@ -228,6 +234,14 @@ def out_of_reach(error: BaseException) -> bool:
             return "locked" in str(cause.orig) or "busy" in str(cause.orig)
         return isinstance(cause, (OperationalError, InterfaceError)) or cause.connection_invalidated
     return isinstance(cause, OSError) and cause.errno in (EAGAIN, EBUSY, EIO, ESTALE, ETIMEDOUT)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether there was no room for what was to be written."""
+    cause = _database_error(error)
+    if isinstance(cause, DBAPIError):
+        return "disk is full" in str(cause.orig) or "No space left" in str(cause.orig)
+    return isinstance(cause, OSError) and cause.errno in (ENOSPC, EDQUOT)
 
 
 def _database_error(error: BaseException) -> BaseException:
