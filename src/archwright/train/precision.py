@@ -99,6 +99,7 @@ def precision_options(input_shape: tuple[int, ...], device: torch.device) -> lis
 def make_fabric(device: torch.device, precision: TrainingPrecision, team: Team = ALONE) -> Fabric:
     """Fabric for one device, or for those of a team, with automatic mixed precision where it is asked for.
 
+    It is told where it is, and so does not look for Slurm or MPI: what those started is the search, and not this training.
     A team's gradients are averaged by DistributedDataParallel, over nccl on GPUs and gloo elsewhere (see `gather_team`).
     """
     plugin: Precision = Precision()
@@ -106,12 +107,12 @@ def make_fabric(device: torch.device, precision: TrainingPrecision, team: Team =
         scaler = torch.amp.GradScaler(device.type) if precision.number == "float16" else None
         plugin = MixedPrecision("16-mixed" if scaler else "bf16-mixed", device.type, scaler)
     if team.size > 1:
-        together = DDPStrategy(cluster_environment=LightningEnvironment(), broadcast_buffers=False, find_unused_parameters=True)
-        fabric = Fabric(accelerator=device.type, devices=team.size, strategy=together, plugins=plugin)
+        together = DDPStrategy(broadcast_buffers=False, find_unused_parameters=True)
+        fabric = Fabric(device.type, together, team.size, plugins=[LightningEnvironment(), plugin])
         fabric.launch()
         return fabric
     devices: Any = [device.index or 0] if device.type == "cuda" else 1
-    return Fabric(accelerator=device.type, devices=devices, plugins=plugin)
+    return Fabric(accelerator=device.type, devices=devices, plugins=[LightningEnvironment(), plugin])
 
 
 def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = math.inf, team: Team = ALONE) -> float:
