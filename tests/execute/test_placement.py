@@ -2,7 +2,7 @@ import pytest
 
 from archwright.errors import InputError
 from archwright.execute import Resources, placement
-from archwright.execute.placement import Placement, place
+from archwright.execute.placement import Placement, choose_workers, place
 
 
 @pytest.fixture
@@ -50,6 +50,19 @@ def test_a_training_on_several_devices_sees_one_gpu_for_each(gpus):
     gpus(1)
     with pytest.raises(InputError, match="2 devices needs as many GPUs"):
         place(on("auto"), [0, 1])
+
+
+def test_of_the_free_workers_those_are_taken_that_have_different_gpus(gpus, job):
+    gpus(2)
+    two, one = job("two", fields={"devices": 2}), job("one")
+    assert choose_workers(two, on("auto"), [1, 3, 2]) == (1, 2)
+    assert choose_workers(two, on("auto"), [1, 3]) is None
+    assert choose_workers(one, on("auto"), [3]) == (3,)
+    assert choose_workers(two, on("cpu"), [1, 3]) == (1, 3)
+    gpus(0)
+    assert choose_workers(two, on("auto"), [0, 1, 2]) == (0, 1)
+    assert choose_workers(two, on("auto"), [0]) is None
+    assert choose_workers(one, on("auto"), []) is None
 
 
 def test_a_gpu_can_be_named(gpus):

@@ -24,6 +24,15 @@ def place_job(job: Job, resources: Resources, workers: Sequence[int]) -> Placeme
     return place(resources if job.device == "auto" else replace(resources, device=job.device), workers)
 
 
+def choose_workers(job: Job, resources: Resources, free: Sequence[int]) -> tuple[int, ...] | None:
+    """The free workers whose places the job takes: where there are GPUs each with one of its own. None if there are too few."""
+    chosen: dict[str, int] = {}
+    for worker in free:
+        gpu = place_job(job, resources, [worker]).visible or f"worker {worker}"
+        chosen.setdefault(gpu, worker)
+    return tuple(chosen.values())[: job.devices] if len(chosen) >= job.devices else None
+
+
 def place(resources: Resources, workers: Sequence[int]) -> Placement:
     """Where the training trains that takes the places of these workers, one for each of its devices; workers count from 0.
 

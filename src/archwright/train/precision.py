@@ -108,7 +108,7 @@ def make_fabric(device: torch.device, precision: TrainingPrecision, team: Team =
         plugin = MixedPrecision("16-mixed" if scaler else "bf16-mixed", device.type, scaler)
     if team.size > 1:
         together = DDPStrategy(broadcast_buffers=False, find_unused_parameters=True)
-        fabric = Fabric(device.type, together, team.size, plugins=[LightningEnvironment(), plugin])
+        fabric = Fabric(accelerator=device.type, strategy=together, devices=team.size, plugins=[LightningEnvironment(), plugin])
         fabric.launch()
         return fabric
     devices: Any = [device.index or 0] if device.type == "cuda" else 1
