@@ -221,6 +221,20 @@ class SmallDisk:
 
 
 @pytest.fixture
+def is_alive():
+    """Whether a process runs (one that has ended and was not waited for does not)."""
+
+    def look(pid):
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    assert look(os.getpid())
+    return look
+
+
+@pytest.fixture
 def one_thread_each(monkeypatch):
     """Trainings of runs in this test take one thread each, as those of `small_run` do: the same numbers, and the same speed."""
     train_with_one_thread(monkeypatch)

@@ -111,7 +111,7 @@ def test_by_minutes_trainings_on_several_devices_fit_into_the_time(means, budget
 def test_by_minutes_a_final_epoch_that_costs_more_on_several_devices_is_allowed_for():
     """Exchanges make an epoch dearer: candidates must be quicker, and fewer seeds may fit."""
     means = Means(1_000.0, 2, 1, devices=2)
-    cheap, dear = (plan_by_minutes(1_000, None, 3, 1, means, Budget(), [1.0, 9.0], [t, 9 * t]) for t in (1.0, 40.0))
+    cheap, dear = (plan_by_minutes(1_000, None, 3, 1, means, Budget(), [1.0, 9.0], [t, 9 * t]) for t in (1.0, 80.0))
     assert dear.epoch_limit < cheap.epoch_limit
     assert dear.seeds < cheap.seeds == 3
 

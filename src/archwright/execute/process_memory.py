@@ -26,7 +26,7 @@ def family_mb(pid: int) -> float | None:
     None if it is gone, or where there is no /proc.
     """
     own = _proportional_mb(pid)
-    return None if own is None else own + sum(family_mb(child) or 0.0 for child in _children(pid))
+    return None if own is None else own + sum(family_mb(child) or 0.0 for child in children(pid))
 
 
 def _proportional_mb(pid: int) -> float | None:
@@ -38,7 +38,8 @@ def _proportional_mb(pid: int) -> float | None:
         return resident_mb(pid)
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that are there; none where nobody tells."""
     try:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
