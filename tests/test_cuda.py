@@ -17,8 +17,11 @@ pytestmark = [
 ]
 
 CHAIN = {
-    **{"space.width": 8, "space.most_blocks": 1, "space.pooling": "stride"},
-    **{"space.connectivity": "residual", "space.activation": "relu"},
+    "space.width": 8,
+    "space.most_blocks": 1,
+    "space.pooling": "stride",
+    "space.connectivity": "residual",
+    "space.activation": "relu",
 }
 SMALL = {"trials": 2, "epochs": 2, "seeds": 1, "baselines": (), "random": False}
 
