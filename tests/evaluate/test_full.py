@@ -128,3 +128,13 @@ def test_memory_that_is_needed_is_that_of_all(job_of, in_two_processes):
     assert "result.json" in names_in(job)
     assert np.isfinite(float(outcome["cause"].split(" MB")[0].split()[-1]))
     shutil.rmtree(job.folder)
+
+
+def test_lower_precision_is_trained_together_too(job_of, in_two_processes):
+    recipe = {**EXACT, "precision": "bf16", "batch_size": 15, "learning_rate": 0.02}
+    one = job_of(folder="one", stage="baseline", baseline="resnet-tiny", recipe=recipe)
+    two = replace(one, folder=one.folder + "/../two", devices=2)
+    outcome, other = run_job(one), in_two_processes(one_of_two, two)[0]
+    assert other["precision"] == "bfloat16+channels_last"
+    losses = [[record["train_loss"] for record in curve] for curve in (other["curve"], outcome.curve)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)

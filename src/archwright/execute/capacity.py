@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archwright.errors import InputError
 from archwright.evaluate.job import Job
-from archwright.execute.placement import place, place_job
+from archwright.execute.placement import check_places, place, with_device_of
 from archwright.execute.process_memory import MB, can_measure
 from archwright.execute.resources import Resources
 from archwright.execute.threads import threads_per_worker, usable_cpus
@@ -19,7 +19,7 @@ def check_machine(resources: Resources, workers: int) -> None:
     """Raises InputError where this machine cannot give each of so many workers what a training is to have."""
     check_devices(resources.devices, workers)
     place(resources, [workers - 1])
-    place(resources, range(resources.devices))
+    check_places(resources, resources.devices, workers)
     cpus = usable_cpus()
     if resources.cpus is not None and resources.cpus * workers > cpus:
         raise InputError(
@@ -37,7 +37,7 @@ def check_machine(resources: Resources, workers: int) -> None:
 def check_job(job: Job, resources: Resources, workers: int) -> None:
     """Raises InputError where a job asks for what so many workers on this machine cannot give."""
     check_devices(job.devices, workers)
-    place_job(job, resources, range(job.devices))
+    check_places(with_device_of(job, resources), job.devices, workers)
     if job.memory_limit is not None and not can_measure():
         raise InputError("a memory limit needs Linux's /proc, which is not here: leave the limit out")
 
