@@ -1,6 +1,5 @@
 """Faults of one process among several that train together, really done."""
 
-import os
 import signal
 import time
 from pathlib import Path
@@ -9,7 +8,6 @@ import pytest
 
 from archwright.errors import InputError
 from archwright.execute import Resources, make_executor
-from archwright.execute.process_memory import family_mb
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +121,3 @@ def test_too_many_devices_and_serial_say_so(executor, job):
         executor.submit(job("three", fields={"devices": 3}))
     with make_executor("serial") as serial, pytest.raises(InputError, match="2 devices"):
         serial.submit(job("serial", fields={"devices": 2}))
-
-
-def test_memory_of_a_family_counts_what_is_shared_once():
-    assert 0 < family_mb(os.getpid()) < 10_000
-    assert family_mb(2**22 + 1) is None

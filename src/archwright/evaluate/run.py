@@ -49,8 +49,7 @@ def run_job(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None = Non
         return known
     torch.set_num_threads(job.threads)
     outcome = replace(_attempt(job, on_epoch), worker=f"{platform.node()}:{os.getpid()}")
-    alone, leads = job.devices == 1, job.devices == 1 or own_rank() == 0
-    if not outcome.machine_fault and leads and (alone or outcome.state != "failed"):
+    if not outcome.machine_fault and _is_to_be_kept(job, outcome):
         outcome = _keep(job, outcome, folder)
     return outcome
 
@@ -89,6 +88,10 @@ def _unfinished(folder: Path, facts: Mapping[str, Any], seconds: float) -> dict[
     curve = tuple(checkpoint["progress"]["curve"])
     own_seconds = checkpoint["progress"]["seconds"] - checkpoint["progress"].get("before", 0.0)
     return {"curve": curve, "epochs": curve[-1]["epoch"], "seconds": max(seconds, own_seconds)}
+
+
+def _is_to_be_kept(job: Job, outcome: Outcome) -> bool:
+    return job.devices == 1 or (own_rank() == 0 and outcome.state != "failed")
 
 
 def _keep(job: Job, outcome: Outcome, folder: Path) -> Outcome:

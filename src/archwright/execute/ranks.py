@@ -23,6 +23,8 @@ from archwright.execute.messages import read, send
 from archwright.execute.parent import die_with_the_parent
 from archwright.execute.threads import limit_threads
 
+END_SECONDS = 5.0
+"""How long a killed process is waited for: one that sits in a broken driver may never end."""
 SETTLE_SECONDS = 0.5
 """A process that fails because another was killed may say so before that one's end is seen: it is looked for so long."""
 
@@ -67,7 +69,7 @@ class Ranks:
         for rank in self._ranks:
             rank.process.kill()
         for rank in self._ranks:
-            rank.process.join()
+            rank.process.join(END_SECONDS)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _found(self) -> Outcome | None:
