@@ -73,12 +73,15 @@ class Ranks:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _found(self) -> Outcome | None:
-        """A death before a failure, which may only follow from it, and a failure before the first process's success."""
+        """What the first process has finished is whole. Else a death comes before a failure, which may only follow from it."""
+        first = self._ranks[0].outcome
+        if first is not None and first.state != "failed":
+            return first
         failed = next((rank.outcome for rank in self._ranks if rank.outcome is not None and rank.outcome.state == "failed"), None)
         if failed is not None:
             working = [rank.process.sentinel for rank in self._ranks if rank.outcome is None]
             connection.wait(working, SETTLE_SECONDS if working else 0)
-        return self._death() or failed or self._ranks[0].outcome
+        return self._death() or failed
 
     def _death(self) -> Outcome | None:
         for rank in self._ranks:
