@@ -11,6 +11,7 @@ from typing import Any, Self
 from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import RUN_JOB
+from archwright.execute.capacity import check_devices
 from archwright.execute.process_memory import MB
 from archwright.execute.ray_cluster import Cluster, Need, import_ray
 from archwright.execute.ray_data import SharedData
@@ -32,6 +33,7 @@ class Ray:
         self._cluster = Cluster(resources.address)
         try:
             self._workers = self._workers_of(self._need(1))
+            self._check(resources.devices, resources.device)
         except BaseException:
             self._cluster.close()
             raise
@@ -52,13 +54,7 @@ class Ray:
 
     def submit(self, job: Job) -> None:
         self._check_device(job.device)
-        if job.devices > self._workers:
-            raise InputError(
-                f"a training on {job.devices} devices takes as many workers, and there are {self._workers}: give more workers"
-            )
-        need = self._need(job.devices, job.device)
-        self._cluster.check_room(need)
-        self._queue.append((job, need))
+        self._queue.append((job, self._check(job.devices, job.device)))
         self._start_queued()
 
     def wait(self, timeout: float | None = None) -> list[tuple[Job, Outcome]]:
@@ -95,6 +91,13 @@ class Ray:
         check_device(device)
         if device.startswith("cuda:"):
             raise InputError(f"Ray chooses the GPU of a training, and {device!r} was asked for: give cuda")
+
+    def _check(self, devices: int, device: str) -> Need:
+        """What a training on so many devices needs. Raises InputError where the workers, or any node, cannot give it."""
+        check_devices(devices, self._workers)
+        need = self._need(devices, device)
+        self._cluster.check_room(need)
+        return need
 
     def _need(self, devices: int, device: str = "auto") -> Need:
         """What a training on so many devices asks of a node: the GPUs are whole ones where it has several.
