@@ -20,6 +20,9 @@ from archwright.execute import fork_server
 fork_server.PRELOADED = ["torch"]  # most of the trainings here need no more
 """
 
+SOON_MISSED = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000}
+"""A node that was killed is missed after five seconds; Ray takes half a minute by default."""
+
 
 @pytest.fixture(scope="session")
 def ray_cluster(tmp_path_factory):
@@ -32,7 +35,8 @@ def ray_cluster(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(light), str(Path(__file__).parent), *sys.path]))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 2, "include_dashboard": False})
+        head = {"num_cpus": 2, "num_gpus": 2, "include_dashboard": False, "_system_config": SOON_MISSED}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
         ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.CRITICAL)
         yield cluster
         ray.shutdown()

@@ -205,6 +205,20 @@ def test_a_lost_node_costs_only_what_ran_there(ray_cluster, job, eventually):
         assert left == ["complete"] * 3
 
 
+def test_where_no_node_is_left_trainings_wait_for_one_and_then_the_search_ends(ray_cluster, job, eventually, monkeypatch):
+    node = ray_cluster.add_node(num_cpus=5)
+    with make_executor("ray", Resources(1, cpus=5, device="cpu"), "small_jobs:obey") as executor:
+        executor.submit(lost := job("lost", epochs=1, sleep=60))
+        eventually(lambda: executor.wait(0.05) == [] and executor.progress())
+        ray_cluster.remove_node(node)
+        assert only_outcome(executor).machine_fault
+        executor.submit(lost)
+        assert executor.wait(1.5) == []
+        monkeypatch.setattr("archwright.execute.ray.PATIENCE_SECONDS", 0.0)
+        with pytest.raises(InputError, match="no node of the Ray cluster can give a training 5 cores"):
+            executor.wait(30)
+
+
 @pytest.fixture
 def far(ray_cluster, tmp_path, tmp_path_factory):
     """A node with three cores that finds nothing in this test's folder: it has mounts of its own (and process ids: it dies whole).
@@ -275,7 +289,7 @@ def test_a_search_goes_on_when_a_node_is_lost_and_has_every_trial_once(far, tmp_
         executor="ray",
         cpus=2,
         device="cpu",
-        trials=3,
+        trials=2,
         epochs=1,
         seeds=1,
         baselines=(),
@@ -284,7 +298,7 @@ def test_a_search_goes_on_when_a_node_is_lost_and_has_every_trial_once(far, tmp_
     loss.join()
     with (tmp_path / "run" / "candidates.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
-    assert [row["number"] for row in rows] == ["0", "1", "2", "3"]
+    assert [row["number"] for row in rows] == ["0", "1", "2"]
     assert {row["state"] for row in rows} == {"complete"}
     with Ledger.open(None, tmp_path / "run", json.loads((tmp_path / "run" / "run.json").read_text())["name"]) as ledger:
         assert sorted({row.attempts for row in ledger.rows()}) == [1, 2]

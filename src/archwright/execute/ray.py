@@ -31,6 +31,8 @@ class Ray:
         self._check_device(resources.device)
         self._ray = import_ray()
         self._cluster = Cluster(resources.address)
+        self._has_gpus = self._cluster.has_gpus  # should their nodes be lost, nothing moves to other nodes' cores in silence
+        self._found_room: set[Need] = set()
         try:
             self._workers = self._workers_of(self._need(1))
             self._check(resources.devices, resources.device)
@@ -93,10 +95,12 @@ class Ray:
             raise InputError(f"Ray chooses the GPU of a training, and {device!r} was asked for: give cuda")
 
     def _check(self, devices: int, device: str) -> Need:
-        """What a training on so many devices needs. Raises InputError where the workers, or any node, cannot give it."""
+        """What a training on so many devices needs. Raises InputError where the workers, or no node so far, could give it."""
         check_devices(devices, self._workers)
         need = self._need(devices, device)
-        self._cluster.check_room(need)
+        if need not in self._found_room:
+            self._cluster.check_room(need)
+            self._found_room.add(need)
         return need
 
     def _need(self, devices: int, device: str = "auto") -> Need:
@@ -106,12 +110,11 @@ class Ray:
         """
         asked, device = self._resources, self._resources.device if device == "auto" else device
         memory = int((asked.memory or 0) * MB)
-        has_gpus = self._cluster.has_gpus
-        if not has_gpus and (device == "cuda" or (asked.gpus and device != "cpu")):
+        if not self._has_gpus and (device == "cuda" or (asked.gpus and device != "cpu")):
             raise InputError(
                 "a training is to have a GPU, and no node of the Ray cluster has one: give cpu as the device, or add nodes"
             )
-        on_gpu = has_gpus and device != "cpu" and asked.gpus != 0
+        on_gpu = self._has_gpus and device != "cpu" and asked.gpus != 0
         part = 1.0 if devices > 1 or asked.gpus is None else asked.gpus
         return Need(devices * self.threads, devices * part if on_gpu else 0.0, devices * memory)
 
