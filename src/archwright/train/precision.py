@@ -28,6 +28,7 @@ from typing import Any, Literal
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision, Precision
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 
 from archwright.cost.macs import multiply_accumulates
@@ -94,13 +95,16 @@ def precision_options(input_shape: tuple[int, ...], device: torch.device) -> lis
 
 
 def make_fabric(device: torch.device, precision: TrainingPrecision) -> Fabric:
-    """Fabric for one device, with automatic mixed precision where it is asked for."""
+    """Fabric for one device, with automatic mixed precision where it is asked for.
+
+    It is told where it is, and so does not look for Slurm or MPI: what those started is the search, and not this training.
+    """
     plugin: Precision = Precision()
     if precision.number != "float32":
         scaler = torch.amp.GradScaler(device.type) if precision.number == "float16" else None
         plugin = MixedPrecision("16-mixed" if scaler else "bf16-mixed", device.type, scaler)
     devices: Any = [device.index or 0] if device.type == "cuda" else 1
-    return Fabric(accelerator=device.type, devices=devices, plugins=plugin)
+    return Fabric(accelerator=device.type, devices=devices, plugins=[LightningEnvironment(), plugin])
 
 
 def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = math.inf) -> float:
