@@ -76,6 +76,13 @@ def tell_surroundings(job, on_epoch, value):
     )
 
 
+def begin_mpi(job, on_epoch, value):
+    from mpi4py import MPI
+
+    launcher = [name for name in os.environ if name.startswith(("PMI", "OMPI_", "HYDRA", "HYDI"))]
+    on_epoch({"ranks": MPI.COMM_WORLD.Get_size(), "launcher": launcher})
+
+
 DEEDS = {
     "wrong_outcome": lambda job, on_epoch, value: None,
     "sleep": lambda job, on_epoch, seconds: time.sleep(seconds),
@@ -91,4 +98,5 @@ DEEDS = {
     "write_result_and_die": write_result_and_die,
     "helper": start_helper,
     "tell": tell_surroundings,
+    "mpi": begin_mpi,
 }

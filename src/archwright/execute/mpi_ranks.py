@@ -45,7 +45,9 @@ class Ranks:
 
     @property
     def stations(self) -> list[Station]:
-        """Of each rank; waits until all have told theirs."""
+        """Of each rank; the first time it waits until all have told theirs."""
+        if not self._stations:
+            self._tell({"tell": True})
         while len(self._stations) < len(self.numbers):
             self._take(self._mail.wait())
         return [self._stations[rank] for rank in self.numbers]

@@ -10,12 +10,14 @@ import time
 import traceback
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import cached_property
 from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
+from archwright.execute.fork_server import start_context
 from archwright.execute.mpi_mail import Mail
 from archwright.execute.placement import place_job
 from archwright.execute.resources import Resources
@@ -37,7 +39,8 @@ def serve(world: Intracomm, mail: Mail) -> NoReturn:
     try:
         _leave_signals_to_rank_0()
         _forget_the_launcher()
-        service = Service(world.Get_rank(), mail, station_here())
+        start_context()  # torch is loaded while rank 0 reads its data
+        service = Service(world.Get_rank(), mail)
         _SERVICE.set(service)
         service.run(world)
     except BaseException:
@@ -54,19 +57,17 @@ def train(order: str) -> str:
 class Service:
     """One serving rank. It reads its mail while it waits and while it trains."""
 
-    def __init__(self, rank: int, mail: Mail, station: Station) -> None:
+    def __init__(self, rank: int, mail: Mail) -> None:
         self._rank = rank
         self._mail = mail
-        self._station = station
         self._called = self._home = False
         self._stopped: set[int] = set()
         self._seen: set[str] = set()
 
     def run(self, world: Intracomm) -> None:
-        """Tell what there is here, serve in the pool when there is one, and say goodbye."""
+        """Answer, serve in the pool when there is one, and say goodbye."""
         from mpi4py.futures import MPICommExecutor
 
-        self._mail.send(0, {"station": self._station.to_json()})
         while self._called or not self._home:
             if self._called:
                 self._called = False
@@ -75,6 +76,10 @@ class Service:
             else:
                 self._take(self._mail.wait())
         self._mail.send(0, {"goodbye": True})
+
+    @cached_property
+    def _station(self) -> Station:
+        return station_here()
 
     def carry_out(self, order: dict[str, Any]) -> Outcome:
         """Do a job as rank 0 ordered it; see `Mpi`."""
@@ -104,6 +109,8 @@ class Service:
 
     def _take(self, messages: list[tuple[int, dict[str, Any]]]) -> None:
         for _, message in messages:
+            if message.get("tell"):
+                self._mail.send(0, {"station": self._station.to_json()})
             self._called = self._called or message.get("serve", False)
             self._home = self._home or message.get("home", False)
             self._stopped.update(message.get("stop", ()))
