@@ -160,7 +160,7 @@ def _check_world(mpi: ModuleType) -> None:
     if mpi.COMM_WORLD.Get_size() == 1:
         raise InputError(
             f"the executor 'mpi' needs at least two ranks, and there is one: start it with {HOW} (if you did, that mpiexec is not "
-            f"of the MPI that mpi4py found: {mpi.Get_library_version().partition(chr(10))[0].strip()})"
+            f"of the MPI that mpi4py found, {' '.join(mpi.get_vendor()[0].split())})"
         )
     if mpi.Query_thread() < mpi.THREAD_MULTIPLE:
         if mpi.COMM_WORLD.Get_rank() > 0:

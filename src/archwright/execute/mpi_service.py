@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
-from archwright.execute.fork_server import start_context
 from archwright.execute.mpi_mail import Mail
 from archwright.execute.placement import place_job
 from archwright.execute.resources import Resources
@@ -39,7 +38,6 @@ def serve(world: Intracomm, mail: Mail) -> NoReturn:
     try:
         _leave_signals_to_rank_0()
         _forget_the_launcher()
-        start_context()  # torch is loaded while rank 0 reads its data
         service = Service(world.Get_rank(), mail)
         _SERVICE.set(service)
         service.run(world)
