@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -143,6 +144,30 @@ def server():
         running = pgserver.get_server(f"{folder}/data")
         yield running
         running.cleanup()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 8 MB of its own, a file system in memory: `small_disk.fill(kilobytes_left)` leaves so much room, and 0 none."""
+    disk = SmallDisk(tmp_path / "disk")
+    disk.path.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or subprocess.run([mount, "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk.path], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk.path], check=True)
+
+
+class SmallDisk:
+    def __init__(self, path):
+        self.path = path
+        self._filler = path / "filler"
+
+    def fill(self, kilobytes_left):
+        self._filler.write_bytes(b"\1" * (shutil.disk_usage(self.path).free - 1024 * kilobytes_left))
+
+    def make_room(self):
+        self._filler.unlink()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ BACKOFF_SECONDS = 0.01
 HOW = "mpiexec -n 3 archwright search ... --executor mpi"
 
 
-class Ranks:
+class ServingRanks:
     """The other ranks, as rank 0 sees them: what there is where they are, the pool of them, and what they tell meanwhile."""
 
     def __init__(self, world: Intracomm, mail: Mail) -> None:
@@ -123,7 +123,7 @@ def enlisted() -> Iterator[None]:
     mail = Mail(world.Dup())
     if world.Get_rank() > 0:
         serve(world, mail)
-    ranks = Ranks(world, mail)
+    ranks = ServingRanks(world, mail)
     _RANKS.set(ranks)
     try:
         yield
@@ -131,7 +131,7 @@ def enlisted() -> Iterator[None]:
         ranks.send_home()
 
 
-def enlisted_ranks() -> Ranks:
+def enlisted_ranks() -> ServingRanks:
     """Those that serve this process. Raises InputError outside of `enlisted`."""
     ranks = _RANKS.get()
     if ranks is None:
@@ -171,4 +171,4 @@ def _check_world(mpi: ModuleType) -> None:
         )
 
 
-_RANKS: ContextVar[Ranks | None] = ContextVar("the ranks that serve this process", default=None)
+_RANKS: ContextVar[ServingRanks | None] = ContextVar("the ranks that serve this process", default=None)

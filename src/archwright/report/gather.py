@@ -36,7 +36,7 @@ def gather(path: Path) -> ReportData:
         raise RunFolderError(f"the run in {path} is not finished (no results.json): give its command again, and it continues")
     results = read_json(folder.results)
     problem = open_problem(folder.data).problem
-    with Ledger.open(folder.asked["storage"], path, folder.asked["name"], coordinate=False) as ledger:
+    with Ledger.open(folder.asked["storage"], path, folder.run_id, coordinate=False) as ledger:
         rows = ledger.rows()
     searched = best_on_validation(results["methods"], "search")
     architecture = searched["architecture"] if searched is not None else None
@@ -130,7 +130,8 @@ def _budget(settings: Mapping[str, Any], rows: Sequence[Row]) -> list[BudgetPart
     parts = []
     for stage, name in (("search", "search"), ("final", "final"), ("baseline", "baselines")):
         whole = 60 * settings["minutes"] * settings["workers"] if settings["minutes"] else None
-        parts.append(BudgetPart(name, whole * settings["budget"][name] if whole else None, float(used[stage])))
+        planned = whole * settings["budget"][name] if whole else None
+        parts.append(BudgetPart(name, planned, float(used[stage]), settings.get("idle", {}).get(stage)))
     return [*parts, *([BudgetPart("scores with shared weights", None, used["shared_scores"])] if used["shared_scores"] else [])]
 
 

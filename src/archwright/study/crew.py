@@ -11,6 +11,7 @@ from archwright.evaluate.history import State
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.executor import Executor
 from archwright.study.ledger import Ledger, Overtaken
+from archwright.study.occupation import Occupation
 from archwright.study.row import Row
 from archwright.study.run_folder import Clock
 
@@ -37,11 +38,17 @@ class Crew:
         self._recorded = recorded
         self._rows: dict[str, tuple[Row, int]] = {}
         self._taken: dict[str, int] = {}
+        self._occupation = self.count_from_now()
 
     @property
     def free(self) -> int:
         """Workers without a training; below zero where one waits that takes several."""
         return self._executor.workers - sum(self._taken.values())
+
+    def count_from_now(self) -> Occupation:
+        """How busy the workers are from now on, counted until this is asked for again; to be asked while none is."""
+        self._occupation = Occupation(self._executor.workers)
+        return self._occupation
 
     @property
     def busy(self) -> list[Row]:
@@ -60,6 +67,7 @@ class Crew:
             return
         Path(job.folder).mkdir(parents=True, exist_ok=True)
         self._rows[job.key], self._taken[job.key] = (row, attempt), job.devices
+        self._occupation.begins(job.key, job.devices)
         self._executor.submit(job)
 
     def finished(self, timeout: float = 0.5) -> list[tuple[Row, Outcome]]:
@@ -68,6 +76,7 @@ class Crew:
         for job, outcome in self._executor.wait(timeout):
             row, attempt = self._rows.pop(job.key)
             del self._taken[job.key]
+            self._occupation.ends(job.key)
             if outcome.machine_fault and attempt < ATTEMPTS:
                 self.start(row, job)
             else:
