@@ -19,7 +19,7 @@ from archwright.execute.attempt import RUN_JOB
 from archwright.execute.capacity import check_limits
 from archwright.execute.executor import refuse_address
 from archwright.execute.mpi_ranks import enlisted_ranks
-from archwright.execute.mpi_service import train
+from archwright.execute.mpi_service import take_order
 from archwright.execute.resources import Resources
 from archwright.execute.shares import check_placement, check_stations, places_on_gpus, threads_of_ranks
 from archwright.execute.training_process import LOOK_EVERY_SECONDS
@@ -96,7 +96,7 @@ class Mpi:
         while self._queue and len(self._running) < self._workers:
             job = self._queue.popleft()
             self._ranks.records.pop(job.key, None)
-            self._running[self._pool.submit(train, json.dumps(self._order(job)))] = job
+            self._running[self._pool.submit(take_order, json.dumps(self._order(job)))] = job
 
     def _order(self, job: Job) -> dict[str, Any]:
         """All that a rank is told. `places`: of each rank among those that share its GPUs; the pool chooses which rank it is."""

@@ -47,7 +47,7 @@ def serve(world: Intracomm, mail: Mail) -> NoReturn:
     sys.exit(0)
 
 
-def train(order: str) -> str:
+def take_order(order: str) -> str:
     """What rank 0 submits to the pool: an order in JSON; returns the outcome in JSON. Raises InputError for an unseen folder."""
     return json.dumps(_SERVICE.get().carry_out(json.loads(order)).to_json())
 
