@@ -45,6 +45,15 @@ class Launched:
         output, errors = self.process.communicate(timeout=seconds)
         return self.process.returncode, output, errors
 
+    def until(self, condition, eventually, seconds=60.0):
+        """Wait for what it is to do."""
+
+        def holds():
+            assert self.process.poll() is None, self.end()
+            return condition()
+
+        eventually(holds, seconds)
+
     def others(self):
         """What it has started and is still there: {process id: its variables}."""
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
@@ -110,7 +119,7 @@ def test_a_killed_rank_ends_the_job_and_the_same_command_continues(launch, tmp_p
     words = ["-m", "archwright.cli", "search", str(data), "--executor", "mpi", "--out", str(run), "--no-random"]
     words += ["--trials", "4", "--epochs", "20", "--seeds", "1", "--baselines", "", "--set", "space.width=4"]
     first = launch(*words)
-    eventually(lambda: list(run.glob("trainings/*/result.json")) and list(run.glob("trainings/*/checkpoint.pt")), 120)
+    first.until(lambda: all(list(run.glob(f"trainings/*/{file}")) for file in ("result.json", "checkpoint.pt")), eventually, 120)
     os.kill(first.rank(1), signal.SIGKILL)
     assert first.end()[0] != 0
     eventually(lambda: not first.others(), 10)
@@ -127,11 +136,10 @@ def test_a_killed_rank_ends_the_job_and_the_same_command_continues(launch, tmp_p
 
 
 @pytest.fixture
-def holding(launch, tmp_path, pid_in):
+def holding(launch, tmp_path, eventually):
     """Two trainings under way, one of which has a process of its own."""
     launched = launch(str(HERE / "mpi_holding.py"), str(tmp_path))
-    for file in (tmp_path / "hold/pid", tmp_path / "helper/helper"):
-        pid_in(file.parent, file.name)
+    launched.until(lambda: all((tmp_path / file).is_file() for file in ("hold/pid", "helper/helper")), eventually)
     return launched
 
 

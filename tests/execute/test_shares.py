@@ -25,7 +25,7 @@ def test_a_rank_with_a_gpu_of_its_own_has_it_alone():
     alone = [with_own_gpu("GPU-a"), with_own_gpu("GPU-b")]
     assert places_on_gpus(alone) == [0, 0]
     check_stations(Resources(gpus=1.0), alone)
-    with pytest.raises(InputError, match="^on n1: 2 workers with 1 of a GPU each need 2 GPUs"):
+    with pytest.raises(InputError, match=r"^on n1: 2 workers with 1 of a GPU each need 2 GPUs"):
         check_stations(Resources(gpus=1.0), [with_own_gpu("GPU-a")] * 2)
 
 
