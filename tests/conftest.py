@@ -1,11 +1,16 @@
 """One thread for each test process, as small networks gain nothing from more; and one small run that many tests read."""
 
 import fcntl
+import io
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
+import traceback
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,6 +152,51 @@ def server():
 
 
 @pytest.fixture
+def in_two_processes(tmp_path):
+    """Calls `function(team, *arguments)` in two processes that train together, forked from here; returns what each of them gave."""
+    import torch
+
+    def run(function, *arguments):
+        context = multiprocessing.get_context("fork")
+        meeting = str(tmp_path / f"meeting{len(list(tmp_path.glob('meeting*.begun')))}")
+        Path(f"{meeting}.begun").touch()
+        pipes, processes = [], []
+        for rank in (0, 1):
+            reader, writer = context.Pipe(duplex=False)
+            process = context.Process(target=_in_team, args=(rank, meeting, writer, function, arguments))
+            with warnings.catch_warnings(), writer:  # newer versions of Python warn of threads, which wait here
+                warnings.simplefilter("ignore", DeprecationWarning)
+                process.start()
+            pipes.append(reader)
+            processes.append(process)
+        try:
+            given = [pipe.recv_bytes() if pipe.poll(30) else pytest.fail("a process says nothing") for pipe in pipes]
+        finally:
+            for process in processes:
+                process.kill()
+                process.join()
+        assert all(text.startswith(b"PK") for text in given), b"\n".join(given).decode(errors="replace")
+        return [torch.load(io.BytesIO(text), weights_only=False) for text in given]
+
+    return run
+
+
+def _in_team(rank, meeting, pipe, function, arguments):
+    import torch
+
+    from archwright.ops.team import gather_team, surroundings
+
+    os.environ.update(surroundings(rank, 2, meeting))
+    buffer = io.BytesIO()
+    try:
+        torch.save(function(gather_team(2, torch.device("cpu")), *arguments), buffer)
+        pipe.send_bytes(buffer.getvalue())
+    except BaseException:
+        pipe.send_bytes(traceback.format_exc().encode())
+    time.sleep(60)  # until it is killed: a connection that it closed would be the other's failure
+
+
+@pytest.fixture
 def small_disk(tmp_path):
     """A disk of 8 MB of its own, a file system in memory: `small_disk.fill(kilobytes_left)` leaves so much room, and 0 none."""
     disk = SmallDisk(tmp_path / "disk")
@@ -168,6 +218,20 @@ class SmallDisk:
 
     def make_room(self):
         self._filler.unlink()
+
+
+@pytest.fixture
+def is_alive():
+    """Whether a process runs (one that has ended and was not waited for does not)."""
+
+    def look(pid):
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    assert look(os.getpid())
+    return look
 
 
 @pytest.fixture

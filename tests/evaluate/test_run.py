@@ -298,9 +298,9 @@ def test_lower_precision_only_trains(job_of, monkeypatch):
     seen = []
     validate = full.validate
 
-    def spy(network, rows, data):
+    def spy(network, rows, data, team):
         handle = network[2].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
-        result = validate(network, rows, data)
+        result = validate(network, rows, data, team)
         handle.remove()
         return result
 

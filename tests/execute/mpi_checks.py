@@ -60,6 +60,7 @@ def test_fewer_workers_are_kept_to(job):
     ("resources", "told"),
     [
         (Resources(3), "3 workers were asked for, and of the ranks 2 serve .*: start it with mpiexec -n 4"),
+        (Resources(devices=2), "in one rank, not on 2 devices: leave devices out"),
         (Resources(address="auto"), "'mpi' joins no cluster"),
         (Resources(cpus=10_000, device="cpu"), "^on .*: 2 workers with 10000 cores each need 20000"),
         (Resources(memory=1e9, device="cpu"), "^on .*: 2 workers with 1e[+]09 MB each"),

@@ -48,6 +48,18 @@ def test_each_job_comes_back_once_with_its_own_outcome(executor, job):
     assert all(outcome.state == "complete" and outcome.worker for _, outcome in done)
 
 
+def test_a_job_on_two_devices_is_done_by_two_processes_or_refused(executor, job):
+    two = job("two", 7, fields={"devices": 2}, add=1)
+    try:
+        executor.submit(two)
+    except InputError as error:
+        assert "2 devices" in str(error)  # noqa: PT017 - either is right
+        return
+    ((given, outcome),) = everything_from(executor)
+    assert (given, outcome.state, outcome.metrics) == (two, "complete", {"accuracy": 0.07})
+    assert all((Path(two.folder) / f"pid{rank}").is_file() for rank in (0, 1))
+
+
 def test_jobs_come_back_as_they_were_given(executor, job):
     given = job("same")
     executor.submit(given)

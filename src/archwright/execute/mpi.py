@@ -30,6 +30,7 @@ class Mpi:
 
     def __init__(self, resources: Resources, run: str = RUN_JOB) -> None:
         refuse_address("mpi", resources)
+        _refuse_devices(resources.devices)
         self._ranks = enlisted_ranks()
         self._workers = _workers_of(resources, len(self._ranks.numbers))
         self._stations = self._ranks.stations
@@ -52,8 +53,7 @@ class Mpi:
         return threads_of_ranks(self._resources, self._stations)
 
     def submit(self, job: Job) -> None:
-        if job.devices > 1:
-            raise InputError(f"the executor 'mpi' trains each network in one rank, not on {job.devices} devices: leave devices out")
+        _refuse_devices(job.devices)
         check_limits(job)
         check_placement(job, self._resources, self._stations)
         self._queue.append(job)
@@ -127,6 +127,11 @@ def _workers_of(resources: Resources, ranks: int) -> int:
             f"mpiexec -n {workers + 1}, or leave workers out"
         )
     return workers
+
+
+def _refuse_devices(devices: int) -> None:
+    if devices > 1:
+        raise InputError(f"the executor 'mpi' trains each network in one rank, not on {devices} devices: leave devices out")
 
 
 def _outcome(future: Future[str]) -> Outcome:
