@@ -103,6 +103,13 @@ def go_on(job, on_epoch, value):
     checkpoint.unlink(missing_ok=True)
 
 
+def begin_mpi(job, on_epoch, value):
+    from mpi4py import MPI
+
+    launcher = [name for name in os.environ if name.startswith(("PMI", "OMPI_", "HYDRA", "HYDI"))]
+    on_epoch({"ranks": MPI.COMM_WORLD.Get_size(), "launcher": launcher})
+
+
 DEEDS = {
     "wrong_outcome": lambda job, on_epoch, value: None,
     "in_rank": only_in_rank,
@@ -122,4 +129,5 @@ DEEDS = {
     "helper": start_helper,
     "go_on": go_on,
     "tell": tell_surroundings,
+    "mpi": begin_mpi,
 }

@@ -1,5 +1,6 @@
-"""What every executor promises. A new one joins by a line in EXECUTORS."""
+"""What every executor promises. A new one joins by a line in EXECUTORS; `mpi` is met where test_mpi.py runs this under mpiexec."""
 
+import os
 import time
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import pytest
 from archwright.errors import InputError, UnknownName
 from archwright.execute import Resources, executor_names, make_executor
 
-EXECUTORS = {"serial": 1, "processes": 2, "ray": 2}  # name: workers
+EXECUTORS = {"serial": 1, "processes": 2, "ray": 2, "mpi": 2}  # name: workers
 
 
-@pytest.fixture(params=EXECUTORS)
+@pytest.fixture(params=[name for name in EXECUTORS if (name == "mpi") == ("UNDER_MPI" in os.environ)])
 def name(request):
     if request.param == "ray":
         request.getfixturevalue("ray_cluster")

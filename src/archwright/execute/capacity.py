@@ -20,13 +20,21 @@ def check_machine(resources: Resources, workers: int) -> None:
     check_devices(resources.devices, workers)
     place(resources, [workers - 1])
     check_places(resources, resources.devices, workers)
-    cpus = usable_cpus()
+    check_cores(resources, workers, usable_cpus())
+    check_memory(resources, workers, machine_memory_mb())
+
+
+def check_cores(resources: Resources, workers: int, cpus: int) -> None:
+    """Raises InputError where so many cores are too few for the workers on them."""
     if resources.cpus is not None and resources.cpus * workers > cpus:
         raise InputError(
             f"{workers} workers with {resources.cpus} cores each need {resources.cpus * workers}, and this machine gives {cpus}: "
             "give fewer workers, or fewer cpus"
         )
-    memory = machine_memory_mb()
+
+
+def check_memory(resources: Resources, workers: int, memory: float | None) -> None:
+    """Raises InputError where so many MB are too few for the workers that share them; None is not known."""
     if resources.memory is not None and memory is not None and resources.memory * workers > memory:
         raise InputError(
             f"{workers} workers with {resources.memory:g} MB each need {resources.memory * workers:g} MB, and this machine has "

@@ -19,9 +19,9 @@ class Placement:
     visible: str | None
 
 
-def place_job(job: Job, resources: Resources, workers: Sequence[int]) -> Placement:
+def place_job(job: Job, resources: Resources, workers: Sequence[int], gpus: Sequence[str] | None = None) -> Placement:
     """Where the job trains that takes these workers' places; the job's own device counts before that of all. See `place`."""
-    return place(with_device_of(job, resources), workers)
+    return place(with_device_of(job, resources), workers, gpus)
 
 
 def with_device_of(job: Job, resources: Resources) -> Resources:
@@ -54,17 +54,18 @@ def _too_few_gpus(devices: int, gpus: int) -> InputError:
     return InputError(f"a training on {devices} devices needs as many GPUs, and it has {gpus}: give fewer devices, or cpu")
 
 
-def place(resources: Resources, workers: Sequence[int]) -> Placement:
+def place(resources: Resources, workers: Sequence[int], gpus: Sequence[str] | None = None) -> Placement:
     """Where the training trains that takes the places of these workers, one for each of its devices; workers count from 0.
 
-    "auto" is a GPU if there is any, "cuda" one GPU for each worker in turn, "cuda:N" that one. Raises InputError for a GPU that is
-    not there, or where GPUs are too few for the shares that were asked for: nobody falls back to the CPU in silence.
+    "auto" is a GPU if there is any, "cuda" one GPU for each worker in turn, "cuda:N" that one. `gpus`: those of the machine that
+    trains, as CUDA_VISIBLE_DEVICES names them, where it is not this one. Raises InputError for a GPU that is not there, or where
+    GPUs are too few for the shares that were asked for: nobody falls back to the CPU in silence.
     """
     device = resources.device
     check_device(device)
     if device == "cpu" or resources.gpus == 0:
         return Placement("cpu", "")
-    gpus = visible_gpus()
+    gpus = visible_gpus() if gpus is None else gpus
     if not gpus and not resources.wants_gpus:
         return Placement("auto", None)
     numbers = sorted({_number(worker, resources, gpus) for worker in workers})

@@ -18,9 +18,7 @@ from archwright.execute.executor import refuse_address
 from archwright.execute.fork_server import start_context
 from archwright.execute.placement import choose_workers, place_job
 from archwright.execute.resources import Resources
-from archwright.execute.training_process import TrainingProcess
-
-LOOK_EVERY_SECONDS = 0.1
+from archwright.execute.training_process import LOOK_EVERY_SECONDS, TrainingProcess, not_started
 
 
 class Processes:
@@ -88,7 +86,7 @@ class Processes:
                 placement = place_job(job, self._resources, workers)
                 self._running[workers] = TrainingProcess(job, self._run, placement, f"worker {workers[0]}")
             except (OSError, EOFError) as error:
-                self._finished.append((job, Outcome("failed", cause=f"no process could be started: {error}", machine_fault=True)))
+                self._finished.append((job, not_started(error)))
 
     def _look(self) -> None:
         """Take the workers whose training has ended off the list."""

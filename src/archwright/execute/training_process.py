@@ -22,6 +22,8 @@ from archwright.execute.messages import read
 from archwright.execute.placement import Placement
 from archwright.execute.process_memory import family_mb, oom_kills, resident_mb
 
+LOOK_EVERY_SECONDS = 0.1
+"""How often to `look` at a training that says nothing: for its limits."""
 GRACE_SECONDS = 5.0
 """A training ends itself at its time limit; one that is still there so much later hangs."""
 
@@ -29,6 +31,11 @@ END_SECONDS = 5.0
 """How long a killed process is waited for: one that sits in a broken driver may never end."""
 LOST = 255
 """The exit code that multiprocessing gives to a process whose fork server has died."""
+
+
+def not_started(error: OSError | EOFError) -> Outcome:
+    """What came of a job whose process could not be started: the machine's fault."""
+    return Outcome("failed", cause=f"no process could be started: {error}", machine_fault=True)
 
 
 class TrainingProcess:
