@@ -94,16 +94,29 @@ def test_a_baseline_and_a_model_that_predicts_the_same_on_both_devices(small_run
     torch.testing.assert_close(on_cpu, on_gpu, atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.parametrize("strategy", ["random", "darts"])
+def test_a_run_by_minutes_measures_on_the_gpu(small_run, tmp_path, strategy):
+    settings = {"space.repeats": 1, "space.filters": 4}
+    asked = {"space": "nasbench201", "strategy": strategy, "settings": settings, "baselines": ("resnet-tiny", "random_forest")}
+    result = search(small_run, tmp_path / "run", **asked, minutes=0.4, trials=None, epochs=None, workers=2, gpus=0.5)
+    assert {row["state"] for row in table(result)} <= {"complete", "duplicate"}
+    assert {method["name"]: len(method["runs"]) for method in result.results["methods"]} == {
+        strategy: 1,
+        "resnet-tiny": 1,
+        "random_forest": 1,
+    }
+
+
 def test_too_little_memory_is_a_result(small_run, tmp_path):
-    """Batches of a GPU's whole memory: the search ends, and the table says why."""
-    result = search(
-        small_run,
-        tmp_path / "run",
-        strategy="random",
-        space="cell",
-        trials=1,
-        settings={"space.filters": 262144, "space.cells": 3, "train.batch_size": 128},
-    )
+    """Somebody else has taken nearly all of the GPU's memory: the search ends, and the table says why."""
+    left = 1_500_000_000
+    taken = torch.empty(torch.cuda.mem_get_info()[0] - left, dtype=torch.uint8, device="cuda")
+    settings = {"space.filters": 1024, "space.cells": 1, "train.batch_size": 128}
+    try:
+        result = search(small_run, tmp_path / "run", strategy="random", space="cell", trials=1, settings=settings)
+    finally:
+        del taken
+        torch.cuda.empty_cache()
     (row,) = (row for row in table(result) if row["stage"] == "search")
     assert row["state"] == "failed"
     assert "out of memory" in row["cause"]

@@ -146,7 +146,7 @@ def _epoch_seconds(
     team: Team,
 ) -> float:
     """An epoch's training steps and its validation, whose batches are timed on a copy of the network."""
-    shadow = copy.deepcopy(network).eval()
+    shadow = copy.deepcopy(network).to(device).eval()
     rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
     x = next(rows.in_order())[0][:TIMED_SAMPLES]
     with torch.inference_mode():
