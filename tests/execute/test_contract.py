@@ -1,4 +1,4 @@
-"""What every executor promises. A new one joins by a line in EXECUTORS; `mpi` is met where test_mpi.py runs this under mpiexec."""
+"""What every executor promises. A new one joins by a line in EXECUTORS; `mpi` is met where mpi/test_executor.py runs this under mpiexec."""
 
 import os
 import time

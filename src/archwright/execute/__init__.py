@@ -14,8 +14,8 @@ from archwright.execute.threads import threads_per_worker, usable_cpus
 BUILT_IN = {
     "serial": "archwright.execute.serial:Serial",
     "processes": "archwright.execute.processes:Processes",
-    "ray": "archwright.execute.ray:Ray",
-    "mpi": "archwright.execute.mpi:Mpi",
+    "ray": "archwright.execute.ray.executor:Ray",
+    "mpi": "archwright.execute.mpi.executor:Mpi",
 }
 GROUP = "archwright.executors"
 
@@ -40,9 +40,9 @@ def enlisted(name: str) -> AbstractContextManager[None]:
     """
     if name != "mpi":
         return nullcontext()
-    from archwright.execute import mpi_ranks  # mpi4py
+    from archwright.execute.mpi import enlisting  # mpi4py
 
-    return mpi_ranks.enlisted()
+    return enlisting.enlisted()
 
 
 __all__ = ["Executor", "Resources", "enlisted", "executor_names", "make_executor", "threads_per_worker", "usable_cpus"]

@@ -17,8 +17,8 @@ import pytest
 import archwright
 from archwright.errors import InputError
 from archwright.evaluate.job import Outcome
-from archwright.execute import Resources, make_executor, ray_training
-from archwright.execute.ray_cluster import Cluster
+from archwright.execute import Resources, make_executor
+from archwright.execute.ray.cluster import Cluster
 from archwright.study.ledger import Ledger
 
 ray = pytest.importorskip("ray")
@@ -147,8 +147,9 @@ WAITING = """
 import sys
 import threading
 from archwright.evaluate.job import Job
-from archwright.execute import Resources, make_executor, ray_training
-from archwright.execute.ray_cluster import Cluster
+from archwright.execute import Resources, make_executor
+from archwright.execute.ray import training
+from archwright.execute.ray.cluster import Cluster
 from archwright.study.ledger import Ledger
 
 with make_executor("ray", Resources(1, device="cpu", address=sys.argv[1]), "small_jobs:obey") as executor:

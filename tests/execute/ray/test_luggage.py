@@ -4,8 +4,9 @@ import pytest
 
 from archwright.evaluate import run, test_reading
 from archwright.evaluate.job import Job
-from archwright.execute import attempt, luggage
-from archwright.execute.luggage import Changes, pack, put_in_place, unpack
+from archwright.execute import attempt
+from archwright.execute.ray import luggage
+from archwright.execute.ray.luggage import Changes, pack, put_in_place, unpack
 
 
 @pytest.fixture

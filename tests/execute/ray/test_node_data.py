@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from archwright.execute.node_data import forget, training_root
+from archwright.execute.ray.node_data import forget, training_root
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from typing import Any
 
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import written_outcome
-from archwright.execute.luggage import put_in_place
 from archwright.execute.main_module import pack_main
-from archwright.execute.ray_cluster import Need
-from archwright.execute.ray_task import TOKEN, Errand, Luggage, supervise
+from archwright.execute.ray.cluster import Need
+from archwright.execute.ray.luggage import put_in_place
+from archwright.execute.ray.task import TOKEN, Errand, Luggage, supervise
 from archwright.execute.training_process import GRACE_SECONDS
 
 ANSWER_SECONDS = 60.0

@@ -28,7 +28,7 @@ class Launched:
         self.mark = f"{MARK}={uuid.uuid4().hex}"
         name, _, value = self.mark.partition("=")
         environment = {key: text for key, text in os.environ.items() if not key.startswith("PYTEST_")}
-        environment |= {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")])), name: value}
+        environment |= {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")])), name: value}
         self.process = subprocess.Popen(
             [MPIEXEC, "-n", "3", sys.executable, *words],
             cwd=folder,
@@ -88,7 +88,7 @@ def launch(tmp_path):
 
 
 def test_the_contract_and_the_promises_of_mpi_hold_on_real_ranks(launch, tmp_path):
-    suites = [str(HERE / name) for name in ("test_contract.py", "mpi_checks.py")]
+    suites = [str(HERE.parent / "test_contract.py"), str(HERE / "checks.py")]
     launched = launch(str(HERE / "under_mpi.py"), *suites, "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'tests'}")
     code, output, errors = launched.end()
     assert (code, errors) == (0, ""), output + errors
@@ -138,7 +138,7 @@ def test_a_killed_rank_ends_the_job_and_the_same_command_continues(launch, tmp_p
 @pytest.fixture
 def holding(launch, tmp_path, eventually):
     """Two trainings under way, one of which has a process of its own."""
-    launched = launch(str(HERE / "mpi_holding.py"), str(tmp_path))
+    launched = launch(str(HERE / "holding.py"), str(tmp_path))
     launched.until(lambda: all((tmp_path / file).is_file() for file in ("hold/pid", "helper/helper")), eventually)
     return launched
 

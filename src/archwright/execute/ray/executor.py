@@ -13,9 +13,9 @@ from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import RUN_JOB
 from archwright.execute.capacity import check_devices
 from archwright.execute.process_memory import MB
-from archwright.execute.ray_cluster import Cluster, Need, import_ray
-from archwright.execute.ray_data import SharedData
-from archwright.execute.ray_training import RayTraining
+from archwright.execute.ray.cluster import Cluster, Need, import_ray
+from archwright.execute.ray.shared_data import SharedData
+from archwright.execute.ray.training import RayTraining
 from archwright.execute.resources import Resources, check_device
 
 LOOK_EVERY_SECONDS = 0.5

@@ -1,4 +1,4 @@
-"""What the executor `mpi` alone promises; test_mpi.py runs this with three ranks, of which this is the first."""
+"""What the executor `mpi` alone promises; test_executor.py runs this with three ranks, of which this is the first."""
 
 import os
 import re

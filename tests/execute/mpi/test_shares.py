@@ -4,8 +4,8 @@ import pytest
 
 from archwright.errors import InputError
 from archwright.execute import Resources
-from archwright.execute.shares import check_placement, check_stations, places_on_gpus, threads_of_ranks
-from archwright.execute.station import Station
+from archwright.execute.mpi.shares import check_placement, check_stations, places_on_gpus, threads_of_ranks
+from archwright.execute.mpi.station import Station
 
 ONE = Station("n1", tuple(range(8)), 8, 1000.0, ("0", "1"), ("GPU-a", "GPU-b"))
 OTHER = replace(ONE, host="n2", gpu_ids=("GPU-c", "GPU-d"))

@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from archwright.errors import InputError
-from archwright.execute.mpi_mail import Mail
-from archwright.execute.mpi_service import serve
-from archwright.execute.station import Station
+from archwright.execute.mpi.mail import Mail
+from archwright.execute.mpi.service import serve
+from archwright.execute.mpi.station import Station
 
 if TYPE_CHECKING:
     from mpi4py.futures import MPIPoolExecutor

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
-from archwright.execute.mpi_mail import Mail
+from archwright.execute.mpi.mail import Mail
+from archwright.execute.mpi.station import Station, station_here
 from archwright.execute.placement import place_job
 from archwright.execute.resources import Resources
-from archwright.execute.station import Station, station_here
 from archwright.execute.training_process import LOOK_EVERY_SECONDS, TrainingProcess, not_started
 
 if TYPE_CHECKING:

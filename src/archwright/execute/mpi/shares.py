@@ -11,9 +11,9 @@ from collections.abc import Callable, Hashable, Sequence
 from archwright.errors import InputError
 from archwright.evaluate.job import Job
 from archwright.execute.capacity import check_cores, check_memory
+from archwright.execute.mpi.station import Station
 from archwright.execute.placement import place, place_job
 from archwright.execute.resources import Resources
-from archwright.execute.station import Station
 
 
 def places_on_gpus(stations: Sequence[Station]) -> list[int]:

@@ -9,8 +9,8 @@ import pytest
 
 from archwright.errors import InputError
 from archwright.execute import Resources, make_executor
-from archwright.execute import ray_cluster as cluster
-from archwright.execute.ray_cluster import Need
+from archwright.execute.ray import cluster as cluster
+from archwright.execute.ray.cluster import Need
 
 ray = pytest.importorskip("ray")
 

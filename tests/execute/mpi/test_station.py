@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from archwright.execute import fork_server, usable_cpus
-from archwright.execute.station import Station, station_here
+from archwright.execute.mpi.station import Station, station_here
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A Ray worker's side, played in this process. What a cluster does is in test_ray.py."""
+"""A Ray worker's side, played in this process. What a cluster does is in test_executor.py."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archwright.execute.luggage import pack
-from archwright.execute.ray_task import TOKEN, Errand, Luggage, supervise
+from archwright.execute.ray.luggage import pack
+from archwright.execute.ray.task import TOKEN, Errand, Luggage, supervise
 
 ray = pytest.importorskip("ray")
 
@@ -39,7 +39,7 @@ def test_where_it_is_not_seen_a_worker_without_luggage_says_so(errand, token):
 
 
 def test_files_are_brought_back_now_and_then_and_in_the_end(errand, ray_cluster, monkeypatch, tmp_path):
-    monkeypatch.setattr("archwright.execute.ray_task.BRING_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("archwright.execute.ray.task.BRING_EVERY_SECONDS", 0.0)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     order, given = errand

@@ -1,0 +1,1 @@
+"""The executor `mpi`: trainings in the ranks of one `mpiexec`."""

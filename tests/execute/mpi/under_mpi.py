@@ -1,0 +1,17 @@
+"""Run by test_executor.py with all ranks of mpiexec: pytest on the first, served by the others. Arguments: those of pytest."""
+
+import os
+import sys
+
+import pytest
+
+from archwright.execute import enlisted, fork_server, training_process
+from archwright.execute.mpi import service
+
+fork_server.PRELOADED = ["torch"]  # the small jobs need no more
+service.SEEN_WITHIN_SECONDS = training_process.GRACE_SECONDS = 0.3
+os.environ["UNDER_MPI"] = "1"
+
+with enlisted("mpi"):
+    code = pytest.main(sys.argv[1:])
+sys.exit(code)
