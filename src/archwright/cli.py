@@ -126,6 +126,9 @@ def search_command(
     storage: Annotated[
         str | None, typer.Option(help="Ledger: postgresql://... or journal:PATH; default: study.db in the run.")
     ] = None,
+    study: Annotated[
+        str | None, typer.Option(help="Name by which machines without a shared folder share the run; needs postgresql storage.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/SOURCE-SPACE-STRATEGY.")] = None,
     settings: SetOption = [],  # noqa: B006 (typer copies it)
     no_random: Annotated[bool, typer.Option("--no-random", help="Leave out random search at the same cost.")] = False,
@@ -160,6 +163,7 @@ def search_command(
         timeout=timeout,
         memory=memory,
         storage=storage,
+        study=study,
         out=out,
         settings=assignments(settings),
         random=not no_random,
@@ -167,7 +171,9 @@ def search_command(
     with resumable():
         from archwright.main_job import print_result, run  # torch: only for a request that makes sense
 
-        print_result(run(request))
+        result = run(request)
+        if result is not None:
+            print_result(result)
 
 
 @app.command("report")

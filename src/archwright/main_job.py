@@ -92,8 +92,8 @@ def search(
 
     `source`: the name of a data set, a path, or `(x, y)` or `Arrays`. `options`: the other fields of `Request`, as on the command
     line (epochs, top_k, seeds, seed, workers, executor, address, cpus, gpus, device, devices, objectives, task, target, layout,
-    level, window, timeout, memory, storage, random). The space and the baselines are by default those that suit the data: "chain",
-    or for texts "recurrent".
+    level, window, timeout, memory, storage, study, random). The space and the baselines are by default those that suit the data:
+    "chain", or for texts "recurrent".
     Raises InputError (one sentence with the mend) for whatever is unknown or does not fit.
     """
     _check_arguments(space, strategy, options)
@@ -109,12 +109,15 @@ def search(
         settings={key: str(value) for key, value in {**_settings_in(space), **(settings or {})}.items()},
         **options,
     )
-    return run(request, arrays if isinstance(arrays, Arrays) else None)
+    result = run(request, arrays if isinstance(arrays, Arrays) else None)
+    if result is None:
+        raise InputError(f"study {request.study!r} is at home in another folder: its search is over, its results are there")
+    return result
 
 
 OPTIONS = (
     *("epochs", "top_k", "seeds", "seed", "workers", "executor", "address", "cpus", "gpus", "device", "devices", "objectives"),
-    *("task", "target", "layout", "level", "window", "timeout", "memory", "storage", "random"),
+    *("task", "target", "layout", "level", "window", "timeout", "memory", "storage", "study", "random"),
 )
 
 
@@ -139,9 +142,11 @@ def _settings_in(space: str | SearchSpace | None) -> dict[str, Any]:
     return {f"space.{key}": value for key, value in settings_of(space).items()} if isinstance(space, SearchSpace) else {}
 
 
-def run(request: Request, source: Arrays | None = None) -> Result:
-    """Conduct a request to its end and write its report."""
+def run(request: Request, source: Arrays | None = None) -> Result | None:
+    """Conduct a request to its end and write its report; None where that is done elsewhere, and this was help (`Request.study`)."""
     folder = conduct(request, source)
+    if not folder.results.exists():
+        return None
     result = Result(folder.path, read_json(folder.results))
     if not folder.report.exists() or folder.report.stat().st_mtime < folder.results.stat().st_mtime:
         result.report()

@@ -37,7 +37,7 @@ def dashboard_server(path: Path, host: str, port: int) -> Iterator[WSGIServer]:
     problem = open_problem(folder.data).problem
     opened = open_storage(folder.asked["storage"], path, must_exist=True)
     try:
-        storage = DashboardStorage(opened.storage, folder.asked["name"], problem.metric)
+        storage = DashboardStorage(opened.storage, folder.run_id, problem.metric)
         with _listening(host, port, with_drawings(wsgi(storage), storage, problem)) as server:
             yield server
     finally:

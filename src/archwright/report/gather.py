@@ -36,7 +36,7 @@ def gather(path: Path) -> ReportData:
         raise RunFolderError(f"the run in {path} is not finished (no results.json): give its command again, and it continues")
     results = read_json(folder.results)
     problem = open_problem(folder.data).problem
-    with Ledger.open(folder.asked["storage"], path, folder.asked["name"], coordinate=False) as ledger:
+    with Ledger.open(folder.asked["storage"], path, folder.run_id, coordinate=False) as ledger:
         rows = ledger.rows()
     searched = best_on_validation(results["methods"], "search")
     architecture = searched["architecture"] if searched is not None else None

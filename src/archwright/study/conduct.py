@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from random import Random
 from statistics import mean
@@ -23,8 +25,10 @@ from archwright.search_strategy import MultiFidelityStrategy, Strategy, limitati
 from archwright.study.budget import FULLER, LEAST_SEARCH_EPOCHS
 from archwright.study.candidates_table import CandidatesTable
 from archwright.study.crew import Crew
+from archwright.study.joining import check_study, home_of
 from archwright.study.json_file import read_json, write_json
-from archwright.study.ledger import Ledger
+from archwright.study.ledger import LOOK_EVERY_S, Ledger
+from archwright.study.occupation import idle_shares, keep
 from archwright.study.one_shot_results import failed_supernets, one_shot_json
 from archwright.study.parts import Parts, make_parts
 from archwright.study.planning import (
@@ -55,7 +59,11 @@ SIZED_ARCHITECTURES = 20
 
 
 def conduct(request: Request, source: Source | None = None) -> RunFolder:
-    """Run what is asked, or what is left of it, and write everything but the report. Returns the run's folder."""
+    """Run what is asked, or what is left of it, and write everything but the report. Returns the run's folder.
+
+    Of a run that began elsewhere (`Request.study`) the search alone: there are no results here then.
+    """
+    check_study(request)
     parts = make_parts(request, source)
     request = parts.request
     folder = RunFolder(request.folder.absolute())
@@ -68,10 +76,15 @@ def conduct(request: Request, source: Source | None = None) -> RunFolder:
     ):
         check_storage(request.storage, folder.path)
         folder.claim(request, parts.data.problem)
-        with Ledger.open(request.storage, folder.path, folder.asked["name"]) as ledger:
+        with Ledger.open(request.storage, folder.path, folder.run_id) as ledger:
             folder.extend(request)
+            home = home_of(ledger, folder, request, parts.data.problem)
             save_problem(parts.data, folder.data)
-            Run(parts, folder, ledger, executor, progress).finish()
+            run = Run(parts, folder, ledger, executor, progress)
+            if home is None:
+                run.finish()
+            else:
+                run.take_part(home)
     return folder
 
 
@@ -101,13 +114,29 @@ class Run:
 
     def finish(self) -> None:
         """All stages, each continuing what an earlier start left."""
-        for note in (*self.parts.data.notes, *self.ledger.notes):
-            self.progress.say(note)
-        self.table.write(self.ledger.rows())
+        self._begin()
         lanes = self.search()
         self.score_with_shared_weights(lanes)
         left_out = self.train_finals(lanes)
-        self.write_results(lanes, left_out)
+        while self.ledger.others_work():
+            time.sleep(LOOK_EVERY_S)
+        while not is_finished(self.folder, self.request):  # by another coordinator
+            if self.ledger.claim("results"):
+                self.write_results(lanes, left_out)
+                return
+            time.sleep(LOOK_EVERY_S)
+
+    def take_part(self, home: str) -> None:
+        """In the search of a run that is at home elsewhere."""
+        self._begin()
+        self.progress.say(f"study {self.ledger.run_id} began in {home}: this machine takes part in its search")
+        self.search()
+        self.progress.say(f"the search is over; the final trainings and the report are made in {home}")
+
+    def _begin(self) -> None:
+        for note in (*self.parts.data.notes, *self.ledger.notes):
+            self.progress.say(note)
+        self.table.write(self.ledger.rows())
 
     # Planning.
 
@@ -129,8 +158,7 @@ class Run:
             planned = planned_by_minutes(
                 self.request, self.parts.budget, self.problem.n_train, lambda: self.clock.seconds, self.executor, self._probes()
             )
-        self.ledger.set_setting(f"plan {self.bound}", planned.to_json())
-        return planned
+        return Planned.from_json(self.ledger.settle(f"plan {self.bound}", planned.to_json()))
 
     def _probes(self) -> dict[str, list[Job]]:
         rng = Random(f"{self.request.seed}/probe")
@@ -257,7 +285,8 @@ class Run:
             "search", self._trainings_of_search(), None if deadline is None else partial(self._seconds_until, deadline)
         )
         limits = Limits(request.trials, deadline, lambda: self.clock.seconds)
-        search(lanes, self.crew, self.job, limits, request.seed)
+        with self._occupied("search"):
+            search(lanes, self.crew, self.job, limits, request.seed)
         self._forget_checkpoints()
         self.table.write(self.ledger.rows())
         return lanes
@@ -332,8 +361,18 @@ class Run:
             trainings = final_trainings(contenders, plan.seeds, self.request.seed)
             self.progress.phase(stage, len(trainings), None if until is None else partial(self._seconds_until, until))
             late = partial(self._late, until, plan.final_goal if stage == "final" else plan.baseline_goal)
-            left_out += train_finally(trainings, self.bound, plan.final_epochs, self.crew, self.ledger, self.job, late)
+            with self._occupied(stage):
+                left_out += train_finally(trainings, self.bound, plan.final_epochs, self.crew, self.ledger, self.job, late)
         return left_out
+
+    @contextmanager
+    def _occupied(self, stage: str) -> Iterator[None]:
+        """Count how busy the workers are in a stage, and tell it at its end."""
+        occupation = self.crew.count_from_now()
+        yield
+        if occupation.trainings:
+            keep(stage, occupation, self.ledger)
+            self.progress.say(f"{stage}: workers were idle for {occupation.idle_share:.0%} of the time")
 
     def _late(self, until: float | None, goal: float | None) -> bool:
         """Whether most of a training that began now would lie behind the end of its stage's time."""
@@ -393,10 +432,12 @@ class Run:
             "minutes": request.minutes,
             "workers": self.executor.workers,
             "executor": request.executor,
+            "devices": request.devices,
             "threads": self.threads,
             "plan": self.planned.plan.to_json(),
             "budget": settings_of(self.parts.budget),
             "recipe": settings_of(self.parts.recipe),
             "space_settings": settings_of(self.parts.space),
             "seconds": round(self.clock.seconds, 1),
+            "idle": {stage: round(share, 4) for stage, share in idle_shares(self.ledger).items()},
         }

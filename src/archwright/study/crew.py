@@ -12,6 +12,7 @@ from archwright.evaluate.history import State
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.executor import Executor
 from archwright.study.ledger import Ledger, Overtaken
+from archwright.study.occupation import Occupation
 from archwright.study.row import Row
 from archwright.study.run_folder import Clock
 
@@ -39,11 +40,17 @@ class Crew:
         self._rows: dict[str, tuple[Row, int]] = {}
         self._taken = 0
         self._searched: Counter[str] = Counter()
+        self._occupation = self.count_from_now()
 
     @property
     def free(self) -> int:
         """Workers without a training; below zero where one waits that takes several."""
         return self._executor.workers - self._taken
+
+    def count_from_now(self) -> Occupation:
+        """How busy the workers are from now on, counted until this is asked for again; to be asked while none is."""
+        self._occupation = Occupation(self._executor.workers)
+        return self._occupation
 
     @property
     def busy(self) -> bool:
@@ -68,6 +75,7 @@ class Crew:
         Path(job.folder).mkdir(parents=True, exist_ok=True)
         self._rows[job.key] = (row, attempt)
         self._count(row, job, 1)
+        self._occupation.begins(job.key, job.devices)
         self._executor.submit(job)
 
     def _count(self, row: Row, job: Job, more: int) -> None:
@@ -80,6 +88,7 @@ class Crew:
         for job, outcome in self._executor.wait(timeout):
             row, attempt = self._rows.pop(job.key)
             self._count(row, job, -1)
+            self._occupation.ends(job.key)
             if outcome.machine_fault and attempt < ATTEMPTS:
                 self.start(row, job)
             else:

@@ -44,6 +44,9 @@ from archwright.study.storage import OpenStorage, open_storage, patiently
 FINAL = "final"
 FINAL_OBJECTIVES = (Objective("validation", maximize=True),)
 LEASE, STUDIES, SETTING, LAST_TURN = "archwright:lease:", "archwright:studies", "archwright:setting:", "archwright:turn"
+TASK = "archwright:task:"
+LOOK_EVERY_S = 2.0
+"""Between two looks at what other coordinators do."""
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -121,6 +124,38 @@ class Ledger:
     def set_setting(self, name: str, value: Any) -> None:
         """Store JSON for the whole run."""
         patiently(lambda: self._storage.set_study_user_attr(self._final_id, SETTING + name, without_nan(value)))
+
+    def settle(self, name: str, value: Any) -> Any:
+        """What is stored under this name; where that is nothing, `value` is from now on: the first coordinator decides for all."""
+
+        def decide() -> Any:
+            known = self._storage.get_study_user_attrs(self._final_id).get(SETTING + name)
+            if known is None:
+                known = without_nan(value)
+                self._storage.set_study_user_attr(self._final_id, SETTING + name, known)
+            return known
+
+        return self._alone(decide)
+
+    def settings_of_all(self, name: str) -> dict[str, Any]:
+        """What `set_setting` stored under names that begin with this one, by what follows."""
+        attributes = patiently(lambda: self._storage.get_study_user_attrs(self._final_id))
+        begin = SETTING + name
+        return {key.removeprefix(begin): value for key, value in attributes.items() if key.startswith(begin)}
+
+    def claim(self, task: str) -> bool:
+        """Whether this coordinator is to do a task of the whole run: nobody has begun it, or whoever did is gone."""
+
+        def decide() -> bool:
+            attributes = self._storage.get_study_user_attrs(self._final_id)
+            holder = attributes.get(TASK + task, self.coordinator)
+            lease = attributes.get(LEASE + holder)
+            if holder != self.coordinator and lease is not None and not Lease.from_json(lease).run_out():
+                return False
+            self._storage.set_study_user_attr(self._final_id, TASK + task, self.coordinator)
+            return True
+
+        return self._alone(decide)
 
     # Reading.
 
@@ -203,6 +238,12 @@ class Ledger:
         if self._opened.shared:
             patiently(self.refresh)
         return [row for row in self.rows() if row.state == "running" and self._is_free(row)]
+
+    def others_work(self, *stages: Stage) -> bool:
+        """Whether another coordinator works on rows of these stages, by default of any; what is free does not count."""
+        free = {row.run_number for row in self.running()}
+        rows = (row for row in self.rows() if row.state == "running" and row.coordinator != self.coordinator)
+        return any(row.stage in (stages or (row.stage,)) and row.run_number not in free for row in rows)
 
     def refresh(self) -> None:
         """Take in what other coordinators have written."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.job import Job, Stage
 from archwright.study.crew import Crew, training_seed
-from archwright.study.ledger import Ledger
+from archwright.study.ledger import LOOK_EVERY_S, Ledger, Overtaken
 from archwright.study.row import Row
 
 
@@ -63,11 +64,19 @@ def train_finally(
     make_job: Callable[[Row], Job],
     late: Callable[[], bool],
 ) -> list[FinalTraining]:
-    """Train what is not trained yet, and take up what an earlier start left unfinished.
+    """Train what is not trained yet, and take up what an earlier start left; returns when other coordinators are done too.
 
     Once `late` says so no further training begins, beyond one seed of each contender; those left out are returned.
     """
-    todo = _open_rows(trainings, plan, epochs, ledger, late)
+    while True:
+        left_out = _train_once(_open_rows(trainings, plan, epochs, ledger, late), crew, make_job)
+        if not ledger.others_work(*{training.contender.stage for training in trainings}):
+            return left_out
+        time.sleep(LOOK_EVERY_S)  # for their results, or until what they left is free
+
+
+def _train_once(todo: Iterator[Row | FinalTraining], crew: Crew, make_job: Callable[[Row], Job]) -> list[FinalTraining]:
+    """Train the rows to their end; returns the trainings among them that are left out."""
     left_out: list[FinalTraining] = []
     exhausted = False
     while True:
@@ -91,16 +100,32 @@ def _open_rows(
     """The row of each training that is to be run now; the training itself where it is too late for it."""
     unfinished = {row.run_number for row in ledger.running()}
     for training in trainings:
-        contender = training.contender
-        known = [row for row in rows_of(ledger, contender, plan) if row.extra["seed_index"] == training.seed_index]
-        if known:
-            yield from (row for row in known if row.run_number in unfinished)
+        row = _row_of(training, plan, ledger)
+        if row is not None:
+            if row.run_number in unfinished:
+                yield row
         elif training.seed_index > 0 and late():
             yield training
         else:
-            yield ledger.begin(
+            begun = _begin(training, plan, epochs, ledger)
+            if begun is not None:
+                yield begun
+
+
+def _row_of(training: FinalTraining, plan: str, ledger: Ledger) -> Row | None:
+    rows = rows_of(ledger, training.contender, plan)
+    return next((row for row in rows if row.extra["seed_index"] == training.seed_index), None)
+
+
+def _begin(training: FinalTraining, plan: str, epochs: float, ledger: Ledger) -> Row | None:
+    """The row of a training that nobody has begun yet; None where another coordinator was faster."""
+    contender = training.contender
+    while _row_of(training, plan, ledger) is None:
+        strategy = contender.method if contender.stage == "final" else ""
+        try:
+            return ledger.begin(
                 stage=contender.stage,
-                strategy=contender.method if contender.stage == "final" else "",
+                strategy=strategy,
                 baseline=contender.method if contender.stage == "baseline" else None,
                 architecture=contender.architecture,
                 key=contender.key,
@@ -108,4 +133,8 @@ def _open_rows(
                 seed=training.seed,
                 epochs=epochs,
                 extra={"seed_index": training.seed_index, "plan": plan},
+                number=ledger.next_number(contender.stage, strategy),
             )
+        except Overtaken:
+            continue
+    return None

@@ -25,6 +25,7 @@ class Request:
     a network is trained on at a time. `settings` holds `--set KEY=VALUE`: `space.K`, `strategy.K` or `NAME.K`, `train.K`,
     `budget.K`. `timeout` is in seconds a training, `memory` in MB a training. `cpus` and `gpus` (a part of one) are what a training
     has, `devices` how many processes train one network together in the final trainings and in searches with shared weights.
+    `study` is a name by which several machines share the run.
     """
 
     source: str
@@ -53,6 +54,7 @@ class Request:
     timeout: float | None = None
     memory: float | None = None
     storage: str | None = None
+    study: str | None = None
     out: Path | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     random: bool = True

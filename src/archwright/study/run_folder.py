@@ -84,6 +84,12 @@ class RunFolder:
         write_json(self.path / ASKED, {**self.asked, **_bound(request)})
 
     @property
+    def run_id(self) -> str:
+        """What the run is called in its ledger: the name that several machines share it by, or one of its own."""
+        asked = self.asked
+        return str(asked.get("study") or asked["name"])
+
+    @property
     def asked(self) -> dict[str, Any]:
         """What the run was begun with. `name`: of the run in its ledger; it stays when the folder is moved."""
         asked: dict[str, Any] = read_json(self.path / ASKED)

@@ -21,7 +21,7 @@ from archwright.search_space import SearchSpace
 from archwright.search_strategy import Strategy
 from archwright.study.crew import Crew, training_seed
 from archwright.study.known_networks import EXHAUSTED_AFTER, TOLD_OF_PENDING
-from archwright.study.ledger import Ledger, Overtaken
+from archwright.study.ledger import LOOK_EVERY_S, Ledger, Overtaken
 from archwright.study.row import Row
 from archwright.study.supernet_search import STAGE, SupernetSearch
 
@@ -30,9 +30,6 @@ ROUNDING = 1e-6
 
 COMPARISON = "random"
 """The strategy that the others are compared with at the same cost."""
-
-LOOK_EVERY_S = 2.0
-"""Between two looks at a supernet that another coordinator trains."""
 
 MakeJob = Callable[[Row], Job]
 
@@ -117,7 +114,10 @@ class Lane:
 
 
 def search(lanes: Sequence[Lane], crew: Crew, make_job: MakeJob, limits: Limits, seed: int) -> None:
-    """Run all lanes until each has used its budget or is exhausted; continues what an earlier start left unfinished."""
+    """Run all lanes until each has used its budget or is exhausted; continues what an earlier start left unfinished.
+
+    Nothing of the search runs any more when this returns, in no coordinator.
+    """
     by_name = {lane.name: lane for lane in lanes}
     waiting = _left_over(lanes)
     while True:
@@ -125,9 +125,9 @@ def search(lanes: Sequence[Lane], crew: Crew, make_job: MakeJob, limits: Limits,
         while crew.free > 0 and not waiting and (lane := _next_lane(lanes, crew, limits)) is not None:
             _propose(lane, crew, make_job, limits, seed)
         if not crew.busy and not waiting and _next_lane(lanes, crew, limits) is None:
-            if not any(lane.supernet is not None and lane.supernet.trains for lane in lanes):
+            if not lanes[0].ledger.others_work("search", STAGE):
                 return
-            time.sleep(LOOK_EVERY_S)  # another coordinator trains it
+            time.sleep(LOOK_EVERY_S)  # for results that what comes next depends on
             waiting = _left_over(lanes)
         for row, outcome in crew.finished():
             _record(by_name[row.strategy], crew, row, outcome)
