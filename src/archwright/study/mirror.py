@@ -61,9 +61,7 @@ class StudyMirror:
     def history(self) -> History:
         """The study's rows as they are now; the finished in order of completion."""
         if self._history is None:
-            self._history = History(
-                self.objectives, tuple(self._finished), tuple(self._pending.values()), tuple(self._refused)
-            )
+            self._history = History(self.objectives, tuple(self._finished), tuple(self._pending.values()), tuple(self._refused))
         return self._history
 
     def with_key(self, stage: Stage, strategy: str, key: str) -> Iterator[Row]:
