@@ -201,6 +201,7 @@ def _propose(lane: Lane, crew: Crew, make_job: MakeJob, limits: Limits, seed: in
             continue
         known = lane.ledger.known(row)
         if known is None:
+            lane.told_of_pending = 0
             crew.start(row, make_job(row))
             return
         _settle(crew, row, known)
