@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ask_and_tell import OBJECTIVES, proposals_per_second
-from simulated_cluster import SimulatedCluster
 from four_cells import FourCells, accuracy, seconds
+from simulated_cluster import SimulatedCluster
 
 from archwright.evaluate.job import Job, Outcome
 from archwright.search_strategy import make_strategy, sized_for_budget

@@ -57,7 +57,7 @@ class SimulatedCluster:
 
     def _lived_through(self, outcome, worker, rng):
         """What becomes of a training on this worker."""
-        factor = rng.lognormvariate(-SPREAD**2 / 2, SPREAD) * (SLOWER if worker in self._slow else 1.0)  # a mean of 1
+        factor = rng.lognormvariate(-(SPREAD**2) / 2, SPREAD) * (SLOWER if worker in self._slow else 1.0)  # a mean of 1
         factor *= rng.paretovariate(TAIL_EXPONENT) if rng.random() < TAIL else 1.0
         lasts = min(outcome.seconds * factor, LONGEST_SECONDS)
         if rng.random() < CRASHES:

@@ -107,6 +107,24 @@ def test_all_that_was_written_is_read_again(url, tmp_path):
         assert [row.run_number for row in again.running()] == [1, 2]
 
 
+def test_epochs_of_running_trainings_are_counted_row_by_row_and_anew_when_read(url, tmp_path):
+    with open_ledger(url, tmp_path) as ledger:
+        ledger.history("random", ONE)
+        first = finish(ledger, begin(ledger, epochs=1.0))
+        further = begin(ledger, epochs=3.0, continues=first.number)
+        waiting = [begin(ledger, key="k", epochs=epochs) for epochs in (3.0, 2.0)]
+        begin(ledger, key="other", epochs=3.0)
+        assert ledger.running_epochs("random") == 2.0 + 0.0 + 0.0 + 3.0
+        assert [ledger.known(row) for row in waiting] == [further, further]
+        with open_ledger(url, tmp_path, coordinate=False) as reader:
+            assert reader.running_epochs("random") == 5.0
+            assert reader.count("random") == 5
+            assert [row.number for row in reader.latest("random")] == [4, 3, 2, 1, 0]
+        assert ledger.waiting_for(finish(ledger, further)) == waiting
+        assert ledger.running_epochs("random") == 3.0
+        assert ledger.waiting_for(first) == []
+
+
 def test_answers_keep_their_types(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
