@@ -1,10 +1,16 @@
 """One thread for each test process, as small networks gain nothing from more; and one small run that many tests read."""
 
 import fcntl
+import io
+import multiprocessing
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
+import traceback
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,6 +149,89 @@ def server():
         running = pgserver.get_server(f"{folder}/data")
         yield running
         running.cleanup()
+
+
+@pytest.fixture
+def in_two_processes(tmp_path):
+    """Calls `function(team, *arguments)` in two processes that train together, forked from here; returns what each of them gave."""
+    import torch
+
+    def run(function, *arguments):
+        context = multiprocessing.get_context("fork")
+        meeting = str(tmp_path / f"meeting{len(list(tmp_path.glob('meeting*.begun')))}")
+        Path(f"{meeting}.begun").touch()
+        pipes, processes = [], []
+        for rank in (0, 1):
+            reader, writer = context.Pipe(duplex=False)
+            process = context.Process(target=_in_team, args=(rank, meeting, writer, function, arguments))
+            with warnings.catch_warnings(), writer:  # newer versions of Python warn of threads, which wait here
+                warnings.simplefilter("ignore", DeprecationWarning)
+                process.start()
+            pipes.append(reader)
+            processes.append(process)
+        try:
+            given = [pipe.recv_bytes() if pipe.poll(30) else pytest.fail("a process says nothing") for pipe in pipes]
+        finally:
+            for process in processes:
+                process.kill()
+                process.join()
+        assert all(text.startswith(b"PK") for text in given), b"\n".join(given).decode(errors="replace")
+        return [torch.load(io.BytesIO(text), weights_only=False) for text in given]
+
+    return run
+
+
+def _in_team(rank, meeting, pipe, function, arguments):
+    import torch
+
+    from archwright.ops.team import gather_team, surroundings
+
+    os.environ.update(surroundings(rank, 2, meeting))
+    buffer = io.BytesIO()
+    try:
+        torch.save(function(gather_team(2, torch.device("cpu")), *arguments), buffer)
+        pipe.send_bytes(buffer.getvalue())
+    except BaseException:
+        pipe.send_bytes(traceback.format_exc().encode())
+    time.sleep(60)  # until it is killed: a connection that it closed would be the other's failure
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 8 MB of its own, a file system in memory: `small_disk.fill(kilobytes_left)` leaves so much room, and 0 none."""
+    disk = SmallDisk(tmp_path / "disk")
+    disk.path.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or subprocess.run([mount, "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk.path], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk.path], check=True)
+
+
+class SmallDisk:
+    def __init__(self, path):
+        self.path = path
+        self._filler = path / "filler"
+
+    def fill(self, kilobytes_left):
+        self._filler.write_bytes(b"\1" * (shutil.disk_usage(self.path).free - 1024 * kilobytes_left))
+
+    def make_room(self):
+        self._filler.unlink()
+
+
+@pytest.fixture
+def is_alive():
+    """Whether a process runs (one that has ended and was not waited for does not)."""
+
+    def look(pid):
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    assert look(os.getpid())
+    return look
 
 
 @pytest.fixture

@@ -134,41 +134,42 @@ def search_command(
     no_random: Annotated[bool, typer.Option("--no-random", help="Leave out random search at the same cost.")] = False,
 ) -> None:
     """Search, retrain the best, compare with baselines, and write the report. The same command continues a run."""
+    from archwright.execute import enlisted
     from archwright.study.request import Request
 
-    request = Request(
-        source=source,
-        space=space,
-        strategies=listed(strategy),
-        baselines=None if baselines is None else listed(baselines),
-        trials=trials,
-        minutes=minutes,
-        epochs=epochs,
-        top_k=top_k,
-        seeds=seeds,
-        seed=seed,
-        workers=workers,
-        executor=executor,
-        address=address,
-        cpus=cpus,
-        gpus=gpus,
-        device=device,
-        devices=devices,
-        objectives=listed(objectives),
-        task=task,
-        target=listed(target),
-        layout=layout,
-        level=level,
-        window=window,
-        timeout=timeout,
-        memory=memory,
-        storage=storage,
-        study=study,
-        out=out,
-        settings=assignments(settings),
-        random=not no_random,
-    )
-    with resumable():
+    with resumable(), enlisted(executor):
+        request = Request(
+            source=source,
+            space=space,
+            strategies=listed(strategy),
+            baselines=None if baselines is None else listed(baselines),
+            trials=trials,
+            minutes=minutes,
+            epochs=epochs,
+            top_k=top_k,
+            seeds=seeds,
+            seed=seed,
+            workers=workers,
+            executor=executor,
+            address=address,
+            cpus=cpus,
+            gpus=gpus,
+            device=device,
+            devices=devices,
+            objectives=listed(objectives),
+            task=task,
+            target=listed(target),
+            layout=layout,
+            level=level,
+            window=window,
+            timeout=timeout,
+            memory=memory,
+            storage=storage,
+            study=study,
+            out=out,
+            settings=assignments(settings),
+            random=not no_random,
+        )
         from archwright.main_job import print_result, run  # torch: only for a request that makes sense
 
         result = run(request)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archwright.architecture.settings import settings_of
 from archwright.data.arrays import Arrays
 from archwright.errors import InputError
+from archwright.execute import enlisted
 from archwright.report.gather import gather
 from archwright.report.page import write_report
 from archwright.report.table import rich_table, text_table
@@ -93,23 +94,24 @@ def search(
     `source`: the name of a data set, a path, or `(x, y)` or `Arrays`. `options`: the other fields of `Request`, as on the command
     line (epochs, top_k, seeds, seed, workers, executor, address, cpus, gpus, device, devices, objectives, task, target, layout,
     level, window, timeout, memory, storage, study, random). The space and the baselines are by default those that suit the data:
-    "chain", or for texts "recurrent".
+    "chain", or for texts "recurrent". Under `mpiexec`, with the executor "mpi", it returns on the first rank only.
     Raises InputError (one sentence with the mend) for whatever is unknown or does not fit.
     """
-    _check_arguments(space, strategy, options)
-    arrays = Arrays(x=source[0], y=source[1]) if isinstance(source, tuple) else source
-    request = Request(
-        source=arrays.name if isinstance(arrays, Arrays) else str(arrays),
-        space=space.reference if isinstance(space, SearchSpace) else space,
-        strategies=_named(strategy),
-        baselines=None if baselines is None else _named(baselines),
-        trials=trials,
-        minutes=minutes,
-        out=Path(out) if out is not None else None,
-        settings={key: str(value) for key, value in {**_settings_in(space), **(settings or {})}.items()},
-        **options,
-    )
-    result = run(request, arrays if isinstance(arrays, Arrays) else None)
+    with enlisted(options.get("executor", "processes")):
+        _check_arguments(space, strategy, options)
+        arrays = Arrays(x=source[0], y=source[1]) if isinstance(source, tuple) else source
+        request = Request(
+            source=arrays.name if isinstance(arrays, Arrays) else str(arrays),
+            space=space.reference if isinstance(space, SearchSpace) else space,
+            strategies=_named(strategy),
+            baselines=None if baselines is None else _named(baselines),
+            trials=trials,
+            minutes=minutes,
+            out=Path(out) if out is not None else None,
+            settings={key: str(value) for key, value in {**_settings_in(space), **(settings or {})}.items()},
+            **options,
+        )
+        result = run(request, arrays if isinstance(arrays, Arrays) else None)
     if result is None:
         raise InputError(f"study {request.study!r} is at home in another folder: its search is over, its results are there")
     return result

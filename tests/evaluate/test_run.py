@@ -71,7 +71,6 @@ def test_a_search_job_is_judged_on_validation_and_leaves_the_test_split_shut(job
     outcome = run_job(job, told.append)
     metric = open_problem(job.data).problem.metric
     assert outcome.state == "complete"
-    assert outcome.cause == ""
     assert set(outcome.metrics) == {metric, "loss"} | ({"rmse"} if any_task == "regression" else set())
     assert outcome.metrics[metric] == max(record[f"val_{metric}"] for record in outcome.curve)
     assert list(outcome.curve) == told
@@ -299,9 +298,9 @@ def test_lower_precision_only_trains(job_of, monkeypatch):
     seen = []
     validate = full.validate
 
-    def spy(network, rows, data):
+    def spy(network, rows, data, team):
         handle = network[2].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
-        result = validate(network, rows, data)
+        result = validate(network, rows, data, team)
         handle.remove()
         return result
 
@@ -317,14 +316,14 @@ def test_epochs_may_be_fractional(job_of, epochs):
     assert outcome.epochs == pytest.approx(epochs, abs=0.1)
 
 
-def test_a_full_disk_while_training_is_noted_and_does_not_end_it(job_of, monkeypatch):
-    def full_disk(*args):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("archwright.train.loop.save_checkpoint", full_disk)
-    outcome = run_job(job_of())
+def test_a_full_disk_while_training_is_noted_and_does_not_end_it(job_of, small_disk):
+    (small_disk.path / "job").mkdir()
+    small_disk.fill(kilobytes_left=16)
+    job = job_of(width=1024)
+    outcome = run_job(replace(job, folder=str(small_disk.path / "job")))
     assert outcome.state == "complete"
-    assert "No space left" in outcome.cause
+    assert "checkpoints could not be written (No space left" in outcome.cause
+    assert {path.name for path in (small_disk.path / "job").iterdir()} == {"plan.json", "result.json"}
 
 
 def test_a_job_for_a_baseline_trains_it(job_of):

@@ -1,4 +1,3 @@
-import os
 import time
 from pathlib import Path
 
@@ -47,17 +46,3 @@ def pid_in(eventually):
         return int(path.read_text())
 
     return read
-
-
-@pytest.fixture
-def is_alive():
-    """Whether a process runs (one that has ended and was not waited for does not)."""
-
-    def look(pid):
-        try:
-            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-
-    assert look(os.getpid())
-    return look

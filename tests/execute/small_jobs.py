@@ -15,10 +15,26 @@ from archwright.evaluate.job import Outcome
 def obey(job, on_epoch):
     """Does what the recipe says, in its order: {"sleep": seconds}, {"raise": message}, {"kill": signal}, ..."""
     Path(job.folder).mkdir(parents=True, exist_ok=True)
-    (Path(job.folder) / "pid").write_text(str(os.getpid()))
+    (Path(job.folder) / f"pid{os.environ['RANK'] if job.devices > 1 else ''}").write_text(str(os.getpid()))
     for what, value in job.recipe.items():
         DEEDS[what](job, on_epoch, value)
     return Outcome("complete", metrics={"accuracy": {1} if "wrong_outcome" in job.recipe else job.seed / 100})
+
+
+def only_in_rank(job, on_epoch, rank_and_deeds):
+    rank, deeds = rank_and_deeds
+    for what, value in deeds.items() if os.environ["RANK"] == str(rank) else ():
+        DEEDS[what](job, on_epoch, value)
+
+
+def add_ranks(job, on_epoch, value):
+    """A real exchange, in which a process waits for the others."""
+    import torch
+
+    from archwright.ops.team import gather_team
+
+    team = gather_team(job.devices, torch.device(job.device))
+    on_epoch({"sum": float(team.add(torch.tensor(10.0 + team.rank))), "rank": team.rank, "size": team.size})
 
 
 def report_epochs(job, on_epoch, count):
@@ -69,6 +85,7 @@ def tell_surroundings(job, on_epoch, value):
             "omp": os.environ.get("OMP_NUM_THREADS"),
             "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
             "device": job.device,
+            "rank": [os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")],
             "sigint": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
             "group": os.getpgrp() == os.getpid(),
             "main": getattr(sys.modules["__main__"], "__file__", None),
@@ -76,8 +93,18 @@ def tell_surroundings(job, on_epoch, value):
     )
 
 
+def begin_mpi(job, on_epoch, value):
+    from mpi4py import MPI
+
+    launcher = [name for name in os.environ if name.startswith(("PMI", "OMPI_", "HYDRA", "HYDI"))]
+    on_epoch({"ranks": MPI.COMM_WORLD.Get_size(), "launcher": launcher})
+
+
 DEEDS = {
     "wrong_outcome": lambda job, on_epoch, value: None,
+    "in_rank": only_in_rank,
+    "add": add_ranks,
+    "add_again": add_ranks,
     "sleep": lambda job, on_epoch, seconds: time.sleep(seconds),
     "epochs": report_epochs,
     "raise": raise_error,
@@ -91,4 +118,5 @@ DEEDS = {
     "write_result_and_die": write_result_and_die,
     "helper": start_helper,
     "tell": tell_surroundings,
+    "mpi": begin_mpi,
 }

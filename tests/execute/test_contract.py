@@ -1,5 +1,6 @@
-"""What every executor promises. A new one joins by a line in EXECUTORS."""
+"""What every executor promises. A new one joins by a line in EXECUTORS; `mpi` is met where test_mpi.py runs this under mpiexec."""
 
+import os
 import time
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import pytest
 from archwright.errors import InputError, UnknownName
 from archwright.execute import Resources, executor_names, make_executor
 
-EXECUTORS = {"serial": 1, "processes": 2}  # name: workers
+EXECUTORS = {"serial": 1, "processes": 2, "mpi": 2}  # name: workers
 
 
-@pytest.fixture(params=EXECUTORS)
+@pytest.fixture(params=[name for name in EXECUTORS if (name == "mpi") == ("UNDER_MPI" in os.environ)])
 def name(request):
     return request.param
 
@@ -45,6 +46,18 @@ def test_each_job_comes_back_once_with_its_own_outcome(executor, job):
     assert sorted(j.key for j, _ in done) == sorted(j.key for j in jobs)
     assert all(outcome.metrics == {"accuracy": j.seed / 100} for j, outcome in done)
     assert all(outcome.state == "complete" and outcome.worker for _, outcome in done)
+
+
+def test_a_job_on_two_devices_is_done_by_two_processes_or_refused(executor, job):
+    two = job("two", 7, fields={"devices": 2}, add=1)
+    try:
+        executor.submit(two)
+    except InputError as error:
+        assert "2 devices" in str(error)  # noqa: PT017 - either is right
+        return
+    ((given, outcome),) = everything_from(executor)
+    assert (given, outcome.state, outcome.metrics) == (two, "complete", {"accuracy": 0.07})
+    assert all((Path(two.folder) / f"pid{rank}").is_file() for rank in (0, 1))
 
 
 def test_jobs_come_back_as_they_were_given(executor, job):

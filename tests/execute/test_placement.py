@@ -2,7 +2,7 @@ import pytest
 
 from archwright.errors import InputError
 from archwright.execute import Resources, placement
-from archwright.execute.placement import Placement, place
+from archwright.execute.placement import Placement, check_places, choose_workers, place
 
 
 @pytest.fixture
@@ -50,6 +50,30 @@ def test_a_training_on_several_devices_sees_one_gpu_for_each(gpus):
     gpus(1)
     with pytest.raises(InputError, match="2 devices needs as many GPUs"):
         place(on("auto"), [0, 1])
+
+
+def test_of_the_free_workers_those_are_taken_that_have_different_gpus(gpus, job):
+    gpus(2)
+    two, one = job("two", fields={"devices": 2}), job("one")
+    assert choose_workers(two, on("auto"), [1, 3, 2]) == (1, 2)
+    assert choose_workers(two, on("auto"), [1, 3]) is None
+    assert choose_workers(one, on("auto"), [3]) == (3,)
+    assert choose_workers(two, on("cpu"), [1, 3]) == (1, 3)
+    assert choose_workers(two, on(gpus=0.5), [0, 1, 2, 3]) == (0, 2)
+    gpus(0)
+    assert choose_workers(two, on("auto"), [0, 1, 2]) == (0, 1)
+    assert choose_workers(two, on("auto"), [0]) is None
+    assert choose_workers(one, on("auto"), []) is None
+
+
+def test_a_machine_with_too_few_gpus_for_a_training_says_so(gpus):
+    gpus(2)
+    check_places(on(gpus=0.5), 2, 4)
+    for resources, workers in ((on(gpus=0.5), 2), (on("cuda:1"), 4)):
+        with pytest.raises(InputError, match="2 devices needs as many GPUs, and it has 1"):
+            check_places(resources, 2, workers)
+    check_places(on("cpu"), 3, 3)
+    check_places(on("cuda:1"), 1, 4)
 
 
 def test_a_gpu_can_be_named(gpus):

@@ -140,6 +140,7 @@ def test_what_a_training_sees(two, job):
         "sigint": True,
         "group": True,
         "main": None,
+        "rank": [None, None, None],
     }
 
 

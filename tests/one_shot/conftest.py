@@ -30,13 +30,30 @@ def toy_data(toy):
 def stage_of(toy, toy_data, tmp_path):
     """Makes the stage of a method's search on the toy, with these settings, before its first step."""
     from archwright.one_shot.supernet_training import _set_up
-    from archwright.train.precision import TrainingPrecision, make_fabric
 
     def make(method="darts", **settings):
         job = toy.toy_job(tmp_path, method, **settings)
-        return _set_up(job, toy_data, make_fabric(torch.device("cpu"), TrainingPrecision()), job.epochs)
+        return _set_up(job, toy_data, torch.device("cpu"), job.epochs)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def few_digits(tmp_path_factory):
+    """The folder of a stored problem: 120 handwritten digits of three kinds."""
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    from archwright.data.arrays import Arrays
+    from archwright.data.load import load_problem
+    from archwright.data.store import save_problem
+
+    images, kinds = load_digits(return_X_y=True)
+    few = np.flatnonzero(kinds < 3)[:120]
+    x = images[few].reshape(-1, 1, 8, 8).astype(np.float32)
+    folder = tmp_path_factory.mktemp("digits") / "data"
+    save_problem(load_problem(Arrays(x, kinds[few]), task="classification", layout="image"), folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,6 @@ from archwright.evaluate.history import key_of
 from archwright.one_shot import make_one_shot
 from archwright.one_shot.controller_search import Phases
 from archwright.one_shot.supernet_training import _set_up
-from archwright.train.precision import TrainingPrecision, make_fabric
 
 
 def state_of(module):
@@ -41,7 +40,7 @@ def test_a_reward_is_measured_on_images_as_they_are(toy, tmp_path):
     data = load_problem(Arrays(draw.integers(0, 255, (80, 8, 8, 1), dtype=np.uint8), draw.integers(0, 3, 80)))
     asked = {"space": "nasbench201", "space_settings": {"repeats": 1, "filters": 2}, "method": "enas"}
     job = replace(toy.toy_job(tmp_path, "enas"), supernet=asked, recipe={"augmentation": "crop", "batch_size": 4})
-    stage = _set_up(job, data, make_fabric(torch.device("cpu"), TrainingPrecision()), job.epochs)
+    stage = _set_up(job, data, torch.device("cpu"), job.epochs)
     known = stage.batches.rows.take(slice(None))[0].flatten(1)
     for batches, untouched in ((stage.batches, False), (stage.scene.alpha_batches, True)):
         x = batches.batch(0)[0].flatten(1)

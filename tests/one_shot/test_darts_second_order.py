@@ -6,12 +6,11 @@ import torch
 from torch.func import functional_call
 
 from archwright.one_shot.supernet_training import _set_up
-from archwright.train.precision import TrainingPrecision, make_fabric
 
 
 def test_alphas_move_by_the_gradient_of_the_step_ahead(toy, toy_data, tmp_path):
     job = toy.toy_job(tmp_path, "darts_second_order", learning_rate=0.5)
-    stage = _set_up(job, toy_data, make_fabric(torch.device("cpu"), TrainingPrecision()), job.epochs)
+    stage = _set_up(job, toy_data, torch.device("cpu"), job.epochs)
     search, scene = stage.search, stage.scene
     scene.supernet.double()
     search.alphas.double()

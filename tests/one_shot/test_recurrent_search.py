@@ -23,7 +23,6 @@ from archwright.one_shot.options import TEXT
 from archwright.one_shot.requirements import make_supernet
 from archwright.one_shot.supernet_training import _set_up, train_supernet
 from archwright.search_space import make_space
-from archwright.train.precision import TrainingPrecision, make_fabric
 
 SPACE = {"nodes": 3, "width": 6}
 METHODS = [name for name in one_shot_names() if name != "pc_darts"]
@@ -86,9 +85,7 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(method, data, 
 @pytest.fixture
 def stage(data, tmp_path):
     """A search that has done a few steps."""
-    stage = _set_up(
-        job_on(data, tmp_path, "darts"), open_problem(data), make_fabric(torch.device("cpu"), TrainingPrecision()), epochs=2.0
-    )
+    stage = _set_up(job_on(data, tmp_path, "darts"), open_problem(data), torch.device("cpu"), epochs=2.0)
     for number in range(4):
         stage.search(*stage.batches.batch(number), 0.5)
     return stage

@@ -39,13 +39,12 @@ def test_a_plan_is_kept(toy, tmp_path):
 @pytest.mark.parametrize("method", ["darts", "single_path_uniform"])
 def test_measuring_draws_nothing_and_more_time_gives_more_epochs(method, toy, toy_data, tmp_path):
     from archwright.one_shot.supernet_training import _plan
-    from archwright.train.precision import TrainingPrecision, make_fabric
 
-    fabric, before, plans = make_fabric(torch.device("cpu"), TrainingPrecision()), torch.get_rng_state(), []
+    cpu, before, plans = torch.device("cpu"), torch.get_rng_state(), []
     for goal in (2.0, 40.0):
         folder = tmp_path / str(goal)
         folder.mkdir()
         job = replace(toy.toy_job(folder, method, epochs=1e6), time_goal=goal)
-        plans.append(_plan(job, make_one_shot(method), toy_data, fabric))
+        plans.append(_plan(job, make_one_shot(method), toy_data, cpu))
     assert torch.equal(torch.get_rng_state(), before)
     assert plans[1].epochs > 2 * plans[0].epochs > 0

@@ -9,7 +9,6 @@ from archwright.network.supernet import Edge, Mixture
 from archwright.one_shot import make_one_shot
 from archwright.one_shot.alphas import Alphas
 from archwright.one_shot.supernet_training import _set_up
-from archwright.train.precision import TrainingPrecision, make_fabric
 
 MIXTURE = Mixture(tuple(Edge(name, ("x", "y", "z"), name) for name in "abc"), {})
 
@@ -30,7 +29,7 @@ def test_gates_are_soft_samples():
 @pytest.mark.parametrize(("single_level", "share"), [(True, 1.0), (False, 0.5)])
 def test_one_level_trains_on_all_rows(single_level, share, toy, toy_data, tmp_path):
     job = toy.toy_job(tmp_path, "snas", single_level=single_level)
-    stage = _set_up(job, toy_data, make_fabric(torch.device("cpu"), TrainingPrecision()), job.epochs)
+    stage = _set_up(job, toy_data, torch.device("cpu"), job.epochs)
     assert len(stage.batches.among) == round(share * len(toy_data.train))
     assert (stage.scene.alpha_batches is None) == single_level
     stage.search(*stage.batches.batch(0), 0.5)

@@ -7,15 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from archwright.architecture.architecture import Architecture
-from archwright.data.arrays import Arrays
-from archwright.data.load import load_problem
-from archwright.data.store import open_problem, save_problem
+from archwright.data.store import open_problem
 from archwright.errors import InputError
 from archwright.evaluate.full import validate
 from archwright.evaluate.job import Job
@@ -24,25 +21,12 @@ from archwright.one_shot import make_one_shot, one_shot_names
 from archwright.one_shot.method import Found
 from archwright.one_shot.supernet_training import _handed_over, _set_up, train_supernet
 from archwright.search_space import make_space
-from archwright.train.precision import TrainingPrecision, make_fabric
 
 SPACES = {
     "cell": {"filters": 4, "blocks": 2},
     "nasbench201": {"filters": 4, "repeats": 1},
     "chain": {"pooling": "stride", "connectivity": "residual", "activation": "relu", "width": 4, "most_blocks": 2, "stages": 2},
 }
-
-
-@pytest.fixture(scope="module")
-def few_digits(tmp_path_factory):
-    from sklearn.datasets import load_digits
-
-    images, kinds = load_digits(return_X_y=True)
-    few = np.flatnonzero(kinds < 3)[:120]
-    x = images[few].reshape(-1, 1, 8, 8).astype(np.float32)
-    folder = tmp_path_factory.mktemp("digits") / "data"
-    save_problem(load_problem(Arrays(x, kinds[few]), task="classification", layout="image"), folder)
-    return folder
 
 
 def job_on(data, folder, space, method, **fields):
@@ -84,7 +68,7 @@ def test_shared_scores_are_a_job_too(few_digits, tmp_path):
 def cell_stage(few_digits, tmp_path):
     """A search on real cells that has done a few steps, so that its shared weights and statistics are no longer at their start."""
     job = job_on(few_digits, tmp_path, "cell", "darts")
-    stage = _set_up(job, open_problem(few_digits), make_fabric(torch.device("cpu"), TrainingPrecision()), job.epochs)
+    stage = _set_up(job, open_problem(few_digits), torch.device("cpu"), job.epochs)
     for number in range(4):
         stage.search(*stage.batches.batch(number), 0.5)
     return stage

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from archwright.ops.candidates import CANDIDATES, candidate
+from archwright.ops.global_batch_norm import global_statistics
 from archwright.ops.mixed_nodes import MixedNodes, active_gates, chains_of, edges_into
+from archwright.ops.team import ALONE
 
 DARTS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
 SHAPES = {"2-D": (8, 7), "1-D": (13,)}
@@ -124,3 +126,29 @@ def test_edges_are_numbered_node_by_node():
 def test_which_operations_are_chains(name, stride, stages):
     chains = chains_of(candidate(name, 2, 4, stride, affine=False))
     assert [len(own) for _, own in chains] == stages
+
+
+def of_a_part(team, nodes, inputs, gates, projections):
+    """As `results`, of this process's rows; gradients of what all have are its part of them."""
+    with global_statistics(nodes, team):
+        part = team.part(len(inputs[0]))
+        own = [x.detach()[part].clone().requires_grad_() for x in inputs]
+        states = nodes(own, gates, active_gates(gates))
+        loss = sum((state * projection[part]).sum() for state, projection in zip(states, projections, strict=True))
+        gradients = torch.autograd.grad(loss, [*own, gates, *nodes.parameters()])
+    divided = [*(state.detach() for state in states), *gradients[: len(own)]]
+    return [
+        *(team.gathered(rows) for rows in divided),
+        *(team.add(gradient) for gradient in gradients[len(own) :]),
+        *(buffer.clone() for buffer in nodes.buffers()),
+    ]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_two_processes_compute_what_one_does(stride, kernel, in_two_processes):
+    nodes = nodes_of(DARTS, (8, 7), kernel, stride)
+    inputs, gates = leaves(nodes, (8, 7))
+    projections = [torch.randn(3, 4, *[-(-side // stride) for side in (8, 7)], dtype=torch.float64) for _ in range(2)]
+    expected = of_a_part(ALONE, copy.deepcopy(nodes), inputs, gates, projections)
+    for found in in_two_processes(of_a_part, nodes, inputs, gates, projections):
+        torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-9)

@@ -186,7 +186,11 @@ def report_data(trials: int = 24, seed: int = 0, **changes: Any) -> ReportData:
         "architecture": {"space": "chain", "settings": {"dimensions": 2, "width": 16, "stages": None}, "answers": ANSWERS},
         "description": CHAIN,
         "accesses": [{"reason": f"final training {i + 1} of 27", "time": f"2025-06-01 12:{i:02d}:07"} for i in range(27)],
-        "budget": [BudgetPart("search", 96, 99.1), BudgetPart("final trainings", 96, 88.0), BudgetPart("baselines", 48, 41.7)],
+        "budget": [
+            BudgetPart("search", 96, 99.1, 0.125),
+            BudgetPart("final trainings", 96, 88.0),
+            BudgetPart("baselines", 48, 41.7),
+        ],
         "chance": 0.102,
         "command": "archwright search digits --minutes 4 --strategy regularized_evolution,local_search",
         "created": "1 June 2025",

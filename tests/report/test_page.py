@@ -91,6 +91,14 @@ def test_the_page_says_what_was_found_and_its_table_has_the_numbers_of_the_termi
     assert html.count("<svg") > 10
 
 
+def test_the_page_says_for_how_much_of_the_time_workers_were_idle_where_that_was_counted(html):
+    search, final = (
+        row for row in html.split("<tr>") if row.startswith('<td class="left">search</td>') or "final trainings</td>" in row
+    )
+    assert "<td>12 %</td></tr>" in search
+    assert "<td>–</td></tr>" in final
+
+
 def test_hostile_names_are_text(make_data):
     base = make_data(trials=3)
     results = json.loads(json.dumps(base.results))

@@ -94,6 +94,28 @@ def test_by_minutes_what_is_planned_fits_into_the_time(means, budget, seeds, top
         assert too_short < max(LEAST_FINAL_EPOCHS, plan.search_epochs) * max(epoch_seconds)
 
 
+@settings(deadline=None, max_examples=60)
+@given(MEANS, SHARES, st.integers(1, 4), st.integers(1, 3), st.floats(0.01, 10))
+def test_by_minutes_trainings_on_several_devices_fit_into_the_time(means, budget, devices, top_k, epoch):
+    """An independent account: so many at a time as there are workers for, each for its worker-seconds divided by its devices."""
+    several = replace(means, devices=min(devices, means.workers))
+    plan = plan_by_minutes(1_000, None, 3, top_k, several, budget, [epoch], [1.5 * epoch])
+    trainings = means.strategies * top_k * plan.seeds
+    rounds = -(-trainings // (means.workers // several.devices))
+    lasts = means.usable / means.workers
+    assert rounds * plan.final_goal / several.devices == pytest.approx(budget.final * lasts)
+    of_strategy = budget.search * means.usable / means.strategies
+    assert plan.supernet_goal == pytest.approx(budget.supernet * min(of_strategy, budget.search * lasts * several.devices))
+
+
+def test_by_minutes_a_final_epoch_that_costs_more_on_several_devices_is_allowed_for():
+    """Exchanges make an epoch dearer: candidates must be quicker, and fewer seeds may fit."""
+    means = Means(1_000.0, 2, 1, devices=2)
+    cheap, dear = (plan_by_minutes(1_000, None, 3, 1, means, Budget(), [1.0, 9.0], [t, 9 * t]) for t in (1.0, 80.0))
+    assert dear.epoch_limit < cheap.epoch_limit
+    assert dear.seeds < cheap.seeds == 3
+
+
 def test_by_minutes_the_search_is_shared_and_aims_at_twenty_trainings_a_strategy():
     one = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 1), Budget(), [1.0])
     assert one.search_goal == pytest.approx(0.4 * 970 / 20)

@@ -41,8 +41,14 @@ class Measured:
         return [(job, Outcome("complete", seconds_per_epoch=seconds, macs=macs))]
 
 
-def probe(key, baseline=None):
-    return Job(key=key, stage="probe", data="", folder="", seed=0, epochs=1.0, baseline=baseline)
+def probe(key, baseline=None, devices=1):
+    return Job(key=key, stage="probe", data="", folder="", seed=0, epochs=1.0, baseline=baseline, devices=devices)
+
+
+def test_an_epoch_on_several_devices_is_told_in_seconds_of_workers():
+    jobs = [probe("one"), probe("two", devices=2), probe("none", devices=2)]
+    found = run_probes(Measured({"one": 3.0, "two": 2.0, "none": None}), jobs)
+    assert [found[job.key].seconds_per_epoch for job in jobs] == [3.0, 4.0, None]
 
 
 def planned(minutes=10.0, space=(1.0,), used=0.0, budget=None, seeds=3, **baselines):

@@ -43,7 +43,7 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path, monkeypatch):
     save_checkpoint({"step": 1}, file)
 
     def full(state, path):
-        path.write_bytes(b"half")
+        path.write(b"half")
         raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
 
     monkeypatch.setattr(torch, "save", full)

@@ -25,6 +25,8 @@ from archwright.evaluate.plan import Plan, last_epoch, make_batches, make_plan
 from archwright.evaluate.test_reading import read_test
 from archwright.network.baselines import build_baseline
 from archwright.ops.carried_state import own_stream
+from archwright.ops.global_batch_norm import global_statistics
+from archwright.ops.team import ALONE, Team, gather_team
 from archwright.search_space import make_space
 from archwright.train.atomic_file import written_atomically
 from archwright.train.batches import Rows
@@ -41,25 +43,33 @@ TRAINED_ANEW = "trained from its beginning: the checkpoint of the training that 
 
 
 def train_network(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: Callable[[Record], None] | None = None) -> Outcome:
-    """The job's network, from its seed to its outcome. What is known on the way is left in `facts`, for when it fails."""
+    """The job's network, from its seed to its outcome. What is known on the way is left in `facts`, for when it fails.
+
+    Where several processes train it together each of them calls this. The first one's outcome is the whole.
+    """
     device, recipe = device_of(job.device), with_settings(Recipe, job.recipe, "train")
+    team = gather_team(job.devices, device)
     seed_everything(job.seed)
     network = build_network(job, data.problem)
+    if not team.leads:
+        seed_everything(job.seed + team.rank)
     facts["parameters"] = parameter_count(network)
     facts["macs"] = multiply_accumulates(network, data.problem.input_shape)
     refusal = _needs_too_much_memory(job, recipe, network, data, device)
     if refusal:
         return Outcome("refused", refusal, **facts)
-    plan = make_plan(job, recipe, network, data, device)
-    facts.update(precision=plan.precision, seconds_per_epoch=plan.seconds_per_epoch, seconds=plan.seconds)
-    refusal = _takes_too_long(job, plan)
-    if refusal or job.stage == "probe":
-        return Outcome("refused" if refusal else "complete", refusal, **facts)
-    progress = _train(job, recipe, network, data, plan, device, on_epoch)
-    facts.update(_facts_of(job, progress, plan, device))
-    facts["latency_ms"] = latency_ms(network, data.problem.input_shape, device=device)
-    if job.stage in ("final", "baseline"):
-        facts.update(_finish(job, data, progress, device))
+    with global_statistics(network, team):
+        plan = make_plan(job, recipe, network, data, device, team)
+        facts.update(precision=plan.precision, seconds_per_epoch=plan.seconds_per_epoch, seconds=plan.seconds)
+        refusal = _takes_too_long(job, plan)
+        if refusal or job.stage == "probe":
+            return Outcome("refused" if refusal else "complete", refusal, **facts)
+        progress = _train(job, recipe, network, data, plan, device, team, on_epoch)
+    facts.update(_facts_of(job, progress, plan, device, team))
+    if team.leads:
+        facts["latency_ms"] = latency_ms(network, data.problem.input_shape, device=device)
+    if team.leads and job.stage in ("final", "baseline"):
+        facts.update(_finish(job, data, progress, device, facts["peak_memory_mb"]))
     return Outcome("complete", **facts)
 
 
@@ -95,7 +105,8 @@ def _needs_too_much_memory(job: Job, recipe: Recipe, network: nn.Module, data: P
     if job.memory_limit is None:
         return ""
     batch = min(recipe.batch_size, data.problem.n_train)
-    needed = training_memory_mb(network, data.problem.input_shape, batch, recipe.optimizer)
+    part = -(-batch // job.devices)
+    needed = job.devices * training_memory_mb(network, data.problem.input_shape, part, recipe.optimizer)
     if needed <= job.memory_limit:
         return ""
     return f"it needs at least {needed:.0f} MB to train with batches of {batch}, and the limit is {job.memory_limit:.0f} MB"
@@ -115,16 +126,17 @@ def _train(
     data: ProblemData,
     plan: Plan,
     device: torch.device,
+    team: Team,
     on_epoch: Callable[[Record], None] | None,
 ) -> Progress:
     precision = TrainingPrecision.from_text(plan.precision)
     rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
-    step = SupervisedStep(network, data.problem, recipe, device, precision)
+    step = SupervisedStep(network, data.problem, recipe, device, precision, team)
     training = Training(
         step=step,
         network=network,
-        batches=make_batches(job, recipe, data, device, precision, plan.epochs),
-        validate=lambda: validate(network, rows, data),
+        batches=make_batches(job, recipe, data, device, precision, plan.epochs, team),
+        validate=lambda: validate(network, rows, data, team),
         judge=data.problem.metric,
         train_metric=lambda kept, target: metric_of(decide(kept, data.problem.task), target, data.problem.metric),
         kept=lambda output, target: kept_of(output, target, data.problem.task),
@@ -134,26 +146,29 @@ def _train(
         patience=recipe.patience,
         checkpoint=Path(job.folder) / CHECKPOINT,
         time_limit=job.time_limit,
+        team=team,
     )
     return run_training(training, on_epoch, seconds=plan.seconds)
 
 
-def validate(network: nn.Module, rows: Rows, data: ProblemData) -> dict[str, float]:
+def validate(network: nn.Module, rows: Rows, data: ProblemData, team: Team = ALONE) -> dict[str, float]:
     """The task's metric, the loss and, for a regression, `rmse` in the target's units: over all rows, in float32.
 
     A state that the network carries begins anew, goes through the rows in order, and is what it was before in the end.
+    The processes of a team share the work and have the same metrics.
     """
     network.eval()
     with own_stream(network), torch.inference_mode():
-        pairs = [(kept_of(network(x), y, data.problem.task), y) for x, y in rows.in_order()]
-    output, target = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+        pairs = [(kept_of(network(x), y, data.problem.task), y) for x, y in rows.in_order(team)]
+        shared = team if rows.divides(team) else ALONE
+        output, target = (shared.gathered(torch.cat(parts)) for parts in zip(*pairs, strict=True))
     metrics = scores(output, target, data.problem)
     if data.preprocessing.target_std is not None:
         metrics["rmse"] = root_mean_square_error(output, target, torch.tensor(data.preprocessing.target_std, device=output.device))
     return metrics
 
 
-def _facts_of(job: Job, progress: Progress, plan: Plan, device: torch.device) -> dict[str, Any]:
+def _facts_of(job: Job, progress: Progress, plan: Plan, device: torch.device, team: Team) -> dict[str, Any]:
     anew = [TRAINED_ANEW] if job.continues is not None and not progress.before else []
     return {
         "metrics": {key.removeprefix("val_"): value for key, value in progress.best.items() if key.startswith("val_")},
@@ -162,11 +177,11 @@ def _facts_of(job: Job, progress: Progress, plan: Plan, device: torch.device) ->
         "seconds": progress.seconds - progress.before,
         "epochs": progress.epochs,
         "seconds_per_epoch": (progress.seconds - plan.seconds) / progress.epochs,
-        "peak_memory_mb": peak_memory_mb(device),
+        "peak_memory_mb": sum(team.collected(peak_memory_mb(device))),
     }
 
 
-def _finish(job: Job, data: ProblemData, progress: Progress, device: torch.device) -> dict[str, Any]:
+def _finish(job: Job, data: ProblemData, progress: Progress, device: torch.device, peak_mb: float) -> dict[str, Any]:
     """Keep the best weights, and read the test split once with the network as it would be loaded again."""
     write_weights(progress.best_weights, Path(job.folder) / WEIGHTS)
     network = trained_network(job, data.problem)
@@ -175,7 +190,7 @@ def _finish(job: Job, data: ProblemData, progress: Progress, device: torch.devic
     return {
         "test": result.value,
         "predict_seconds": result.seconds,
-        "peak_memory_mb": peak_memory_mb(device),
+        "peak_memory_mb": max(peak_mb, peak_memory_mb(device)),
     }
 
 

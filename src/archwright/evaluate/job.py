@@ -64,6 +64,7 @@ class Outcome:
     Where it continued a shorter training, `epochs` and `curve` are those of both, `seconds` its own.
 
     `state` "refused": over a limit before it was trained. `machine_fault`: worth another try under the same number.
+    `devices`: how many processes trained it together, of which each took the `seconds`.
     `found`: what a supernet's training hands over, the best first, or the architectures that it was asked to score:
     {"architecture": its JSON, "score": validation metric with the shared weights, "epoch": when}.
     """
@@ -84,7 +85,13 @@ class Outcome:
     seconds_per_epoch: float | None = None
     machine_fault: bool = False
     worker: str = ""
+    devices: int = 1
     found: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def worker_seconds(self) -> float:
+        """What it cost: the seconds of all its processes."""
+        return self.seconds * self.devices
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -14,6 +14,7 @@ from torch import nn
 
 from archwright.data.splits import ProblemData
 from archwright.evaluate.job import Job
+from archwright.ops.team import ALONE, Team
 from archwright.train.atomic_file import written_atomically
 from archwright.train.augmentation import Augment, augmentation_names, make_augmentation
 from archwright.train.batches import Batches, Rows
@@ -46,23 +47,33 @@ class Plan:
     seconds: float = 0.0
 
 
-def make_plan(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device) -> Plan:
-    """The plan in the job's folder, else a new one, which is left there. The network and the random states are not touched."""
+def make_plan(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, team: Team = ALONE) -> Plan:
+    """The plan in the job's folder, else a new one, which is left there. The network and the random states are not touched.
+
+    A team measures together, as it will train, and has the first process's plan.
+    """
     file = Path(job.folder) / PLAN
-    if file.is_file():
+    if team.led(file.is_file()):
         return Plan(**json.loads(file.read_text(encoding="utf-8")))
-    plan = _decide(job, recipe, network, data, device)
-    with written_atomically(file) as unfinished:
-        unfinished.write_text(json.dumps(asdict(plan)), encoding="utf-8")
+    plan = team.led(_decide(job, recipe, network, data, device, team))
+    if team.leads:
+        with written_atomically(file) as unfinished:
+            unfinished.write_text(json.dumps(asdict(plan)), encoding="utf-8")
     return plan
 
 
 def make_batches(
-    job: Job, recipe: Recipe, data: ProblemData, device: torch.device, precision: TrainingPrecision, epochs: float
+    job: Job,
+    recipe: Recipe,
+    data: ProblemData,
+    device: torch.device,
+    precision: TrainingPrecision,
+    epochs: float,
+    team: Team = ALONE,
 ) -> Batches:
     """The training split's batches as the recipe wants them for a training of so many epochs."""
     rows = Rows(data.train, data.problem, data.preprocessing, device, precision.channels_last)
-    return Batches(rows, recipe.batch_size, job.seed, training_augmentation(recipe, rows, data, epochs))
+    return Batches(rows, recipe.batch_size, job.seed, training_augmentation(recipe, rows, data, epochs), team=team)
 
 
 def training_augmentation(recipe: Recipe, rows: Rows, data: ProblemData, epochs: float) -> Augment:
@@ -89,7 +100,7 @@ def last_epoch(epochs: float, share: float) -> float:
     return epochs if share >= 1 else min(epochs, max(1.0, float(round(share * epochs))))
 
 
-def _decide(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device) -> Plan:
+def _decide(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, team: Team) -> Plan:
     start = time.perf_counter()
     timed = job.stage == "probe" or job.time_goal is not None or job.epoch_seconds_limit is not None
     shape = data.problem.input_shape
@@ -100,22 +111,28 @@ def _decide(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, dev
     if not timed and len(options) == 1:
         return Plan(str(options[0]), job.epochs)
     with untouched_randomness():
-        steps = {option: _step_seconds(job, recipe, network, data, device, option) for option in options}
+        steps = {option: _step_seconds(job, recipe, network, data, device, option, team) for option in options}
         fastest = min(options, key=lambda option: steps[option])
-        epoch = _epoch_seconds(job, recipe, network, data, device, fastest, steps[fastest])
+        epoch = _epoch_seconds(job, recipe, network, data, device, fastest, steps[fastest], team)
     spent = time.perf_counter() - start
     return Plan(str(fastest), epochs_that_fit(job, epoch, spent), epoch, spent)
 
 
 def _step_seconds(
-    job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, precision: TrainingPrecision
+    job: Job,
+    recipe: Recipe,
+    network: nn.Module,
+    data: ProblemData,
+    device: torch.device,
+    precision: TrainingPrecision,
+    team: Team,
 ) -> float:
     """Seconds of a real training step, on a copy of the network."""
-    step = SupervisedStep(copy.deepcopy(network), data.problem, recipe, device, precision)
-    batches = make_batches(job, recipe, data, device, precision, job.epochs)
+    step = SupervisedStep(copy.deepcopy(network), data.problem, recipe, device, precision, team)
+    batches = make_batches(job, recipe, data, device, precision, job.epochs, team)
     endless = (batch for number in range(1000) for batch in batches.epoch(number))
     hopeless = FAR_TOO_SLOW * (job.epoch_seconds_limit or math.inf) / batches.per_epoch
-    return time_steps(lambda: step(*next(endless), 0.5), device, hopeless)
+    return time_steps(lambda: step(*next(endless), 0.5), device, hopeless, team)
 
 
 def _epoch_seconds(
@@ -126,12 +143,14 @@ def _epoch_seconds(
     device: torch.device,
     precision: TrainingPrecision,
     step_seconds: float,
+    team: Team,
 ) -> float:
     """An epoch's training steps and its validation, whose batches are timed on a copy of the network."""
-    shadow = copy.deepcopy(network).eval()
+    shadow = copy.deepcopy(network).to(device).eval()
     rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
     x = next(rows.in_order())[0][:TIMED_SAMPLES]
     with torch.inference_mode():
-        validating = time_steps(lambda: shadow(x), device)
-    per_epoch = make_batches(job, recipe, data, device, precision, job.epochs).per_epoch
-    return step_seconds * per_epoch + validating * len(rows) / len(x)
+        validating = time_steps(lambda: shadow(x), device, team=team)
+    per_epoch = make_batches(job, recipe, data, device, precision, job.epochs, team).per_epoch
+    own = len(rows) / team.size if rows.divides(team) else len(rows)
+    return step_seconds * per_epoch + validating * own / len(x)

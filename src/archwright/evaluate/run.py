@@ -20,6 +20,7 @@ from archwright.evaluate.full import CHECKPOINT, train_network
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.segment import forget_checkpoints, take_over
 from archwright.network.baselines import CLASSICAL
+from archwright.ops.team import own_rank
 from archwright.train.atomic_file import written_atomically
 from archwright.train.checkpoint import load_checkpoint
 from archwright.train.failure import cause_of, is_machine_fault, is_out_of_memory
@@ -37,6 +38,9 @@ def run_job(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None = Non
 
     Trouble in the training is returned as the outcome's cause, never raised. `result.json` is in the job's folder when this
     returns, except after a fault of the machine, which is worth another try. `on_epoch` gets each epoch's record.
+
+    Of several processes that train together each calls this, and the first writes the result, but no failure: another one's may
+    be the cause of its own, and that only their supervisor can tell.
     """
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,7 +49,7 @@ def run_job(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None = Non
         return known
     torch.set_num_threads(job.threads)
     outcome = replace(_attempt(job, on_epoch), worker=f"{platform.node()}:{os.getpid()}")
-    if not outcome.machine_fault:
+    if not outcome.machine_fault and _is_to_be_kept(job, outcome):
         outcome = _keep(job, outcome, folder)
     return outcome
 
@@ -84,6 +88,10 @@ def _unfinished(folder: Path, facts: Mapping[str, Any], seconds: float) -> dict[
     curve = tuple(checkpoint["progress"]["curve"])
     own_seconds = checkpoint["progress"]["seconds"] - checkpoint["progress"].get("before", 0.0)
     return {"curve": curve, "epochs": curve[-1]["epoch"], "seconds": max(seconds, own_seconds)}
+
+
+def _is_to_be_kept(job: Job, outcome: Outcome) -> bool:
+    return job.devices == 1 or (own_rank() == 0 and outcome.state != "failed")
 
 
 def _keep(job: Job, outcome: Outcome, folder: Path) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from contextlib import AbstractContextManager, nullcontext
 
 from archwright.architecture.plugins import find, known_names
 from archwright.execute.attempt import RUN_JOB
@@ -13,6 +14,7 @@ from archwright.execute.threads import threads_per_worker, usable_cpus
 BUILT_IN = {
     "serial": "archwright.execute.serial:Serial",
     "processes": "archwright.execute.processes:Processes",
+    "mpi": "archwright.execute.mpi:Mpi",
 }
 GROUP = "archwright.executors"
 
@@ -30,4 +32,16 @@ def make_executor(name: str, resources: Resources = Resources(), run: str = RUN_
     return typing.cast(Executor, find(name, BUILT_IN, GROUP, "executor")(resources, run))
 
 
-__all__ = ["Executor", "Resources", "executor_names", "make_executor", "threads_per_worker", "usable_cpus"]
+def enlisted(name: str) -> AbstractContextManager[None]:
+    """Where a whole command belongs that uses the executor `name`: under `mpiexec`, what is inside runs on the first rank alone.
+
+    The other ranks serve meanwhile, and end with exit code 0. Raises InputError where "mpi" was asked for without MPI.
+    """
+    if name != "mpi":
+        return nullcontext()
+    from archwright.execute import mpi_ranks  # mpi4py
+
+    return mpi_ranks.enlisted()
+
+
+__all__ = ["Executor", "Resources", "enlisted", "executor_names", "make_executor", "threads_per_worker", "usable_cpus"]

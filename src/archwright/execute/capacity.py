@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archwright.errors import InputError
 from archwright.evaluate.job import Job
-from archwright.execute.placement import place, place_job
+from archwright.execute.placement import check_places, place, with_device_of
 from archwright.execute.process_memory import MB, can_measure
 from archwright.execute.resources import Resources
 from archwright.execute.threads import threads_per_worker, usable_cpus
@@ -17,14 +17,24 @@ CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 
 def check_machine(resources: Resources, workers: int) -> None:
     """Raises InputError where this machine cannot give each of so many workers what a training is to have."""
+    check_devices(resources.devices, workers)
     place(resources, [workers - 1])
-    cpus = usable_cpus()
+    check_places(resources, resources.devices, workers)
+    check_cores(resources, workers, usable_cpus())
+    check_memory(resources, workers, machine_memory_mb())
+
+
+def check_cores(resources: Resources, workers: int, cpus: int) -> None:
+    """Raises InputError where so many cores are too few for the workers on them."""
     if resources.cpus is not None and resources.cpus * workers > cpus:
         raise InputError(
             f"{workers} workers with {resources.cpus} cores each need {resources.cpus * workers}, and this machine gives {cpus}: "
             "give fewer workers, or fewer cpus"
         )
-    memory = machine_memory_mb()
+
+
+def check_memory(resources: Resources, workers: int, memory: float | None) -> None:
+    """Raises InputError where so many MB are too few for the workers that share them; None is not known."""
     if resources.memory is not None and memory is not None and resources.memory * workers > memory:
         raise InputError(
             f"{workers} workers with {resources.memory:g} MB each need {resources.memory * workers:g} MB, and this machine has "
@@ -34,11 +44,21 @@ def check_machine(resources: Resources, workers: int) -> None:
 
 def check_job(job: Job, resources: Resources, workers: int) -> None:
     """Raises InputError where a job asks for what so many workers on this machine cannot give."""
-    if job.devices > workers:
-        raise InputError(f"a training on {job.devices} devices takes as many workers, and there are {workers}: give more workers")
-    place_job(job, resources, range(job.devices))
+    check_devices(job.devices, workers)
+    check_places(with_device_of(job, resources), job.devices, workers)
+    check_limits(job)
+
+
+def check_limits(job: Job) -> None:
+    """Raises InputError where this machine cannot hold a job to its limits."""
     if job.memory_limit is not None and not can_measure():
         raise InputError("a memory limit needs Linux's /proc, which is not here: leave the limit out")
+
+
+def check_devices(devices: int, workers: int) -> None:
+    """Raises InputError where a training asks for more devices than there are workers."""
+    if devices > workers:
+        raise InputError(f"a training on {devices} devices takes as many workers, and there are {workers}: give more workers")
 
 
 def threads_of(resources: Resources, workers: int) -> int:

@@ -43,6 +43,6 @@ class Executor(Protocol):
 
 
 def refuse_address(name: str, resources: Resources) -> None:
-    """Raises InputError where a cluster was named, to an executor of this machine alone."""
+    """Raises InputError where a cluster was named, to an executor that joins none."""
     if resources.address is not None:
-        raise InputError(f"the executor {name!r} works on this machine, and has no address ({resources.address}): leave it out")
+        raise InputError(f"the executor {name!r} joins no cluster, and has no address ({resources.address}): leave it out")

@@ -8,19 +8,22 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import TextIO
 
-from archwright.evaluate.job import Job
+from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import attempt, log_of
 from archwright.execute.main_module import unpack_main
+from archwright.execute.messages import send
+from archwright.execute.parent import die_with_the_parent
+from archwright.execute.ranks import Ranks
+from archwright.execute.threads import limit_threads
 
 
 @dataclass(frozen=True)
 class Order:
-    """All that a training process is told. `job`: as JSON text. `visible`: its GPU, as CUDA_VISIBLE_DEVICES wants it."""
+    """All that a training process is told. `job`: as JSON text. `visible`: its GPUs, as CUDA_VISIBLE_DEVICES wants them."""
 
     job: str
     run: str
@@ -29,22 +32,23 @@ class Order:
 
 
 def carry_out(order: Order, pipe: Connection) -> None:
-    """Do the job, sending {"epoch": record} after each epoch and {"outcome": ...} at the end, as JSON."""
+    """Do the job, here or in several processes of our own, telling of each epoch and of the end."""
     job = Job.from_json(json.loads(order.job))
     _leave_the_terminal()
     _write_to_log(job)
-    _die_with_the_coordinator()
     if order.visible is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = order.visible
-    _limit_threads(job.threads)
-    unpack_main(order.main)
-    outcome = attempt(order.run, job, lambda record: _send(pipe, "epoch", dict(record)))
+    ranks = Ranks(order.run, job, order.main) if job.devices > 1 else None
+    die_with_the_parent()
+    outcome = _alone(order, job, pipe) if ranks is None else ranks.outcome(lambda record: send(pipe, "epoch", record))
     sys.stdout.flush()
-    _send(pipe, "outcome", outcome.to_json())
+    send(pipe, "outcome", outcome.to_json())
 
 
-def _send(pipe: Connection, kind: str, content: dict[str, object]) -> None:
-    pipe.send_bytes(json.dumps({kind: content}).encode())
+def _alone(order: Order, job: Job, pipe: Connection) -> Outcome:
+    limit_threads(job.threads)
+    unpack_main(order.main)
+    return attempt(order.run, job, lambda record: send(pipe, "epoch", record))
 
 
 def _leave_the_terminal() -> None:
@@ -68,37 +72,3 @@ def _write_to_log(job: Job) -> None:
 def _writer_to(descriptor: int) -> TextIO:
     """Each line is written at once: a killed process leaves a log that is complete."""
     return open(descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
-
-
-def _die_with_the_coordinator() -> None:
-    """End this process, and all it started, when the coordinator is gone, even by `kill -9`."""
-    coordinator = multiprocessing.parent_process()
-    if coordinator is None:
-        return
-    threading.Thread(target=_watch, args=(coordinator.sentinel,), daemon=True).start()
-    if sys.platform == "linux":
-        _end_by_signal(coordinator.sentinel)
-
-
-def _watch(sentinel: int) -> None:
-    wait([sentinel])
-    if hasattr(os, "killpg"):
-        os.killpg(0, signal.SIGKILL)
-    os._exit(1)
-
-
-def _end_by_signal(sentinel: int) -> None:
-    """Have the kernel send SIGIO, which ends a process, when the pipe closes: C code that holds the GIL would stop the thread."""
-    import fcntl
-
-    fcntl.fcntl(sentinel, fcntl.F_SETOWN, -os.getpgrp())
-    fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)
-
-
-def _limit_threads(threads: int) -> None:
-    """For this process and for those it starts."""
-    import torch
-
-    torch.set_num_threads(threads)
-    for library in ("OMP", "MKL", "OPENBLAS"):
-        os.environ[f"{library}_NUM_THREADS"] = str(threads)

@@ -20,6 +20,32 @@ def resident_mb(pid: int) -> float | None:
     return pages * os.sysconf("SC_PAGE_SIZE") / MB
 
 
+def family_mb(pid: int) -> float | None:
+    """Memory of a process and of all that it has started, in MB (10^6 bytes): what several share is counted once.
+
+    None if it is gone, or where there is no /proc.
+    """
+    own = _proportional_mb(pid)
+    return None if own is None else own + sum(family_mb(child) or 0.0 for child in children(pid))
+
+
+def _proportional_mb(pid: int) -> float | None:
+    """A shared page counts by the share of one among those that have it; an old kernel cannot tell, and it counts whole."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 / MB for line in lines if line.startswith("Pss:"))
+    except (OSError, StopIteration):
+        return resident_mb(pid)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that are there; none where nobody tells."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
 def can_measure() -> bool:
     """Whether `resident_mb` works here."""
     return resident_mb(os.getpid()) is not None

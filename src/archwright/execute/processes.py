@@ -16,11 +16,9 @@ from archwright.execute.attempt import RUN_JOB
 from archwright.execute.capacity import check_job, check_machine, threads_of
 from archwright.execute.executor import refuse_address
 from archwright.execute.fork_server import start_context
-from archwright.execute.placement import place_job
+from archwright.execute.placement import choose_workers, place_job
 from archwright.execute.resources import Resources
-from archwright.execute.training_process import TrainingProcess
-
-LOOK_EVERY_SECONDS = 0.1
+from archwright.execute.training_process import LOOK_EVERY_SECONDS, TrainingProcess, not_started
 
 
 class Processes:
@@ -81,14 +79,14 @@ class Processes:
         """Jobs in their order, as long as enough workers are free. One that cannot be started has failed by the machine's fault."""
         taken = {worker for workers in self._running for worker in workers}
         free = [worker for worker in range(self._workers) if worker not in taken]
-        while self._queue and self._queue[0].devices <= len(free):
+        while self._queue and (workers := choose_workers(self._queue[0], self._resources, free)):
             job = self._queue.popleft()
-            workers, free = tuple(free[: job.devices]), free[job.devices :]
+            free = [worker for worker in free if worker not in workers]
             try:
                 placement = place_job(job, self._resources, workers)
                 self._running[workers] = TrainingProcess(job, self._run, placement, f"worker {workers[0]}")
             except (OSError, EOFError) as error:
-                self._finished.append((job, Outcome("failed", cause=f"no process could be started: {error}", machine_fault=True)))
+                self._finished.append((job, not_started(error)))
 
     def _look(self) -> None:
         """Take the workers whose training has ended off the list."""

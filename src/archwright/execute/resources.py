@@ -15,6 +15,7 @@ class Resources:
 
     Each training has `cpus` cores (None: an equal share of them), `gpus` of one GPU (0 to 1; None: the GPUs in turn, where there
     are any) and `memory` MB (None: without a limit). `device`: "auto", "cpu", "cuda" or "cuda:N", for jobs that leave it "auto".
+    `devices`: the most that one training will take.
     Raises InputError for what no machine could give; an executor raises it for what its own cannot.
     """
 
@@ -24,6 +25,7 @@ class Resources:
     memory: float | None = None
     device: str = "auto"
     address: str | None = None
+    devices: int = 1
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:

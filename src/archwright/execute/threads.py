@@ -26,3 +26,12 @@ def _container_quota(file: Path) -> int | None:
         return max(1, int(allowed) // int(period))
     except (OSError, ValueError):
         return None
+
+
+def limit_threads(threads: int) -> None:
+    """For this process and for those it starts."""
+    import torch  # heavy
+
+    torch.set_num_threads(threads)
+    for library in ("OMP", "MKL", "OPENBLAS"):
+        os.environ[f"{library}_NUM_THREADS"] = str(threads)

@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from archwright.evaluate.job import Job, Outcome
+from archwright.execute.exit_code import why_it_ended
 from archwright.execute.fork_server import start_process
 from archwright.execute.in_child import Order, carry_out
 from archwright.execute.main_module import pack_main
+from archwright.execute.messages import read
 from archwright.execute.placement import Placement
-from archwright.execute.process_memory import oom_kills, resident_mb
+from archwright.execute.process_memory import family_mb, oom_kills, resident_mb
 
+LOOK_EVERY_SECONDS = 0.1
+"""How often to `look` at a training that says nothing: for its limits."""
 GRACE_SECONDS = 5.0
 """A training ends itself at its time limit; one that is still there so much later hangs."""
 
@@ -27,6 +31,11 @@ END_SECONDS = 5.0
 """How long a killed process is waited for: one that sits in a broken driver may never end."""
 LOST = 255
 """The exit code that multiprocessing gives to a process whose fork server has died."""
+
+
+def not_started(error: OSError | EOFError) -> Outcome:
+    """What came of a job whose process could not be started: the machine's fault."""
+    return Outcome("failed", cause=f"no process could be started: {error}", machine_fault=True)
 
 
 class TrainingProcess:
@@ -74,11 +83,7 @@ class TrainingProcess:
     def _received(self) -> Outcome | None:
         """Read all that was sent; the outcome, if it is among it."""
         try:
-            while self._pipe is not None and self._pipe.poll():
-                message = json.loads(self._pipe.recv_bytes())
-                if "outcome" in message:
-                    return Outcome.from_json(message["outcome"])
-                self.records.append(message["epoch"])
+            return read(self._pipe, self.records) if self._pipe is not None else None
         except (EOFError, OSError):
             self._pipe = None
         return None
@@ -98,12 +103,8 @@ class TrainingProcess:
             return None
 
     def _why_it_ended(self, code: int) -> str:
-        if code == LOST:
-            cause = "lost: it, or the server that forked it, has ended with no exit code"
-        elif code >= 0:
-            return f"exited with code {code} (see log.txt)"
-        else:
-            cause = f"killed by signal {-code} ({signal.Signals(-code).name})"
+        lost = "lost: it, or the server that forked it, has ended with no exit code"
+        cause = lost if code == LOST else why_it_ended(code)
         starved = code in (LOST, -signal.SIGKILL) and oom_kills() > self._oom_kills
         return f"out of memory: {cause} while the system was ending processes for want of memory" if starved else cause
 
@@ -113,7 +114,8 @@ class TrainingProcess:
             return self._failed(f"timed out after {seconds:.0f} s: hung (allowed were {limit:g} s)")
         if self.job.memory_limit is None:
             return None
-        self._peak_mb = max(self._peak_mb, resident_mb(self.pid) or 0.0)
+        used = resident_mb(self.pid) if self.job.devices == 1 else family_mb(self.pid)
+        self._peak_mb = max(self._peak_mb, used or 0.0)
         if self._peak_mb > self.job.memory_limit:
             return self._failed(f"out of memory: used {self._peak_mb:.0f} MB of the allowed {self.job.memory_limit:g} MB")
         return None

@@ -15,7 +15,6 @@ from torch import Tensor
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import key_of
 from archwright.one_shot.controller_rate import controller_rate
-from archwright.one_shot.data_parallel import average
 from archwright.one_shot.method import ControllerMethod, Found
 from archwright.one_shot.minibatch_mode import minibatch_mode
 from archwright.one_shot.monitors import watched
@@ -109,17 +108,17 @@ class ControllerSearch:
 
     @torch.no_grad()
     def rewards(self, architectures: Sequence[Architecture], numbers: Sequence[int]) -> list[float]:
-        """That of each architecture with the shared weights on the batch of this number; the mean over all processes."""
+        """That of each architecture with the shared weights on the batch of this number."""
         supernet, batches = self.scene.supernet, cast(Batches, self.scene.alpha_batches)  # a controller has always rows of its own
-        rewards = torch.zeros(len(architectures), device=self.scene.fabric.device)
+        rewards = []
         with minibatch_mode(supernet), own_stream(supernet):
-            for i, (architecture, number) in enumerate(zip(architectures, numbers, strict=True)):
+            for architecture, number in zip(architectures, numbers, strict=True):
                 if self._carries_state:
                     begin_stream(supernet)
                 x, y = batches.batch(number)
-                rewards[i] = self.scene.reward(supernet(x, self.scene.gates_of(architecture)), y)
-        average([rewards], self.scene.fabric)
-        return rewards.tolist()
+                output = supernet(x, self.scene.gates_of(architecture))
+                rewards.append(self.scene.reward(self.scene.team.gathered(output), self.scene.team.gathered(y)))
+        return rewards
 
     def record(self) -> Mapping[str, float]:
         watching = watched(self.scene.supernet.mixture, self.expected.cpu())

@@ -27,6 +27,7 @@ from archwright.one_shot.second_order import second_order_gradient
 from archwright.one_shot.weight_update import WeightUpdate
 from archwright.ops.carried_state import own_stream
 from archwright.train.batches import Batches
+from archwright.train.loss import Loss
 
 
 class GradientSearch:
@@ -39,7 +40,7 @@ class GradientSearch:
     def __init__(self, method: GradientMethod, scene: Scene) -> None:
         self.method, self.scene = method, scene
         self.mixture: Mixture = scene.supernet.mixture
-        self.alphas = Alphas(self.mixture, edge_normalisation=method.edge_normalisation).to(scene.fabric.device)
+        self.alphas = Alphas(self.mixture, edge_normalisation=method.edge_normalisation).to(scene.device)
         self.update = WeightUpdate(method, scene.supernet)
         self.alpha_optimizer = torch.optim.Adam(
             self.alphas.parameters(),
@@ -47,12 +48,12 @@ class GradientSearch:
             betas=method.alpha_betas,
             weight_decay=method.alpha_weight_decay,
         )
-        self.decisions = ProgressiveDecisions(self.mixture).to(scene.fabric.device)
+        self.decisions = ProgressiveDecisions(self.mixture).to(scene.device)
         self.stability = RankStability(self.mixture, method.patience)
         self.step = StepNumber(scene.seed)
-        self.differentiate = averaged_gradients(scene.fabric)
+        self.differentiate = averaged_gradients(scene.team)
         self.done = 0.0
-        self._connections = connection_mask(self.mixture).to(scene.fabric.device) if method.l1 else None
+        self._connections = connection_mask(self.mixture).to(scene.device) if method.l1 else None
         self._start = self.expected.clone()
 
     @property
@@ -101,11 +102,11 @@ class GradientSearch:
         x_alpha, y_alpha = batches.batch(self.step.number)
         alphas = list(self.alphas.parameters())
         if not self.method.second_order:
-            return self.differentiate(self._loss(x_alpha, y_alpha) + self._penalty(), alphas)
+            return self.differentiate(self._loss(self.scene.alpha_loss, x_alpha, y_alpha) + self._penalty(), alphas)
         return list(
             second_order_gradient(
-                lambda: self._loss(x, y),
-                lambda: self._loss(x_alpha, y_alpha) + self._penalty(),
+                lambda: self._loss(self.scene.loss, x, y),
+                lambda: self._loss(self.scene.alpha_loss, x_alpha, y_alpha) + self._penalty(),
                 self.update.weights,
                 alphas,
                 self.update.rate(self.done),
@@ -121,9 +122,9 @@ class GradientSearch:
         self.alpha_optimizer.step()
         self.alpha_optimizer.zero_grad(set_to_none=True)
 
-    def _loss(self, x: Tensor, y: Tensor) -> Tensor:
+    def _loss(self, loss: Loss, x: Tensor, y: Tensor) -> Tensor:
         with own_stream(self.scene.supernet):
-            return self.scene.loss(self.scene.supernet(x, self._gates("alphas")), y)
+            return loss(self.scene.supernet(x, self._gates("alphas")), y)
 
     def _gates(self, purpose: str) -> Tensor:
         return self.decisions.gates(self.method.gates(self.alphas, self.done, self.step.generator(purpose)))

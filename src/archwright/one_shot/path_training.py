@@ -22,7 +22,7 @@ class PathTraining:
     def __init__(self, method: OneShotMethod, scene: Scene) -> None:
         self.scene = scene
         self.update = WeightUpdate(method, scene.supernet)
-        self.differentiate = averaged_gradients(scene.fabric)
+        self.differentiate = averaged_gradients(scene.team)
 
     def __call__(self, x: Tensor, y: Tensor, architectures: Sequence[Architecture], done: float) -> tuple[Tensor, Tensor]:
         """x: (B, *input_shape), y: as the loss takes it. Returns the loss () and the last one's output, detached.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
-from lightning_fabric import Fabric
+import torch
 from torch import Generator, Tensor
 
 from archwright.architecture.architecture import Architecture
@@ -16,6 +16,7 @@ from archwright.one_shot.auxiliary_skip import without_auxiliary_skip
 from archwright.one_shot.method import Found
 from archwright.one_shot.reward import Reward
 from archwright.one_shot.shared_weight_score import SharedWeightScore
+from archwright.ops.team import ALONE, Team
 from archwright.search_space import SearchSpace
 from archwright.train.batches import Batches
 from archwright.train.loop import Step
@@ -27,13 +28,15 @@ class Scene:
     """All that a search works on. `supernet`: an nn.Module and a `Supernet`. `score`: of any gates.
 
     `alpha_batches`: of other rows than the weights' batches, which the training loop brings, for alphas or a controller; None where
-    there are neither, or alphas learn from the weights' batches. `reward`: of an output on such a batch. `metric`: the name of the
-    validation metric that decides. `steps`: how many there are to be, and `steps_per_epoch`.
+    there are neither, or alphas learn from the weights' batches. `loss`: of a batch of the weights', `alpha_loss`: of the others.
+    `reward`: of an output on such a batch. `metric`: the name of the validation metric that decides. `steps`: how many there are to
+    be, and `steps_per_epoch`. `team`: the processes that search together, each with its part of the batches.
     """
 
     supernet: Any
     space: SearchSpace
     loss: Loss
+    alpha_loss: Loss
     score: SharedWeightScore
     metric: str
     reward: Reward
@@ -41,7 +44,8 @@ class Scene:
     steps_per_epoch: int
     alpha_batches: Batches | None
     seed: int
-    fabric: Fabric
+    device: torch.device
+    team: Team = ALONE
 
     def metrics_of(self, architecture: Architecture) -> Mapping[str, float]:
         """The architecture's validation metrics with the shared weights, as if it were extracted."""
@@ -54,7 +58,7 @@ class Scene:
 
     def gates_of(self, architecture: Architecture) -> Tensor:
         """Its one-hot gates, (edges, most candidates), on the supernet's device."""
-        gates: Tensor = self.supernet.gates_of(architecture).to(self.fabric.device)
+        gates: Tensor = self.supernet.gates_of(architecture).to(self.device)
         return gates
 
 

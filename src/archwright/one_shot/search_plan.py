@@ -21,6 +21,7 @@ from archwright.one_shot.controller_search import ControllerSearch
 from archwright.one_shot.method import OneShotMethod, PathMethod, has_controller, learns_by_gradient
 from archwright.one_shot.search import Scene, Search
 from archwright.one_shot.shared_weight_score import UnderGates
+from archwright.ops.team import ALONE, Team
 from archwright.train.atomic_file import written_atomically
 from archwright.train.batches import Batches, Rows
 from archwright.train.precision import time_steps, untouched_randomness
@@ -48,30 +49,35 @@ class SearchPlan:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A search to be measured and thrown away, with what it is trained and validated on, and how many steps an epoch will have."""
+    """A search to be measured and thrown away, with what it is trained and validated on."""
 
     scene: Scene
     search: Search
     batches: Batches
     val: Rows
-    steps_per_epoch: int
+
+    def seconds(self, step: Callable[[], object], device: torch.device | None = None) -> float:
+        """Of one step, by default on the search's device."""
+        return time_steps(step, self.scene.device if device is None else device, team=self.scene.team)
 
 
-def make_search_plan(job: Job, method: OneShotMethod, trial: Callable[[], Trial]) -> SearchPlan:
+def make_search_plan(job: Job, method: OneShotMethod, trial: Callable[[], Trial], team: Team = ALONE) -> SearchPlan:
     """The plan in the job's folder, else a new one, which is left there. The random states are not touched.
 
-    trial: gives a search to be measured, asked only where the job has a `time_goal`.
+    A team measures together, as it will train, and has the first process's plan. trial: gives a search to be measured, asked only
+    where the job has a `time_goal`.
     """
     file = Path(job.folder) / "plan.json"
-    if file.is_file():
+    if team.led(file.is_file()):
         return SearchPlan(**json.loads(file.read_text(encoding="utf-8")))
     if job.time_goal is None:
         plan = SearchPlan(job.epochs, _evaluations(method, job.epochs))
     else:
         with untouched_randomness():
-            plan = _measured(job, job.time_goal, method, trial)
-    with written_atomically(file) as unfinished:
-        unfinished.write_text(json.dumps(asdict(plan)), encoding="utf-8")
+            plan = team.led(_measured(job, job.time_goal, method, trial, team))
+    if team.leads:
+        with written_atomically(file) as unfinished:
+            unfinished.write_text(json.dumps(asdict(plan)), encoding="utf-8")
     return plan
 
 
@@ -85,15 +91,15 @@ def _evaluations(method: OneShotMethod, epochs: float, fitting: float = math.inf
     return max(LEAST_EVALUATIONS, int(min(looking.published_evaluations, EVALUATIONS_PER_EPOCH * epochs, fitting)))
 
 
-def _measured(job: Job, goal: float, method: OneShotMethod, make_trial: Callable[[], Trial]) -> SearchPlan:
+def _measured(job: Job, goal: float, method: OneShotMethod, make_trial: Callable[[], Trial], team: Team) -> SearchPlan:
     start = time.perf_counter()
     trial = make_trial()
     step = _step_seconds(trial, method.warmup if learns_by_gradient(method) else 0.0)
     gates = trial.search.mixture_gates
     mixed = 0.0 if gates is None else _scoring_seconds(trial, gates)
     path = _path_seconds(trial)
-    epoch = step * trial.steps_per_epoch + mixed + path + _controller_seconds(trial)
-    spent = time.perf_counter() - start
+    epoch = step * trial.batches.per_epoch + mixed + path + _controller_seconds(trial)
+    spent = team.slowest(time.perf_counter() - start)
     rest = max(0.0, goal - spent)
     evaluations = _evaluations(method, math.inf, LOOKING_SHARE * rest / path)
     looking = _conclusion_seconds(method, trial, evaluations, mixed, path)
@@ -107,7 +113,7 @@ def _step_seconds(trial: Trial, warmup: float) -> float:
     done = (1 + warmup) / 2
     step = trial.search.train if isinstance(trial.search, ControllerSearch) else trial.search
     trial.scene.supernet.train()
-    return time_steps(lambda: step(*trial.batches.batch(next(numbers)), done), trial.scene.fabric.device)
+    return trial.seconds(lambda: step(*trial.batches.batch(next(numbers)), done))
 
 
 def _controller_seconds(trial: Trial) -> float:
@@ -115,9 +121,8 @@ def _controller_seconds(trial: Trial) -> float:
     search = trial.search
     if not isinstance(search, ControllerSearch):
         return 0.0
-    updates = trial.steps_per_epoch / search.phases.weight_steps * search.phases.controller_steps
-    learning = time_steps(search.learn, trial.scene.fabric.device)
-    return updates * learning + time_steps(search.mean_gates, torch.device("cpu"))
+    updates = trial.batches.per_epoch / search.phases.weight_steps * search.phases.controller_steps
+    return updates * trial.seconds(search.learn) + trial.seconds(search.mean_gates, torch.device("cpu"))
 
 
 def _scoring_seconds(trial: Trial, gates: Tensor) -> float:
@@ -125,9 +130,10 @@ def _scoring_seconds(trial: Trial, gates: Tensor) -> float:
     network = UnderGates(trial.scene.supernet, gates).eval()
     x = next(trial.val.in_order())[0][:TIMED_SAMPLES]
     with torch.inference_mode():
-        seconds = time_steps(lambda: network(x), trial.scene.fabric.device)
-    rows = len(trial.val) + sum(len(batch) for batch in trial.scene.score.calibration)
-    return seconds * rows / len(x)
+        seconds = trial.seconds(lambda: network(x))
+    team = trial.scene.team
+    validated = len(trial.val) / team.size if trial.val.divides(team) else len(trial.val)
+    return seconds * (validated + sum(len(batch) for batch in trial.scene.score.calibration)) / len(x)
 
 
 def _path_seconds(trial: Trial) -> float:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from archwright.ops.carried_state import own_stream
+from archwright.ops.global_batch_norm import own_statistics
 
 
 class UnderGates(nn.Module):
@@ -48,12 +49,13 @@ class SharedWeightScore:
 
     @torch.no_grad()
     def _recalibrate(self, network: nn.Module, norms: Sequence[_BatchNorm]) -> None:
-        """Running statistics become the plain mean over the calibration batches."""
+        """Running statistics become the plain mean over the calibration batches, which every process has whole."""
         network.train()
-        for number, x in enumerate(self.calibration):
-            for norm in norms:
-                norm.momentum = 1.0 / (number + 1)
-            network(x)
+        with own_statistics(network):
+            for number, x in enumerate(self.calibration):
+                for norm in norms:
+                    norm.momentum = 1.0 / (number + 1)
+                network(x)
 
 
 @contextmanager

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from safetensors.torch import load_file
 
 from archwright.architecture.architecture import Architecture
@@ -28,7 +27,6 @@ from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.plan import training_augmentation
 from archwright.one_shot import make_one_shot
 from archwright.one_shot.controller_search import ControllerSearch
-from archwright.one_shot.data_parallel import equalise_statistics, own_share
 from archwright.one_shot.diary import Diary, Report
 from archwright.one_shot.gradient_search import GradientSearch
 from archwright.one_shot.method import Found, OneShotMethod, PathMethod, has_controller, learns_by_gradient
@@ -39,6 +37,8 @@ from archwright.one_shot.search import Conclusion, Scene, Search
 from archwright.one_shot.search_plan import RESCORED, SearchPlan, Trial, make_search_plan
 from archwright.one_shot.shared_weight_score import SharedWeightScore
 from archwright.one_shot.training_rows import weight_and_alpha_rows
+from archwright.ops.global_batch_norm import global_statistics
+from archwright.ops.team import ALONE, Team, gather_team
 from archwright.ops.variational_dropout import set_variational_dropout
 from archwright.search_space import make_space
 from archwright.train.augmentation import Augment, as_it_is
@@ -47,7 +47,6 @@ from archwright.train.checkpoint import load_checkpoint
 from archwright.train.loop import Progress, Record, Training, run_training
 from archwright.train.loss import loss_function
 from archwright.train.metric import decide, kept_of, metric_of
-from archwright.train.precision import TrainingPrecision, make_fabric
 from archwright.train.random_state import seed_everything
 from archwright.train.recipe import Recipe
 from archwright.train.step import variational_dropout
@@ -68,32 +67,27 @@ class Stage:
     diary: Diary
 
 
-def train_supernet(
-    job: Job,
-    data: ProblemData,
-    facts: dict[str, Any],
-    on_epoch: Callable[[Record], None] | None = None,
-    fabric: Fabric | None = None,
-) -> Outcome:
+def train_supernet(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: Callable[[Record], None] | None = None) -> Outcome:
     """Train the job's supernet, and find architectures in it: `Outcome.found`, the best first.
 
     What is known on the way is left in `facts`. In the job's folder: the weights (`supernet.safetensors`) and what the report
-    shows (`one_shot.json`). `fabric`: launched, where several processes train together; each calls this, the first one writes.
+    shows (`one_shot.json`). Where several processes train it together each of them calls this, and the first one writes.
     """
-    fabric = fabric or make_fabric(device_of(job.device), TrainingPrecision())
-    method = _method_of(job)
-    plan = _plan(job, method, data, fabric)
-    stage = _set_up(job, data, fabric, plan.epochs)
+    device, method = device_of(job.device), _method_of(job)
+    team = gather_team(job.devices, device)
+    plan = _plan(job, method, data, device, team)
+    stage = _set_up(job, data, device, plan.epochs, team)
     facts.update(parameters=parameter_count(stage.scene.supernet), precision="float32", seconds=plan.seconds)
     report = Report(Path(job.folder), _asked(job)["method"], settings_of(method), stage.diary)
-    progress = _train(job, stage, data, plan, report, on_epoch)
-    facts.update(_facts_of(progress, plan, fabric))
-    start = time.perf_counter()
-    conclusion = stage.search.conclude(plan.evaluations)
-    found = _ranked(stage.scene, conclusion, stage.diary.snapshots(progress.curve), progress.epochs)
-    handed_over = _handed_over(found, conclusion.architecture, method.hands_over)
-    metrics = stage.scene.metrics_of(conclusion.architecture)
-    if fabric.is_global_zero:
+    with global_statistics(stage.scene.supernet, team):
+        progress = _train(job, stage, data, plan, report, on_epoch)
+        facts.update(_facts_of(progress, plan, stage.scene))
+        start = time.perf_counter()
+        conclusion = stage.search.conclude(plan.evaluations)
+        found = _ranked(stage.scene, conclusion, stage.diary.snapshots(progress.curve), progress.epochs)
+        handed_over = _handed_over(found, conclusion.architecture, method.hands_over)
+        metrics = stage.scene.metrics_of(conclusion.architecture)
+    if team.leads:
         write_weights(stage.scene.supernet.state_dict(), Path(job.folder) / WEIGHTS)
         report.write(
             progress.curve,
@@ -113,7 +107,7 @@ def score_architectures(
 ) -> Outcome:
     """The shared-weight score of each of the job's architectures, in their order, with the weights of a trained supernet."""
     start = time.perf_counter()
-    scene = _set_up(job, data, make_fabric(device_of(job.device), TrainingPrecision()), job.epochs).scene
+    scene = _set_up(job, data, device_of(job.device), job.epochs).scene
     scene.supernet.load_state_dict(load_file(Path(_asked(job)["trained"]) / WEIGHTS))
     architectures = [Architecture.from_json(text) for text in _asked(job)["architectures"]]
     found = tuple(
@@ -133,42 +127,46 @@ def _method_of(job: Job) -> OneShotMethod:
     return make_one_shot(_asked(job)["method"], _asked(job).get("method_settings"))
 
 
-def _set_up(job: Job, data: ProblemData, fabric: Fabric, epochs: float) -> Stage:
-    """From the seed: the same supernet and alphas in every process, other random numbers for their batches."""
+def _set_up(job: Job, data: ProblemData, device: torch.device, epochs: float, team: Team = ALONE) -> Stage:
+    """From the seed: the same supernet and alphas in every process, other random numbers for what befalls their batches."""
     asked, recipe, method = _asked(job), with_settings(Recipe, job.recipe, "train"), _method_of(job)
     space = make_space(asked["space"], asked.get("space_settings")).for_problem(data.problem)
     seed_everything(job.seed)
-    supernet = make_supernet(method, space, data.problem).to(fabric.device)
+    supernet = make_supernet(method, space, data.problem).to(device)
     images = data.problem.dimensions == 2
     if images:
         supernet.to(memory_format=torch.channels_last)
-    rows, val = (Rows(split, data.problem, data.preprocessing, fabric.device, images) for split in (data.train, data.val))
+    rows, val = (Rows(split, data.problem, data.preprocessing, device, images) for split in (data.train, data.val))
     set_variational_dropout(supernet, variational_dropout(recipe))
     weight_rows, alpha_rows = _division(method, rows, job.seed)
     augment = training_augmentation(recipe, rows, data, epochs)
 
     def batches(among: Array, seed: int, augment: Augment) -> Batches:
-        return Batches(rows, recipe.batch_size, seed, augment, own_share(among, fabric, sequential=rows.sequential))
+        return Batches(rows, recipe.batch_size, seed, augment, among, team)
 
     weight_batches = batches(weight_rows, job.seed, augment)
     other_augment = as_it_is if has_controller(method) else augment
+    alpha_batches = None if alpha_rows is None else batches(alpha_rows, job.seed + 1, other_augment)
+    loss = loss_function(data.problem.task, recipe.label_smoothing)
     scene = Scene(
         supernet=supernet,
         space=space,
-        loss=loss_function(data.problem.task, recipe.label_smoothing),
+        loss=team.weighted(loss, weight_batches.batch_size),
+        alpha_loss=team.weighted(loss, (alpha_batches or weight_batches).batch_size),
         score=SharedWeightScore(
-            supernet, _calibration(rows, weight_rows, recipe.batch_size), lambda network: validate(network, val, data)
+            supernet, _calibration(rows, weight_rows, recipe.batch_size), lambda network: validate(network, val, data, team)
         ),
         metric=data.problem.metric,
         reward=reward_function(data.problem),
         steps=max(1, round(epochs * weight_batches.per_epoch)),
         steps_per_epoch=weight_batches.per_epoch,
-        alpha_batches=None if alpha_rows is None else batches(alpha_rows, job.seed + 1, other_augment),
+        alpha_batches=alpha_batches,
         seed=job.seed,
-        fabric=fabric,
+        device=device,
+        team=team,
     )
     search = _begin(method, scene)
-    seed_everything(job.seed + fabric.global_rank)
+    seed_everything(job.seed + team.rank)
     return Stage(search, scene, weight_batches, val, Diary(supernet.mixture))
 
 
@@ -194,16 +192,16 @@ def _calibration(rows: Rows, among: Array, batch_size: int) -> list[torch.Tensor
     return [rows.take(part)[0] for part in torch.split(chosen, batch_size)]
 
 
-def _plan(job: Job, method: OneShotMethod, data: ProblemData, fabric: Fabric) -> SearchPlan:
-    """The first process decides for all; it measures alone, so that none waits for another in a step."""
-    plan = make_search_plan(job, method, lambda: _trial(job, data, fabric)) if fabric.is_global_zero else None
-    return cast(SearchPlan, fabric.broadcast(plan))
+def _plan(job: Job, method: OneShotMethod, data: ProblemData, device: torch.device, team: Team = ALONE) -> SearchPlan:
+    """How long it trains and looks, where that is not fixed by a search that is thrown away."""
+    with ExitStack() as measuring:
 
+        def trial() -> Trial:
+            stage = _set_up(job, data, device, job.epochs, team)
+            measuring.enter_context(global_statistics(stage.scene.supernet, team))
+            return Trial(stage.scene, stage.search, stage.batches, stage.val)
 
-def _trial(job: Job, data: ProblemData, fabric: Fabric) -> Trial:
-    stage = _set_up(job, data, make_fabric(fabric.device, TrainingPrecision()), job.epochs)
-    steps = max(1, stage.batches.per_epoch // fabric.world_size)
-    return Trial(stage.scene, stage.search, stage.batches, stage.val, steps)
+        return make_search_plan(job, method, trial, team)
 
 
 class _Journal:
@@ -226,13 +224,13 @@ class _Journal:
 def _train(
     job: Job, stage: Stage, data: ProblemData, plan: SearchPlan, report: Report, on_epoch: Callable[[Record], None] | None
 ) -> Progress:
-    first = stage.scene.fabric.is_global_zero
+    team = stage.scene.team
     before = load_checkpoint(Path(job.folder) / CHECKPOINT)
     curve: list[Record] = [] if before is None else list(before["progress"]["curve"])
 
     def told(record: Record) -> None:
         curve.append(record)
-        if first:
+        if team.leads:
             report.write(curve)
             if on_epoch is not None:
                 on_epoch(record)
@@ -247,30 +245,16 @@ def _train(
         kept=lambda output, target: kept_of(output, target, data.problem.task),
         epochs=plan.epochs,
         ended=lambda: bool(stage.search.stopped),
-        checkpoint=_checkpoint(Path(job.folder), stage.scene.fabric),
+        checkpoint=Path(job.folder) / CHECKPOINT,
         time_limit=job.time_limit,
+        team=team,
     )
     return run_training(training, told, seconds=plan.seconds)
-
-
-def _checkpoint(folder: Path, fabric: Fabric) -> Path:
-    """Where this process keeps its state: the first one's is everybody's when they begin again."""
-    shared = folder / CHECKPOINT
-    if fabric.is_global_zero:
-        fabric.barrier()
-        return shared
-    own = folder / f"process{fabric.global_rank}_{CHECKPOINT}"
-    own.unlink(missing_ok=True)
-    if shared.is_file():
-        shutil.copy(shared, own)
-    fabric.barrier()
-    return own
 
 
 def _judge(stage: Stage) -> Mapping[str, float]:
     """The end of an epoch: the supernet and the snapshot are validated, and the diary gets its entry."""
     scene, search = stage.scene, stage.search
-    equalise_statistics(scene.supernet, scene.fabric)
     search.epoch_ends()
     snapshot = search.snapshot()
     alone = scene.metrics_of(snapshot)
@@ -278,14 +262,14 @@ def _judge(stage: Stage) -> Mapping[str, float]:
     return alone if search.mixture_gates is None else scene.score(search.mixture_gates)
 
 
-def _facts_of(progress: Progress, plan: SearchPlan, fabric: Fabric) -> dict[str, Any]:
+def _facts_of(progress: Progress, plan: SearchPlan, scene: Scene) -> dict[str, Any]:
     return {
         "cause": "; ".join(progress.notes),
         "curve": tuple(progress.curve),
         "seconds": progress.seconds,
         "epochs": progress.epochs,
         "seconds_per_epoch": (progress.seconds - plan.seconds) / progress.epochs,
-        "peak_memory_mb": peak_memory_mb(fabric.device),
+        "peak_memory_mb": sum(scene.team.collected(peak_memory_mb(scene.device))),
     }
 
 

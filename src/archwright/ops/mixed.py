@@ -16,9 +16,10 @@ the sum, dA_t = sum over positions of G z_t^T and db = sum over positions of G g
     dW = s dA + 2 dv W K + dmu m^T (each row with its own s and dv)
     dK = W^T diag(dv) W,    dm = W^T dmu                      dz = A^T G + (2 dK (z - m) + dm) / N
 
-which is the gradient of gate, normalisation and 1x1 convolution in one. With g = 1 and a ReLU behind, the same equations are the
-first stage of a separable convolution. The gradient of a depthwise convolution with respect to its input is, at stride 1, a
-convolution with the flipped kernel.
+which is the gradient of gate, normalisation and 1x1 convolution in one. Where the N positions are divided among processes, m and K
+are those of all, dK and dm in dz are sums over all, and every other gradient is a process's own part of it. With g = 1 and a ReLU
+behind, the same equations are the first stage of a separable convolution. The gradient of a depthwise convolution with respect to
+its input is, at stride 1, a convolution with the flipped kernel.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from archwright.ops.global_batch_norm import all_moments, team_of
 from archwright.ops.kernels import Filters, Kernel, Maps
 from archwright.ops.memory_layout import channels_last
 from archwright.ops.running_statistics import Norm, running_statistics, update_statistics
+from archwright.ops.team import ALONE, Team
 
 Conv = nn.Conv1d | nn.Conv2d
 
@@ -366,7 +369,7 @@ class _Normalised:
     """g BN(W z) = A z + b for T terms at once, and its gradient: the equations at the head of this file.
 
     weights (W), covariance (K): (T, C, C). gates (g): (T,). mean (m), mu, r: (T, C). count: N. Where running statistics are used,
-    which do not depend on z, mean and covariance are None.
+    which do not depend on z, mean and covariance are None. `team`: the processes among which the positions are divided.
     """
 
     weights: Tensor
@@ -375,7 +378,8 @@ class _Normalised:
     covariance: Tensor | None
     mu: Tensor
     r: Tensor
-    count: int
+    count: float
+    team: Team = ALONE
 
     @cached_property
     def scale(self) -> Tensor:
@@ -400,14 +404,20 @@ class _Normalised:
         if self.mean is None or self.covariance is None:
             factors = torch.stack([self.matrices.mT, torch.zeros_like(self.weights)], dim=1)
             return _NormalisedGradient(d_weights, d_gates, factors, torch.zeros_like(self.mu))
-        d_mu = -self.scale * d_biases
-        weighted = (-0.5 * self.gates[:, None] * self.r**3 * d_scale)[:, :, None] * self.weights  # diag(dv) W
+        d_mu, weighted = self._statistics_backward(d_scale, d_biases)
         if d_weights is not None:
             d_weights += 2 * weighted @ self.covariance + d_mu[:, :, None] * self.mean[:, None, :]
+        if self.team.size > 1:
+            d_mu, weighted = self._statistics_backward(*self.team.add(torch.stack([d_scale, d_biases])))
         slopes = 2 * self.weights.mT @ weighted
         shifts = (self.weights.mT @ d_mu[:, :, None] - slopes @ self.mean[:, :, None]).squeeze(2)
         factors = torch.stack([self.matrices.mT, slopes / self.count], dim=1)
         return _NormalisedGradient(d_weights, d_gates, factors, shifts / self.count)
+
+    def _statistics_backward(self, d_scale: Tensor, d_biases: Tensor) -> tuple[Tensor, Tensor]:
+        """dmu (T, C) and diag(dv) W (T, C, C)."""
+        d_variance = -0.5 * self.gates[:, None] * self.r**3 * d_scale
+        return -self.scale * d_biases, d_variance[:, :, None] * self.weights
 
 
 @dataclass(frozen=True)
@@ -440,10 +450,14 @@ def _normalised(
         mu, variance = running_statistics(norms, rows)
         return _Normalised(matrices, gates, None, None, mu, (variance + eps).rsqrt(), count)
     mean, covariance = plan.kernel.moments(read)
+    team, positions = team_of(norms[0]), float(count)
+    if team.size > 1:
+        mean, covariance, total = all_moments(mean, covariance, count, team)
+        positions = float(total)
     mu = (matrices @ mean[:, :, None]).squeeze(2)
     variance = ((matrices @ covariance) * matrices).sum(dim=2).clamp_min(0.0)
-    update_statistics(norms, mu, variance, count, rows)
-    return _Normalised(matrices, gates, mean, covariance, mu, (variance + eps).rsqrt(), count)
+    update_statistics(norms, mu, variance, positions, rows)
+    return _Normalised(matrices, gates, mean, covariance, mu, (variance + eps).rsqrt(), positions, team)
 
 
 def _matrix(weight: Tensor, rows: tuple[int, int] | None) -> Tensor:

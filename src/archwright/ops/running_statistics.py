@@ -26,7 +26,7 @@ def running_statistics(norms: Sequence[Norm], rows: Rows) -> tuple[Tensor, Tenso
 
 
 @torch.no_grad()
-def update_statistics(norms: Sequence[Norm], means: Tensor, variances: Tensor, count: int, rows: Rows | None = None) -> None:
+def update_statistics(norms: Sequence[Norm], means: Tensor, variances: Tensor, count: float, rows: Rows | None = None) -> None:
     """Moves them as the modules do, towards the unbiased variance. means, variances: (T, C), of `count` positions.
 
     A normalisation that comes in several parts, by `rows`, counts a batch with its first channels. All have the momentum of the

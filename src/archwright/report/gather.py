@@ -130,7 +130,8 @@ def _budget(settings: Mapping[str, Any], rows: Sequence[Row]) -> list[BudgetPart
     parts = []
     for stage, name in (("search", "search"), ("final", "final"), ("baseline", "baselines")):
         whole = 60 * settings["minutes"] * settings["workers"] if settings["minutes"] else None
-        parts.append(BudgetPart(name, whole * settings["budget"][name] if whole else None, float(used[stage])))
+        planned = whole * settings["budget"][name] if whole else None
+        parts.append(BudgetPart(name, planned, float(used[stage]), settings.get("idle", {}).get(stage)))
     return [*parts, *([BudgetPart("scores with shared weights", None, used["shared_scores"])] if used["shared_scores"] else [])]
 
 

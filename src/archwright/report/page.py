@@ -292,6 +292,7 @@ def _budget(data: ReportData) -> list[dict[str, str]]:
             "planned": seconds_text(part.planned_seconds),
             "used": seconds_text(part.used_seconds),
             "share": f"{100 * part.used_seconds / used:.0f} %" if used and part.used_seconds is not None else MISSING,
+            "idle": f"{100 * part.idle:.0f} %" if part.idle is not None else MISSING,
         }
         for part in data.budget
     ]

@@ -18,11 +18,15 @@ Kind = Literal["mixture", "controller", "paths"]
 
 @dataclass(frozen=True)
 class BudgetPart:
-    """One part of the run's time: what was set aside for it and what it took, in seconds (worker-seconds with several workers)."""
+    """One part of the run's time: what was set aside for it and what it took, in seconds (worker-seconds with several workers).
+
+    `idle`: the share of its worker-seconds, between 0 and 1, in which no training ran; None where that was not counted.
+    """
 
     name: str
     planned_seconds: float | None = None
     used_seconds: float | None = None
+    idle: float | None = None
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ class Budget:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run's trainings may cost. Seconds are of one worker; None means without a limit.
+    """What one run's trainings may cost. Seconds are of one worker, so that a training on two devices lasts half as many;
+    None means without a limit.
 
     `search_epochs`, `final_epochs`, `supernet_epochs`: the most epochs of a training. `search_goal`, `final_goal`, `baseline_goal`,
     `supernet_goal`: seconds that a training aims to fill. `epoch_limit`: seconds an epoch may take before a candidate is refused.
@@ -102,11 +103,15 @@ def plan_by_trials(n_train: int, epochs: int | None, seeds: int, top_k: int, tri
 
 @dataclass(frozen=True)
 class Means:
-    """What there is to divide: seconds left of the run, workers, and how many share them."""
+    """What there is to divide: seconds left of the run, workers, and how many share them.
+
+    `devices`: how many workers a final training, a baseline or a supernet takes.
+    """
 
     seconds: float
     workers: int
     strategies: int
+    devices: int = 1
 
     @property
     def usable(self) -> float:
@@ -114,29 +119,43 @@ class Means:
         seconds = max(self.seconds, LEAST_SECONDS)
         return (seconds - min(CLOSING_SECONDS, CLOSING_SHARE * seconds)) * self.workers
 
+    @property
+    def at_a_time(self) -> int:
+        """How many trainings that take several workers there can be at once."""
+        return max(1, self.workers // self.devices)
+
 
 def plan_by_minutes(
-    n_train: int, epochs: int | None, seeds: int, top_k: int, means: Means, budget: Budget, epoch_seconds: Sequence[float]
+    n_train: int,
+    epochs: int | None,
+    seeds: int,
+    top_k: int,
+    means: Means,
+    budget: Budget,
+    epoch_seconds: Sequence[float],
+    final_epoch_seconds: Sequence[float] = (),
 ) -> Plan:
     """Seconds for each training, from the measured seconds an epoch of some networks of the space.
+
+    `final_epoch_seconds`: of workers, where a final training takes several and so is measured apart.
 
     Trainings of one stage get equal time, and a quick network more epochs in it: the search ranks candidates as the final
     trainings will. The search's are as long as leaves room for twenty of them a strategy. Where a final training would be too
     short for the quickest network measured, fewer seeds are trained (the caller says so). Candidates slower than the typical
     network are refused where a final training would not get a third of the most epochs.
     """
-    typical = median(epoch_seconds)
+    typical, of_final = median(epoch_seconds), final_epoch_seconds or epoch_seconds
     most = float(budget.final_epochs or epochs or usual_epochs(n_train))
     search_epochs = budget.search_epochs or most
     search_seconds = budget.search * means.usable / means.strategies
-    supernet_seconds = min(search_seconds, budget.search * means.usable / means.workers)  # it is one training, of one worker
+    supernet_seconds = min(search_seconds, budget.search * means.usable / means.workers * means.devices)  # it is one training
     search_goal = None if budget.search_epochs else search_seconds / TRIALS_AIMED_AT
     one_trial = inf if search_goal is None else max(search_goal, LEAST_SEARCH_EPOCHS * typical)
     least = min(most, LEAST_FINAL_EPOCHS)
-    while seeds > 1 and _goal(budget.final, means, means.strategies * top_k * seeds) < least * min(epoch_seconds):
+    while seeds > 1 and _goal(budget.final, means, means.strategies * top_k * seeds) < least * min(of_final):
         seeds -= 1
     final_goal = _goal(budget.final, means, means.strategies * top_k * seeds)
-    slowest = final_goal / max(least, most / 3)
+    slowest = final_goal / max(least, most / 3) * typical / median(of_final)
     if search_goal is not None:
         slowest = min(slowest, search_goal / LEAST_SEARCH_EPOCHS)
     return Plan(
@@ -155,6 +174,6 @@ def plan_by_minutes(
 
 
 def _goal(share: float, means: Means, trainings: int) -> float:
-    """Seconds a training: the share of the workers' time, divided by the trainings; a worker left idle in the last round counts."""
-    rounds = -(-trainings // means.workers)
-    return share * means.usable / means.workers / rounds
+    """Worker-seconds a training: the share of their time, divided by the trainings; workers left idle in the last round count."""
+    rounds = -(-trainings // means.at_a_time)
+    return share * means.usable / means.workers / rounds * means.devices

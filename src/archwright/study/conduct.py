@@ -20,7 +20,9 @@ from archwright.evaluate.full import CHECKPOINT, device_of, trained_network
 from archwright.evaluate.job import Job, Stage
 from archwright.evaluate.model_folder import save_model
 from archwright.execute import make_executor
+from archwright.execute.capacity import check_devices
 from archwright.execute.executor import Executor
+from archwright.network.baselines import is_network
 from archwright.search_strategy import MultiFidelityStrategy, Strategy, limitations, searched_space, sized_for_budget
 from archwright.study.budget import FULLER, LEAST_SEARCH_EPOCHS
 from archwright.study.candidates_table import CandidatesTable
@@ -32,6 +34,7 @@ from archwright.study.occupation import idle_shares, keep
 from archwright.study.one_shot_results import failed_supernets, one_shot_json
 from archwright.study.parts import Parts, make_parts
 from archwright.study.planning import (
+    FINAL,
     LEAST_PROBE_SECONDS,
     PROBE_SHARE,
     PROBED_ARCHITECTURES,
@@ -74,6 +77,7 @@ def conduct(request: Request, source: Source | None = None) -> RunFolder:
         make_executor(request.executor, parts.resources) as executor,
         Progress(parts.data.problem.metric) as progress,
     ):
+        check_devices(request.devices, executor.workers)
         check_storage(request.storage, folder.path)
         folder.claim(request, parts.data.problem)
         with Ledger.open(request.storage, folder.path, folder.run_id) as ledger:
@@ -164,10 +168,14 @@ class Run:
         rng = Random(f"{self.request.seed}/probe")
         sampled = [self.parts.space.sample(rng) for _ in range(PROBED_ARCHITECTURES)]
         probes = {"space": [self._probe(f"probe-space-{i}", architecture=a.to_json()) for i, a in enumerate(sampled)]}
-        probes.update({name: [self._probe(f"probe-{name}", **self._baseline(name))] for name in self.request.baselines or ()})
+        if self.request.devices > 1:
+            probes[FINAL] = [self._probe(f"probe-final-{i}", FINAL, architecture=a.to_json()) for i, a in enumerate(sampled)]
+        for name in self.request.baselines or ():
+            probes[name] = [self._probe(f"probe-{name}", "baseline", **self._baseline(name))]
         return probes
 
-    def _probe(self, key: str, **subject: Any) -> Job:
+    def _probe(self, key: str, as_in: Stage = "search", **subject: Any) -> Job:
+        """`as_in`: the stage whose trainings it is to measure."""
         assert self.request.minutes is not None
         return Job(
             key=key,
@@ -175,6 +183,7 @@ class Run:
             folder=str(self.folder.path / "trainings" / key),
             seed=self.request.seed,
             epochs=1.0,
+            devices=self._devices(as_in, subject.get("baseline")),
             time_limit=max(LEAST_PROBE_SECONDS, PROBE_SHARE * 60 * self.request.minutes),
             **subject,
             **self._common,
@@ -207,7 +216,7 @@ class Run:
             architecture=row.architecture.to_json() if row.architecture is not None else None,
             **self._baseline(row.baseline),
             supernet=self._supernet_of(row),
-            devices=self.request.devices if row.stage in ON_SEVERAL_DEVICES else 1,
+            devices=self._devices(row.stage, row.baseline),
             time_limit=self.request.timeout,
             epoch_seconds_limit=self._epoch_limit(row),
             time_goal=self._goal(row),
@@ -238,8 +247,17 @@ class Run:
         shorter = self.ledger.searched(row.strategy, row.continues) if row.continues is not None else None
         return str(self.folder.training_of(shorter)) if shorter is not None else None
 
+    def _devices(self, stage: Stage, baseline: str | None) -> int:
+        """How many a training of this stage takes; a classical model is fitted in one process."""
+        fitted = baseline is not None and not is_network(baseline)
+        return self.request.devices if stage in ON_SEVERAL_DEVICES and not fitted else 1
+
     def _goal(self, row: Row) -> float | None:
         """Seconds that the (full) training aims to fill; None where its epochs are fixed."""
+        seconds = self._worker_seconds(row)
+        return None if seconds is None else seconds / self._devices(row.stage, row.baseline)
+
+    def _worker_seconds(self, row: Row) -> float | None:
         plan = self.planned.plan
         if row.stage == "search" and plan.search_goal is not None and self._has_fidelities(row.strategy):
             return FULLER * plan.search_goal
@@ -372,7 +390,8 @@ class Run:
         for stage, contenders, until in stages:
             trainings = final_trainings(contenders, plan.seeds, self.request.seed)
             self.progress.phase(stage, len(trainings), None if until is None else partial(self._seconds_until, until))
-            late = partial(self._late, until, plan.final_goal if stage == "final" else plan.baseline_goal)
+            goal = plan.final_goal if stage == "final" else plan.baseline_goal
+            late = partial(self._late, until, None if goal is None else goal / self._devices(stage, None))
             with self._occupied(stage):
                 left_out += train_finally(trainings, self.bound, plan.final_epochs, self.crew, self.ledger, self.job, late)
             self._write_table()
@@ -445,6 +464,9 @@ class Run:
             "minutes": request.minutes,
             "workers": self.executor.workers,
             "executor": request.executor,
+            "address": request.address,
+            "cpus": request.cpus,
+            "gpus": request.gpus,
             "devices": request.devices,
             "threads": self.threads,
             "plan": self.planned.plan.to_json(),

@@ -94,7 +94,7 @@ class Crew:
             else:
                 if outcome.machine_fault:
                     outcome = replace(outcome, cause=f"{outcome.cause} (tried {attempt} times)")
-                done.append((row, outcome))
+                done.append((row, replace(outcome, devices=job.devices)))
         self._clock.save()
         self._look(self)
         return done

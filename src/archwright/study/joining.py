@@ -29,14 +29,18 @@ def home_of(ledger: Ledger, folder: RunFolder, request: Request, problem: Proble
 
     Raises RunFolderError where it was begun with another request or other data.
     """
-    own = folder.asked["name"]
+    asked, own = _asked(request, problem), folder.asked["name"]
     place = f"{socket.gethostname()}:{folder.path}"
-    home = ledger.settle("home", {"name": own, "place": place, "asked": _asked(request, problem)})
-    changed = [key for key, value in _asked(request, problem).items() if home["asked"].get(key) != value]
+    home = ledger.settle("home", {"name": own, "place": place, "asked": asked})
+    changed = [
+        f"{key} is {home['asked'].get(key)!r} there and {asked[key]!r} here"
+        for key in asked
+        if home["asked"].get(key) != asked[key]
+    ]
     if changed:
-        told = "; ".join(f"{key} is {home['asked'].get(key)!r} there and {getattr(request, key, '?')!r} here" for key in changed)
         raise RunFolderError(
-            f"study {ledger.run_id!r} was begun otherwise in {home['place']} ({told}): ask for the same, or give another --study"
+            f"study {ledger.run_id!r} was begun otherwise in {home['place']} ({'; '.join(changed)}): ask for the same, "
+            "or give another --study"
         )
     return None if home["name"] == own else str(home["place"])
 

@@ -46,7 +46,7 @@ class Parts:
     def resources(self) -> Resources:
         """What trainings are given. Raises InputError for what no machine could give."""
         asked = self.request
-        return Resources(self._workers, asked.cpus, asked.gpus, asked.memory, asked.device, asked.address)
+        return Resources(self._workers, asked.cpus, asked.gpus, asked.memory, asked.device, asked.address, asked.devices)
 
     @property
     def _workers(self) -> int | None:

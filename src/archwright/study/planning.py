@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from archwright.evaluate.job import Job, Outcome
+from archwright.evaluate.job import Job, Outcome, Stage
 from archwright.execute.executor import Executor
 from archwright.study.budget import LEAST_FINAL_EPOCHS, Budget, Means, Plan, plan_by_minutes, plan_by_trials
 from archwright.study.request import Request
@@ -15,6 +15,8 @@ from archwright.study.request import Request
 PROBED_ARCHITECTURES = 4
 PROBE_SHARE, LEAST_PROBE_SECONDS = 0.03, 20.0
 """A network that cannot be measured in this share of the run's time is too slow for it."""
+FINAL: Stage = "final"
+"""Among the probes: networks of the space as they are in final trainings."""
 FAIR_SHARE = 0.25
 """Of the most epochs: a baseline that gets less is hardly trained."""
 
@@ -75,20 +77,27 @@ def planned_by_minutes(
     executor: Executor,
     probes: Mapping[str, Sequence[Job]],
 ) -> Planned:
-    """What fits. `probes` holds jobs that measure networks of the space (under `space`) and each baseline (under its name)."""
+    """What fits. `probes` holds jobs that measure networks of the space (under `space`) and each baseline (under its name).
+
+    Under `final`, where final trainings take several devices: the same networks of the space on these.
+    """
     measured = run_probes(executor, [job for jobs in probes.values() for job in jobs])
-    of_space = [t for job in probes["space"] if (t := measured[job.key].seconds_per_epoch) is not None]
+    of_space, of_final = (
+        [t for job in probes.get(kind, ()) if (t := measured[job.key].seconds_per_epoch) is not None] for kind in ("space", FINAL)
+    )
     assert request.minutes is not None
     now = clock()
-    means = Means(60 * request.minutes - now, executor.workers, len(request.all_strategies))
-    plan = plan_by_minutes(n_train, request.epochs, request.seeds, request.top_k, means, budget, of_space or [means.usable / 10])
+    means = Means(60 * request.minutes - now, executor.workers, len(request.all_strategies), request.devices)
+    plan = plan_by_minutes(
+        n_train, request.epochs, request.seeds, request.top_k, means, budget, of_space or [means.usable / 10], of_final
+    )
     skipped = []
     if plan.seeds < request.seeds:
         skipped.append(
             Skipped("seeds", f"{request.seeds} were asked for, {plan.seeds} fit into the final trainings' share of the time")
         )
     baselines = {name: measured[probes[name][0].key] for name in request.baselines or ()}
-    fitted = _fit_baselines(plan, baselines, means, budget, least_baseline_epochs(plan, of_space))
+    fitted = _fit_baselines(plan, baselines, means, budget, least_baseline_epochs(plan, of_final or of_space))
     return Planned(
         fitted.plan,
         fitted.names,
@@ -99,13 +108,19 @@ def planned_by_minutes(
 
 
 def run_probes(executor: Executor, jobs: Sequence[Job]) -> dict[str, Outcome]:
-    """The outcome of each job by its key."""
+    """The outcome of each job by its key; the seconds an epoch are of workers, which a job on several devices has several of."""
     for job in jobs:
         executor.submit(job)
     outcomes: dict[str, Outcome] = {}
     while len(outcomes) < len(jobs):
-        outcomes.update({job.key: outcome for job, outcome in executor.wait(1.0)})
+        outcomes.update({job.key: _of_workers(outcome, job.devices) for job, outcome in executor.wait(1.0)})
     return outcomes
+
+
+def _of_workers(outcome: Outcome, devices: int) -> Outcome:
+    if outcome.seconds_per_epoch is None:
+        return outcome
+    return replace(outcome, seconds_per_epoch=outcome.seconds_per_epoch * devices)
 
 
 @dataclass(frozen=True)

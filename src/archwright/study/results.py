@@ -60,14 +60,14 @@ def method_of(name: str, kind: str, metric: str, contenders: Sequence[Contender]
 def method_json(method: Method, problem: Problem, ledger: Ledger, threads: int, device: str) -> dict[str, Any]:
     """A method as it stands in results.json.
 
-    `search_seconds`: summed over its search's trainings, a supernet's too. `train_seconds`: one final training, mean over seeds.
-    `predict_seconds`: the whole test split. `energy_wh`: an estimate, of the search and all its final trainings.
+    `search_seconds`: of workers, summed over its search's trainings, a supernet's too. `train_seconds`: one final training, mean
+    over seeds. `predict_seconds`: the whole test split. `energy_wh`: an estimate, of the search and all its final trainings.
     Other costs: means over seeds.
     """
     searched = ledger.rows("search", method.name) if method.kind == "search" else ()
     supernets = ledger.rows("supernet", method.name) if method.kind == "search" else ()
-    search_seconds = sum(row.outcome.seconds for row in (*supernets, *searched) if row.outcome is not None)
-    retraining = sum(row.outcome.seconds for row in method.all_runs if row.outcome is not None)
+    search_seconds = sum(row.outcome.worker_seconds for row in (*supernets, *searched) if row.outcome is not None)
+    retraining = sum(row.outcome.worker_seconds for row in method.all_runs if row.outcome is not None)
     values = [row.outcome.test for row in method.runs if row.outcome is not None and row.outcome.test is not None]
     centre, interval = mean_with_interval(values) if values else (None, None)
     architecture = method.contender.architecture if method.contender is not None else None

@@ -71,7 +71,7 @@ def train_architecture(request: Request, architecture_file: Path) -> Trained:
         time_limit=request.timeout,
         memory_limit=request.memory,
     )
-    with make_executor("processes", Resources(request.devices, device=request.device)) as executor:
+    with make_executor("processes", Resources(request.devices, device=request.device, devices=request.devices)) as executor:
         job = replace(job, threads=executor.threads)
         _claim(folder, request, architecture, data)
         save_problem(data, folder.data)

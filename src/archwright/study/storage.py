@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from errno import EAGAIN, EBUSY, EIO, ESTALE, ETIMEDOUT
+from errno import EAGAIN, EBUSY, EDQUOT, EIO, ENOSPC, ESTALE, ETIMEDOUT
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -112,7 +112,8 @@ def _open_sqlite(path: Path, must_exist: bool) -> OpenStorage:
         raise InputError(f"{path} cannot be written ({error.strerror}): give a folder that can be written with --out") from error
     url = sqlalchemy.URL.create("sqlite", database=str(path))
     mend = "move it away, or give another folder with --out"
-    rdb = _open_database(url, {"timeout": SQLITE_WAIT_S}, f"{path} is not a study that can be read", mend)
+    making_tables = nullcontext() if must_exist else file_lock(path)
+    rdb = _open_database(url, {"timeout": SQLITE_WAIT_S}, making_tables, f"{path} is not a study that can be read", mend)
     sqlalchemy.event.listen(rdb.engine, "connect", _keep_journal)
     rdb.engine.dispose()  # the connections made before that
     return _of_database(rdb, "sqlite", str(path), lambda _run_id: file_lock(path), lambda: _delete_journal(rdb))
@@ -136,14 +137,18 @@ def _open_postgresql(url: str) -> OpenStorage:
         raise InputError(f"--storage {scheme}:... is not a URL: write {KNOWN}, with %-escapes for signs in the password") from error
     place = parsed.set(drivername="postgresql").render_as_string(hide_password=True)
     mend = "see that the server runs and that host, port, user, password and database are right"
-    rdb = _open_database(parsed, {"connect_timeout": 10}, f"{place} cannot be opened", mend)
-    return _of_database(rdb, "postgresql", place, lambda run_id: _advisory_lock(rdb, run_id))
+    connect = {"connect_timeout": 10.0}
+    rdb = _open_database(parsed, connect, _making_tables(parsed, connect), f"{place} cannot be opened", mend)
+    return _of_database(rdb, "postgresql", place, lambda run_id: _advisory_lock(rdb.engine, run_id))
 
 
-def _open_database(url: sqlalchemy.URL, connect: dict[str, float], trouble: str, mend: str) -> RDBStorage:
+def _open_database(
+    url: sqlalchemy.URL, connect: dict[str, float], making_tables: AbstractContextManager[None], trouble: str, mend: str
+) -> RDBStorage:
     text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")  # Optuna formats the URL
     try:
-        return RDBStorage(text, engine_kwargs={"connect_args": connect, "pool_pre_ping": url.drivername != "sqlite"})
+        with making_tables:
+            return RDBStorage(text, engine_kwargs={"connect_args": connect, "pool_pre_ping": url.drivername != "sqlite"})
     except ImportError as error:
         raise InputError("PostgreSQL needs the driver psycopg: pip install 'archwright[postgres]'") from error
     except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
@@ -169,21 +174,37 @@ def _of_database(
 
 @contextmanager
 def _transaction(rdb: RDBStorage) -> Iterator[None]:
-    """Optuna's sessions of this thread join one transaction inside: their own commits wait for its end, and an error undoes all."""
+    """Optuna's sessions of this thread join one transaction inside: their own commits wait for its end, and an error undoes all.
+
+    Raises OSError (EBUSY: worth another try) where Optuna kept such an error to itself, as another program wrote the same.
+    """
     rdb.remove_session()
     try:
         with rdb.engine.begin() as connection:
             rdb.scoped_session(bind=connection, join_transaction_mode="rollback_only")
             yield
+            if not connection.in_transaction():
+                raise OSError(EBUSY, "another program wrote to the same trial")
     finally:
         rdb.remove_session()
 
 
 @contextmanager
-def _advisory_lock(rdb: RDBStorage, run_id: str) -> Iterator[None]:
+def _making_tables(url: sqlalchemy.URL, connect: dict[str, float]) -> Iterator[None]:
+    """Nobody else does: Optuna makes its tables where there are none, and two at once get into each other's way."""
+    engine = sqlalchemy.create_engine(url, connect_args=connect)
+    try:
+        with _advisory_lock(engine, "tables"):
+            yield
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _advisory_lock(engine: sqlalchemy.Engine, name: str) -> Iterator[None]:
     """PostgreSQL's own lock under a number of our choice; the server frees it when the transaction or the process ends."""
-    number = int.from_bytes(hashlib.sha256(f"archwright/{run_id}".encode()).digest()[:8], "big", signed=True)
-    with rdb.engine.begin() as connection:
+    number = int.from_bytes(hashlib.sha256(f"archwright/{name}".encode()).digest()[:8], "big", signed=True)
+    with engine.begin() as connection:
         connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
         yield
 
@@ -216,7 +237,7 @@ def patiently(call: Callable[[], T], patience: float = PATIENCE_S) -> T:
     """What `call` returns; where the storage is out of reach for a while, it is called again, at growing intervals.
 
     `call` must not mind to be called again after it was done but could not say so.
-    Raises RunFolderError where that lasts longer than `patience` seconds; other errors pass.
+    Raises RunFolderError where that lasts longer than `patience` seconds, or the disk is full; other errors pass.
     """
     start, pause = time.monotonic(), 0.05
     while True:
@@ -224,6 +245,12 @@ def patiently(call: Callable[[], T], patience: float = PATIENCE_S) -> T:
             with uninterrupted():
                 return call()
         except (StorageInternalError, SQLAlchemyError, OSError) as error:
+            if is_full(error):
+                told = str(_database_error(error)).partition("\n")[0]
+                raise RunFolderError(
+                    f"the disk of the run's ledger is full ({told}): make room, then give the same command again; "
+                    "nothing finished is lost"
+                ) from error
             if not out_of_reach(error):
                 raise
             if time.monotonic() - start + pause > patience:
@@ -245,6 +272,14 @@ def out_of_reach(error: BaseException) -> bool:
             return "locked" in str(cause.orig) or "busy" in str(cause.orig)
         return isinstance(cause, (OperationalError, InterfaceError)) or cause.connection_invalidated
     return isinstance(cause, OSError) and cause.errno in (EAGAIN, EBUSY, EIO, ESTALE, ETIMEDOUT)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether there was no room for what was to be written."""
+    cause = _database_error(error)
+    if isinstance(cause, DBAPIError):
+        return "disk is full" in str(cause.orig) or "No space left" in str(cause.orig)
+    return isinstance(cause, OSError) and cause.errno in (ENOSPC, EDQUOT)
 
 
 def _database_error(error: BaseException) -> BaseException:

@@ -52,9 +52,9 @@ class SupernetSearch:
 
     @property
     def seconds(self) -> float:
-        """What the supernet's training took."""
+        """What the supernet's training took, of all workers that it had."""
         row = self.training
-        return row.outcome.seconds if row is not None and row.outcome is not None else 0.0
+        return row.outcome.worker_seconds if row is not None and row.outcome is not None else 0.0
 
     def begin(self, seed: int) -> Row:
         """The row of the supernet's training: a new one, unless another coordinator was faster."""

@@ -13,10 +13,12 @@ from archwright.train.atomic_file import written_atomically
 
 def save_checkpoint(state: dict[str, Any], file: Path) -> None:
     """The whole or nothing. Raises OSError where it cannot be written."""
-    with written_atomically(file) as unfinished:
+    with written_atomically(file) as unfinished, unfinished.open("wb") as stream:
         try:
-            torch.save(state, unfinished)
+            torch.save(state, stream)
         except RuntimeError as error:  # PyTorch's writer gives a full disk this name
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
             raise OSError(str(error).split("\n")[0]) from error
 
 

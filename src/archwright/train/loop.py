@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from archwright.data.problem import worth
 from archwright.ops.carried_state import begin_stream
+from archwright.ops.team import ALONE, Team
 from archwright.train.averaged_sgd import Averaging, NoAveraging
 from archwright.train.batches import Batches
 from archwright.train.checkpoint import load_checkpoint, save_checkpoint
@@ -50,7 +51,8 @@ class Training:
 
     `network`: its weights of the best epoch are kept. `validate`: metrics on the validation split; `judge` names the one that
     decides. `train_metric`: the same metric of an epoch's outputs and targets, of which `kept` (output, target) is what it needs.
-    `averaging`: of the weights that are validated and kept. `epochs` may be fractional.
+    `averaging`: of the weights that are validated and kept. `epochs` may be fractional. `team`: the processes that train together,
+    each with its part of the batches; all of them see the same records and end at the same step, and the first one writes.
     `until`: the epoch after which it ends, where that is before the last; a longer one goes on from its checkpoint if it is whole.
     `patience`: epochs without a better one before it stops, 0 is never. `ended`: asked before each epoch whether the step has
     come to an end by itself. `time_limit`: seconds, over all resumes.
@@ -70,6 +72,7 @@ class Training:
     time_limit: float | None = None
     kept: Callable[[Tensor, Tensor], Tensor] = lambda output, target: output
     averaging: Averaging = field(default_factory=NoAveraging)
+    team: Team = ALONE
 
     @property
     def steps(self) -> int:
@@ -116,8 +119,9 @@ def run_training(training: Training, on_epoch: Callable[[Record], None] | None =
     while progress.step < training.last_step and not progress.stale(training.patience) and not training.ended():
         trained = _epoch(training, progress, clock)
         with training.averaging.applied():
-            record = {**trained, **_validate(training, trained["epoch"]), **training.step.record()}
-            progress.seconds = record["seconds"] = clock.seconds()
+            record = {**trained, **_validate(training, trained["epoch"]), **training.step.record(), "seconds": clock.seconds()}
+            record = training.team.led(record)
+            progress.seconds = record["seconds"]
             _keep(training, progress, record)
         training.averaging.judged(record["val_loss"])
         if training.checkpoint is not None:
@@ -145,8 +149,11 @@ def _epoch(training: Training, progress: Progress, clock: _Clock) -> Record:
         if progress.step == last_step:
             break
     epoch = progress.step / per_epoch
-    train_loss = _check_finite(torch.stack(losses).mean(), epoch)
-    train_metric = training.train_metric(torch.cat(outputs).float(), torch.cat(targets))
+    loss = torch.stack(losses).mean()
+    training.team.average([loss])
+    train_loss = _check_finite(loss, epoch)
+    output, target = (training.team.gathered(torch.cat(rows)) for rows in (outputs, targets))
+    train_metric = training.train_metric(output.float(), target)
     return {"epoch": epoch, "train_loss": train_loss, "train_metric": train_metric}
 
 
@@ -170,9 +177,12 @@ def _worth(training: Training, record: Record) -> float:
 
 def _save(training: Training, progress: Progress, file: Path) -> None:
     """A full disk costs the checkpoint, not the training."""
+    states = training.team.collected(random_state())
+    if not training.team.leads:
+        return
     parts = {name: part.state_dict() for name, part in training.step.saved.items()}
     try:
-        save_checkpoint({"progress": vars(progress), "parts": parts, "random": random_state()}, file)
+        save_checkpoint({"progress": vars(progress), "parts": parts, "random": states}, file)
     except OSError as error:
         note = f"checkpoints could not be written ({error.strerror or error}); an interrupted training would have begun anew"
         if note not in progress.notes:
@@ -185,7 +195,8 @@ def _resume(training: Training) -> Progress | None:
         return None
     for name, part in training.step.saved.items():
         part.load_state_dict(state["parts"][name])
-    restore_random_state(state["random"])
+    if len(state["random"]) == training.team.size:  # else other processes go on, each with random numbers of its own
+        restore_random_state(state["random"][training.team.rank])
     return Progress(**state["progress"])
 
 

@@ -28,10 +28,13 @@ from typing import Any, Literal
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision, Precision
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
 from archwright.cost.macs import multiply_accumulates
 from archwright.errors import InputError
+from archwright.ops.team import ALONE, Team
 from archwright.train.random_state import random_state, restore_random_state
 
 Number = Literal["float32", "bfloat16", "float16"]
@@ -93,20 +96,30 @@ def precision_options(input_shape: tuple[int, ...], device: torch.device) -> lis
     return [TrainingPrecision(number, order) for number in numbers for order in orders]
 
 
-def make_fabric(device: torch.device, precision: TrainingPrecision) -> Fabric:
-    """Fabric for one device, with automatic mixed precision where it is asked for."""
+def make_fabric(device: torch.device, precision: TrainingPrecision, team: Team = ALONE) -> Fabric:
+    """Fabric for one device, or for those of a team, with automatic mixed precision where it is asked for.
+
+    It is told where it is, and so does not look for Slurm or MPI: what those started is the search, and not this training.
+    A team's gradients are averaged by DistributedDataParallel, over nccl on GPUs and gloo elsewhere (see `gather_team`).
+    """
     plugin: Precision = Precision()
     if precision.number != "float32":
         scaler = torch.amp.GradScaler(device.type) if precision.number == "float16" else None
         plugin = MixedPrecision("16-mixed" if scaler else "bf16-mixed", device.type, scaler)
+    if team.size > 1:
+        together = DDPStrategy(broadcast_buffers=False, find_unused_parameters=True)
+        fabric = Fabric(accelerator=device.type, strategy=together, devices=team.size, plugins=[LightningEnvironment(), plugin])
+        fabric.launch()
+        return fabric
     devices: Any = [device.index or 0] if device.type == "cuda" else 1
-    return Fabric(accelerator=device.type, devices=devices, plugins=plugin)
+    return Fabric(accelerator=device.type, devices=devices, plugins=[LightningEnvironment(), plugin])
 
 
-def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = math.inf) -> float:
+def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = math.inf, team: Team = ALONE) -> float:
     """Seconds of one step: the mean of a few after a warm-up, as they will be while others train on the same machine.
 
-    Where already the warm-up takes more than `hopeless` seconds, its time is returned.
+    Where already the warm-up takes more than `hopeless` seconds, its time is returned. A team takes steps together, and each as
+    long as its slowest process.
     """
     times: list[float] = []
     while len(times) < WARM_UP_STEPS + TIMED_STEPS and (len(times) < 2 or sum(times) < ENOUGH_SECONDS):
@@ -114,7 +127,7 @@ def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = 
         start = time.perf_counter()
         step()
         _wait_for(device)
-        times.append(time.perf_counter() - start)
+        times.append(team.slowest(time.perf_counter() - start))
         if times[0] > hopeless:
             return times[0]
     return statistics.mean(times[WARM_UP_STEPS:])

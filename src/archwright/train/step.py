@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from archwright.data.problem import Problem
 from archwright.ops.drop_path import set_drop_path
+from archwright.ops.team import ALONE, Team
 from archwright.ops.variational_dropout import Place, set_variational_dropout
 from archwright.train.auxiliary import AuxiliaryHead
 from archwright.train.averaged_sgd import Averaging, NoAveraging, NonMonotoneAveraging
@@ -23,24 +25,34 @@ from archwright.train.recipe import Recipe
 class SupervisedStep:
     """Forward, backward, clip, update; learning rate and drop-path follow the share of the training that is done.
 
-    Moves `network` to the device. `saved` holds everything with a state, by name, for the checkpoint.
+    Moves `network` to the device. `saved` holds everything with a state, by name, for the checkpoint. Of a team each process has
+    its part of every batch, and its loss is weighted so that the mean over the processes is that of the batch.
     """
 
     def __init__(
-        self, network: nn.Module, problem: Problem, recipe: Recipe, device: torch.device, precision: TrainingPrecision
+        self,
+        network: nn.Module,
+        problem: Problem,
+        recipe: Recipe,
+        device: torch.device,
+        precision: TrainingPrecision,
+        team: Team = ALONE,
     ) -> None:
         self.recipe, self.network = recipe, network.to(device)
         if precision.channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         set_variational_dropout(network, variational_dropout(recipe))
-        self.loss = loss_function(problem.task, recipe.label_smoothing)
+        batch_size = min(recipe.batch_size, problem.n_train)
+        self.loss = team.weighted(loss_function(problem.task, recipe.label_smoothing), batch_size)
         self.auxiliary = _auxiliary_head(network, problem, device) if recipe.auxiliary else None
-        self.fabric: Fabric = make_fabric(device, precision)
+        self.fabric: Fabric = make_fabric(device, precision, team)
         parts = [network] if self.auxiliary is None else [network, self.auxiliary]
         optimizer = make_optimizer(recipe, *parts, fused=precision.number != "float16" and device.type in ("cpu", "cuda"))
         self._averaging = NonMonotoneAveraging(network, recipe.averaging_interval) if recipe.optimizer == "nt_asgd" else None
         self._whole = _WithAuxiliary(network, self.auxiliary)
-        self._forward, self.optimizer = self.fabric.setup(self._whole, optimizer)
+        with warnings.catch_warnings():  # its successor is not in every version of PyTorch that this library works with
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            self._forward, self.optimizer = self.fabric.setup(self._whole, optimizer)
 
     @property
     def averaging(self) -> Averaging:

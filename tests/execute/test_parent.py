@@ -3,7 +3,7 @@ import subprocess
 import sys
 import time
 
-WATCHING = "import sys; from archwright.execute.in_child import _watch; print('watching', flush=True); _watch(int(sys.argv[1]))"
+WATCHING = "import sys; from archwright.execute.parent import _watch; print('watching', flush=True); _watch(int(sys.argv[1]))"
 
 
 def test_the_watch_ends_the_process_when_the_pipe_closes_and_not_before():

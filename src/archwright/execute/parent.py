@@ -1,0 +1,35 @@
+"""A process that ends when its parent does, even by `kill -9`, with all that it has started."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from multiprocessing.connection import wait
+
+
+def die_with_the_parent() -> None:
+    """End this process and its group when its parent is gone. Starts a thread, so whoever wants to fork does that before."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    threading.Thread(target=_watch, args=(parent.sentinel,), daemon=True).start()
+    if sys.platform == "linux":
+        _end_by_signal(parent.sentinel)
+
+
+def _watch(sentinel: int) -> None:
+    wait([sentinel])
+    if hasattr(os, "killpg"):
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def _end_by_signal(sentinel: int) -> None:
+    """Have the kernel send SIGIO, which ends a process, when the pipe closes: C code that holds the GIL would stop the thread."""
+    import fcntl
+
+    fcntl.fcntl(sentinel, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)

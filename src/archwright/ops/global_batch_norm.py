@@ -1,0 +1,170 @@
+"""Batch normalisation by the statistics of a batch that is divided among processes (as in Peng et al. 2018, arXiv:1711.07240).
+
+PyTorch's SyncBatchNorm does the same on GPUs alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from archwright.errors import InputError
+from archwright.ops.team import ALONE, Team
+
+
+class _Global(_BatchNorm):
+    """What a batch normalisation becomes for the time of a training: while it trains, `team` normalises as one."""
+
+    team: Team
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or self.team.size == 1:
+            return super().forward(input)
+        self._check_input_dim(input)  # type: ignore[no-untyped-call]
+        momentum = 0.0 if self.momentum is None else self.momentum
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else momentum
+        running = None if self.running_mean is None or self.running_var is None else (self.running_mean, self.running_var)
+        return global_batch_norm(input, running, self.weight, self.bias, momentum, self.eps, self.team)
+
+
+class GlobalBatchNorm1d(_Global, nn.BatchNorm1d):
+    """In place of nn.BatchNorm1d."""
+
+
+class GlobalBatchNorm2d(_Global, nn.BatchNorm2d):
+    """In place of nn.BatchNorm2d."""
+
+
+class GlobalBatchNorm3d(_Global, nn.BatchNorm3d):
+    """In place of nn.BatchNorm3d."""
+
+
+GLOBAL: dict[type[_BatchNorm], type[_Global]] = {
+    nn.BatchNorm1d: GlobalBatchNorm1d,
+    nn.BatchNorm2d: GlobalBatchNorm2d,
+    nn.BatchNorm3d: GlobalBatchNorm3d,
+}
+PLAIN: dict[type[_BatchNorm], type[_BatchNorm]] = {theirs: own for own, theirs in GLOBAL.items()}
+
+
+@contextmanager
+def global_statistics(network: nn.Module, team: Team) -> Iterator[None]:
+    """Inside, the batch normalisations of `network` train with the statistics of all processes' rows; then they are plain again.
+
+    They stay the same objects, with the same names and weights. Raises InputError for one that normalises in a way of its own.
+    """
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)] if team.size > 1 else []
+    for norm in norms:
+        if type(norm) not in GLOBAL:
+            raise InputError(
+                f"{type(norm).__name__} is no batch normalisation of PyTorch's, and several processes cannot have its statistics "
+                "in common: train on one device"
+            )
+    for norm in norms:
+        norm.__class__ = GLOBAL[type(norm)]
+        cast(_Global, norm).team = team
+    try:
+        yield
+    finally:
+        for norm in norms:
+            del cast(_Global, norm).team
+            norm.__class__ = PLAIN[type(norm)]
+
+
+@contextmanager
+def own_statistics(network: nn.Module) -> Iterator[None]:
+    """Inside, each process trains its batch normalisations by itself, on batches that all of them have."""
+    norms = [(module, module.team) for module in network.modules() if isinstance(module, _Global)]
+    for norm, _ in norms:
+        norm.team = ALONE
+    try:
+        yield
+    finally:
+        for norm, team in norms:
+            norm.team = team
+
+
+def team_of(norm: nn.Module) -> Team:
+    """Whose statistics a normalisation takes while it trains."""
+    return norm.team if isinstance(norm, _Global) else ALONE
+
+
+def global_batch_norm(
+    x: Tensor,
+    running: tuple[Tensor, Tensor] | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    momentum: float,
+    eps: float,
+    team: Team,
+) -> Tensor:
+    """As PyTorch's `batch_norm` in training gives it for the rows of all processes. x: (B, C, ...), running: (C,) each."""
+    result, mean, variance, count = _Normalise.apply(x, weight, bias, eps, team)  # type: ignore[no-untyped-call]
+    if running is not None:
+        with torch.no_grad():
+            running[0].lerp_(mean.to(running[0]), momentum)
+            running[1].lerp_((variance * (count / (count - 1))).to(running[1]), momentum)
+    normalised: Tensor = result
+    return normalised
+
+
+def all_moments(mean: Tensor, second: Tensor, count: int, team: Team) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, second central moments and count () over the positions of all processes, from those of each: one exchange.
+
+    mean: (..., C). second: variances (..., C) or covariances (..., C, C). No gradient.
+    """
+    table = team.table(torch.cat([mean.new_tensor([count]), mean.reshape(-1), second.reshape(-1)]))
+    counts, means, seconds = torch.split(table, [1, mean.numel(), second.numel()], dim=1)
+    shares = counts / counts.sum()  # (processes, 1)
+    total = (shares * means).sum(dim=0)
+    off = (means - total).view(team.size, *mean.shape)
+    squares = off.square() if second.shape == mean.shape else off[..., :, None] * off[..., None, :]
+    spread = (shares * (seconds + squares.reshape(team.size, -1))).sum(dim=0)
+    return total.view_as(mean), spread.view_as(second), counts.sum()
+
+
+class _Normalise(torch.autograd.Function):
+    """The result, and the mean, variance and count of all positions."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, team: Team
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        variance, mean = torch.var_mean(_wide(x), _positions(x), correction=0)
+        mean, variance, count = all_moments(mean, variance, x.numel() // x.shape[1], team)
+        ctx.save_for_backward(x, weight, mean, variance, count)
+        ctx.eps, ctx.team, ctx.shifted = eps, team, bias is not None
+        ctx.mark_non_differentiable(mean, variance, count)
+        return functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps), mean, variance, count
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+        """dx = w r (G - (sum G + x^ sum(G x^)) / N) with x^ the normalised x, the sums over all N positions, r = 1 / deviation."""
+        x, weight, mean, variance, count = ctx.saved_tensors
+        shape = (1, -1, *[1] * (x.dim() - 2))
+        r = (variance + ctx.eps).rsqrt()
+        normalised = (_wide(x) - mean.view(shape)) * r.view(shape)
+        own = torch.stack([_wide(gradient).sum(_positions(x)), (_wide(gradient) * normalised).sum(_positions(x))])
+        sums = (ctx.team.add(own) / count).view(2, *shape)
+        scale = r if weight is None else r * weight
+        d_x = (_wide(gradient) - sums[0] - normalised * sums[1]) * scale.view(shape)
+        return d_x.to(x.dtype), None if weight is None else own[1], own[0] if ctx.shifted else None, None, None
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Sums need full precision."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _positions(x: Tensor) -> list[int]:
+    return [axis for axis in range(x.dim()) if axis != 1]

@@ -1,0 +1,140 @@
+"""What the executor `mpi` alone promises; test_mpi.py runs this with three ranks, of which this is the first."""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from archwright.errors import InputError
+from archwright.execute import Resources, enlisted, make_executor, usable_cpus
+
+
+@pytest.fixture
+def two():
+    with make_executor("mpi", Resources(device="cpu"), "small_jobs:obey") as executor:
+        yield executor
+
+
+def only_outcome(executor, timeout=60):
+    [(_, outcome)] = executor.wait(timeout)
+    return outcome
+
+
+def outcomes(executor, count):
+    done = []
+    while len(done) < count:
+        done += executor.wait(60)
+    return [outcome for _, outcome in done]
+
+
+def record_of(executor, key, eventually):
+    def has_come():
+        assert executor.wait(0.05) == []
+        return key in executor.progress()
+
+    eventually(has_come)
+    return executor.progress()[key]
+
+
+def test_every_rank_but_the_first_is_a_worker(two, job):
+    assert two.workers == 2
+    assert two.threads == max(1, usable_cpus() // 2)
+    for seed in range(2):
+        two.submit(job(f"j{seed}", seed, sleep=0.3))
+    host = os.uname().nodename
+    assert sorted(outcome.worker for outcome in outcomes(two, 2)) == [f"{host}/1", f"{host}/2"]
+
+
+def test_fewer_workers_are_kept_to(job):
+    with make_executor("mpi", Resources(1, device="cpu"), "small_jobs:obey") as executor:
+        executor.submit(job("first", sleep=0.5))
+        executor.submit(second := job("second"))
+        assert executor.wait(0.3) == []
+        assert not Path(second.folder).exists()
+        assert [outcome.state for outcome in outcomes(executor, 2)] == ["complete"] * 2
+
+
+@pytest.mark.parametrize(
+    ("resources", "told"),
+    [
+        (Resources(3), "3 workers were asked for, and of the ranks 2 serve .*: start it with mpiexec -n 4"),
+        (Resources(devices=2), "in one rank, not on 2 devices: leave devices out"),
+        (Resources(address="auto"), "'mpi' joins no cluster"),
+        (Resources(cpus=10_000, device="cpu"), "^on .*: 2 workers with 10000 cores each need 20000"),
+        (Resources(memory=1e9, device="cpu"), "^on .*: 2 workers with 1e[+]09 MB each"),
+        (Resources(gpus=0.5, device="cuda:9"), "^on .*: device 'cuda:9' was asked for"),
+    ],
+)
+def test_what_the_ranks_cannot_give_is_an_error(resources, told):
+    with pytest.raises(InputError, match=told):
+        make_executor("mpi", resources)
+
+
+def test_several_devices_are_an_error(two, job):
+    with pytest.raises(InputError, match="in one rank, not on 2 devices"):
+        two.submit(job("wide", fields={"devices": 2}))
+
+
+def test_the_last_epoch_of_what_runs_comes_to_the_first_rank(two, job, eventually):
+    two.submit(job("learns", seed=7, epochs=3, sleep=60))
+    two.submit(job("silent", sleep=60))
+    record_of(two, "learns", eventually)
+    two.wait(0.3)
+    assert two.progress() == {"learns": {"epoch": 2, "accuracy": 0.07}}
+
+
+def test_a_training_meets_no_mpi_but_its_own(two, job, eventually):
+    two.submit(job("looks", mpi=1, sleep=60))
+    assert record_of(two, "looks", eventually) == {"ranks": 1, "launcher": []}
+
+
+def test_a_killed_training_is_the_machines_fault_and_its_rank_goes_on(two, job, pid_in, eventually):
+    two.submit(doomed := job("doomed", epochs=2, sleep=60))
+    record_of(two, "doomed", eventually)
+    os.kill(pid_in(doomed.folder), signal.SIGKILL)
+    outcome = only_outcome(two)
+    assert (outcome.state, outcome.cause, outcome.machine_fault) == ("failed", "killed by signal 9 (SIGKILL)", True)
+    assert [record["epoch"] for record in outcome.curve] == [0, 1]
+    for seed in range(4):
+        two.submit(job(f"next{seed}", seed, sleep=0.1))
+    assert [outcome.state for outcome in outcomes(two, 4)] == ["complete"] * 4
+
+
+def test_a_hang_is_ended_by_its_rank(two, job, pid_in, is_alive):
+    two.submit(hanging := job("hangs", fields={"time_limit": 0.5}, ignore_terminate=1, hold=10**12))
+    assert re.fullmatch(r"timed out after \d+ s: hung \(allowed were 0.5 s\)", only_outcome(two).cause)
+    assert not is_alive(pid_in(hanging.folder))
+
+
+def test_closing_leaves_no_process_and_stops_no_other_executor(two, job, pid_in, is_alive):
+    with make_executor("mpi", Resources(device="cpu"), "small_jobs:obey") as other:
+        other.submit(ending := job("ending", helper=1, sleep=60))
+        two.submit(job("staying", sleep=1.0))
+        pids = [pid_in(ending.folder), pid_in(ending.folder, "helper")]
+        assert all(map(is_alive, pids))
+    assert not any(map(is_alive, pids))
+    assert only_outcome(two).state == "complete"
+
+
+def test_a_folder_that_a_rank_does_not_see_is_an_error(two, job, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "touch", lambda _: None)  # as on a disk that is the first node's alone
+        two.submit(job("lost"))
+    with pytest.raises(InputError, match=f"{os.uname().nodename} does not see .* written into {tmp_path}: .* with --out"):
+        two.wait(60)
+
+
+def test_the_file_that_all_ranks_looked_for_is_gone_at_the_end(two, job, tmp_path):
+    two.submit(job("any"))
+    assert [path.name[:6] for path in tmp_path.iterdir() if path.is_file()] == [".seen-"]
+    only_outcome(two)
+    two.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["any"]
+
+
+def test_inside_is_inside():
+    with enlisted("mpi"):
+        assert make_executor("mpi").workers == 2
+    assert make_executor("mpi").workers == 2
