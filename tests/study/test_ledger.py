@@ -465,6 +465,20 @@ def test_a_lost_connection_loses_and_doubles_nothing(call, after, shared_url, tm
         assert [trial.state for trial in optuna_study(again, "random").trials] == [TrialState.COMPLETE] * 2
 
 
+def test_a_state_that_optuna_could_not_set_is_set_again(url, tmp_path, monkeypatch):
+    """It says so by its answer, where another program wrote at the same time."""
+    with open_ledger(url, tmp_path) as ledger:
+        ledger.history("random", ONE)
+        row, answers = begin(ledger), [False]
+        really = ledger._storage.set_trial_state_values
+        monkeypatch.setattr(ledger._storage, "set_trial_state_values", lambda *a: answers.pop() if answers else really(*a))
+        assert finish(ledger, row).state == "complete"
+        monkeypatch.undo()
+    with open_ledger(url, tmp_path) as again:
+        assert [row.sequence for row in again.rows()] == [0]
+        assert optuna_study(again, "random").get_trials()[0].state == TrialState.COMPLETE
+
+
 def test_a_trial_that_optuna_made_twice_counts_once(shared_url, tmp_path, monkeypatch):
     """Optuna itself repeats a creation whose commit was not answered, and tells only of the second."""
     with open_ledger(shared_url, tmp_path) as ledger:

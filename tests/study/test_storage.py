@@ -9,7 +9,7 @@ import sqlite3
 import optuna
 import pytest
 import sqlalchemy
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
@@ -95,21 +95,6 @@ def test_what_is_written_in_a_transaction_is_written_at_once_or_not_at_all(tmp_p
     assert reads(tmp_path / "study.db", "SELECT key FROM trial_user_attributes") == [("kept",)]
     assert reads(tmp_path / "study.db", "SELECT state FROM trials") == [("COMPLETE",)]
     assert opened.storage.get_trial(trial).user_attrs == {"kept": 2}
-    opened.close()
-
-
-def test_an_error_that_optuna_keeps_to_itself_does_not_pass_for_written(tmp_path):
-    opened = open_storage(None, tmp_path)
-    trial = opened.storage.create_new_trial(opened.storage.create_new_study([StudyDirection.MAXIMIZE], "a"))
-    opened.storage.set_trial_state_values(trial, TrialState.FAIL)
-
-    def write():
-        with opened.transaction(), contextlib.suppress(UpdateFinishedTrialError):
-            opened.storage.set_trial_user_attr(trial, "late", 1)
-
-    with pytest.raises(OSError, match="another program") as caught:
-        write()
-    assert out_of_reach(caught.value)
     opened.close()
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from errno import EBUSY
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -397,7 +398,9 @@ class Ledger:
         return replace(stored or ended_elsewhere(row), sequence=row.sequence)
 
     def _set_state(self, row: Row, mirror: StudyMirror) -> None:
-        self._storage.set_trial_state_values(row.trial_id, *optuna_result(row, mirror.objectives))
+        """Raises OSError (worth another try, see `patiently`) where Optuna says that another program wrote at the same time."""
+        if self._storage.set_trial_state_values(row.trial_id, *optuna_result(row, mirror.objectives)) is False:
+            raise OSError(EBUSY, "another program wrote to the same trial")
 
     def _set_state_too(self, row: Row, mirror: StudyMirror) -> None:
         """Of a row whose result is written already; where its trial has been ended meanwhile, all is well."""
