@@ -1,3 +1,6 @@
+import logging
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -12,13 +15,41 @@ def small_jobs(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
 
+LIGHT = """
+from archwright.execute import fork_server
+fork_server.PRELOADED = ["torch"]  # most of the trainings here need no more
+"""
+
+SOON_MISSED = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000}
+"""A node that was killed is missed after five seconds; Ray takes half a minute by default."""
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(tmp_path_factory):
+    """A Ray cluster that this process is connected to: one node with two cores and, it believes, two GPUs. Tests may add nodes."""
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    light = tmp_path_factory.mktemp("light")
+    (light / "sitecustomize.py").write_text(LIGHT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(light), str(Path(__file__).parent), *sys.path]))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        head = {"num_cpus": 2, "num_gpus": 2, "include_dashboard": False, "_system_config": SOON_MISSED}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.CRITICAL)
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
+
+
 @pytest.fixture
 def job(tmp_path):
     """A job that does what it is told: `job("name", sleep=3)`; further fields in `fields`."""
 
     def make(key, seed=0, fields=None, **deeds):
         folder = str(tmp_path / key)
-        return Job(key, "search", "", folder, seed, 1, recipe=deeds, **(fields or {}))
+        return Job(key, "search", **{"data": "", "folder": folder, "seed": seed, "epochs": 1, "recipe": deeds, **(fields or {})})
 
     return make
 

@@ -93,6 +93,16 @@ def tell_surroundings(job, on_epoch, value):
     )
 
 
+def go_on(job, on_epoch, value):
+    """What a continued training does with files: it reads the data and a checkpoint, deletes that, and reads the test split."""
+    checkpoint = Path(job.continues) / "checkpoint.pt"
+    trained = checkpoint.read_text() if checkpoint.exists() else "0 epochs"
+    (Path(job.folder) / "weights").write_text(f"{trained} of {(Path(job.data) / 'x' / 'rows').read_text()}")
+    with (Path(job.data).parent / "test_accesses.jsonl").open("a") as log:
+        log.write(f"{job.key}\n")
+    checkpoint.unlink(missing_ok=True)
+
+
 def begin_mpi(job, on_epoch, value):
     from mpi4py import MPI
 
@@ -117,6 +127,7 @@ DEEDS = {
     "fill": fill_memory,
     "write_result_and_die": write_result_and_die,
     "helper": start_helper,
+    "go_on": go_on,
     "tell": tell_surroundings,
     "mpi": begin_mpi,
 }

@@ -9,11 +9,13 @@ import pytest
 from archwright.errors import InputError, UnknownName
 from archwright.execute import Resources, executor_names, make_executor
 
-EXECUTORS = {"serial": 1, "processes": 2, "mpi": 2}  # name: workers
+EXECUTORS = {"serial": 1, "processes": 2, "ray": 2, "mpi": 2}  # name: workers
 
 
 @pytest.fixture(params=[name for name in EXECUTORS if (name == "mpi") == ("UNDER_MPI" in os.environ)])
 def name(request):
+    if request.param == "ray":
+        request.getfixturevalue("ray_cluster")
     return request.param
 
 

@@ -111,3 +111,21 @@ def test_slow_steps_are_timed_less_often(monkeypatch):
     calls = []
     assert time_steps(lambda: calls.append(1), CPU) == 3.0
     assert len(calls) == 2
+
+
+def steps_that_take(seconds, monkeypatch):
+    """A step that advances the clock by the next of these seconds."""
+    now, left = [0.0], iter(seconds)
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(module.torch.cuda, "synchronize", lambda device: None)
+    return lambda: now.__setitem__(0, now[0] + next(left))
+
+
+def test_a_first_step_that_is_far_too_slow_is_enough_on_a_cpu(monkeypatch):
+    assert time_steps(steps_that_take([5.0, 0.1, 0.1], monkeypatch), CPU, hopeless=1.0) == 5.0
+
+
+def test_the_first_steps_on_a_gpu_say_nothing(monkeypatch):
+    gpu = torch.device("cuda", 0)
+    assert time_steps(steps_that_take([5.0, 1.5, 0.1, 0.25, 0.25], monkeypatch), gpu, hopeless=1.0) == 0.25
+    assert time_steps(steps_that_take([5.0, 1.5, 1.25], monkeypatch), gpu, hopeless=1.0) == 1.25

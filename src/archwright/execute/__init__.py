@@ -14,6 +14,7 @@ from archwright.execute.threads import threads_per_worker, usable_cpus
 BUILT_IN = {
     "serial": "archwright.execute.serial:Serial",
     "processes": "archwright.execute.processes:Processes",
+    "ray": "archwright.execute.ray:Ray",
     "mpi": "archwright.execute.mpi:Mpi",
 }
 GROUP = "archwright.executors"

@@ -13,6 +13,7 @@ from archwright.architecture.plugins import find
 from archwright.evaluate.job import Job, Outcome
 
 RUN_JOB = "archwright.evaluate.run:run_job"
+RESULT = "result.json"
 OnEpoch = Callable[[Mapping[str, Any]], None]
 
 
@@ -36,3 +37,11 @@ def log_of(job: Job) -> Path:
     """Where the training's output goes: log.txt in the job's folder, which is made."""
     Path(job.folder).mkdir(parents=True, exist_ok=True)
     return Path(job.folder) / "log.txt"
+
+
+def written_outcome(job: Job) -> Outcome | None:
+    """A result that was finished, though whoever worked at it did not live to send it; None where there is none."""
+    try:
+        return Outcome.from_json(json.loads((Path(job.folder) / RESULT).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None

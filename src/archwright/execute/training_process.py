@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from archwright.evaluate.job import Job, Outcome
+from archwright.execute.attempt import written_outcome
 from archwright.execute.exit_code import why_it_ended
 from archwright.execute.fork_server import start_process
 from archwright.execute.in_child import Order, carry_out
@@ -93,14 +93,7 @@ class TrainingProcess:
         code = self._process.exitcode
         if code is None:
             return None
-        return self._received() or self._written() or self._failed(self._why_it_ended(code), machine_fault=True)
-
-    def _written(self) -> Outcome | None:
-        """A result that was finished, though the process did not live to send it."""
-        try:
-            return Outcome.from_json(json.loads((Path(self.job.folder) / "result.json").read_text()))
-        except FileNotFoundError:
-            return None
+        return self._received() or written_outcome(self.job) or self._failed(self._why_it_ended(code), machine_fault=True)
 
     def _why_it_ended(self, code: int) -> str:
         lost = "lost: it, or the server that forked it, has ended with no exit code"

@@ -42,7 +42,8 @@ LEAST_MACS = 300_000
 """Below this many MACs in dense products, casting costs a CPU more than bfloat16 saves."""
 GROUPED_COST = 150
 """A CPU loses about this many times more on a MAC of a grouped convolution in bfloat16 than it gains on a MAC of a dense one."""
-WARM_UP_STEPS, TIMED_STEPS = 1, 2
+WARM_UP_STEPS, GPU_WARM_UP_STEPS, TIMED_STEPS = 1, 3, 2
+"""A process's first steps on a GPU load its libraries and kernels, which can take seconds."""
 ENOUGH_SECONDS = 2.0
 """Once steps have taken this long, two of them must do."""
 
@@ -118,19 +119,20 @@ def make_fabric(device: torch.device, precision: TrainingPrecision, team: Team =
 def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = math.inf, team: Team = ALONE) -> float:
     """Seconds of one step: the mean of a few after a warm-up, as they will be while others train on the same machine.
 
-    Where already the warm-up takes more than `hopeless` seconds, its time is returned. A team takes steps together, and each as
-    long as its slowest process.
+    Where already the warm-up's last step takes more than `hopeless` seconds, its time is returned. A team takes steps together,
+    and each as long as its slowest process.
     """
+    warm_up = GPU_WARM_UP_STEPS if device.type == "cuda" else WARM_UP_STEPS
     times: list[float] = []
-    while len(times) < WARM_UP_STEPS + TIMED_STEPS and (len(times) < 2 or sum(times) < ENOUGH_SECONDS):
+    while len(times) < warm_up + TIMED_STEPS and (len(times) <= warm_up or sum(times[warm_up - 1 :]) < ENOUGH_SECONDS):
         _wait_for(device)
         start = time.perf_counter()
         step()
         _wait_for(device)
         times.append(team.slowest(time.perf_counter() - start))
-        if times[0] > hopeless:
-            return times[0]
-    return statistics.mean(times[WARM_UP_STEPS:])
+        if len(times) == warm_up and times[-1] > hopeless:
+            return times[-1]
+    return statistics.mean(times[warm_up:])
 
 
 def dense_and_grouped_macs(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[int, int]:
