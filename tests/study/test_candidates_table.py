@@ -11,7 +11,7 @@ import pytest
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.job import Outcome
-from archwright.study.candidates_table import CandidatesTable
+from archwright.study.candidates_table import WRITING_SHARE, CandidatesTable
 from archwright.study.row import Row
 
 ANSWERS = {"op": "conv, or not", "depth": 2, "skip": None, "wide": True}
@@ -176,3 +176,19 @@ def test_ten_thousand_rows_are_written_quickly(path):
     before = time.process_time()
     table.write(rows)
     assert time.process_time() - before < 0.25
+
+
+def test_a_table_that_is_behind_is_due_when_writing_it_takes_a_small_share_of_the_time(path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(os, "fsync", lambda file: now.__setitem__(0, now[0] + 2.0))  # writing takes two seconds
+    table = CandidatesTable(path, "accuracy")
+    assert not table.is_due
+    table.is_behind = True
+    assert table.is_due
+    table.write([row_of(0)])
+    assert not table.is_due
+    table.is_behind = True
+    assert not table.is_due
+    now[0] += 2.0 / WRITING_SHARE
+    assert table.is_due

@@ -62,9 +62,8 @@ def test_free_and_busy_count_what_is_under_way(ledger, tmp_path):
     for row, job in rows:
         crew.start(row, job)
     assert crew.free == 0
-    assert crew.busy == [row for row, _ in rows]
-    assert crew.progress(rows[0][0]) == {"epoch": 1.0}
-    assert crew.progress(rows[1][0]) == {}
+    assert crew.busy
+    assert crew.progress() == [(rows[0][0], {"epoch": 1.0}), (rows[1][0], {})]
     assert crew.finished() == [(rows[0][0], Outcome("complete"))]
     assert (crew.free, looked) == (1, [1])
     assert recorded == []

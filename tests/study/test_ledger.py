@@ -107,6 +107,24 @@ def test_all_that_was_written_is_read_again(url, tmp_path):
         assert [row.run_number for row in again.running()] == [1, 2]
 
 
+def test_epochs_of_running_trainings_are_counted_row_by_row_and_anew_when_read(url, tmp_path):
+    with open_ledger(url, tmp_path) as ledger:
+        ledger.history("random", ONE)
+        first = finish(ledger, begin(ledger, epochs=1.0))
+        further = begin(ledger, epochs=3.0, continues=first.number)
+        waiting = [begin(ledger, key="k", epochs=epochs) for epochs in (3.0, 2.0)]
+        begin(ledger, key="other", epochs=3.0)
+        assert ledger.running_epochs("random") == 2.0 + 0.0 + 0.0 + 3.0
+        assert [ledger.known(row) for row in waiting] == [further, further]
+        with open_ledger(url, tmp_path, coordinate=False) as reader:
+            assert reader.running_epochs("random") == 5.0
+            assert reader.count("random") == 5
+            assert [row.number for row in reader.latest("random")] == [4, 3, 2, 1, 0]
+        assert ledger.waiting_for(finish(ledger, further)) == waiting
+        assert ledger.running_epochs("random") == 3.0
+        assert ledger.waiting_for(first) == []
+
+
 def test_answers_keep_their_types(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
@@ -445,6 +463,20 @@ def test_a_lost_connection_loses_and_doubles_nothing(call, after, shared_url, tm
             (1, 1, 1, "complete"),
         ]
         assert [trial.state for trial in optuna_study(again, "random").trials] == [TrialState.COMPLETE] * 2
+
+
+def test_a_state_that_optuna_could_not_set_is_set_again(url, tmp_path, monkeypatch):
+    """It says so by its answer, where another program wrote at the same time."""
+    with open_ledger(url, tmp_path) as ledger:
+        ledger.history("random", ONE)
+        row, answers = begin(ledger), [False]
+        really = ledger._storage.set_trial_state_values
+        monkeypatch.setattr(ledger._storage, "set_trial_state_values", lambda *a: answers.pop() if answers else really(*a))
+        assert finish(ledger, row).state == "complete"
+        monkeypatch.undo()
+    with open_ledger(url, tmp_path) as again:
+        assert [row.sequence for row in again.rows()] == [0]
+        assert optuna_study(again, "random").get_trials()[0].state == TrialState.COMPLETE
 
 
 def test_a_trial_that_optuna_made_twice_counts_once(shared_url, tmp_path, monkeypatch):

@@ -70,10 +70,13 @@ def test_each_part_of_the_run_begins_anew_and_tells_the_time_left(progress, log)
 
 
 class Busy:
-    busy = (row(3),)
+    """So many trainings under way, of which the first has a record."""
 
-    def progress(self, row):
-        return {"epoch": 2.0}
+    def __init__(self, trainings=1):
+        self.trainings = trainings
+
+    def progress(self):
+        return [(row(3 + i), {} if i else {"epoch": 2.0}) for i in range(self.trainings)]
 
 
 def test_a_log_has_no_live_line_and_a_terminal_has_one(log):
@@ -86,6 +89,15 @@ def test_a_log_has_no_live_line_and_a_terminal_has_one(log):
         progress.phase("search", of=4)
         progress.look(Busy())
     assert "random #3 epoch 2" in screen.getvalue()
+
+
+def test_the_live_line_names_a_few_of_many_trainings():
+    screen = io.StringIO()
+    with Progress("accuracy", Console(file=screen, force_terminal=True, width=300)) as progress:
+        progress.phase("search")
+        progress.look(Busy(trainings=1000))
+    assert "random #10, and 992 more" in screen.getvalue()
+    assert "random #11" not in screen.getvalue()
 
 
 def test_where_lower_is_better_the_best_so_far_is_the_lowest(log):

@@ -211,6 +211,25 @@ def test_proposals_of_a_network_in_training_wait_for_its_result(bench, monkeypat
     assert {row.scores for row in lane.rows} == {(0.0,)}
 
 
+@dataclass(frozen=True)
+class MostlyKnown:
+    """A new network only after nine proposals of one that was named before."""
+
+    def propose(self, space, history, rng):
+        proposals, every = len(history.candidates), list(space.enumerate())
+        return Proposal(every[proposals // 10 if proposals % 10 == 0 else 0])
+
+
+def test_a_strategy_that_still_finds_new_networks_does_not_wait_for_results(bench):
+    lane = bench.lane(MostlyKnown())
+    most = []
+    executor = AtOnce(workers=5)
+    executor.outcome = lambda job: (most.append(len(executor.waiting)), trained(job))[1]
+    bench.run(lane, executor=executor, trials=10)
+    assert max(most) == 4  # beside the one that ends
+    assert len(executor.submitted) == 10
+
+
 def test_a_refused_network_is_no_training_and_is_not_tried_again(bench, monkeypatch):
     monkeypatch.setattr(searching, "EXHAUSTED_AFTER", 6)
     lane = bench.lane(Repeat(networks=2))

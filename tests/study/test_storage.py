@@ -1,5 +1,6 @@
 """Where the ledger can be kept, and what is said where it cannot."""
 
+import contextlib
 import errno
 import logging
 import multiprocessing
@@ -10,6 +11,7 @@ import pytest
 import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.study import StudyDirection
+from optuna.trial import TrialState
 
 from archwright.errors import InputError, RunFolderError
 from archwright.study import storage as module
@@ -77,6 +79,29 @@ def test_a_journal_needs_a_file_in_a_folder(url, tmp_path, monkeypatch):
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="journal:PATH"):
         open_storage(url, tmp_path)
+
+
+def test_what_is_written_in_a_transaction_is_written_at_once_or_not_at_all(tmp_path):
+    opened = open_storage(None, tmp_path)
+    study = opened.storage.create_new_study([StudyDirection.MAXIMIZE], "a")
+    trial = opened.storage.create_new_trial(study)
+    with contextlib.suppress(ZeroDivisionError), opened.transaction():
+        opened.storage.set_trial_user_attr(trial, "lost", 1)
+        raise ZeroDivisionError
+    with opened.transaction():
+        opened.storage.set_trial_user_attr(trial, "kept", 2)
+        opened.storage.set_trial_state_values(trial, TrialState.COMPLETE, [0.5])
+        assert reads(tmp_path / "study.db", "SELECT key FROM trial_user_attributes") == []
+    assert reads(tmp_path / "study.db", "SELECT key FROM trial_user_attributes") == [("kept",)]
+    assert reads(tmp_path / "study.db", "SELECT state FROM trials") == [("COMPLETE",)]
+    assert opened.storage.get_trial(trial).user_attrs == {"kept": 2}
+    opened.close()
+
+
+def reads(path, query):
+    """What another program finds in the file."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return database.execute(query).fetchall()
 
 
 def test_reading_makes_no_files(tmp_path):

@@ -113,7 +113,7 @@ class Run:
         self.progress = progress
         self.clock = Clock(folder.path / "clock.json")
         self.table = CandidatesTable(folder.candidates, self.problem.metric)
-        self.crew = Crew(executor, ledger, self.clock, progress.look, self._recorded)
+        self.crew = Crew(executor, ledger, self.clock, self._look, self._recorded)
         self.threads = executor.threads
 
     def finish(self) -> None:
@@ -140,7 +140,7 @@ class Run:
     def _begin(self) -> None:
         for note in (*self.parts.data.notes, *self.ledger.notes):
             self.progress.say(note)
-        self.table.write(self.ledger.rows())
+        self._write_table()
 
     # Planning.
 
@@ -285,10 +285,22 @@ class Run:
         return {**asked, "trained": str(self.folder.training_of(trained)), "architectures": architectures}
 
     def _recorded(self, row: Row) -> None:
-        """After each result: the table (for a run of duplicates once, at its end) and the terminal."""
-        if row.state != "duplicate":
-            self.table.write(self.ledger.rows())
+        """After each result: the table and the terminal."""
+        self.table.is_behind = True
+        self._write_table_if_due()
         self.progress.finished(row)
+
+    def _look(self, crew: Crew) -> None:
+        """Now and then while trainings run: the same again."""
+        self._write_table_if_due()
+        self.progress.look(crew)
+
+    def _write_table_if_due(self) -> None:
+        if self.table.is_due:
+            self._write_table()
+
+    def _write_table(self) -> None:
+        self.table.write(self.ledger.rows())
 
     # Stages.
 
@@ -306,7 +318,7 @@ class Run:
         with self._occupied("search"):
             search(lanes, self.crew, self.job, limits, request.seed)
         self._forget_checkpoints()
-        self.table.write(self.ledger.rows())
+        self._write_table()
         return lanes
 
     def _trainings_of_search(self) -> int | None:
@@ -382,6 +394,7 @@ class Run:
             late = partial(self._late, until, None if goal is None else goal / self._devices(stage, None))
             with self._occupied(stage):
                 left_out += train_finally(trainings, self.bound, plan.final_epochs, self.crew, self.ledger, self.job, late)
+            self._write_table()
         return left_out
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -37,13 +38,14 @@ class Crew:
         self._look = look
         self._recorded = recorded
         self._rows: dict[str, tuple[Row, int]] = {}
-        self._taken: dict[str, int] = {}
+        self._taken = 0
+        self._searched: Counter[str] = Counter()
         self._occupation = self.count_from_now()
 
     @property
     def free(self) -> int:
         """Workers without a training; below zero where one waits that takes several."""
-        return self._executor.workers - sum(self._taken.values())
+        return self._executor.workers - self._taken
 
     def count_from_now(self) -> Occupation:
         """How busy the workers are from now on, counted until this is asked for again; to be asked while none is."""
@@ -51,13 +53,18 @@ class Crew:
         return self._occupation
 
     @property
-    def busy(self) -> list[Row]:
-        return [row for row, _ in self._rows.values()]
+    def busy(self) -> bool:
+        """Whether any training is under way."""
+        return bool(self._rows)
 
-    def progress(self, row: Row) -> dict[str, float]:
-        """The last epoch's record of a training in flight; empty before the first."""
+    def searching(self, strategy: str) -> int:
+        """How many trainings of a strategy's search are under way."""
+        return self._searched[strategy]
+
+    def progress(self) -> list[tuple[Row, dict[str, float]]]:
+        """The trainings under way, each with its last epoch's record; empty before the first."""
         records = self._executor.progress()
-        return next((dict(records[key]) for key, (r, _) in self._rows.items() if r is row and key in records), {})
+        return [(row, dict(records.get(key, {}))) for key, (row, _) in self._rows.items()]
 
     def start(self, row: Row, job: Job) -> None:
         """Begin a training, or take it up again from its checkpoint; nothing where another coordinator has taken it up."""
@@ -66,16 +73,21 @@ class Crew:
         except Overtaken:
             return
         Path(job.folder).mkdir(parents=True, exist_ok=True)
-        self._rows[job.key], self._taken[job.key] = (row, attempt), job.devices
+        self._rows[job.key] = (row, attempt)
+        self._count(row, job, 1)
         self._occupation.begins(job.key, job.devices)
         self._executor.submit(job)
+
+    def _count(self, row: Row, job: Job, more: int) -> None:
+        self._taken += more * job.devices
+        self._searched[row.strategy] += more * (row.stage == "search")
 
     def finished(self, timeout: float = 0.5) -> list[tuple[Row, Outcome]]:
         """Those that ended; a training lost for the machine's fault is begun again a few times before it counts as ended."""
         done = []
         for job, outcome in self._executor.wait(timeout):
             row, attempt = self._rows.pop(job.key)
-            del self._taken[job.key]
+            self._count(row, job, -1)
             self._occupation.ends(job.key)
             if outcome.machine_fault and attempt < ATTEMPTS:
                 self.start(row, job)

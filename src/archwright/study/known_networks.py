@@ -4,4 +4,4 @@ EXHAUSTED_AFTER = 1000
 """Proposals in a row without a training (known or refused networks) after which a strategy's search is at its end."""
 
 TOLD_OF_PENDING = 10
-"""Proposals of networks in training, between two results, after which a strategy waits for a result."""
+"""Proposals in a row, between two results, of networks in training, after which a strategy waits for a result."""

@@ -10,8 +10,9 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from errno import EBUSY
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -28,7 +29,17 @@ from archwright.evaluate.job import Outcome, Stage
 from archwright.study.json_file import without_nan
 from archwright.study.lease import Lease, Renewal, new_lease
 from archwright.study.mirror import StudyMirror, Tally
-from archwright.study.row import ATTEMPT, RESULT, Row, ended_elsewhere, optuna_result, result_attribute, study_name, trial_of
+from archwright.study.row import (
+    ATTEMPT,
+    RESULT,
+    Row,
+    ended_elsewhere,
+    optuna_result,
+    result_attribute,
+    row_of,
+    study_name,
+    trial_of,
+)
 from archwright.study.storage import OpenStorage, open_storage, patiently
 
 FINAL = "final"
@@ -158,6 +169,26 @@ class Ledger:
         found = [row for row in all_rows if stage in (None, row.stage) and strategy in (None, row.strategy)]
         return tuple(sorted(found, key=lambda row: row.run_number))
 
+    def latest(self, strategy: str) -> Iterator[Row]:
+        """The rows of a strategy's search, the last one first."""
+        mirror = self._studies.get(study_name("search", strategy))
+        return reversed(mirror.rows.values()) if mirror is not None else iter(())
+
+    def count(self, strategy: str) -> int:
+        """How many rows a strategy's search has."""
+        mirror = self._studies.get(study_name("search", strategy))
+        return len(mirror.rows) if mirror is not None else 0
+
+    def waiting_for(self, row: Row) -> list[Row]:
+        """The running rows that are to have this one's result, as they hold an equal network and no more epochs."""
+        mirror = self._studies[row.study]
+        equal = mirror.with_key(row.stage, row.strategy, row.key)
+        return [other for other in equal if other.state == "running" and mirror.known(other) is mirror.rows[row.number]]
+
+    def known(self, row: Row) -> Row | None:
+        """The earlier row with an equal network and no fewer epochs, where there is one: finished, refused or still pending."""
+        return self._studies[row.study].known(row)
+
     def first_with_key(self, stage: Stage, strategy: str, key: str, epochs: float = 0.0) -> Row | None:
         """The earliest row of a strategy with this network, to be judged after at least so many epochs."""
         mirror = self._studies.get(study_name(stage, strategy))
@@ -176,6 +207,11 @@ class Ledger:
         """How many trainings of a strategy's search have ended, and what they took; counted as they end, not anew."""
         mirror = self._studies.get(study_name("search", strategy))
         return mirror.tally if mirror is not None else Tally()
+
+    def running_epochs(self, strategy: str) -> float:
+        """The epochs of all trainings of a strategy's search that run; rows that wait for an equal network's result are none."""
+        mirror = self._studies.get(study_name("search", strategy))
+        return mirror.running_epochs if mirror is not None else 0.0
 
     def next_number(self, stage: Stage, strategy: str) -> int:
         """The number that the next row will get within its study."""
@@ -340,26 +376,36 @@ class Ledger:
         return self._alone(lambda: self._write_result(result))
 
     def _write_result(self, result: Row) -> Row:
-        """The result first, then Optuna's state: a kill between the two is made good by `_complete_results`."""
+        """The result, then Optuna's state: a kill between the two, where they are two, is made good by `_complete_results`."""
         mirror = self._studies[result.study]
         row = mirror.rows[result.number]
         if row.sequence is None:
             row = replace(result, coordinator=row.coordinator, attempts=row.attempts, sequence=mirror.next_sequence)
             try:
-                self._storage.set_trial_user_attr(row.trial_id, RESULT, result_attribute(row))
+                with self._opened.transaction():
+                    self._storage.set_trial_user_attr(row.trial_id, RESULT, result_attribute(row))
+                    self._set_state(row, mirror)
             except UpdateFinishedTrialError:
-                row = ended_elsewhere(row)
+                row = self._ended_elsewhere(row)
             mirror.put(row)
-        elif not self._again:
-            return row
-        self._set_state(row.trial_id, *optuna_result(row, mirror.objectives))
+        elif self._again:
+            self._set_state_too(row, mirror)
         return row
 
-    def _set_state(self, trial_id: int, state: TrialState, values: list[float] | None) -> None:
-        try:
-            self._storage.set_trial_state_values(trial_id, state, values)
-        except UpdateFinishedTrialError:
-            logger.debug("trial %d was finished before", trial_id)
+    def _ended_elsewhere(self, row: Row) -> Row:
+        """The row as the storage has it, whose trial somebody else ended while we wrote: its result may be there or not."""
+        stored = row_of(self._storage.get_trial(row.trial_id))
+        return replace(stored or ended_elsewhere(row), sequence=row.sequence)
+
+    def _set_state(self, row: Row, mirror: StudyMirror) -> None:
+        """Raises OSError (worth another try, see `patiently`) where Optuna says that another program wrote at the same time."""
+        if self._storage.set_trial_state_values(row.trial_id, *optuna_result(row, mirror.objectives)) is False:
+            raise OSError(EBUSY, "another program wrote to the same trial")
+
+    def _set_state_too(self, row: Row, mirror: StudyMirror) -> None:
+        """Of a row whose result is written already; where its trial has been ended meanwhile, all is well."""
+        with suppress(UpdateFinishedTrialError):
+            self._set_state(row, mirror)
 
     def _complete_results(self) -> None:
         """Tell Optuna the state of rows whose result was written by a coordinator that died before it could."""
@@ -369,7 +415,7 @@ class Ledger:
             unfinished = {trial._trial_id for trial in self._storage.get_all_trials(mirror.study_id, False, (TrialState.RUNNING,))}
             for row in mirror.rows.values():
                 if row.trial_id in unfinished and row.sequence is not None:
-                    self._set_state(row.trial_id, *optuna_result(row, mirror.objectives))
+                    self._set_state_too(row, mirror)
 
     # Being alone.
 

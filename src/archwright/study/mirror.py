@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -36,7 +36,9 @@ class Tally:
 class StudyMirror:
     """What is known of the study `study_id`.
 
-    `rows` by number; `trials` counts also those that somebody else put into the study; `tally` of the search's ended trainings.
+    `rows` by number, in the order of the numbers; `trials` counts also those that somebody else put into the study; `tally` of the
+    search's ended trainings, and `running_epochs` of those that run. All is kept up to date row by row, so that a proposal takes no
+    longer the more rows there are.
     """
 
     def __init__(self, study_id: int, objectives: tuple[Objective, ...]) -> None:
@@ -46,21 +48,34 @@ class StudyMirror:
         self.trials = 0
         self.next_sequence = 0
         self.tally = Tally()
+        self.running_epochs = 0.0
         self._settled = 0
         self._numbers: dict[str, int] = {}
         self._with_key: dict[tuple[Stage, str, str], list[int]] = {}
         self._finished: list[Candidate] = []
         self._pending: dict[int, Candidate] = {}
+        self._given: dict[int, float] = {}  # the epochs of each pending one
         self._refused: list[Candidate] = []
+        self._history: History | None = None
 
     def history(self) -> History:
         """The study's rows as they are now; the finished in order of completion."""
-        return History(self.objectives, tuple(self._finished), tuple(self._pending.values()), tuple(self._refused))
+        if self._history is None:
+            self._history = History(self.objectives, tuple(self._finished), tuple(self._pending.values()), tuple(self._refused))
+        return self._history
+
+    def with_key(self, stage: Stage, strategy: str, key: str) -> Iterator[Row]:
+        """The rows that hold this network, in the order of their numbers."""
+        return (self.rows[number] for number in self._with_key.get((stage, strategy, key), ()))
 
     def first_with_key(self, stage: Stage, strategy: str, key: str, epochs: float = 0.0) -> Row | None:
         """The row with the lowest number that holds this network, to be judged after at least so many epochs."""
-        rows = (self.rows[number] for number in self._with_key.get((stage, strategy, key), ()))
-        return next((row for row in rows if (row.epochs or 0.0) >= epochs), None)
+        return next((row for row in self.with_key(stage, strategy, key) if (row.epochs or 0.0) >= epochs), None)
+
+    def known(self, row: Row) -> Row | None:
+        """The earlier row with an equal network and no fewer epochs."""
+        first = self.first_with_key(row.stage, row.strategy, row.key, row.epochs or 0.0)
+        return first if first is not None and first.number < row.number else None
 
     def epochs_of(self, epochs: float | None, continues: int | None) -> float:
         """What a training costs that ends after so many epochs: without those of the one that it continues."""
@@ -79,9 +94,10 @@ class StudyMirror:
         for row in sorted(news.values(), key=_completion):
             if self._numbers.get(row.token, row.number) <= row.number:
                 numbered = row.sequence is not None or row.state == "running"
-                self.put(row if numbered else replace(row, sequence=self.next_sequence))
+                self._take(row if numbered else replace(row, sequence=self.next_sequence))
         if news:
             self.rows = dict(sorted(self.rows.items()))
+            self._count_running()
         while self._settled < len(trials) and self._is_settled(self._settled):
             self._settled += 1
 
@@ -93,6 +109,12 @@ class StudyMirror:
 
     def put(self, row: Row) -> None:
         """Take in a new row, or what became of one; to be called in order of completion."""
+        self._take(row)
+        if row.number in self._pending:
+            self._give(row)
+
+    def _take(self, row: Row) -> None:
+        self._history = None
         self._forget_double(row)
         self.rows[row.number] = row
         self.trials = max(self.trials, row.number + 1)
@@ -109,7 +131,7 @@ class StudyMirror:
         number = self._numbers.setdefault(row.token, row.number)
         if number != row.number:
             self._numbers[row.token] = row.number
-            self._pending.pop(number, None)
+            self._end(number)
             double = self.rows.pop(number)
             self._with_key[double.stage, double.strategy, double.key].remove(number)
 
@@ -117,9 +139,26 @@ class StudyMirror:
         if row.sequence is None:
             self._pending[row.number] = row.candidate()
         else:
-            self._pending.pop(row.number, None)
+            self._end(row.number)
             self.tally = self.tally.after(row, self.epochs_of(row.epochs, row.continues))
             (self._refused if row.state == "refused" else self._finished).append(row.candidate())
+
+    def _give(self, row: Row) -> None:
+        """Count the epochs of a running row; one that waits for an equal network's result is not trained."""
+        before = self._given.get(row.number, 0.0)
+        self._given[row.number] = 0.0 if self.known(row) is not None else self.epochs_of(row.epochs, row.continues)
+        self.running_epochs += self._given[row.number] - before
+
+    def _end(self, number: int) -> None:
+        self._pending.pop(number, None)
+        self.running_epochs -= self._given.pop(number, 0.0)
+        if not self._given:
+            self.running_epochs = 0.0  # whatever was lost in rounding
+
+    def _count_running(self) -> None:
+        """Anew, as what was read may stand before them."""
+        for number in self._pending:
+            self._give(self.rows[number])
 
 
 def _completion(row: Row) -> float:

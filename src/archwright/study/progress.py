@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,10 @@ from archwright.study.crew import Crew
 from archwright.study.live_line import LiveLine
 from archwright.study.quantities import metric_text, seconds_text
 from archwright.study.row import Row
+
+SHOWN = 8
+"""Trainings under way that the live line names; of more, the number."""
+LOOK_EVERY_S = 0.1
 
 
 class Progress:
@@ -27,6 +32,7 @@ class Progress:
         self._done = 0
         self._best: float | None = None
         self._left: Callable[[], float] | None = None
+        self._looked = -LOOK_EVERY_S
 
     def __enter__(self) -> Self:
         self._line.__enter__()
@@ -61,14 +67,14 @@ class Progress:
         self.say(f"[{self._count()}] {line}{self._tail()}")
 
     def look(self, crew: Crew) -> None:
-        """Refresh the live line."""
-        if not self._line.shown:
+        """Refresh the live line, where the last time is a moment ago."""
+        if not self._line.shown or time.monotonic() - self._looked < LOOK_EVERY_S:
             return
-        now = []
-        for row in crew.busy:
-            record = crew.progress(row)
-            epoch = f" epoch {record['epoch']:g}" if "epoch" in record else ""
-            now.append(f"{row.strategy or row.baseline} #{row.run_number}{epoch}")
+        self._looked = time.monotonic()
+        under_way = crew.progress()
+        now = [_training_text(row, record) for row, record in under_way[:SHOWN]]
+        if len(under_way) > SHOWN:
+            now.append(f"and {len(under_way) - SHOWN} more")
         self._line.show(f"{self._phase} {self._count()}{self._tail()} · {', '.join(now)}")
 
     def _count(self) -> str:
@@ -77,3 +83,8 @@ class Progress:
     def _tail(self) -> str:
         best = f" · best {metric_text(self._metric, self._best)}" if self._best is not None else ""
         return best + (f" · {seconds_text(max(self._left(), 0.0))} left" if self._left is not None else "")
+
+
+def _training_text(row: Row, record: Mapping[str, float]) -> str:
+    epoch = f" epoch {record['epoch']:g}" if "epoch" in record else ""
+    return f"{row.strategy or row.baseline} #{row.run_number}{epoch}"

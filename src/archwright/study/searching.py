@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 from random import Random
 
 from archwright.architecture.asking import questions_asked
 from archwright.errors import InputError
-from archwright.evaluate.history import Candidate, History, Objective, Proposal, key_of
+from archwright.evaluate.history import History, Objective, Proposal, key_of
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.objective import scores_of
 from archwright.search_space import SearchSpace
@@ -79,10 +80,10 @@ class Lane:
 
         Rows that wait for an equal network's result are none, nor is a supernet.
         """
-        running = sum(self.cost(candidate) for candidate in self.history.pending if self.known(candidate) is None)
-        return round(self.ledger.tally(self.name).epochs / self.epochs + running, 6)
+        epochs = self.ledger.tally(self.name).epochs + self.ledger.running_epochs(self.name)
+        return round(epochs / self.epochs, 6)
 
-    def cost(self, asked: Candidate | Proposal) -> float:
+    def cost(self, asked: Proposal) -> float:
         """The share of a full training that it takes; what it continues was paid for before."""
         return self.ledger.epochs_of(self.name, asked.epochs or self.epochs, asked.continues) / self.epochs
 
@@ -90,9 +91,9 @@ class Lane:
     def exhausted(self) -> bool:
         """Whether nothing new is to be expected: after so many known or refused proposals in a row, or all that was found."""
         if self.supernet is not None:
-            return self.supernet.ended and len(self.rows) >= len(self.supernet.found)
-        last = self.rows[-EXHAUSTED_AFTER:]
-        return len(last) == EXHAUSTED_AFTER and all(row.state in ("duplicate", "refused") for row in last)
+            return self.supernet.ended and self.ledger.count(self.name) >= len(self.supernet.found)
+        untrained = takewhile(lambda row: row.state in ("duplicate", "refused"), self.ledger.latest(self.name))
+        return sum(1 for _ in islice(untrained, EXHAUSTED_AFTER)) == EXHAUSTED_AFTER
 
     @property
     def waits(self) -> bool:
@@ -110,11 +111,6 @@ class Lane:
         """Mean seconds of a candidate's training so far; 0 before the first has ended."""
         tally = self.ledger.tally(self.name)
         return tally.seconds / tally.trainings if tally.trainings else 0.0
-
-    def known(self, row: Row | Candidate) -> Row | None:
-        """The earlier row with an equal network and no fewer epochs, where there is one: finished, refused or still pending."""
-        first = self.ledger.first_with_key("search", self.name, row.key, row.epochs or 0.0)
-        return first if first is not None and first.number < row.number else None
 
 
 def search(lanes: Sequence[Lane], crew: Crew, make_job: MakeJob, limits: Limits, seed: int) -> None:
@@ -147,7 +143,7 @@ def _begin(waiting: list[tuple[Lane, Row]], crew: Crew, make_job: MakeJob) -> li
     """Take up rows that an earlier start left running; those for which there is no worker yet wait on."""
     left = []
     for lane, row in waiting:
-        known = lane.known(row) if row.stage == "search" else None
+        known = lane.ledger.known(row) if row.stage == "search" else None
         if known is not None:
             _settle(crew, row, known)
         elif crew.free > 0:
@@ -166,18 +162,16 @@ def _next_lane(lanes: Sequence[Lane], crew: Crew, limits: Limits) -> Lane | None
     ]
     if limits.trials is not None:
         return min(able, key=lambda lane: lane.trainings, default=None)
-    return min(able, key=lambda lane: (lane.seconds + _pending(lane, crew) * lane.typical_seconds, lane.trainings), default=None)
-
-
-def _pending(lane: Lane, crew: Crew) -> int:
-    return sum(row.strategy == lane.name and row.stage == "search" for row in crew.busy)
+    return min(
+        able, key=lambda lane: (lane.seconds + crew.searching(lane.name) * lane.typical_seconds, lane.trainings), default=None
+    )
 
 
 def _spent(lane: Lane, limits: Limits) -> bool:
     if limits.trials is not None:
         return lane.trainings >= limits.trials
     assert limits.deadline is not None
-    return len(lane.rows) > 0 and limits.clock() + lane.typical_seconds / 2 > limits.deadline
+    return lane.ledger.count(lane.name) > 0 and limits.clock() + lane.typical_seconds / 2 > limits.deadline
 
 
 def _has_drawn_level(lane: Lane, lanes: Sequence[Lane], limits: Limits) -> bool:
@@ -205,8 +199,9 @@ def _propose(lane: Lane, crew: Crew, make_job: MakeJob, limits: Limits, seed: in
         row = _ask(lane, limits, seed)
         if row is None:
             continue
-        known = lane.known(row)
+        known = lane.ledger.known(row)
         if known is None:
+            lane.told_of_pending = 0
             crew.start(row, make_job(row))
             return
         _settle(crew, row, known)
@@ -285,9 +280,8 @@ def _record(lane: Lane, crew: Crew, row: Row, outcome: Outcome) -> None:
         done = crew.record(row, "failed", outcome, cause="an objective was not measured")
     else:
         done = crew.record(row, outcome.state, outcome, scores, outcome.cause)
-    for waiting in [r for r in lane.rows if r.state == "running" and r.key == row.key]:
-        if (known := lane.known(waiting)) is not None and known.number == row.number:
-            _settle(crew, waiting, done)
+    for waiting in lane.ledger.waiting_for(done):
+        _settle(crew, waiting, done)
 
 
 def best_candidates(lane: Lane, k: int) -> list[Row]:

@@ -141,7 +141,7 @@ class _Search:
     def _begin(self, candidate: Candidate) -> None:
         entry = self.benchmark.entry(candidate.architecture)
         self.begun += 1
-        self.known_in_a_row = 0
+        self.known_in_a_row = self.told_of_pending = 0
         self.pending[candidate.number] = candidate
         takes = entry.seconds if entry.seconds is not None and self.benchmark.timed else 1.0
         heapq.heappush(self.running, (self.clock + takes, candidate.number, entry))

@@ -9,11 +9,11 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from errno import EAGAIN, EBUSY, EDQUOT, EIO, ENOSPC, ESTALE, ETIMEDOUT
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy
 from optuna.exceptions import StorageInternalError
@@ -43,8 +43,9 @@ def _at_once(_run_id: str) -> AbstractContextManager[None]:
 class OpenStorage:
     """An open Optuna storage. `place`: how to name it to people, without a password. `notes`: what was mended when opening it.
 
-    `alone(run_id)` is a context in which no other coordinator of that run is in the same context. `leave_thread` gives back the
-    calling thread's connection, `close` all of them.
+    `alone(run_id)` is a context in which no other coordinator of that run is in the same context. What is written to trials within
+    `transaction()` is written at once or not at all, where the storage is a database; elsewhere one thing after the other.
+    `leave_thread` gives back the calling thread's connection, `close` all of them.
     """
 
     storage: BaseStorage
@@ -52,6 +53,7 @@ class OpenStorage:
     place: str
     notes: tuple[str, ...] = ()
     alone: Callable[[str], AbstractContextManager[None]] = _at_once
+    transaction: Callable[[], AbstractContextManager[None]] = nullcontext
     leave_thread: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
 
@@ -97,7 +99,8 @@ def without_password(url: str | None) -> str | None:
 def _open_sqlite(path: Path, must_exist: bool) -> OpenStorage:
     """Optuna advises against SQLite for several writers, so a run in it has one coordinator (see `Ledger.open`).
 
-    The rollback journal is kept (no WAL): it also works on network file systems, and `study.db` alone is the whole ledger.
+    The rollback journal is kept (no WAL): it also works on network file systems, and `study.db` alone is the whole ledger. Its file
+    is deleted at the end only, and is empty between two writes: on a busy disk, each deletion takes longer than all else.
     """
     path = path.absolute()
     _check_exists(path, must_exist)
@@ -111,7 +114,18 @@ def _open_sqlite(path: Path, must_exist: bool) -> OpenStorage:
     mend = "move it away, or give another folder with --out"
     making_tables = nullcontext() if must_exist else file_lock(path)
     rdb = _open_database(url, {"timeout": SQLITE_WAIT_S}, making_tables, f"{path} is not a study that can be read", mend)
-    return _of_database(rdb, "sqlite", str(path), lambda _run_id: file_lock(path))
+    sqlalchemy.event.listen(rdb.engine, "connect", _keep_journal)
+    rdb.engine.dispose()  # the connections made before that
+    return _of_database(rdb, "sqlite", str(path), lambda _run_id: file_lock(path), lambda: _delete_journal(rdb))
+
+
+def _keep_journal(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode=TRUNCATE")
+
+
+def _delete_journal(rdb: RDBStorage) -> None:
+    with suppress(SQLAlchemyError), rdb.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
 
 
 def _open_postgresql(url: str) -> OpenStorage:
@@ -143,12 +157,31 @@ def _open_database(
         raise InputError(f"{trouble} ({told[0] if told else cause}): {mend}") from error
 
 
-def _of_database(rdb: RDBStorage, kind: Kind, place: str, alone: Callable[[str], AbstractContextManager[None]]) -> OpenStorage:
+def _of_database(
+    rdb: RDBStorage,
+    kind: Kind,
+    place: str,
+    alone: Callable[[str], AbstractContextManager[None]],
+    tidy_up: Callable[[], None] = lambda: None,
+) -> OpenStorage:
     def close() -> None:
         rdb.remove_session()
+        tidy_up()
         rdb.engine.dispose()
 
-    return OpenStorage(get_storage(rdb), kind, place, (), alone, rdb.remove_session, close)
+    return OpenStorage(get_storage(rdb), kind, place, (), alone, lambda: _transaction(rdb), rdb.remove_session, close)
+
+
+@contextmanager
+def _transaction(rdb: RDBStorage) -> Iterator[None]:
+    """Optuna's sessions of this thread join one transaction inside: their own commits wait for its end, and an error undoes all."""
+    rdb.remove_session()
+    try:
+        with rdb.engine.begin() as connection:
+            rdb.scoped_session(bind=connection, join_transaction_mode="rollback_only")
+            yield
+    finally:
+        rdb.remove_session()
 
 
 @contextmanager

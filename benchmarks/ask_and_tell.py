@@ -1,0 +1,113 @@
+"""How many trainings a coordinator can begin and end in a second, when so many have ended before: see README.md."""
+
+import json
+import sqlite3
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+from simulated_cluster import SimulatedCluster
+
+from archwright.evaluate.history import Objective
+from archwright.evaluate.job import Job, Outcome
+from archwright.search_space import SearchSpace
+from archwright.search_strategy import make_strategy
+from archwright.study.crew import Crew
+from archwright.study.ledger import Ledger
+from archwright.study.run_folder import Clock
+from archwright.study.searching import Lane, Limits, search
+
+STRATEGY = "regularized_evolution"
+OBJECTIVES = (Objective("accuracy", maximize=True),)
+ROWS, OPERATIONS = 10_000, 300
+
+
+@dataclass(frozen=True)
+class Fourteen(SearchSpace):
+    """Fourteen questions of five options."""
+
+    def decide(self, choose):
+        return tuple(choose(f"question {i}", range(5)) for i in range(14))
+
+    def build(self, description, problem):
+        raise NotImplementedError("these networks are not trained")
+
+
+def proposals_per_second(rows=ROWS, operations=OPERATIONS):
+    """With so many finished rows in the ledger, by the kind of storage: the median over so many operations."""
+    with tempfile.TemporaryDirectory() as folder, Ledger.open("memory:", Path(folder), "run") as memory:
+        go_on(memory, rows, Path(folder))
+        rates = {"memory": rate(memory, operations, Path(folder))}
+        copy_to_sqlite(memory, Path(folder))
+        with Ledger.open(None, Path(folder), "run") as sqlite:
+            check_equal(memory, sqlite)
+            rates["sqlite"] = rate(sqlite, operations, Path(folder))
+    return rates
+
+
+def go_on(ledger, trainings, folder, look=lambda crew: None):
+    """Begin and end so many more trainings: all that a coordinator does, and nothing that a training does."""
+    lane = Lane(STRATEGY, make_strategy(STRATEGY), Fourteen(), ledger, OBJECTIVES, 1.0)
+    crew = Crew(SimulatedCluster(1, trained), ledger, Clock(folder / "clock.json"), look, lambda row: None)
+    limits = Limits(round(lane.trainings) + trainings, None, lambda: 0.0)
+    search([lane], crew, lambda row: job_of(row, folder), limits, seed=0)
+
+
+def rate(ledger, operations, folder):
+    """Operations per second: each asks the strategy, writes the row, begins its training, and writes the result of the last."""
+    times = []
+    go_on(ledger, operations, folder, lambda crew: times.append(time.perf_counter()))
+    return 1 / statistics.median(after - before for before, after in pairwise(times))
+
+
+def job_of(row, folder):
+    architecture = row.architecture.to_json()
+    return Job(str(row.run_number), row.stage, "", str(folder / "trainings"), row.seed, row.epochs, architecture=architecture)
+
+
+def trained(job):
+    return Outcome("complete", metrics={"accuracy": Random(job.seed).random(), "loss": 1.0}, seconds=60.0, epochs=job.epochs)
+
+
+def copy_to_sqlite(memory, folder):
+    """The same rows in a new `study.db`, in one transaction: as they come in a search, they would take minutes."""
+    with Ledger.open(None, folder, "run") as sqlite:
+        sqlite.history(STRATEGY, OBJECTIVES)
+        study_id = sqlite._studies[f"search/{STRATEGY}"].study_id
+    trials = memory._storage.get_all_trials(memory._studies[f"search/{STRATEGY}"].study_id, deepcopy=False)
+    with sqlite3.connect(folder / "study.db") as database:
+        for number, trial in enumerate(trials):
+            write_trial(database, study_id, number, trial)
+    database.close()
+
+
+def write_trial(database, study_id, number, trial):
+    """As Optuna writes it."""
+    from optuna.distributions import distribution_to_json
+
+    key = number + 1
+    times = (str(trial.datetime_start), str(trial.datetime_complete))
+    database.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?)", (key, number, study_id, trial.state.name, *times))
+    database.executemany(
+        "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, ?, ?, 'FINITE')",
+        [(key, objective, value) for objective, value in enumerate(trial.values or ())],
+    )
+    database.executemany(
+        "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)",
+        [(key, name, d.to_internal_repr(trial.params[name]), distribution_to_json(d)) for name, d in trial.distributions.items()],
+    )
+    database.executemany(
+        "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (?, ?, ?)",
+        [(key, name, json.dumps(value)) for name, value in trial.user_attrs.items()],
+    )
+
+
+def check_equal(memory, sqlite):
+    """Raises SystemExit unless the copy says the same as the original."""
+    sides = ([(row.number, row.key, row.state, row.scores, row.sequence) for row in ledger.rows()] for ledger in (memory, sqlite))
+    if next(sides) != next(sides):
+        raise SystemExit("the rows in SQLite are not those that were copied there")
