@@ -1,4 +1,4 @@
-"""What every executor promises. A new one joins by a line in EXECUTORS; `mpi` is met where mpi/test_executor.py runs this under mpiexec."""
+"""What every executor promises. A new one joins by a line in EXECUTORS; `mpi` is met in ranks, by mpi/test_executor.py."""
 
 import os
 import time

@@ -165,7 +165,15 @@ def test_what_passes_is_tried_again(error):
     assert patiently(failing(2, error)) == 3
 
 
-@pytest.mark.parametrize("error", [FULL, wrapped(FULL), KeyError("x"), PermissionError(13, "no"), StorageInternalError("x")])
+@pytest.mark.parametrize("error", [FULL, wrapped(FULL), OSError(errno.ENOSPC, "No space left on device")])
+def test_a_full_disk_is_told_at_once(error):
+    call = failing(1, error)
+    with pytest.raises(RunFolderError, match="disk of the run's ledger is full"):
+        patiently(call)
+    assert call() == 2
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), PermissionError(13, "no"), StorageInternalError("x")])
 def test_what_does_not_pass_is_raised_at_once(error):
     call = failing(1, error)
     with pytest.raises(type(error)):

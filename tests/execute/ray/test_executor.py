@@ -18,6 +18,7 @@ import archwright
 from archwright.errors import InputError
 from archwright.evaluate.job import Outcome
 from archwright.execute import Resources, make_executor
+from archwright.execute.ray import training as coordinators_side
 from archwright.execute.ray.cluster import Cluster
 from archwright.study.ledger import Ledger
 
@@ -145,12 +146,8 @@ def test_a_job_on_more_devices_than_a_node_has_is_an_error(ray_cluster, job):
 
 WAITING = """
 import sys
-import threading
 from archwright.evaluate.job import Job
 from archwright.execute import Resources, make_executor
-from archwright.execute.ray import training
-from archwright.execute.ray.cluster import Cluster
-from archwright.study.ledger import Ledger
 
 with make_executor("ray", Resources(1, device="cpu", address=sys.argv[1]), "small_jobs:obey") as executor:
     executor.submit(Job("hold", "search", "", sys.argv[2] + "/hold", 0, 1, recipe={"ignore_terminate": 1, "hold": 10**12}))
@@ -169,8 +166,8 @@ def test_trainings_end_soon_after_their_coordinator_was_killed(ray_cluster, tmp_
 
 
 def test_a_worker_that_does_not_answer_is_given_up(two, job, pid_in, eventually, monkeypatch):
-    monkeypatch.setattr(ray_training, "GRACE_SECONDS", 0.0)
-    monkeypatch.setattr(ray_training, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(coordinators_side, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(coordinators_side, "ANSWER_SECONDS", 1.0)
     two.submit(stopped := job("stopped", fields={"time_limit": 1.0}, epochs=1, sleep=60))
     worker = worker_above(pid_in(stopped.folder))
     os.kill(worker, signal.SIGSTOP)
