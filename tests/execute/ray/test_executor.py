@@ -212,7 +212,7 @@ def test_where_no_node_is_left_trainings_wait_for_one_and_then_the_search_ends(r
         assert only_outcome(executor).machine_fault
         executor.submit(lost)
         assert executor.wait(1.5) == []
-        monkeypatch.setattr("archwright.execute.ray.PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr("archwright.execute.ray.executor.PATIENCE_SECONDS", 0.0)
         with pytest.raises(InputError, match="no node of the Ray cluster can give a training 5 cores"):
             executor.wait(30)
 
