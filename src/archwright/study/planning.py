@@ -19,6 +19,8 @@ FINAL: Stage = "final"
 """Among the probes: networks of the space as they are in final trainings."""
 FAIR_SHARE = 0.25
 """Of the most epochs: a baseline that gets less is hardly trained."""
+ABOUT = 0.8
+"""Measured seconds an epoch are no more exact than this."""
 
 
 @dataclass(frozen=True)
@@ -168,12 +170,12 @@ def fill_evenly(needs: Iterable[float], total: float) -> float:
 def least_baseline_epochs(plan: Plan, epoch_seconds: Sequence[float]) -> float:
     """A baseline that trains less than a quarter of the most epochs would be no fair comparison.
 
-    Unless the searched networks' final trainings are expected to be as short, by the measured seconds an epoch of some of them.
+    Unless the searched networks' final trainings are expected to be about as short, by measured seconds an epoch of some of them.
     """
     fair = max(min(plan.final_epochs, LEAST_FINAL_EPOCHS), FAIR_SHARE * plan.final_epochs)
     if not epoch_seconds or plan.final_goal is None:
         return fair
-    return min(fair, max(1.0, plan.final_goal / median(epoch_seconds)))
+    return min(fair, max(1.0, ABOUT * plan.final_goal / median(epoch_seconds)))
 
 
 def _seconds(outcome: Outcome, epochs: float, plan: Plan) -> float:
