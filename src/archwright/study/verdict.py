@@ -170,5 +170,5 @@ def _random_note(
     if not comparison.beyond_noise:
         return f"Random search at the same cost cannot be told apart from it ({numbers}): the strategy brought nothing measurable."
     if worth(problem.metric, comparison.difference) > 0:
-        return f"The strategy also beats random search at the same cost ({numbers})."
+        return f"The strategy beats random search at the same cost ({numbers})."
     return f"Random search at the same cost did better on the test split ({numbers}), though not on validation."
