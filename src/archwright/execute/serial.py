@@ -23,6 +23,7 @@ class Serial:
         refuse_address("serial", resources)
         if resources.workers not in (None, 1):
             raise InputError(f"the executor 'serial' has one worker, not {resources.workers}: choose 'processes' for more")
+        _check_devices(resources.devices)
         check_machine(resources, 1)
         self._resources = resources
         self._run = run
@@ -38,8 +39,7 @@ class Serial:
         return threads_of(self._resources, 1)
 
     def submit(self, job: Job) -> None:
-        if job.devices > 1:
-            raise InputError(f"the executor 'serial' trains in one process, not on {job.devices} devices: choose 'processes'")
+        _check_devices(job.devices)
         check_job(job, self._resources, 1)
         self._queue.append(job)
 
@@ -64,3 +64,8 @@ class Serial:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _check_devices(devices: int) -> None:
+    if devices > 1:
+        raise InputError(f"the executor 'serial' trains in one process, not on {devices} devices: choose 'processes'")
