@@ -111,14 +111,14 @@ def _decide(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, dev
     if not timed and len(options) == 1:
         return Plan(str(options[0]), job.epochs)
     with untouched_randomness():
-        steps = {option: _step_seconds(job, recipe, network, data, device, option, team) for option in options}
-        fastest = min(options, key=lambda option: steps[option])
-        epoch = _epoch_seconds(job, recipe, network, data, device, fastest, steps[fastest], team)
+        training = {option: _training_seconds(job, recipe, network, data, device, option, team) for option in options}
+        fastest = min(options, key=lambda option: training[option])
+        epoch = _epoch_seconds(training[fastest], network, data, device, fastest, team)
     spent = time.perf_counter() - start
     return Plan(str(fastest), epochs_that_fit(job, epoch, spent), epoch, spent)
 
 
-def _step_seconds(
+def _training_seconds(
     job: Job,
     recipe: Recipe,
     network: nn.Module,
@@ -127,30 +127,27 @@ def _step_seconds(
     precision: TrainingPrecision,
     team: Team,
 ) -> float:
-    """Seconds of a real training step, on a copy of the network."""
+    """An epoch's training steps, by some real ones on a copy of the network."""
     step = SupervisedStep(copy.deepcopy(network), data.problem, recipe, device, precision, team)
     batches = make_batches(job, recipe, data, device, precision, job.epochs, team)
     endless = (batch for number in range(1000) for batch in batches.epoch(number))
     hopeless = FAR_TOO_SLOW * (job.epoch_seconds_limit or math.inf) / batches.per_epoch
-    return time_steps(lambda: step(*next(endless), 0.5), device, hopeless, team)
+    return time_steps(lambda: step(*next(endless), 0.5), device, hopeless, team) * batches.per_epoch
 
 
 def _epoch_seconds(
-    job: Job,
-    recipe: Recipe,
+    training_seconds: float,
     network: nn.Module,
     data: ProblemData,
     device: torch.device,
     precision: TrainingPrecision,
-    step_seconds: float,
     team: Team,
 ) -> float:
-    """An epoch's training steps and its validation, whose batches are timed on a copy of the network."""
+    """With its validation, whose batches are timed on a copy of the network."""
     shadow = copy.deepcopy(network).to(device).eval()
     rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
     x = next(rows.in_order())[0][:TIMED_SAMPLES]
     with torch.inference_mode():
         validating = time_steps(lambda: shadow(x), device, team=team)
-    per_epoch = make_batches(job, recipe, data, device, precision, job.epochs, team).per_epoch
     own = len(rows) / team.size if rows.divides(team) else len(rows)
-    return step_seconds * per_epoch + validating * own / len(x)
+    return training_seconds + validating * own / len(x)
