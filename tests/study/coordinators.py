@@ -7,6 +7,9 @@ import json
 import os
 import sys
 import threading
+from functools import partial
+
+from forked import forked
 
 from archwright.cli import main
 from archwright.evaluate import model_folder, onnx_export
@@ -18,21 +21,10 @@ def refuse(*_: object) -> None:
     raise onnx_export.ExportError("not in this test")
 
 
-def start(folder: str, words: list[str]) -> int:
-    sys.stdout.flush()
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        os.chdir(folder)
-        sys.argv = words
-        main()
-    except SystemExit as ended:
-        code = int(ended.code or 0)
-    finally:
-        sys.stdout.flush()
-        os._exit(code)
+def command(folder: str, words: list[str]) -> None:
+    os.chdir(folder)
+    sys.argv = words
+    main()
 
 
 if __name__ == "__main__":
@@ -40,5 +32,5 @@ if __name__ == "__main__":
     assert threading.active_count() == 1
     capacity.threads_per_worker = lambda workers: 1
     model_folder.export_onnx = refuse
-    children = [start(folder, words) for folder, words in json.loads(sys.argv[1])]
+    children = [forked(partial(command, folder, words)) for folder, words in json.loads(sys.argv[1])]
     print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]))

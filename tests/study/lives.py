@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from forked import forked
+
 from archwright.cli import main
 from archwright.execute import capacity
 from archwright.main_job import run
@@ -35,17 +37,7 @@ def live(words: list[str], where: str | float | None) -> None:
 
 
 def start(words: list[str], where: str | float | None) -> int:
-    sys.stdout.flush()
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        live(words, where)
-    except SystemExit as ended:
-        code = ended.code or 0
-    finally:
-        os._exit(code)
+    return forked(lambda: live(words, where))
 
 
 def shoot(child: int, folder: Path, where: str | float) -> bool:
