@@ -14,12 +14,12 @@ from simulated_cluster import SimulatedCluster
 
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Job, Outcome
+from archwright.ledger.ledger import Ledger
 from archwright.search_space import SearchSpace
 from archwright.search_strategy import make_strategy
-from archwright.study.crew import Crew
-from archwright.study.ledger import Ledger
 from archwright.study.run_folder import Clock
-from archwright.study.searching import Lane, Limits, search
+from archwright.study.scheduler import Crew
+from archwright.study.search_loop import Lane, Limits, search
 
 STRATEGY = "regularized_evolution"
 OBJECTIVES = (Objective("accuracy", maximize=True),)

@@ -13,11 +13,11 @@ from four_cells import FourCells, accuracy, seconds
 from simulated_cluster import SimulatedCluster
 
 from archwright.evaluate.job import Job, Outcome
+from archwright.ledger.ledger import Ledger
 from archwright.search_strategy import make_strategy, sized_for_budget
-from archwright.study.crew import Crew
-from archwright.study.ledger import Ledger
 from archwright.study.run_folder import Clock
-from archwright.study.searching import Lane, Limits, search
+from archwright.study.scheduler import Crew
+from archwright.study.search_loop import Lane, Limits, search
 
 EPOCHS = 16.0
 WORKERS = (1, 4, 16, 64, 256, 1024, 4096)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from random import Random
 
-from archwright.evaluate.tabular_benchmark import shipped_benchmark
+from archwright.benchmark.tabular_benchmark import shipped_benchmark
 from archwright.search_space import SearchSpace
 from archwright.search_space.nasbench201 import WEIGHTS, NASBench201
 

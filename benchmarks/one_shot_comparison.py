@@ -17,12 +17,12 @@ from archwright.cost.macs import multiply_accumulates
 from archwright.data.arrays import Arrays
 from archwright.data.load import load_problem
 from archwright.data.problem import Problem
+from archwright.data.problem_folder import open_problem, save_problem
 from archwright.data.sources import read_source
-from archwright.data.store import open_problem, save_problem
 from archwright.evaluate.job import Job
 from archwright.search_space import SearchSpace, make_space
-from archwright.study.rank_correlation import rank_correlation
-from archwright.study.statistics import TestRun, compare
+from archwright.statistics.intervals import TestRun, compare
+from archwright.statistics.rank_correlation import rank_correlation
 
 METHODS = ("darts", "darts_second_order", "pc_darts", "gdas", "snas", "single_path_uniform", "random_weight_sharing")
 SPACE, SETTINGS = "cell", {"filters": 8, "blocks": 2, "reductions": 1}

@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from archwright.benchmark_job import run_benchmark
+from archwright.benchmark.bench_job import run_benchmark
+from archwright.benchmark.request import BenchmarkRequest
+from archwright.benchmark.run_benchmark import results_of
 from archwright.cli import assignments, listed
-from archwright.study.benchmark_request import BenchmarkRequest
-from archwright.study.benchmark_run import results_of
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 Results = Mapping[str, Any]

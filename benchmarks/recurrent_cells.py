@@ -15,7 +15,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.cost.parameters import parameter_count
 from archwright.data.load import load_problem
 from archwright.data.problem import Problem
-from archwright.data.store import open_problem, save_problem
+from archwright.data.problem_folder import open_problem, save_problem
 from archwright.evaluate.job import Job
 from archwright.search_space import SearchSpace, make_space
 from archwright.train.recipe import recipe_for

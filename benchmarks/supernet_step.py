@@ -14,8 +14,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from archwright.data.problem import Problem
 from archwright.network.shared_weights import frozen
-from archwright.ops.kernels import PlainKernel
 from archwright.ops.mixed_nodes import MixedNodes
+from archwright.ops.mixed_sum_kernel import PlainKernel
 from archwright.ops.native import compiled_kernel
 from archwright.search_space.cell import Cell
 

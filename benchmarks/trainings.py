@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from archwright.evaluate.job import Job, Outcome
-from archwright.evaluate.run import read_result
+from archwright.evaluate.run_job import read_result
 from archwright.execute.processes import Processes
 from archwright.execute.resources import Resources
 

@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 from random import Random
 
-from archwright.architecture.settings import settings_of
 from archwright.data.load import load_problem
-from archwright.data.store import save_problem
+from archwright.data.problem_folder import save_problem
 from archwright.evaluate.job import Job
 from archwright.execute import Resources, make_executor
 from archwright.search_space import make_space
+from archwright.settings import settings_of
 from archwright.train.recipe import recipe_for
 
 TRAININGS = 10

@@ -16,8 +16,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from archwright import SearchSpace
-from archwright.benchmark_job import print_benchmark, run_benchmark
-from archwright.study.benchmark_request import BenchmarkRequest
+from archwright.benchmark.bench_job import print_benchmark, run_benchmark
+from archwright.benchmark.request import BenchmarkRequest
 
 TABLE = Path("own_table.csv")
 

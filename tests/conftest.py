@@ -184,7 +184,7 @@ def in_two_processes(tmp_path):
 def _in_team(rank, meeting, pipe, function, arguments):
     import torch
 
-    from archwright.ops.team import gather_team, surroundings
+    from archwright.process_group import gather_team, surroundings
 
     os.environ.update(surroundings(rank, 2, meeting))
     buffer = io.BytesIO()
@@ -243,10 +243,10 @@ def one_thread_each(monkeypatch):
 @pytest.fixture
 def without_onnx(monkeypatch):
     """Runs in this test leave `model.onnx` out: exporting takes longer than all the rest of so small a run."""
-    from archwright.evaluate import model_folder, onnx_export
+    from archwright.export import model_folder, onnx_model
 
     def refuse(*_):
-        raise onnx_export.ExportError("not in this test")
+        raise onnx_model.ExportError("not in this test")
 
     monkeypatch.setattr(model_folder, "export_onnx", refuse)
 

@@ -352,9 +352,9 @@ def test_every_option_of_the_contract_is_there(call):
 
 
 def test_the_same_command_again_prints_the_table_and_trains_nothing(call, small_run, monkeypatch):
-    from archwright.study import conduct
+    from archwright.study import run_study
 
-    monkeypatch.setattr(conduct, "make_executor", None)
+    monkeypatch.setattr(run_study, "make_executor", None)
     before = (small_run.folder / "results.json").stat().st_mtime_ns
     code, out, err = call("search", small_run.source, *small_run.arguments, "--out", small_run.folder)
     assert (code, err) == (0, "")

@@ -7,7 +7,7 @@ import pytest
 
 import archwright
 from archwright.errors import InputError
-from archwright.evaluate.model_folder import load_model
+from archwright.export.model_folder import load_model
 
 torch = pytest.importorskip("torch")
 pytestmark = [

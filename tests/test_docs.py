@@ -8,20 +8,28 @@ from pathlib import Path
 
 import pytest
 
+from archwright.benchmark.request import BenchmarkRequest
+from archwright.benchmark.results import benchmark_results
+from archwright.benchmark.run_benchmark import SLOWEST
+from archwright.benchmark.tabular_benchmark import TableEntry, TabularBenchmark
+from archwright.benchmark.tabular_search import Query, SimulatedSearch
 from archwright.data.datasets import dataset_names
-from archwright.data.division import LARGE
 from archwright.data.image_folder import SUFFIXES
 from archwright.data.problem import METRICS, TASKS, Problem
+from archwright.data.split_rows import LARGE
 from archwright.data.targets import FEW_CLASSES, MANY_CLASSES
-from archwright.evaluate.tabular_benchmark import TableEntry, TabularBenchmark
 from archwright.search_space import BUILT_IN as BUILT_IN_SPACES
 from archwright.search_space import make_space
 from archwright.search_strategy import BUILT_IN
-from archwright.search_strategy.optuna_names import PREFIX, SAMPLERS
-from archwright.study.benchmark_request import BenchmarkRequest
-from archwright.study.benchmark_results import benchmark_results
-from archwright.study.benchmark_run import SLOWEST
-from archwright.study.budget import (
+from archwright.search_strategy.optuna_adapter.sampler_names import PREFIX, SAMPLERS
+from archwright.statistics.intervals import RESAMPLES
+from archwright.statistics.verdict import CLEARLY_SMALLER, Verdict
+from archwright.study.candidates_table import AFTER, BEFORE
+from archwright.study.request import Request
+from archwright.study.results import Method, method_json, problem_json
+from archwright.study.search_loop import EXHAUSTED_AFTER
+from archwright.study.study_plan import LEAST_PROBE_SECONDS, PROBE_SHARE, PROBED_ARCHITECTURES
+from archwright.study.time_plan import (
     CLOSING_SECONDS,
     CLOSING_SHARE,
     FULLER,
@@ -31,14 +39,6 @@ from archwright.study.budget import (
     Plan,
     usual_epochs,
 )
-from archwright.study.candidates_table import AFTER, BEFORE
-from archwright.study.planning import LEAST_PROBE_SECONDS, PROBE_SHARE, PROBED_ARCHITECTURES
-from archwright.study.request import Request
-from archwright.study.results import Method, method_json, problem_json
-from archwright.study.searching import EXHAUSTED_AFTER
-from archwright.study.simulated_search import Query, SimulatedSearch
-from archwright.study.statistics import RESAMPLES
-from archwright.study.verdict import CLEARLY_SMALLER, Verdict
 from archwright.train.recipe import Recipe, recipe_for
 
 DOCS = Path(__file__).parents[1] / "docs"

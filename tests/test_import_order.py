@@ -20,12 +20,18 @@ FOLDERS = (
     "cost",
     "train",
     "evaluate",
+    "export",
     "search_strategy",
     "one_shot",
+    "ledger",
     "execute",
+    "statistics",
     "study",
     "report",
+    "benchmark",
 )
+FOR_ALL = ("errors", "plugins", "settings", "atomic_file", "formatting", "process_group")
+"""Files beside the folders that any of them imports; they themselves import none. The other files there import from any folder."""
 HEAVY = {
     "torch",
     "lightning_fabric",
@@ -39,8 +45,6 @@ HEAVY = {
     "matplotlib",
     "onnx",
 }
-"""`archwright.errors` is for all of them; files beside the folders import from any."""
-
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -66,8 +70,7 @@ def folder_of(name):
 
 def test_the_folders_are_those_of_the_design():
     there = {path.parent.relative_to(SOURCE).parts[0] for path in MODULES if path.parent != SOURCE}
-    assert there <= set(FOLDERS)
-    assert {"architecture", "search_strategy", "study", "report"} <= there
+    assert there == set(FOLDERS)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -82,15 +85,28 @@ def test_a_folder_imports_only_from_those_above_it(folder):
     assert wrong == []
 
 
-def test_no_folder_imports_what_is_beside_the_folders_but_errors():
+def test_of_what_is_beside_the_folders_they_import_only_what_is_for_all():
+    allowed = {f"archwright.{name}" for name in FOR_ALL}
     wrong = [
         f"{module.relative_to(SOURCE)} imports {name}"
         for folder in FOLDERS
         for module in (SOURCE / folder).rglob("*.py")
         for name in imported(module)
-        if name.startswith("archwright") and folder_of(name) is None and name != "archwright.errors"
+        if name.startswith("archwright") and folder_of(name) is None and name not in allowed
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", FOR_ALL)
+def test_what_is_for_all_imports_no_folder(name):
+    wrong = [other for other in imported(SOURCE / f"{name}.py") if folder_of(other) is not None]
+    assert wrong == []
+
+
+def test_no_product_file_is_named_like_a_test():
+    assert [module for module in MODULES if module.name.startswith("test_") or module.name.endswith("_test.py")] == [
+        SOURCE / "statistics" / "paired_test.py"  # a statistical one
+    ]
 
 
 def test_no_module_needs_itself():
@@ -159,7 +175,7 @@ def test_the_command_line_starts_without_anything_heavy():
 
 
 LIGHT = """
-import archwright.architecture.asking, archwright.data.problem, archwright.evaluate.history, archwright.catalogue
+import archwright.architecture.variation, archwright.data.problem, archwright.evaluate.history, archwright.catalogue
 from archwright.catalogue import catalogue
 from archwright.search_space import make_space, space_names
 from archwright.search_strategy import make_strategy, strategy_names

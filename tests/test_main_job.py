@@ -12,11 +12,11 @@ from rich.console import Console
 import archwright
 from archwright import main_job
 from archwright.data.arrays import Arrays
-from archwright.data.store import open_problem
+from archwright.data.problem_folder import open_problem
 from archwright.errors import InputError, RunFolderError
 from archwright.main_job import Result, print_result, rewrite_report
 from archwright.search_space.chain import Chain
-from archwright.study import conduct
+from archwright.study import run_study
 
 pytestmark = pytest.mark.usefixtures("one_thread_each")
 
@@ -156,14 +156,14 @@ def test_arrays_in_memory_are_searched_and_the_same_call_continues(small_run, tm
     assert result.results["problem"]["name"] == "arrays"
     assert [m["name"] for m in result.results["methods"]] == ["regularized_evolution"]
     assert "cannot be said, because no baseline was run" in result.verdict
-    monkeypatch.setattr(conduct, "make_executor", None)
+    monkeypatch.setattr(run_study, "make_executor", None)
     assert archwright.search((x, y), **options).results == result.results
     with pytest.raises(RunFolderError, match="belongs to other data"):
         archwright.search((x + 1, y), **options)
 
 
 def test_a_report_that_a_kill_kept_from_being_written_is_written(small_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(conduct, "make_executor", None)
+    monkeypatch.setattr(run_study, "make_executor", None)
     folder = small_run.copy(tmp_path / "run")
     (folder / "report.html").unlink()
     archwright.search(small_run.source, out=folder, **small_run.options)

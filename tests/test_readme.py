@@ -13,18 +13,18 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 import archwright.main_job
-from archwright.architecture.plugins import known_names
-from archwright.architecture.settings import with_settings
 from archwright.cli import app
 from archwright.data.datasets import dataset_names
 from archwright.data.problem import Problem
 from archwright.evaluate.objective import parse_objectives
 from archwright.execute import executor_names
 from archwright.network.baselines import baseline_names, is_network
+from archwright.plugins import known_names
 from archwright.search_space import make_space, space_names
 from archwright.search_strategy import BUILT_IN, GROUP
-from archwright.study.budget import Budget
+from archwright.settings import with_settings
 from archwright.study.strategies_by_name import make_any
+from archwright.study.time_plan import Budget
 from archwright.train.recipe import recipe_for
 
 ROOT = Path(__file__).parents[1]

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from archwright.data.arrays import Arrays
     from archwright.errors import InputError
     from archwright.evaluate.history import Candidate, History, Proposal
-    from archwright.evaluate.model_folder import load_model
+    from archwright.export.model_folder import load_model
     from archwright.main_job import Result, search
     from archwright.search_space import SearchSpace
     from archwright.search_strategy import Strategy
-    from archwright.search_strategy.archwright_sampler import ArchwrightSampler
+    from archwright.search_strategy.optuna_adapter.archwright_sampler import ArchwrightSampler
     from archwright.train.trained_model import predict
 
 __version__ = "0.1.0"
@@ -44,7 +44,7 @@ _HOMES = {
     "search": "archwright.main_job",
     "Result": "archwright.main_job",
     "Arrays": "archwright.data.arrays",
-    "load_model": "archwright.evaluate.model_folder",
+    "load_model": "archwright.export.model_folder",
     "predict": "archwright.train.trained_model",
     "SearchSpace": "archwright.search_space",
     "Architecture": "archwright.architecture.architecture",
@@ -52,7 +52,7 @@ _HOMES = {
     "Proposal": "archwright.evaluate.history",
     "History": "archwright.evaluate.history",
     "Candidate": "archwright.evaluate.history",
-    "ArchwrightSampler": "archwright.search_strategy.archwright_sampler",
+    "ArchwrightSampler": "archwright.search_strategy.optuna_adapter.archwright_sampler",
     "InputError": "archwright.errors",
 }
 

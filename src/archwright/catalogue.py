@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from archwright.architecture.settings import settings_of
 from archwright.errors import InputError, UnknownName
+from archwright.settings import settings_of
 
 Entry = dict[str, Any]
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from archwright.errors import InputError
-from archwright.study.interruption import Interrupted, interruptible
+from archwright.ledger.interruption import Interrupted, interruptible
 
 UsageError: Any = typer.BadParameter.__base__
 """A mistake in the options; typer has it from click, and newer versions under a name of their own."""
@@ -208,8 +208,8 @@ def predict_command(
     device: DeviceOption = "auto",
 ) -> None:
     """Predict each row of SOURCE, in its order; of a text, how probable each token was after those before it."""
-    from archwright.evaluate.predictions import write_predictions
-    from archwright.study.quantities import metric_name, metric_text
+    from archwright.export.predictions import write_predictions
+    from archwright.formatting import metric_name, metric_text
 
     written = write_predictions(model, source, output, layout=layout, device=device)
     told = f": {metric_name(written.metric)} {metric_text(written.metric, written.value)}" if written.metric else ""
@@ -234,7 +234,7 @@ def train_command(
     settings: SetOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Train one architecture from scratch with the final protocol and save it as a model folder."""
-    from archwright.study.quantities import metric_name, metric_text
+    from archwright.formatting import metric_name, metric_text
     from archwright.study.request import Request
 
     request = Request(
@@ -253,7 +253,7 @@ def train_command(
         settings=assignments(settings),
     )
     with resumable():
-        from archwright.study.single import train_architecture  # torch
+        from archwright.study.train_architecture import train_architecture  # torch
 
         trained = train_architecture(request, architecture)
     metric = trained.problem.metric
@@ -280,7 +280,7 @@ def bench_command(
     settings: SetOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Compare strategies on a table of trained networks, in seconds. The same command continues, or prints the result again."""
-    from archwright.study.benchmark_request import BenchmarkRequest
+    from archwright.benchmark.request import BenchmarkRequest
 
     request = BenchmarkRequest(
         benchmark=benchmark,
@@ -296,7 +296,7 @@ def bench_command(
         out=out,
     )
     with resumable():
-        from archwright.benchmark_job import print_benchmark, run_benchmark
+        from archwright.benchmark.bench_job import print_benchmark, run_benchmark
 
         print_benchmark(run_benchmark(request))
 

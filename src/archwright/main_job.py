@@ -8,19 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archwright.architecture.settings import settings_of
 from archwright.data.arrays import Arrays
 from archwright.errors import InputError
 from archwright.execute import enlisted
+from archwright.ledger.json_file import read_json
 from archwright.report.gather import gather
 from archwright.report.page import write_report
 from archwright.report.table import rich_table, text_table
 from archwright.search_space import SearchSpace
-from archwright.study.conduct import conduct
-from archwright.study.json_file import read_json
+from archwright.settings import settings_of
+from archwright.statistics.verdict import best_on_validation
 from archwright.study.request import Request
 from archwright.study.run_folder import RunFolder
-from archwright.study.verdict import best_on_validation
+from archwright.study.run_study import conduct
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,7 +42,7 @@ class Best:
     @cached_property
     def model(self) -> nn.Module:
         """A plain module: raw inputs (B, *input_shape) in; logits, or targets in their own units, (B, outputs) out."""
-        from archwright.evaluate.model_folder import load_model
+        from archwright.export.model_folder import load_model
 
         return load_model(self.folder)
 

@@ -21,7 +21,7 @@ from archwright.data.arrays import Arrays
 from archwright.data.load import load_inputs
 from archwright.data.problem import Task
 from archwright.data.raw_data import Array
-from archwright.evaluate.model_folder import load_model
+from archwright.export.model_folder import load_model
 from archwright.main_job import search
 from archwright.train.trained_model import predict
 

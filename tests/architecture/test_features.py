@@ -1,8 +1,8 @@
 import pytest
 
-from archwright.architecture.asking import ask
 from archwright.architecture.features import Features, features_of_answers
 from archwright.architecture.question import Question
+from archwright.architecture.variation import ask
 
 
 def features(asked):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from archwright.data.cifar import CIFAR10_VERSIONS, CIFAR100_VERSIONS, read_cifar_folder
+from archwright.data.dataset_files import Download, Files, download, locate
 from archwright.data.load import load_problem
-from archwright.data.locate import Download, Files, download, locate
 from archwright.errors import DataError
 
 

@@ -11,8 +11,8 @@ from archwright.data.arrays import Arrays
 from archwright.data.load import load_inputs, load_problem
 from archwright.data.preprocessing import Preprocessing
 from archwright.data.problem import Problem
+from archwright.data.problem_folder import open_problem, save_problem
 from archwright.data.sources import read_source
-from archwright.data.store import open_problem, save_problem
 
 
 def npz(name, **entries):

@@ -13,7 +13,7 @@ from torch import nn
 from archwright.architecture.architecture import Architecture
 from archwright.data.arrays import Arrays
 from archwright.data.load import load_problem
-from archwright.data.store import save_problem
+from archwright.data.problem_folder import save_problem
 from archwright.evaluate.job import Job
 from archwright.search_space import SearchSpace
 

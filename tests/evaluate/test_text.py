@@ -12,16 +12,16 @@ import torch
 
 from archwright.architecture.architecture import Architecture
 from archwright.data.load import load_problem
-from archwright.data.store import open_problem, save_problem
+from archwright.data.problem_folder import open_problem, save_problem
 from archwright.errors import InputError
-from archwright.evaluate.full import trained_network
+from archwright.evaluate.full_training import trained_network
 from archwright.evaluate.job import Job
-from archwright.evaluate.model_folder import load_model, save_model
-from archwright.evaluate.onnx_export import ExportError
-from archwright.evaluate.onnx_step import export_step
-from archwright.evaluate.predictions import write_predictions
-from archwright.evaluate.run import run_job
-from archwright.evaluate.text_likelihood import sample_text, text_log_likelihoods
+from archwright.evaluate.run_job import run_job
+from archwright.export.model_folder import load_model, save_model
+from archwright.export.onnx_model import ExportError
+from archwright.export.onnx_step import export_step
+from archwright.export.predictions import write_predictions
+from archwright.export.text_likelihood import sample_text, text_log_likelihoods
 from archwright.ops.carried_state import begin_stream
 from archwright.train.metric import metric_of
 from archwright.train.trained_model import TrainedModel

@@ -31,7 +31,7 @@ def add_ranks(job, on_epoch, value):
     """A real exchange, in which a process waits for the others."""
     import torch
 
-    from archwright.ops.team import gather_team
+    from archwright.process_group import gather_team
 
     team = gather_team(job.devices, torch.device(job.device))
     on_epoch({"sum": float(team.add(torch.tensor(10.0 + team.rank))), "rank": team.rank, "size": team.size})

@@ -9,8 +9,8 @@ from torch import nn
 from archwright.data.problem import Problem
 from archwright.errors import InputError, ShapeError
 from archwright.network.supernet import Supernet
-from archwright.ops.kernels import PlainKernel
 from archwright.ops.mixed_nodes import MixedNodes
+from archwright.ops.mixed_sum_kernel import PlainKernel
 from archwright.ops.native import compiled_kernel
 from archwright.search_space.cell import Cell
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from archwright.network.chain_description import Stage, StageOptions
+from archwright.network.edge_gates import OpenGates
 from archwright.network.mixed_stage import MixedStage, WidthGates
-from archwright.network.open_gates import OpenGates
 
 FREE = OpenGates((0,), None)
 OPERATIONS = (("conv", 3, None), ("separable", 5, None), ("bottleneck", None, None), ("mbconv", 3, 2))

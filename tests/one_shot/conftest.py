@@ -29,7 +29,7 @@ def toy_data(toy):
 @pytest.fixture
 def stage_of(toy, toy_data, tmp_path):
     """Makes the stage of a method's search on the toy, with these settings, before its first step."""
-    from archwright.one_shot.supernet_training import _set_up
+    from archwright.one_shot.supernet.supernet_training import _set_up
 
     def make(method="darts", **settings):
         job = toy.toy_job(tmp_path, method, **settings)
@@ -46,7 +46,7 @@ def few_digits(tmp_path_factory):
 
     from archwright.data.arrays import Arrays
     from archwright.data.load import load_problem
-    from archwright.data.store import save_problem
+    from archwright.data.problem_folder import save_problem
 
     images, kinds = load_digits(return_X_y=True)
     few = np.flatnonzero(kinds < 3)[:120]

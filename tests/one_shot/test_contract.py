@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from archwright.architecture.architecture import Architecture
 from archwright.one_shot import make_one_shot, one_shot_names
-from archwright.one_shot.supernet_training import score_architectures, train_supernet
+from archwright.one_shot.supernet.supernet_training import score_architectures, train_supernet
 
 GRADIENT = [name for name in one_shot_names() if hasattr(make_one_shot(name), "gates")]
 FAST = {"learning_rate": 0.1, "alpha_learning_rate": 0.05}

@@ -9,8 +9,8 @@ import torch
 
 from archwright.network.supernet import Edge, Mixture
 from archwright.one_shot import make_one_shot
-from archwright.one_shot.alphas import Alphas
-from archwright.one_shot.supernet_training import train_supernet
+from archwright.one_shot.gradient_based.alphas import Alphas
+from archwright.one_shot.supernet.supernet_training import train_supernet
 
 MIXTURE = Mixture((Edge("a", ("x", "y", "z"), "1"), Edge("b", ("x", "y"), "2")), {})
 FAST = {"learning_rate": 0.1, "alpha_learning_rate": 0.05}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.func import functional_call
 
-from archwright.one_shot.supernet_training import _set_up
+from archwright.one_shot.supernet.supernet_training import _set_up
 
 
 def test_alphas_move_by_the_gradient_of_the_step_ahead(toy, toy_data, tmp_path):

@@ -7,7 +7,7 @@ import torch
 
 from archwright.network.supernet import Edge, Mixture
 from archwright.one_shot import make_one_shot
-from archwright.one_shot.alphas import Alphas
+from archwright.one_shot.gradient_based.alphas import Alphas
 
 MIXTURE = Mixture(tuple(Edge(name, ("x", "y", "z"), name) for name in "abcdef"), {})
 
@@ -34,7 +34,7 @@ def test_alphas_learn_through_the_gates_that_are_on():
 
 
 def test_a_step_costs_no_more_than_one_network(toy, toy_data, tmp_path):
-    from archwright.one_shot.supernet_training import _set_up
+    from archwright.one_shot.supernet.supernet_training import _set_up
 
     job = toy.toy_job(tmp_path, "gdas")
     stage = _set_up(job, toy_data, torch.device("cpu"), job.epochs)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from archwright.architecture.settings import settings_of
 from archwright.errors import UnknownName, UnknownSetting
 from archwright.one_shot import describe_one_shot, make_one_shot, one_shot_names, one_shot_summary
 from archwright.one_shot.options import PathOptions
+from archwright.settings import settings_of
 
 
 def test_the_methods_of_the_library_come_first():

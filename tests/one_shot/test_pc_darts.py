@@ -6,7 +6,7 @@ import torch
 
 from archwright.network.supernet import Edge, Mixture
 from archwright.one_shot import make_one_shot
-from archwright.one_shot.alphas import Alphas
+from archwright.one_shot.gradient_based.alphas import Alphas
 
 MIXTURE = Mixture(tuple(Edge(name, ("x", "y"), target) for name, target in (("a", "1"), ("b", "1"), ("c", "2"))), {"1": 1})
 

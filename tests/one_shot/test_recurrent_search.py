@@ -10,19 +10,19 @@ import torch
 from safetensors.torch import load_file
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.settings import settings_of
+from archwright.data.problem_folder import open_problem, save_problem
 from archwright.data.raw_text import RawText
-from archwright.data.store import open_problem, save_problem
 from archwright.data.text_problem import text_problem
 from archwright.errors import InputError
-from archwright.evaluate.full import validate
+from archwright.evaluate.full_training import validate
 from archwright.evaluate.job import Job
-from archwright.evaluate.run import run_job
+from archwright.evaluate.run_job import run_job
 from archwright.one_shot import make_one_shot, one_shot_names
 from archwright.one_shot.options import TEXT
-from archwright.one_shot.requirements import make_supernet
-from archwright.one_shot.supernet_training import _set_up, train_supernet
+from archwright.one_shot.supernet.requirements import make_supernet
+from archwright.one_shot.supernet.supernet_training import _set_up, train_supernet
 from archwright.search_space import make_space
+from archwright.settings import settings_of
 
 SPACE = {"nodes": 3, "width": 6}
 METHODS = [name for name in one_shot_names() if name != "pc_darts"]

@@ -7,8 +7,8 @@ import torch
 
 from archwright.network.supernet import Edge, Mixture
 from archwright.one_shot import make_one_shot
-from archwright.one_shot.alphas import Alphas
-from archwright.one_shot.supernet_training import _set_up
+from archwright.one_shot.gradient_based.alphas import Alphas
+from archwright.one_shot.supernet.supernet_training import _set_up
 
 MIXTURE = Mixture(tuple(Edge(name, ("x", "y", "z"), name) for name in "abc"), {})
 

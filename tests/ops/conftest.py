@@ -2,7 +2,7 @@
 
 import pytest
 
-from archwright.ops.kernels import PlainKernel
+from archwright.ops.mixed_sum_kernel import PlainKernel
 from archwright.ops.native import compiled_kernel
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from archwright.errors import InputError
 from archwright.ops.channel_masks import first_channels
 from archwright.ops.global_batch_norm import global_statistics, own_statistics, team_of
-from archwright.ops.team import ALONE, Team
+from archwright.process_group import ALONE, Team
 
 SHAPES = {nn.BatchNorm1d: (7, 3), nn.BatchNorm2d: (8, 3, 4, 5), nn.BatchNorm3d: (5, 3, 2, 3, 2)}
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.job import Outcome
+from archwright.ledger.row import Row
 from archwright.report.dashboard_note import attributes_of, curve_of, note_of
-from archwright.study.row import Row
 
 CURVE = tuple({"epoch": float(i), "val_accuracy": i / 40, "val_loss": 1 / i} for i in range(1, 31))
 ROW = Row(

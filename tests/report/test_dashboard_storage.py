@@ -11,9 +11,9 @@ from archwright.architecture.architecture import Architecture
 from archwright.architecture.question import Question
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
+from archwright.ledger.ledger import Ledger
+from archwright.ledger.storage import open_storage
 from archwright.report.dashboard_storage import DashboardStorage
-from archwright.study.ledger import Ledger
-from archwright.study.storage import open_storage
 
 QUESTIONS = (Question("op", ("conv", "pool")), Question("depth", (1, 2)))
 CURVE = ({"val_accuracy": 0.5, "val_loss": 0.9}, {"val_accuracy": 0.75, "val_loss": 0.4})

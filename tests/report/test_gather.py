@@ -53,10 +53,10 @@ def test_what_the_run_cost_and_what_chance_would_get(gathered, small_run):
 
 def test_the_command_is_the_one_that_continues_the_run(gathered, small_run, monkeypatch, capsys):
     from archwright.cli import main
-    from archwright.study import conduct
+    from archwright.study import run_study
 
     monkeypatch.chdir(small_run.folder.parent)
-    monkeypatch.setattr(conduct, "make_executor", None)
+    monkeypatch.setattr(run_study, "make_executor", None)
     monkeypatch.setattr("sys.argv", shlex.split(gathered.command))
     with pytest.raises(SystemExit) as ended:
         main()

@@ -6,10 +6,10 @@ from random import Random
 import pytest
 
 from archwright.data.problem import Problem
-from archwright.report import plain_words as words
+from archwright.report import findings as words
 from archwright.report.curves import incumbent, pareto_front
+from archwright.report.methods_text import methods_text, snippets
 from archwright.report.page import page
-from archwright.report.paste import methods_text, snippets
 from archwright.report.table import in_order
 
 TEXT = Problem(

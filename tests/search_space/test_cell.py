@@ -6,7 +6,7 @@ import torch
 
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownAnswer, UnknownSetting
-from archwright.ops.candidates import CANDIDATES
+from archwright.ops.candidate_operations import CANDIDATES
 from archwright.search_space import make_space
 from archwright.search_space.cell import OPERATIONS, Cell
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archwright.architecture.asking import collect_questions, enumerate_answers
+from archwright.architecture.variation import collect_questions, enumerate_answers
 from archwright.cost.macs import multiply_accumulates
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownSetting

@@ -16,14 +16,14 @@ import pytest
 import torch
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.asking import questions_asked
-from archwright.architecture.settings import settings_of
+from archwright.architecture.variation import questions_asked
 from archwright.cost.macs import multiply_accumulates
 from archwright.cost.parameters import parameter_count
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownSetting
 from archwright.search_space import make_space, space_names
-from archwright.search_strategy.weisfeiler_lehman import weisfeiler_lehman_counts
+from archwright.search_strategy.surrogates.weisfeiler_lehman import weisfeiler_lehman_counts
+from archwright.settings import settings_of
 
 
 @dataclass(frozen=True)

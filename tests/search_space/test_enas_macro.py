@@ -2,8 +2,8 @@ from random import Random
 
 import pytest
 
-from archwright.architecture.asking import enumerate_answers
 from archwright.architecture.layer_graph import Layer
+from archwright.architecture.variation import enumerate_answers
 from archwright.cost.parameters import parameter_count
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownSetting

@@ -10,7 +10,7 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from archwright.architecture.asking import replay
+from archwright.architecture.variation import replay
 from archwright.evaluate.history import Candidate, History, Proposal, key_of
 from archwright.search_space import make_space
 from archwright.search_strategy import limitations, make_strategy, searched_space, sized_for_budget

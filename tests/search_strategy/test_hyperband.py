@@ -6,7 +6,7 @@ import pytest
 
 from archwright.errors import UnknownSetting
 from archwright.search_strategy.hyperband import Hyperband, bracket_sizes
-from archwright.search_strategy.rungs import beginnings
+from archwright.search_strategy.successive_halving.rungs import beginnings
 
 
 def test_the_brackets_are_those_of_the_papers_example():

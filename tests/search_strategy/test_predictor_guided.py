@@ -7,15 +7,15 @@ from random import Random
 import numpy as np
 import pytest
 
+from archwright.benchmark.tabular_benchmark import shipped_benchmark
+from archwright.benchmark.tabular_search import simulate
 from archwright.errors import UnknownSetting
 from archwright.evaluate.history import Candidate, History, Objective, key_of
-from archwright.evaluate.tabular_benchmark import shipped_benchmark
 from archwright.search_space import make_space
 from archwright.search_strategy import make_strategy, predictor_guided
-from archwright.search_strategy.gaussian_process import JITTER, first_guess
-from archwright.search_strategy.network_views import FEATURES
 from archwright.search_strategy.predictor_guided import PredictorGuided
-from archwright.study.simulated_search import simulate
+from archwright.search_strategy.surrogates.gaussian_process import JITTER, first_guess
+from archwright.search_strategy.surrogates.network_views import FEATURES
 
 MODELS = ["gaussian_process", "weisfeiler_lehman", "ensemble"]
 QUICK = {"starts": 4, "ideas": 30}

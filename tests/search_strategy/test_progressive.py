@@ -11,7 +11,7 @@ from archwright.evaluate.history import Candidate, History, key_of
 from archwright.search_space import SearchSpace, make_space
 from archwright.search_strategy import make_strategy, searched_space
 from archwright.search_strategy.progressive import Progressive, Sizes
-from archwright.search_strategy.replayed_levels import ranks_of
+from archwright.search_strategy.replay.replayed_levels import ranks_of
 
 SMALL = {"surrogate": "mlp", "hidden": 8, "steps": 20}
 

@@ -9,7 +9,7 @@ import torch
 from archwright.evaluate.history import Candidate, History
 from archwright.search_space import make_space
 from archwright.search_strategy.reinforce import Reinforce, results_of, rewards_of
-from archwright.search_strategy.replayed_controller import ReplayedController
+from archwright.search_strategy.replay.replayed_controller import ReplayedController
 
 
 def candidate(space, number, scores, state="complete", seen=0, **note):

@@ -85,10 +85,10 @@ def score_architectures(job, data, facts, on_epoch):
 
 @pytest.fixture
 def fake_supernet(monkeypatch):
-    """Runs in this process (the executor `serial`) do this in place of archwright.one_shot.supernet_training; its module."""
-    from archwright.evaluate import run
+    """Runs in this process (the executor `serial`) do this in place of archwright.one_shot.supernet.supernet_training; its module."""
+    from archwright.evaluate import run_job
 
     module = sys.modules[__name__]
     for stage, name in {"supernet": "train_supernet", "shared_scores": "score_architectures"}.items():
-        monkeypatch.setitem(run.SHARED_WEIGHTS, stage, f"{__name__}:{name}")
+        monkeypatch.setitem(run_job.SHARED_WEIGHTS, stage, f"{__name__}:{name}")
     return module

@@ -12,13 +12,13 @@ from functools import partial
 from forked import forked
 
 from archwright.cli import main
-from archwright.evaluate import model_folder, onnx_export
 from archwright.execute import capacity
+from archwright.export import model_folder, onnx_model
 from archwright.main_job import run
 
 
 def refuse(*_: object) -> None:
-    raise onnx_export.ExportError("not in this test")
+    raise onnx_model.ExportError("not in this test")
 
 
 def command(folder: str, words: list[str]) -> None:

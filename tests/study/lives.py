@@ -18,20 +18,20 @@ from forked import forked
 from archwright.cli import main
 from archwright.execute import capacity
 from archwright.main_job import run
-from archwright.train import loop
+from archwright.train import training_loop
 
 
 def live(words: list[str], where: str | float | None) -> None:
     """The command, as if it had been typed. In this process a training that is to be hit waits for the shot."""
     capacity.threads_per_worker = lambda workers: 1
-    save = loop.save_checkpoint
+    save = training_loop.save_checkpoint
 
     def save_and_wait(content: object, file: Path) -> None:
         save(content, file)
         if isinstance(where, str) and file.parent.match(where):
             time.sleep(60)
 
-    loop.save_checkpoint = save_and_wait
+    training_loop.save_checkpoint = save_and_wait
     sys.argv = words
     main()
 

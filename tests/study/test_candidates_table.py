@@ -11,8 +11,8 @@ import pytest
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.job import Outcome
+from archwright.ledger.row import Row
 from archwright.study.candidates_table import WRITING_SHARE, CandidatesTable
-from archwright.study.row import Row
 
 ANSWERS = {"op": "conv, or not", "depth": 2, "skip": None, "wide": True}
 OUTCOME = Outcome(

@@ -13,9 +13,9 @@ import pytest
 
 from archwright.errors import InputError, RunFolderError
 from archwright.evaluate.job import Outcome
-from archwright.study.joining import check_study, home_of
-from archwright.study.ledger import Ledger
+from archwright.ledger.ledger import Ledger
 from archwright.study.request import Request
+from archwright.study.shared_run import check_study, home_of
 
 PATIENT = pytest.mark.timeout(300)
 """Whole commands, on a machine that may be busy."""

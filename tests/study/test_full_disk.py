@@ -35,7 +35,7 @@ def test_a_full_disk_ends_a_run_with_a_sentence_and_the_same_command_goes_on_onc
 
 
 def test_a_ledger_that_finds_no_room_says_so(small_disk):
-    from archwright.study.ledger import Ledger
+    from archwright.ledger.ledger import Ledger
 
     with Ledger.open(None, small_disk.path) as ledger:
         small_disk.fill(kilobytes_left=0)

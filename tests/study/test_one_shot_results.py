@@ -7,11 +7,11 @@ import pytest
 
 from archwright.evaluate.history import Objective, key_of
 from archwright.evaluate.job import Outcome
+from archwright.ledger.ledger import Ledger
 from archwright.search_space import make_space
-from archwright.study.ledger import Ledger
 from archwright.study.one_shot_results import failed_supernets, one_shot_json, record_of
 from archwright.study.run_folder import RunFolder
-from archwright.study.shared_scores import STAGE
+from archwright.study.shared_weight_scores import STAGE
 from archwright.study.supernet_search import SupernetSearch
 
 SPACE = make_space("nasbench201")

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from archwright.evaluate.job import Outcome
+from archwright.ledger.row import Row
 from archwright.study.progress import Progress
-from archwright.study.row import Row
 
 
 def row(number, value=None, state="complete", cause="", strategy="random", stage="search"):

@@ -11,8 +11,8 @@ from archwright.cost.energy import energy_wh
 from archwright.data.problem import Problem
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
-from archwright.study.ledger import Ledger
-from archwright.study.protocol import Contender
+from archwright.ledger.ledger import Ledger
+from archwright.study.final_trainings import Contender
 from archwright.study.results import failures, method_json, method_of, problem_json, read_accesses, test_runs, versions
 from archwright.study.run_folder import RunFolder
 

@@ -6,9 +6,9 @@ import pytest
 
 from archwright.data.problem import Problem
 from archwright.errors import RunFolderError
+from archwright.ledger.row import Row
 from archwright.study import run_folder as module
 from archwright.study.request import Request
-from archwright.study.row import Row
 from archwright.study.run_folder import Clock, RunFolder, training_key
 
 PROBLEM = Problem("digits", "classification", (1, 8, 8), 10, n_train=100, data_hash="abc")

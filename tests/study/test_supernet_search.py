@@ -6,8 +6,8 @@ import pytest
 
 from archwright.evaluate.history import Candidate, History, Objective
 from archwright.evaluate.job import Outcome
+from archwright.ledger.ledger import Ledger
 from archwright.search_space import make_space
-from archwright.study.ledger import Ledger
 from archwright.study.supernet_search import SupernetSearch, begin_once
 
 SPACE = make_space("nasbench201")

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from archwright.data.dataset import Dataset
-from archwright.data.locate import Download, Files, locate
+from archwright.data.dataset_files import Download, Files, locate
 from archwright.data.pickled_data import as_text, read_pickled_data, values_of
 from archwright.data.raw_data import Array, RawData
-from archwright.data.unreadable import reading
+from archwright.data.read_errors import reading
 from archwright.errors import DataError
 
 PIXELS = 3 * 32 * 32

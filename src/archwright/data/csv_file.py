@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from archwright.data.raw_data import Array, RawData
-from archwright.data.unreadable import reading
+from archwright.data.read_errors import reading
 from archwright.errors import DataError
 
 DELIMITERS = (",", ";", "\t")

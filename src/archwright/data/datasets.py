@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from archwright.architecture.plugins import find, known_names
 from archwright.data.dataset import Dataset
 from archwright.errors import UnknownName
+from archwright.plugins import find, known_names
 
 BUILT_IN = {
     "digits": "archwright.data.digits:DIGITS",

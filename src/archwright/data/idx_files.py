@@ -10,7 +10,7 @@ import numpy as np
 
 from archwright.data.arrays import PARTS
 from archwright.data.raw_data import Array, RawData, join_parts
-from archwright.data.unreadable import reading
+from archwright.data.read_errors import reading
 from archwright.errors import DataError
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

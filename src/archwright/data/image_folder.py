@@ -14,7 +14,7 @@ import numpy as np
 
 from archwright.data.arrays import PARTS
 from archwright.data.raw_data import Array, RawData
-from archwright.data.unreadable import reading
+from archwright.data.read_errors import reading
 from archwright.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")

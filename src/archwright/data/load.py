@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from archwright.data.checks import as_inputs, lossy_columns
-from archwright.data.division import Division, absent_classes, divide
 from archwright.data.layout import channels_last, lay_out
 from archwright.data.preprocessing import learn_preprocessing
 from archwright.data.problem import Problem
 from archwright.data.raw_data import Array, RawData
 from archwright.data.raw_text import RawText
 from archwright.data.sources import Source, read_inputs, read_source
+from archwright.data.split_rows import Division, absent_classes, divide
 from archwright.data.splits import LockedTest, ProblemData, Split
 from archwright.data.targets import Targets, read_targets
 from archwright.data.text_problem import text_problem
+from archwright.data.value_checks import as_inputs, lossy_columns
 from archwright.errors import DataError
 
 TEXT_TASK = "language_modelling"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from archwright.data.dataset import Dataset
+from archwright.data.dataset_files import Download, Files, locate
 from archwright.data.idx_files import find_idx, read_idx_folder
-from archwright.data.locate import Download, Files, locate
 from archwright.data.raw_data import RawData
 
 FASHION_CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")

@@ -9,7 +9,7 @@ import numpy as np
 
 from archwright.data.arrays import PARTS, given_pairs
 from archwright.data.raw_data import Array, RawData, join_parts
-from archwright.data.unreadable import reading
+from archwright.data.read_errors import reading
 from archwright.errors import DataError
 
 ENTRIES = tuple(f"{letter}{part}" for part in ("", *(f"_{part}" for part in PARTS)) for letter in "xy")

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archwright.data.checks import as_float32
 from archwright.data.problem import TASKS, Task
 from archwright.data.raw_data import Array
+from archwright.data.value_checks import as_float32
 from archwright.errors import DataError
 
 FEW_CLASSES = 20

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from archwright.data.raw_text import RawText
-from archwright.data.unreadable import reading
+from archwright.data.read_errors import reading
 from archwright.errors import DataError
 
 PENN_TREEBANK = {"train": "ptb.train.txt", "val": "ptb.valid.txt", "test": "ptb.test.txt"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typing
 from contextlib import AbstractContextManager, nullcontext
 
-from archwright.architecture.plugins import find, known_names
 from archwright.execute.attempt import RUN_JOB
 from archwright.execute.executor import Executor
 from archwright.execute.resources import Resources
 from archwright.execute.threads import threads_per_worker, usable_cpus
+from archwright.plugins import find, known_names
 
 BUILT_IN = {
     "serial": "archwright.execute.serial:Serial",
@@ -40,9 +40,9 @@ def enlisted(name: str) -> AbstractContextManager[None]:
     """
     if name != "mpi":
         return nullcontext()
-    from archwright.execute.mpi import enlisting  # mpi4py
+    from archwright.execute.mpi import rank_service  # mpi4py
 
-    return enlisting.enlisted()
+    return rank_service.enlisted()
 
 
 __all__ = ["Executor", "Resources", "enlisted", "executor_names", "make_executor", "threads_per_worker", "usable_cpus"]

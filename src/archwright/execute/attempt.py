@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from archwright.architecture.plugins import find
 from archwright.evaluate.job import Job, Outcome
+from archwright.plugins import find
 
-RUN_JOB = "archwright.evaluate.run:run_job"
+RUN_JOB = "archwright.evaluate.run_job:run_job"
 RESULT = "result.json"
 OnEpoch = Callable[[Mapping[str, Any]], None]
 

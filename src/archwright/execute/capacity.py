@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archwright.errors import InputError
 from archwright.evaluate.job import Job
-from archwright.execute.placement import check_places, place, with_device_of
+from archwright.execute.device_placement import check_places, place, with_device_of
 from archwright.execute.process_memory import MB, can_measure
 from archwright.execute.resources import Resources
 from archwright.execute.threads import threads_per_worker, usable_cpus

@@ -14,7 +14,13 @@ from typing import Any
 
 from archwright.execute.main_module import main_left_alone
 
-PRELOADED = ["torch", "lightning_fabric", "kornia.augmentation", "archwright.evaluate.run", "archwright.execute.in_child"]
+PRELOADED = [
+    "torch",
+    "lightning_fabric",
+    "kornia.augmentation",
+    "archwright.evaluate.run_job",
+    "archwright.execute.training_process_main",
+]
 
 PAUSES_SECONDS = (0.1, 1.0)
 """Between tries to start a process: a server that was killed takes a moment to be gone, and only then there is a new one."""

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import cloudpickle
 
-from archwright.architecture.plugins import find
 from archwright.evaluate.job import Job
+from archwright.plugins import find
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from typing import Any, Self
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import RUN_JOB
 from archwright.execute.capacity import check_job, check_machine, threads_of
+from archwright.execute.device_placement import choose_workers, place_job
 from archwright.execute.executor import refuse_address
 from archwright.execute.fork_server import start_context
-from archwright.execute.placement import choose_workers, place_job
 from archwright.execute.resources import Resources
 from archwright.execute.training_process import LOOK_EVERY_SECONDS, TrainingProcess, not_started
 

@@ -14,13 +14,13 @@ from typing import Any
 
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import written_outcome
+from archwright.execute.device_placement import Placement
 from archwright.execute.exit_code import why_it_ended
 from archwright.execute.fork_server import start_process
-from archwright.execute.in_child import Order, carry_out
 from archwright.execute.main_module import pack_main
 from archwright.execute.messages import read
-from archwright.execute.placement import Placement
 from archwright.execute.process_memory import family_mb, oom_kills, resident_mb
+from archwright.execute.training_process_main import Order, carry_out
 
 LOOK_EVERY_SECONDS = 0.1
 """How often to `look` at a training that says nothing: for its limits."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from archwright.architecture.cell_graph import CellGraph, CellPair
-from archwright.network.node import NodeModule
+from archwright.network.cell_node import NodeModule
 from archwright.ops.convolution import FactorizedReduction, ReLUConvBatchNorm, batch_norm, conv
 from archwright.ops.pooling import GlobalAveragePool
 

@@ -12,8 +12,8 @@ from archwright.architecture.architecture import Architecture
 from archwright.errors import InputError
 from archwright.network.chain_description import Chain, ChainOptions, answers_of
 from archwright.network.chain_network import ChainNetwork, stem
+from archwright.network.edge_gates import OpenGates
 from archwright.network.mixed_stage import MixedStage, WidthGates
-from archwright.network.open_gates import OpenGates
 from archwright.network.shared_weights import check_gates
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.channel_masks import first_channels, load_first_channels, without_scale

@@ -8,7 +8,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from archwright.architecture.layer_graph import Layer, LayerGraph
-from archwright.ops.candidates import candidate
+from archwright.ops.candidate_operations import candidate
 from archwright.ops.convolution import FactorizedReduction, ReLUConvBatchNorm, SeparableConv, batch_norm, conv
 from archwright.ops.drop_path import DropPath
 from archwright.ops.pooling import GlobalAveragePool

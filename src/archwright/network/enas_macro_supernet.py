@@ -20,8 +20,8 @@ from archwright.architecture.architecture import Architecture
 from archwright.architecture.cell_graph import NONE
 from archwright.architecture.layer_graph import Layer, LayerGraph, operation_question, skip_question
 from archwright.architecture.question import Option
+from archwright.network.edge_gates import OpenGates
 from archwright.network.enas_macro_network import EnasMacroNetwork, LayerModule, States, halvings_of, layer_operation, stem
-from archwright.network.open_gates import OpenGates
 from archwright.network.shared_weights import check_gates, copy_weights, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.convolution import batch_norm

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from archwright.network.chain_description import Stage, StageOptions, operation_name
 from archwright.network.chain_network import Block, DenseBlocks, compression, dense_width, growth, transition
-from archwright.network.open_gates import OpenGates
+from archwright.network.edge_gates import OpenGates
 from archwright.ops.channel_masks import channel_mask, channels_of, first_channels, load_first_channels, without_scale
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from archwright.architecture.cell_graph import CellGraph
-from archwright.network.node import NodeModule
+from archwright.network.cell_node import NodeModule
 from archwright.ops.convolution import ReLUConvBatchNorm, batch_norm, conv
 from archwright.ops.pooling import AVERAGE_POOLS, GlobalAveragePool
 

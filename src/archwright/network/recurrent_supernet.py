@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.recurrent_cell import INPUT, Averaged, RecurrentCell
 from archwright.errors import InputError
+from archwright.network.edge_gates import OpenGates
 from archwright.network.language_model import LanguageModel
-from archwright.network.open_edges import OpenReaders, gate_shares, loose_shares, open_readers
-from archwright.network.open_gates import OpenGates
 from archwright.network.recurrent_cell import RecurrentCellModule
+from archwright.network.recurrent_gates import OpenReaders, gate_shares, loose_shares, open_readers
 from archwright.network.shared_weights import check_gates, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.mixed_activation import MixedActivation

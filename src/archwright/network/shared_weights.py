@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from archwright.architecture.cell_graph import CellGraph
 from archwright.errors import ShapeError
-from archwright.network.node import NodeModule
+from archwright.network.cell_node import NodeModule
 from archwright.network.supernet import Mixture
 from archwright.ops.mixed_nodes import MixedNodes
 

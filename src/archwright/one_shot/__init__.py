@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
-from archwright.architecture.plugins import find, known_names
-from archwright.architecture.settings import with_settings
 from archwright.data.problem import Task
 from archwright.errors import UnknownName
 from archwright.one_shot.method import KINDS, OneShotMethod, is_one_shot_class
 from archwright.one_shot.options import TEXT
+from archwright.plugins import find, known_names
 from archwright.search_strategy import StrategyDescription
+from archwright.settings import with_settings
 
 BUILT_IN = {
     "darts": "archwright.one_shot.darts:DARTS",

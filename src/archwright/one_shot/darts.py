@@ -10,7 +10,7 @@ from archwright.one_shot.options import GradientOptions, check_options
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from archwright.one_shot.alphas import Alphas
+    from archwright.one_shot.gradient_based.alphas import Alphas
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class DARTS(GradientOptions):
         return self.expected(alphas)
 
     def expected(self, alphas: Alphas) -> Tensor:
-        from archwright.one_shot.relaxation import RELAXATIONS
+        from archwright.one_shot.gradient_based.relaxation import RELAXATIONS
 
         return RELAXATIONS[self.relaxation](alphas.alpha, alphas.mask)
 

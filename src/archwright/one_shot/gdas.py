@@ -11,7 +11,7 @@ from archwright.one_shot.options import GradientOptions, check_options
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from archwright.one_shot.alphas import Alphas
+    from archwright.one_shot.gradient_based.alphas import Alphas
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class GDAS(GradientOptions):
         check_options(self, "gdas", first_temperature=(1e-3, inf), last_temperature=(1e-3, inf))
 
     def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
-        from archwright.one_shot.relaxation import gumbel_softmax, straight_through
+        from archwright.one_shot.gradient_based.relaxation import gumbel_softmax, straight_through
 
         return straight_through(gumbel_softmax(alphas.alpha, alphas.mask, self.temperature(done), draw))
 
     def expected(self, alphas: Alphas) -> Tensor:
-        from archwright.one_shot.relaxation import softmax
+        from archwright.one_shot.gradient_based.relaxation import softmax
 
         return softmax(alphas.alpha, alphas.mask)
 

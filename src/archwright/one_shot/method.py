@@ -14,7 +14,7 @@ from archwright.search_space import SearchSpace
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from archwright.one_shot.alphas import Alphas
+    from archwright.one_shot.gradient_based.alphas import Alphas
 
 Score = Callable[[Architecture], float]
 """An architecture's metric on the validation split with the shared weights, turned so that higher is better."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, ClassVar, Literal
 
-from archwright.architecture.settings import check_settings
+from archwright.settings import check_settings
 
 Discretization = Literal["argmax", "perturbation", "progressive"]
 

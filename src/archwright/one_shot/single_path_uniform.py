@@ -9,7 +9,7 @@ from random import Random
 from typing import ClassVar
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.asking import questions_asked
+from archwright.architecture.variation import questions_asked
 from archwright.evaluate.history import key_of
 from archwright.one_shot.method import Score
 from archwright.one_shot.options import PathOptions, check_options

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from archwright.errors import InputError
-from archwright.ops.team import ALONE, Team
+from archwright.process_group import ALONE, Team
 
 
 class _Global(_BatchNorm):

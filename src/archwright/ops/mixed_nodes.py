@@ -9,11 +9,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from archwright.ops.candidates import POOLS, Zero, candidate
+from archwright.ops.candidate_operations import POOLS, Zero, candidate
 from archwright.ops.convolution import DilatedSeparableConv, FactorizedReduction, ReLUConvBatchNorm, SeparableConv
-from archwright.ops.kernels import Kernel
 from archwright.ops.memory_layout import channels_last
-from archwright.ops.mixed import Chain, Conv, Layout, Stage, mixed_sum
+from archwright.ops.mixed_sum import Chain, Conv, Layout, Stage, mixed_sum
+from archwright.ops.mixed_sum_kernel import Kernel
 from archwright.ops.native import fastest_kernel
 from archwright.ops.partial_channels import PartialChannels
 from archwright.ops.running_statistics import Norm

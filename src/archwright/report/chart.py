@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from archwright.study.quantities import is_percent, metric_name
+from archwright.formatting import is_percent, metric_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archwright.data.problem import LOWER_IS_BETTER, worth
+from archwright.formatting import finite, metric_name
 from archwright.report.chart import (
     FAINT,
     INK,
@@ -20,8 +21,7 @@ from archwright.report.chart import (
     thin,
 )
 from archwright.report.report_data import Curve, ReportData, Row
-from archwright.study.quantities import finite, metric_name
-from archwright.study.verdict import validation_mean
+from archwright.statistics.verdict import validation_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -208,7 +208,7 @@ def _plain_log_ticks(axes: Axes) -> None:
     """Costs as 300 k, 1 M, 3 M instead of powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-    from archwright.study.quantities import count_text
+    from archwright.formatting import count_text
 
     low, high = axes.get_xlim()
     subs = (1.0,) if high > 1000 * low else (1.0, 3.0) if high > 12 * low else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)

@@ -12,13 +12,13 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from archwright.data.problem import Problem
-from archwright.data.store import open_problem
+from archwright.data.problem_folder import open_problem
 from archwright.errors import InputError
+from archwright.ledger.storage import open_storage
 from archwright.report.dashboard_storage import DRAWINGS, DashboardStorage
 from archwright.report.drawing import draw_architecture
 from archwright.report.gather import description_of
 from archwright.study.run_folder import RunFolder
-from archwright.study.storage import open_storage
 
 Start = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[dict[str, Any], Start], Iterable[bytes]]

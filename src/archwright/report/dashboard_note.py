@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from archwright.formatting import count_text, finite, memory_text, metric_name, metric_text, seconds_text
+from archwright.ledger.row import Row
 from archwright.study.candidates_table import MEASURED
-from archwright.study.quantities import count_text, finite, memory_text, metric_name, metric_text, seconds_text
-from archwright.study.row import Row
 
 EPOCHS_SHOWN = 12
 

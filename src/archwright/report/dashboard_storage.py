@@ -12,8 +12,8 @@ from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
+from archwright.ledger.row import Row, row_of
 from archwright.report.dashboard_note import attributes_of, curve_of, note_of
-from archwright.study.row import Row, row_of
 
 DRAWINGS = "/drawings/"
 """Where the pictures of architectures are: DRAWINGS + trial id + ".svg"."""

@@ -13,19 +13,19 @@ from typing import Any
 
 from archwright.architecture.architecture import Architecture
 from archwright.data.problem import Problem
-from archwright.data.store import open_problem
+from archwright.data.problem_folder import open_problem
 from archwright.errors import RunFolderError
+from archwright.ledger.json_file import read_json
+from archwright.ledger.ledger import Ledger
+from archwright.ledger.row import Row
 from archwright.network.baselines import usual_baselines
 from archwright.report.report_data import BudgetPart, ReportData, Supernet
 from archwright.search_space import make_space, usual_space
-from archwright.study.json_file import read_json
-from archwright.study.ledger import Ledger
+from archwright.statistics.verdict import best_on_validation
 from archwright.study.one_shot_results import record_of
 from archwright.study.request import Request
 from archwright.study.results import read_accesses
-from archwright.study.row import Row
 from archwright.study.run_folder import RunFolder
-from archwright.study.verdict import best_on_validation
 
 
 def gather(path: Path) -> ReportData:
@@ -64,8 +64,8 @@ def _sample(folder: RunFolder, problem: Problem) -> str:
     """A text by the model that was saved; empty where there is none, or the task is another."""
     if problem.level is None or not folder.model.exists():
         return ""
-    from archwright.evaluate.model_folder import load_model
-    from archwright.evaluate.text_likelihood import sample_text
+    from archwright.export.model_folder import load_model
+    from archwright.export.text_likelihood import sample_text
 
     return sample_text(load_model(folder.model))
 

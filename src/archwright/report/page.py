@@ -8,14 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from archwright.atomic_file import written_atomically
 from archwright.data.problem import Problem
-from archwright.report import curves, paste, plain_words, strips, supernet_section
-from archwright.report.chart import series_colour
-from archwright.report.citations import bibtex
-from archwright.report.drawing import draw_architecture
-from archwright.report.report_data import ReportData, Row
-from archwright.report.table import columns, in_order
-from archwright.study.quantities import (
+from archwright.formatting import (
     MISSING,
     count_text,
     difference_interval_text,
@@ -26,7 +21,14 @@ from archwright.study.quantities import (
     plural,
     seconds_text,
 )
-from archwright.train.atomic_file import written_atomically
+from archwright.report import curves, interval_strips, methods_text, supernet_section
+from archwright.report.chart import series_colour
+from archwright.report.citations import bibtex
+from archwright.report.drawing import draw_architecture
+from archwright.report.findings import findings_of
+from archwright.report.html_template import OWN, filled_in
+from archwright.report.report_data import ReportData, Row
+from archwright.report.table import columns, in_order
 
 TOP_CANDIDATES = 20
 MOST_PANELS = 12
@@ -51,16 +53,12 @@ def write_report(path: Path, data: ReportData) -> None:
 
 
 def page(data: ReportData) -> str:
-    """The whole page as text. All that comes from data is escaped; only our own SVG is not."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    folder = Path(__file__).parent / "templates"
-    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    return environment.get_template("page.html").render(_content(data))
+    """The whole page as text."""
+    return filled_in(OWN / "page.html", _content(data))
 
 
 def _content(data: ReportData) -> dict[str, Any]:
-    findings = plain_words.plain_words(data)
+    findings = findings_of(data)
     pictures = _pictures(data)
     supernets = supernet_section.sections(data)
     return {
@@ -80,20 +78,20 @@ def _content(data: ReportData) -> dict[str, Any]:
         "states": _states(data),
         "ranking": _ranking(data),
         "n_complete": f"{len(data.complete):,}",
-        "snippets": paste.snippets(data),
+        "snippets": methods_text.snippets(data),
         "model_takes": _model_takes(data.problem),
         "sample": data.sample,
         "budget": _budget(data),
         "skipped": data.results.get("skipped") or (),
-        "test_accesses": plural(paste.test_access_count(data), "time"),
-        "final_runs": f"{paste.final_run_count(data):,}",
+        "test_accesses": plural(methods_text.test_access_count(data), "time"),
+        "final_runs": f"{methods_text.final_run_count(data):,}",
         "accesses": [{"reason": a.get("reason", ""), "time": a.get("time", "")} for a in data.accesses[:MOST_ACCESSES]],
         "more_accesses": max(0, len(data.accesses) - MOST_ACCESSES),
-        "methods_text": paste.methods_text(data),
+        "methods_text": methods_text.methods_text(data),
         "bibtex": bibtex(
             [data.space, *(method["name"] for method in data.methods), *supernet_section.papers_behind(data.supernets.values())]
         ),
-        "checklist": paste.checklist(data),
+        "checklist": methods_text.checklist(data),
         "settings": list(_flat(data.results.get("settings") or {})),
         "versions": list(_flat(data.results.get("versions") or {})),
         "version": (data.results.get("versions") or {}).get("archwright", ""),
@@ -103,7 +101,7 @@ def _content(data: ReportData) -> dict[str, Any]:
 def _facts(data: ReportData) -> list[tuple[str, str]]:
     problem = data.problem
     facts = [
-        ("task", paste.TASK_NAMES[problem.task]),
+        ("task", methods_text.TASK_NAMES[problem.task]),
         ("metric", metric_name(problem.metric)),
         *_shapes(problem),
         ("training", f"{problem.n_train:,}"),
@@ -116,7 +114,7 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
 
 def _shapes(problem: Problem) -> list[tuple[str, str]]:
     if problem.level is None:
-        return [("inputs", paste.shape_text(problem.input_shape)), ("outputs", str(problem.outputs))]
+        return [("inputs", methods_text.shape_text(problem.input_shape)), ("outputs", str(problem.outputs))]
     return [("windows", plural(problem.input_shape[0], problem.level)), ("vocabulary", f"{problem.outputs:,}")]
 
 
@@ -164,7 +162,7 @@ def _tables(data: ReportData) -> list[dict[str, Any]]:
 
 def _table(data: ReportData, about: str, title: str) -> dict[str, Any]:
     shown = [column for column in columns(data.metric) if column.heading == "method" or column.about == about]
-    limits = strips.scale_of(data.methods) if about == "quality" else None
+    limits = interval_strips.scale_of(data.methods) if about == "quality" else None
     rows: list[dict[str, Any]] = []
     group = None
     for method in in_order(data.methods):
@@ -176,7 +174,7 @@ def _table(data: ReportData, about: str, title: str) -> dict[str, Any]:
                 "chosen": method["name"] == data.results["verdict"].get("choice"),
                 "cells": [column.text(method) for column in shown],
                 "colour": colour,
-                "strip": _markup(strips.strip(method, limits, colour)) if limits else "",
+                "strip": _markup(interval_strips.strip(method, limits, colour)) if limits else "",
             }
         )
         group = kind
@@ -226,7 +224,7 @@ def _interval(data: ReportData) -> dict[str, Any] | None:
         return None
     interval = [float(end or 0.0) for end in ends]
     words = f"{difference_text(data.metric, difference)} (95 % interval {difference_interval_text(data.metric, interval)})"
-    return {"words": words, "picture": _markup(strips.difference_picture(data.metric, difference, interval))}
+    return {"words": words, "picture": _markup(interval_strips.difference_picture(data.metric, difference, interval))}
 
 
 def _drawing(data: ReportData) -> Any:

@@ -9,7 +9,7 @@ from math import inf
 from typing import Any, Literal
 
 from archwright.data.problem import Problem, worth
-from archwright.study.quantities import finite
+from archwright.formatting import finite
 
 Row = Mapping[str, Any]
 Curve = Sequence[Mapping[str, Any]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from archwright.formatting import finite
 from archwright.report.chart import FAINT, INK, SERIES, axis_name, quiet_axes, shown, svg_of, thin
 from archwright.report.report_data import Supernet
-from archwright.study.quantities import finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,7 +19,7 @@ from archwright.report.supernet_curves import (
     watched_chart,
     weight_histogram,
 )
-from archwright.report.supernet_words import sentences, told_of, warnings
+from archwright.report.supernet_findings import sentences, told_of, warnings
 
 MOST_MAPS = 60
 TITLES = {

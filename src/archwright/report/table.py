@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from archwright.data.problem import LOWER_IS_BETTER, worth
-from archwright.study.quantities import (
+from archwright.formatting import (
     MISSING,
     count_text,
     energy_text,
@@ -18,7 +18,7 @@ from archwright.study.quantities import (
     milliseconds_text,
     seconds_text,
 )
-from archwright.study.verdict import validation_mean
+from archwright.statistics.verdict import validation_mean
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from archwright.architecture.plugins import find, known_names
-from archwright.architecture.settings import with_settings
 from archwright.data.problem import Problem
 from archwright.errors import UnknownName
+from archwright.plugins import find, known_names
 from archwright.search_space.search_space import Published, SearchSpace
+from archwright.settings import with_settings
 
 BUILT_IN = {
     "cell": "archwright.search_space.cell:Cell",

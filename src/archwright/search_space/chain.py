@@ -15,10 +15,10 @@ from math import log2, prod
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar, cast
 
 from archwright.architecture.architecture import Architecture, answers_as_text
-from archwright.architecture.asking import ask, enumerate_answers, replay
 from archwright.architecture.features import Features
 from archwright.architecture.labelled_graph import LabelledGraph, graph_of_chain
 from archwright.architecture.question import Choose, Option, Question
+from archwright.architecture.variation import ask, enumerate_answers, replay
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownSetting
 from archwright.network import chain_description as network

@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.asking import questions_always_asked
 from archwright.architecture.features import Features
 from archwright.architecture.labelled_graph import LabelledGraph, graph_of_layers
 from archwright.architecture.layer_features import layer_features
 from archwright.architecture.layer_graph import Layer, LayerGraph, operation_question, skip_question
 from archwright.architecture.question import Choose, Option, Question
-from archwright.architecture.settings import check_settings
+from archwright.architecture.variation import questions_always_asked
 from archwright.data.problem import Problem
 from archwright.errors import InputError
 from archwright.search_space.fit_reductions import fit_reductions
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import Published, SearchSpace
+from archwright.settings import check_settings
 
 if TYPE_CHECKING:
     from torch import nn

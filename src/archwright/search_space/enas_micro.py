@@ -10,13 +10,13 @@ from archwright.architecture.cell_graph import CellPair
 from archwright.architecture.features import Features
 from archwright.architecture.labelled_graph import LabelledGraph
 from archwright.architecture.question import Choose, Question
-from archwright.architecture.settings import check_settings
 from archwright.data.problem import Problem
 from archwright.errors import InputError
 from archwright.search_space.cell import INPUTS, Cell
 from archwright.search_space.fit_reductions import fit_reductions
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import Published, SearchSpace
+from archwright.settings import check_settings
 
 if TYPE_CHECKING:
     from torch import nn

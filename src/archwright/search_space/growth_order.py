@@ -9,9 +9,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.asking import enumerate_answers, keep_or_sample
 from archwright.architecture.question import Option
-from archwright.architecture.settings import settings_of
+from archwright.architecture.variation import enumerate_answers, keep_or_sample
+from archwright.settings import settings_of
 
 if TYPE_CHECKING:
     from archwright.search_space.search_space import SearchSpace

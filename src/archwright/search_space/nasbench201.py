@@ -9,17 +9,17 @@ from itertools import chain, combinations
 from typing import TYPE_CHECKING, ClassVar
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.asking import questions_always_asked
 from archwright.architecture.cell_features import cell_features
 from archwright.architecture.cell_graph import NONE, CellGraph, Node
 from archwright.architecture.features import Features
 from archwright.architecture.labelled_graph import LabelledGraph, graph_of_cells
 from archwright.architecture.question import Choose, Option, Question
-from archwright.architecture.settings import check_settings
+from archwright.architecture.variation import questions_always_asked
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownAnswer
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import Published, SearchSpace
+from archwright.settings import check_settings
 
 if TYPE_CHECKING:
     from torch import nn

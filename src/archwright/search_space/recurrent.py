@@ -8,17 +8,17 @@ from math import factorial
 from typing import TYPE_CHECKING, ClassVar
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.asking import questions_always_asked
 from archwright.architecture.features import Features
 from archwright.architecture.labelled_graph import LabelledGraph
 from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.recurrent_cell import INPUT, Averaged, RecurrentCell, canonical_text
 from archwright.architecture.recurrent_cell_features import graph_of_recurrent_cell, recurrent_cell_features
-from archwright.architecture.settings import check_settings
+from archwright.architecture.variation import questions_always_asked
 from archwright.data.problem import Problem, Task
 from archwright.errors import InputError
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import Published, SearchSpace
+from archwright.settings import check_settings
 
 if TYPE_CHECKING:
     from torch import nn

@@ -10,7 +10,10 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from archwright.architecture.architecture import Architecture, answers_as_text
-from archwright.architecture.asking import (
+from archwright.architecture.features import Features, features_of_answers
+from archwright.architecture.labelled_graph import LabelledGraph, graph_of_answers
+from archwright.architecture.question import Choose, Option, Question
+from archwright.architecture.variation import (
     Answers,
     collect_questions,
     crossover_answers,
@@ -21,12 +24,9 @@ from archwright.architecture.asking import (
     replay,
     sample_answers,
 )
-from archwright.architecture.features import Features, features_of_answers
-from archwright.architecture.labelled_graph import LabelledGraph, graph_of_answers
-from archwright.architecture.question import Choose, Option, Question
-from archwright.architecture.settings import settings_of
 from archwright.data.problem import Problem, Task
 from archwright.errors import InputError
+from archwright.settings import settings_of
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
-from archwright.architecture.plugins import find, known_names
-from archwright.architecture.settings import with_settings
 from archwright.errors import UnknownName
-from archwright.search_strategy.optuna_names import PREFIX, SAMPLERS
+from archwright.plugins import find, known_names
+from archwright.search_strategy.optuna_adapter.sampler_names import PREFIX, SAMPLERS
 from archwright.search_strategy.strategy import MultiFidelityStrategy, Strategy, limitations, searched_space, sized_for_budget
+from archwright.settings import with_settings
 
 BUILT_IN = {
     "random": "archwright.search_strategy.random_search:RandomSearch",
@@ -50,7 +50,7 @@ def strategy_names() -> list[str]:
 def make_strategy(name: str, settings: Mapping[str, Any] | None = None) -> Strategy:
     """The strategy `name` (or `module:Class`, or `optuna:SAMPLER`) with these settings. Raises UnknownName or UnknownSetting."""
     if name.startswith(PREFIX):
-        from archwright.search_strategy.optuna import OptunaStrategy
+        from archwright.search_strategy.optuna_samplers import OptunaStrategy
 
         return OptunaStrategy(_sampler(name), settings or {})
     strategy: Strategy = with_settings(_strategy_class(name), settings or {}, f"strategy {name!r}")
@@ -67,7 +67,7 @@ def strategy_summary(name: str) -> str:
 def describe_strategy(name: str) -> StrategyDescription:
     """What `archwright describe strategy NAME` shows. Raises UnknownName."""
     if name.startswith(PREFIX):
-        from archwright.search_strategy.optuna import sampler_settings
+        from archwright.search_strategy.optuna_samplers import sampler_settings
 
         sampler = _sampler(name)
         return StrategyDescription(name, strategy_summary(name), SAMPLERS[sampler].paper, sampler_settings(sampler))

@@ -7,12 +7,12 @@ from math import inf
 from random import Random
 from typing import ClassVar, Self
 
-from archwright.architecture.settings import check_settings
 from archwright.evaluate.history import History, Proposal
 from archwright.search_space import SearchSpace
-from archwright.search_strategy.around import inner_strategy, new_network
-from archwright.search_strategy.rungs import epochs_each, full_epochs, promotion, rungs
 from archwright.search_strategy.strategy import limitations
+from archwright.search_strategy.successive_halving.inner_strategy import inner_strategy, new_network
+from archwright.search_strategy.successive_halving.rungs import epochs_each, full_epochs, promotion, rungs
+from archwright.settings import check_settings
 
 
 @dataclass(frozen=True)

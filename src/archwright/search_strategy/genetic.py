@@ -8,10 +8,10 @@ from random import Random
 from typing import ClassVar, Self
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.settings import check_settings
 from archwright.evaluate.history import Candidate, History, Proposal, key_of
 from archwright.evaluate.pareto import Fitness, survivors
 from archwright.search_space import SearchSpace
+from archwright.settings import check_settings
 
 PUBLISHED_POPULATION = 100
 TRIES = 50

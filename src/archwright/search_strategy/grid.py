@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar
 
-from archwright.architecture.asking import answers_after
+from archwright.architecture.variation import answers_after
 from archwright.evaluate.history import Candidate, History, Proposal
 from archwright.search_space import SearchSpace
 

@@ -11,17 +11,23 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.settings import check_settings
 from archwright.errors import UnknownAnswer
 from archwright.evaluate.history import Candidate, History, Proposal
 from archwright.evaluate.pareto import survivors
 from archwright.search_space import SearchSpace
-from archwright.search_strategy.expected_improvement import expected_improvement
-from archwright.search_strategy.gaussian_process import Array, GaussianProcess, Inputs, first_guess, fitted_hyper_parameters
-from archwright.search_strategy.network_views import FEATURES, GRAPH, Exactly, NetworkView, key_from_memory
-from archwright.search_strategy.normal_scores import normal_scores, random_weights
-from archwright.search_strategy.thompson_sampling import independent_thompson_samples
-from archwright.search_strategy.tree_ensemble import forest_prediction
+from archwright.search_strategy.acquisition.expected_improvement import expected_improvement
+from archwright.search_strategy.acquisition.thompson_sampling import independent_thompson_samples
+from archwright.search_strategy.surrogates.gaussian_process import (
+    Array,
+    GaussianProcess,
+    Inputs,
+    first_guess,
+    fitted_hyper_parameters,
+)
+from archwright.search_strategy.surrogates.network_views import FEATURES, GRAPH, Exactly, NetworkView, key_from_memory
+from archwright.search_strategy.surrogates.normal_scores import normal_scores, random_weights
+from archwright.search_strategy.surrogates.tree_ensemble import forest_prediction
+from archwright.settings import check_settings
 
 USUAL_STARTS = 5
 STRANGERS = 20

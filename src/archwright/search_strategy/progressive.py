@@ -7,12 +7,12 @@ from math import inf
 from random import Random
 from typing import Any, ClassVar, Literal, Self
 
-from archwright.architecture.settings import check_settings
 from archwright.errors import InputError
 from archwright.evaluate.history import History, Proposal
 from archwright.search_space import SearchSpace
 from archwright.search_space.growth_order import GrowthOrder
-from archwright.search_strategy.one_thread import one_thread
+from archwright.search_strategy.surrogates.one_thread import one_thread
+from archwright.settings import check_settings
 
 PUBLISHED_BEAM = 256
 TRIALS_A_LEVEL = 4
@@ -89,7 +89,7 @@ class Progressive:
         return Sizes(self.first or max(1, self.trials - beam * (levels - 1)), beam, levels)
 
     def _levels(self, order: GrowthOrder) -> Any:
-        from archwright.search_strategy.replayed_levels import ReplayedLevels
+        from archwright.search_strategy.replay.replayed_levels import ReplayedLevels
 
         if not self._replayed or self._replayed[0].order.space != order.space:
             self._replayed[:] = [ReplayedLevels(order, self)]

@@ -7,7 +7,7 @@ from itertools import islice
 from random import Random
 from typing import ClassVar, Self
 
-from archwright.architecture.asking import questions_asked
+from archwright.architecture.variation import questions_asked
 from archwright.errors import UnknownSetting
 from archwright.evaluate.history import Candidate, History, Proposal
 from archwright.evaluate.pareto import fitness

@@ -10,14 +10,14 @@ from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from archwright.architecture.settings import check_settings
 from archwright.evaluate.history import WORST, Candidate, History, Proposal
 from archwright.evaluate.pareto import fitness
 from archwright.search_space import SearchSpace
-from archwright.search_strategy.one_thread import one_thread
+from archwright.search_strategy.surrogates.one_thread import one_thread
+from archwright.settings import check_settings
 
 if TYPE_CHECKING:
-    from archwright.search_strategy.replayed_controller import ReplayedController
+    from archwright.search_strategy.replay.replayed_controller import ReplayedController
 
 PUBLISHED_BATCH = 20
 
@@ -68,7 +68,7 @@ class Reinforce:
 
     def _controller(self, space: SearchSpace, results: list[Candidate]) -> ReplayedController:
         """The controller after as many of these results as make full batches."""
-        from archwright.search_strategy.replayed_controller import ReplayedController
+        from archwright.search_strategy.replay.replayed_controller import ReplayedController
 
         if not self._replayed or not self._replayed[0].follows(space, results):
             self._replayed[:] = [ReplayedController(space, self, self.batch or PUBLISHED_BATCH)]

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from archwright.study.row import Row
-from archwright.train.atomic_file import written_atomically
+from archwright.atomic_file import written_atomically
+from archwright.ledger.row import Row
 
 BEFORE = ("number", "state", "cause", "stage", "strategy", "architecture", "key", "parent")
 MEASURED = ("parameters", "macs", "peak_memory_mb", "seconds", "epochs")

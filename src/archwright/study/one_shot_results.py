@@ -8,14 +8,14 @@ from typing import Any
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import key_of
+from archwright.formatting import plural
+from archwright.ledger.json_file import read_json
+from archwright.ledger.ledger import Ledger
 from archwright.search_space import SearchSpace
-from archwright.study.json_file import read_json
-from archwright.study.ledger import Ledger
-from archwright.study.planning import Skipped
-from archwright.study.quantities import plural
-from archwright.study.rank_correlation import rank_correlation
+from archwright.statistics.rank_correlation import rank_correlation
 from archwright.study.run_folder import RunFolder
-from archwright.study.shared_scores import LEAST_SCORED, STAGE, paired_scores
+from archwright.study.shared_weight_scores import LEAST_SCORED, STAGE, paired_scores
+from archwright.study.study_plan import Skipped
 from archwright.study.supernet_search import SupernetSearch
 
 RECORD = "one_shot.json"

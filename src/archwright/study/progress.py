@@ -10,11 +10,11 @@ from typing import Self
 from rich.console import Console
 
 from archwright.data.problem import worth
+from archwright.formatting import metric_text, seconds_text
+from archwright.ledger.row import Row
 from archwright.study.candidates_table import STAGES
-from archwright.study.crew import Crew
 from archwright.study.live_line import LiveLine
-from archwright.study.quantities import metric_text, seconds_text
-from archwright.study.row import Row
+from archwright.study.scheduler import Crew
 
 SHOWN = 8
 """Trainings under way that the live line names; of more, the number."""

@@ -15,12 +15,12 @@ import numpy as np
 
 from archwright.cost.energy import energy_wh
 from archwright.data.problem import Problem, worth
-from archwright.study.ledger import Ledger
-from archwright.study.planning import Skipped
-from archwright.study.protocol import Contender, rows_of
-from archwright.study.row import Row
+from archwright.ledger.ledger import Ledger
+from archwright.ledger.row import Row
+from archwright.statistics.intervals import TestRun, mean_with_interval
+from archwright.study.final_trainings import Contender, rows_of
 from archwright.study.run_folder import RunFolder
-from archwright.study.statistics import TestRun, mean_with_interval
+from archwright.study.study_plan import Skipped
 
 PACKAGES = ("archwright", "torch", "lightning-fabric", "torchmetrics", "kornia", "optuna", "scikit-learn", "numpy", "onnx")
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from archwright.data.problem import Problem
 from archwright.errors import RunFolderError
-from archwright.study.json_file import create_json, read_json, write_json
+from archwright.ledger.json_file import create_json, read_json, write_json
+from archwright.ledger.row import Row
 from archwright.study.request import Request
-from archwright.study.row import Row
 
 ASKED = "run.json"
 

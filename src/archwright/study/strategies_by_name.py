@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from archwright.architecture.plugins import find
 from archwright.one_shot import OneShotMethod, describe_one_shot, make_one_shot, one_shot_names, one_shot_summary
 from archwright.one_shot.method import is_one_shot_class
+from archwright.plugins import find
 from archwright.search_strategy import (
     Strategy,
     StrategyDescription,
@@ -17,7 +17,7 @@ from archwright.search_strategy import (
     strategy_summary,
     unknown_strategy,
 )
-from archwright.search_strategy.optuna_names import PREFIX
+from archwright.search_strategy.optuna_adapter.sampler_names import PREFIX
 
 
 def all_strategy_names() -> list[str]:

@@ -9,10 +9,10 @@ from typing import Any
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import History, Proposal
 from archwright.evaluate.job import Stage
+from archwright.ledger.ledger import Ledger, Overtaken
+from archwright.ledger.row import Row
 from archwright.search_space import SearchSpace
-from archwright.study.crew import training_seed
-from archwright.study.ledger import Ledger, Overtaken
-from archwright.study.row import Row
+from archwright.study.scheduler import training_seed
 
 STAGE: Stage = "supernet"
 KEY = "supernet"

@@ -12,9 +12,9 @@ from archwright.data.preprocessing import Preprocessing
 from archwright.data.problem import Problem
 from archwright.data.raw_data import Array
 from archwright.data.splits import Split
-from archwright.ops.team import ALONE, Team
+from archwright.process_group import ALONE, Team
 from archwright.train.augmentation import Augment
-from archwright.train.streams import evaluation_batches, stream_order
+from archwright.train.text_streams import evaluation_batches, stream_order
 from archwright.train.trained_model import evaluation_batch, normalisation
 
 KEPT_BYTES = 2**30

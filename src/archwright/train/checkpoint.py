@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from archwright.train.atomic_file import written_atomically
+from archwright.atomic_file import written_atomically
 
 
 def save_checkpoint(state: dict[str, Any], file: Path) -> None:

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from archwright.cost.macs import multiply_accumulates
 from archwright.errors import InputError
-from archwright.ops.team import ALONE, Team
+from archwright.process_group import ALONE, Team
 from archwright.train.random_state import random_state, restore_random_state
 
 Number = Literal["float32", "bfloat16", "float16"]

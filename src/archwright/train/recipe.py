@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal
 
-from archwright.architecture.settings import check_settings, with_settings
 from archwright.data.problem import Task
+from archwright.settings import check_settings, with_settings
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from archwright.data.raw_data import Array
 from archwright.errors import ShapeError
 from archwright.ops.carried_state import own_stream
 from archwright.train.metric import log_likelihood
-from archwright.train.streams import evaluation_batches
+from archwright.train.text_streams import evaluation_batches
 
 NUMBERS_AT_ONCE = 2**20
 LEAST_BATCH, LARGEST_BATCH = 32, 512

@@ -4,7 +4,7 @@ import sys
 
 from archwright.evaluate.job import Job
 from archwright.execute import Resources, enlisted, fork_server, make_executor
-from archwright.study.interruption import Interrupted, interruptible
+from archwright.ledger.interruption import Interrupted, interruptible
 
 fork_server.PRELOADED = ["torch"]
 

@@ -6,10 +6,10 @@ import sys
 import pytest
 
 from archwright.execute import enlisted, fork_server, training_process
-from archwright.execute.mpi import service
+from archwright.execute.mpi import worker_rank
 
 fork_server.PRELOADED = ["torch"]  # the small jobs need no more
-service.SEEN_WITHIN_SECONDS = training_process.GRACE_SECONDS = 0.3
+worker_rank.SEEN_WITHIN_SECONDS = training_process.GRACE_SECONDS = 0.3
 os.environ["UNDER_MPI"] = "1"
 
 with enlisted("mpi"):

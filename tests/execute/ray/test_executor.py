@@ -20,7 +20,7 @@ from archwright.evaluate.job import Outcome
 from archwright.execute import Resources, make_executor
 from archwright.execute.ray import training as coordinators_side
 from archwright.execute.ray.cluster import Cluster
-from archwright.study.ledger import Ledger
+from archwright.ledger.ledger import Ledger
 
 ray = pytest.importorskip("ray")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archwright.execute.ray.luggage import pack
 from archwright.execute.ray.task import TOKEN, Errand, Luggage, supervise
+from archwright.execute.ray.transfer import pack
 
 ray = pytest.importorskip("ray")
 

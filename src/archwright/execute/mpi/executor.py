@@ -18,9 +18,9 @@ from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import RUN_JOB
 from archwright.execute.capacity import check_limits
 from archwright.execute.executor import refuse_address
-from archwright.execute.mpi.enlisting import enlisted_ranks
-from archwright.execute.mpi.service import take_order
-from archwright.execute.mpi.shares import check_placement, check_stations, places_on_gpus, threads_of_ranks
+from archwright.execute.mpi.node_shares import check_placement, check_stations, places_on_gpus, threads_of_ranks
+from archwright.execute.mpi.rank_service import enlisted_ranks
+from archwright.execute.mpi.worker_rank import take_order
 from archwright.execute.resources import Resources
 from archwright.execute.training_process import LOOK_EVERY_SECONDS
 

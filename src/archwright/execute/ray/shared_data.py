@@ -11,8 +11,8 @@ import numpy as np
 
 from archwright.data.raw_data import Array
 from archwright.evaluate.job import Job
-from archwright.execute.ray.luggage import pack
 from archwright.execute.ray.task import Luggage, forget_data
+from archwright.execute.ray.transfer import pack
 
 FORGET_SECONDS = 5.0
 

@@ -16,10 +16,10 @@ import ray
 
 from archwright.evaluate.job import Job
 from archwright.execute.capacity import check_limits
+from archwright.execute.device_placement import Placement
 from archwright.execute.main_module import unpack_main
-from archwright.execute.placement import Placement
-from archwright.execute.ray.luggage import Changes, unpack
 from archwright.execute.ray.node_data import forget, training_root
+from archwright.execute.ray.transfer import Changes, unpack
 from archwright.execute.training_process import TrainingProcess
 
 TOKEN = ".seen_by_ray"

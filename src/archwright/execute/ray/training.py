@@ -15,8 +15,8 @@ from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import written_outcome
 from archwright.execute.main_module import pack_main
 from archwright.execute.ray.cluster import Need
-from archwright.execute.ray.luggage import put_in_place
 from archwright.execute.ray.task import TOKEN, Errand, Luggage, supervise
+from archwright.execute.ray.transfer import put_in_place
 from archwright.execute.training_process import GRACE_SECONDS
 
 ANSWER_SECONDS = 60.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from archwright.architecture.plugins import find, known_names
 from archwright.data.problem import Problem
 from archwright.errors import InputError
+from archwright.plugins import find, known_names
 
 if TYPE_CHECKING:
     from torch import nn

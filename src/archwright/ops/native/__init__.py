@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from archwright.ops.kernels import Kernel, PlainKernel
+from archwright.ops.mixed_sum_kernel import Kernel, PlainKernel
 from archwright.ops.native.native_kernel import NativeKernel
 
 FOLDER = Path(__file__).parent

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from archwright.ops.global_batch_norm import team_of
-from archwright.ops.kernels import Filters, Maps, PlainKernel
 from archwright.ops.memory_layout import channels_last
+from archwright.ops.mixed_sum_kernel import Filters, Maps, PlainKernel
 from archwright.ops.running_statistics import move_statistics
 
 CHANNELS = (4, 8, 16, 32, 64, 128)

@@ -1,0 +1,1 @@
+"""Strategies on tables of trained architectures, with their own results and pages."""

@@ -1,0 +1,36 @@
+"""`archwright bench`: run a benchmark, write its report, print its table."""
+
+from __future__ import annotations
+
+from archwright.benchmark.folder import BenchmarkFolder
+from archwright.benchmark.page import write_benchmark_report
+from archwright.benchmark.request import BenchmarkRequest
+from archwright.benchmark.run_benchmark import conduct_benchmark, left_out_lines, results_of
+from archwright.benchmark.table import benchmark_table, verdict_on
+from archwright.study.study_plan import Skipped
+
+WIDE = 170
+
+
+def run_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
+    """Conduct a benchmark to its end and write its report. Raises InputError for whatever is unknown or does not fit."""
+    folder = conduct_benchmark(request)
+    if not folder.report.exists() or folder.report.stat().st_mtime < folder.results.stat().st_mtime:
+        write_benchmark_report(folder)
+    return folder
+
+
+def print_benchmark(folder: BenchmarkFolder) -> None:
+    """The table of strategies, which of them cannot be told from the best, what was left out, and where everything is."""
+    from rich.console import Console
+
+    results = results_of(folder)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)
+    console.print(benchmark_table(results, essential=console.width < WIDE))
+    console.print(f"\n{verdict_on(results)}", markup=False, soft_wrap=True)
+    for line in left_out_lines([Skipped(**skipped) for skipped in results["left_out"]]):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"results: {folder.results}", markup=False, soft_wrap=True)
+    console.print(f"report:  {folder.report}", markup=False, soft_wrap=True)

@@ -1,0 +1,71 @@
+"""The report of a benchmark: one HTML file that opens anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from archwright.atomic_file import written_atomically
+from archwright.benchmark.curves import DASH_WORDS, query_chart, time_chart
+from archwright.benchmark.folder import BenchmarkFolder
+from archwright.benchmark.results import Regrets
+from archwright.benchmark.run_benchmark import results_of
+from archwright.benchmark.table import benchmark_columns, verdict_on
+from archwright.report.chart import SERIES_COLOURS, series_colour
+from archwright.report.citations import bibtex
+from archwright.report.html_template import filled_in
+
+
+def write_benchmark_report(folder: BenchmarkFolder) -> None:
+    """Write the page of a finished benchmark, at once or not at all."""
+    text = benchmark_page(folder)
+    with written_atomically(folder.report) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def benchmark_page(folder: BenchmarkFolder) -> str:
+    """The whole page as text."""
+    return filled_in(Path(__file__).parent / "templates" / "benchmark.html", _content(folder))
+
+
+def _content(folder: BenchmarkFolder) -> dict[str, Any]:
+    results = results_of(folder)
+    names = [entry["name"] for entry in results["strategies"]]
+    columns = benchmark_columns(results)
+    return {
+        "results": results,
+        "facts": _facts(results),
+        "verdict": verdict_on(results),
+        "legend": [(name, series_colour(i), DASH_WORDS[i // SERIES_COLOURS % 4]) for i, name in enumerate(names)],
+        **_charts(folder, results, names),
+        "columns": columns,
+        "rows": [(entry["like_the_best"], [column.text(entry) for column in columns]) for entry in results["strategies"]],
+        "settings": [(e["name"], f"{k} = {v}") for e in results["strategies"] for k, v in e["settings"].items()],
+        "bibtex": bibtex([results["benchmark"], *names]),
+    }
+
+
+def _facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("data set", results["dataset"]),
+        ("queries", f"{results['queries']:,}"),
+        ("repeats", f"{results['repeats']:,}"),
+        ("in flight", str(results["in_flight"])),
+        ("best validation", f"{results['best_valid']:.2f} %"),
+        ("best test", f"{results['best_test']:.2f} %"),
+    ]
+
+
+def _charts(folder: BenchmarkFolder, results: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    repeats, queries = results["repeats"], results["queries"]
+    found = {name: folder.searches(name) for name in names}
+    searches = {name: [by_repeat[repeat] for repeat in range(repeats)] for name, by_repeat in found.items()}
+    regrets = {name: Regrets.of(made, results["best_valid"], results["best_test"], queries) for name, made in searches.items()}
+    return {
+        "valid": Markup(query_chart(regrets, "valid")),
+        "test": Markup(query_chart(regrets, "test")),
+        "time": Markup(time_chart(searches, regrets)) if results["simulated_time"] else None,
+    }

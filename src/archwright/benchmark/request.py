@@ -1,0 +1,117 @@
+"""What is asked of a benchmark: one object for the command line and for Python."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from archwright.benchmark.tabular_benchmark import SHIPPED, TabularBenchmark, shipped_benchmark, shipped_file
+from archwright.errors import InputError, UnknownSetting
+from archwright.search_space import make_space
+from archwright.settings import settings_of
+from archwright.study.strategies_by_name import all_strategy_names
+
+ALL = "all"
+TABLES = (".csv", ".csv.gz")
+
+
+@dataclass(frozen=True)
+class BenchmarkRequest:
+    """One benchmark, as asked for: each strategy searches the table `repeats` times, with `queries` lookups each.
+
+    `benchmark`: a table of the library by name, or a .csv file together with its `space`. `strategies`: names; `all` stands for
+    those that can search a table and are fast. `settings` holds `--set KEY=VALUE`: `NAME.K` of a strategy, `space.K`.
+    """
+
+    benchmark: str
+    dataset: str | None = None
+    space: str | None = None
+    strategies: tuple[str, ...] = (ALL,)
+    queries: int = 300
+    repeats: int = 100
+    seed: int = 0
+    workers: int | None = None
+    in_flight: int = 1
+    settings: Mapping[str, str] = field(default_factory=dict)
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("queries", 1), ("repeats", 1), ("workers", 1), ("in_flight", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"{name} is {value}: give a whole number from {least} up")
+        if not self.strategies:
+            raise InputError(f"no strategy was given: name at least one, or {ALL!r}")
+        twice = sorted({name for name in self.strategies if self.strategies.count(name) > 1})
+        if twice:
+            raise InputError(f"{', '.join(twice)} stands twice among the strategies: name each once")
+        if self.own_table and self.space is None:
+            raise InputError(f"{self.benchmark} is a table of your own: say by --space which space its architectures are of")
+        if not self.own_table and (self.space is not None or self.settings_for("space")):
+            raise InputError(f"benchmark {self.benchmark!r} has a space of its own: leave out --space and its settings")
+        self._check_settings()
+
+    @property
+    def own_table(self) -> bool:
+        """Whether the benchmark is a file, and no table of the library."""
+        return self.benchmark not in SHIPPED and self.benchmark.endswith(TABLES)
+
+    @property
+    def folder(self) -> Path:
+        """`out`, or runs/bench-BENCHMARK-DATASET."""
+        if self.out is not None:
+            return Path(self.out)
+        return Path("runs") / "-".join(["bench", Path(self.benchmark).name.partition(".")[0], self.dataset or "table"])
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The strategies that may take part: those named, and where `all` is among them every other that there is."""
+        if ALL not in self.strategies:
+            return self.strategies
+        named = tuple(name for name in self.strategies if name != ALL)
+        return (*named, *(name for name in all_strategy_names() if name not in named))
+
+    def settings_for(self, owner: str) -> dict[str, str]:
+        """The part of `--set` that begins with `owner.`, without it."""
+        return {key[len(owner) + 1 :]: value for key, value in self.settings.items() if key.rpartition(".")[0] == owner}
+
+    def _check_settings(self) -> None:
+        known = ["space", *self.candidates]
+        for key in self.settings:
+            owner, dot, _ = key.rpartition(".")
+            if not dot or owner not in known:
+                raise UnknownSetting(f"--set {key}: begin the key with one of {', '.join(f'{name}.' for name in known)}")
+
+    @property
+    def file(self) -> Path:
+        """Where the table is. Raises InputError where there is none."""
+        path = Path(self.benchmark) if self.own_table else shipped_file(self.benchmark)
+        if not path.is_file():
+            raise InputError(f"there is no file {path}: give a table of the library ({', '.join(SHIPPED)}) or a .csv file")
+        return path
+
+    def load(self) -> TabularBenchmark:
+        """The table, checked. Raises InputError."""
+        path = self.file
+        if not self.own_table:
+            return shipped_benchmark(self.benchmark, self.dataset)
+        assert self.space is not None
+        return TabularBenchmark.read(path, make_space(self.space, self.settings_for("space")), self.dataset)
+
+    def fixed(self, benchmark: TabularBenchmark) -> dict[str, Any]:
+        """What may not change when the same benchmark is asked for again, as JSON."""
+        return {
+            "benchmark": benchmark.name,
+            "dataset": benchmark.dataset,
+            "table_hash": hashlib.sha256(self.file.read_bytes()).hexdigest(),
+            "space": {"name": benchmark.space.reference, "settings": settings_of(benchmark.space)},
+            "strategies": list(self.strategies),
+            "settings": dict(sorted(self.settings.items())),
+            "queries": self.queries,
+            "repeats": self.repeats,
+            "seed": self.seed,
+            "in_flight": self.in_flight,
+        }

@@ -1,0 +1,127 @@
+"""A benchmark from the request to its results: who takes part, all searches, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archwright.benchmark.folder import BenchmarkFolder
+from archwright.benchmark.progress import BenchmarkProgress
+from archwright.benchmark.request import ALL, BenchmarkRequest
+from archwright.benchmark.results import benchmark_results
+from archwright.benchmark.tabular_search import SimulatedSearch
+from archwright.benchmark.workers import Order, Workers
+from archwright.errors import InputError
+from archwright.execute import usable_cpus
+from archwright.ledger.json_file import read_json, write_json
+from archwright.search_strategy import make_strategy
+from archwright.study.strategies_by_name import is_one_shot
+from archwright.study.study_plan import Skipped
+
+SLOWEST = 0.05
+"""Processor seconds a proposal beyond which `all` leaves a strategy out."""
+
+
+ONE_SHOT = "trains one supernet, and a table holds single trainings"
+
+
+def conduct_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
+    """Run what is not done yet, and write results.json; the same request continues a benchmark that was stopped.
+
+    Raises InputError, before anything is written, for whatever is unknown or does not fit.
+    """
+    benchmark, folder = request.load(), BenchmarkFolder(request.folder)
+    for name in request.candidates:
+        if name in request.strategies or request.settings_for(name):
+            _check(name, request)
+    folder.check(request.fixed(benchmark))
+    folder.claim(request.fixed(benchmark))
+    if folder.results.exists():
+        return folder
+    with BenchmarkProgress() as progress, Workers(request, benchmark, request.workers or usable_cpus()) as workers:
+        names, left_out = folder.chosen or _choose(request, folder, workers, progress)
+        searches = _search(request, names, folder, workers, progress)
+    write_json(folder.results, benchmark_results(request, benchmark, searches, left_out))
+    return folder
+
+
+def results_of(folder: BenchmarkFolder) -> dict[str, Any]:
+    """What results.json holds."""
+    results: dict[str, Any] = read_json(folder.results)
+    return results
+
+
+def _check(name: str, request: BenchmarkRequest) -> None:
+    if is_one_shot(name):
+        raise InputError(f"{name!r} {ONE_SHOT}: leave it out of the benchmark")
+    make_strategy(name, request.settings_for(name))
+
+
+def _choose(
+    request: BenchmarkRequest, folder: BenchmarkFolder, workers: Workers, progress: BenchmarkProgress
+) -> tuple[list[str], list[Skipped]]:
+    """Those named, and with `all` the others that can search a table and are fast, by a first search of each."""
+    unfit = dict.fromkeys(request.candidates, "")
+    others = [name for name in request.candidates if name not in request.strategies]
+    for name in others:
+        unfit[name] = _reason(name, request)
+    orders = [Order(name, 0, SLOWEST) for name in others if not unfit[name]]
+    progress.begin(len(orders))
+    for order, search in workers.run(orders):
+        unfit[order.strategy] = _too_slow(search)
+        if isinstance(search, SimulatedSearch) and not unfit[order.strategy]:
+            folder.add(order.strategy, 0, search)
+        progress.done(order.strategy)
+    left_out = [Skipped(name, reason) for name, reason in unfit.items() if reason]
+    for line in left_out_lines(left_out):
+        progress.say(line)
+    names = [name for name, reason in unfit.items() if not reason]
+    folder.settle(names, left_out)
+    return names, left_out
+
+
+def left_out_lines(left_out: Sequence[Skipped]) -> list[str]:
+    """Who was left out and why, a line a reason."""
+    names: dict[str, list[str]] = {}
+    for skipped in left_out:
+        names.setdefault(skipped.reason, []).append(skipped.name)
+    return [f"left out: {', '.join(those)}: {reason}" for reason, those in names.items()]
+
+
+def _reason(name: str, request: BenchmarkRequest) -> str:
+    """Why a strategy cannot be made (one may need a library that is not there), or cannot search a table; nothing where it can."""
+    if is_one_shot(name):
+        return ONE_SHOT
+    try:
+        _check(name, request)
+    except (InputError, ImportError) as error:
+        return str(error)
+    return ""
+
+
+def _too_slow(search: SimulatedSearch | InputError) -> str:
+    """Why a strategy's first search leaves it out; nothing where it takes part."""
+    if isinstance(search, InputError):
+        return str(search)
+    milliseconds = 1000 * search.seconds_per_proposal
+    if milliseconds <= 1000 * SLOWEST:
+        return ""
+    return f"{milliseconds:.0f} ms a proposal, and {ALL!r} takes those of at most {1000 * SLOWEST:.0f}: name it to include it"
+
+
+def _search(
+    request: BenchmarkRequest, names: Sequence[str], folder: BenchmarkFolder, workers: Workers, progress: BenchmarkProgress
+) -> Mapping[str, Sequence[SimulatedSearch]]:
+    """All searches of all strategies, by name and in the order of the repeats; those that are done already are read."""
+    searches = {name: folder.searches(name) for name in names}
+    orders = [Order(name, repeat) for name in names for repeat in range(request.repeats) if repeat not in searches[name]]
+    progress.begin(len(orders))
+    for order, search in workers.run(orders):
+        if isinstance(search, InputError):
+            raise search
+        folder.add(order.strategy, order.repeat, search)
+        searches[order.strategy][order.repeat] = search
+        progress.done(order.strategy)
+        if len(searches[order.strategy]) == request.repeats:
+            progress.say(f"{order.strategy}: {request.repeats} searches done")
+    return {name: [found[repeat] for repeat in range(request.repeats)] for name, found in searches.items()}

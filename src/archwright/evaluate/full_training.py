@@ -1,0 +1,209 @@
+"""Full evaluation: a network is trained by the recipe and judged on the validation split, the finished ones on the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from archwright.architecture.architecture import Architecture
+from archwright.atomic_file import written_atomically
+from archwright.cost.latency import latency_ms
+from archwright.cost.macs import multiply_accumulates
+from archwright.cost.memory import peak_memory_mb, training_memory_mb
+from archwright.cost.parameters import parameter_count
+from archwright.data.problem import Problem
+from archwright.data.raw_data import Array
+from archwright.data.splits import ProblemData, Split
+from archwright.errors import InputError
+from archwright.evaluate.job import Job, Outcome
+from archwright.evaluate.read_test_split import read_test
+from archwright.evaluate.training_schedule import Plan, last_epoch, make_batches, make_plan
+from archwright.network.baselines import build_baseline
+from archwright.ops.carried_state import own_stream
+from archwright.ops.global_batch_norm import global_statistics
+from archwright.process_group import ALONE, Team, gather_team
+from archwright.search_space import make_space
+from archwright.settings import with_settings
+from archwright.train.batches import Rows
+from archwright.train.metric import decide, kept_of, metric_of, root_mean_square_error, scores
+from archwright.train.precision import TrainingPrecision
+from archwright.train.random_state import seed_everything
+from archwright.train.recipe import Recipe
+from archwright.train.supervised_step import SupervisedStep
+from archwright.train.trained_model import TrainedModel, log_likelihoods, predict
+from archwright.train.training_loop import Progress, Record, Training, run_training
+
+CHECKPOINT, WEIGHTS = "checkpoint.pt", "weights.safetensors"
+TRAINED_ANEW = "trained from its beginning: the checkpoint of the training that it continues is gone"
+
+
+def train_network(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: Callable[[Record], None] | None = None) -> Outcome:
+    """The job's network, from its seed to its outcome. What is known on the way is left in `facts`, for when it fails.
+
+    Where several processes train it together each of them calls this. The first one's outcome is the whole.
+    """
+    device, recipe = device_of(job.device), with_settings(Recipe, job.recipe, "train")
+    team = gather_team(job.devices, device)
+    seed_everything(job.seed)
+    network = build_network(job, data.problem)
+    if not team.leads:
+        seed_everything(job.seed + team.rank)
+    facts["parameters"] = parameter_count(network)
+    facts["macs"] = multiply_accumulates(network, data.problem.input_shape)
+    refusal = _needs_too_much_memory(job, recipe, network, data, device)
+    if refusal:
+        return Outcome("refused", refusal, **facts)
+    with global_statistics(network, team):
+        plan = make_plan(job, recipe, network, data, device, team)
+        facts.update(precision=plan.precision, seconds_per_epoch=plan.seconds_per_epoch, seconds=plan.seconds)
+        refusal = _takes_too_long(job, plan)
+        if refusal or job.stage == "probe":
+            return Outcome("refused" if refusal else "complete", refusal, **facts)
+        progress = _train(job, recipe, network, data, plan, device, team, on_epoch)
+    facts.update(_facts_of(job, progress, plan, device, team))
+    if team.leads:
+        facts["latency_ms"] = latency_ms(network, data.problem.input_shape, device=device)
+    if team.leads and job.stage in ("final", "baseline"):
+        facts.update(_finish(job, data, progress, device, facts["peak_memory_mb"]))
+    return Outcome("complete", **facts)
+
+
+def build_network(job: Job, problem: Problem) -> nn.Module:
+    """The plain module that a job is about, its weights drawn from PyTorch's global generator."""
+    if job.architecture is not None:
+        architecture = Architecture.from_json(job.architecture)
+        return make_space(architecture.space, architecture.settings).network(architecture, problem)
+    return build_baseline(job.baseline or "", problem, job.baseline_parameters)
+
+
+def trained_network(job: Job, problem: Problem) -> nn.Module:
+    """The network of a finished job of stage final or baseline, with the weights of its best validation epoch."""
+    network = build_network(job, problem)
+    network.load_state_dict(load_file(Path(job.folder) / WEIGHTS))
+    return network.eval()
+
+
+def device_of(name: str) -> torch.device:
+    """ "auto" is the first GPU where there is one. Raises InputError for a device that is not here."""
+    if name == "auto":
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    kind, _, number = name.partition(":")
+    here = {"cpu": 1, "cuda": torch.cuda.device_count()}
+    if kind not in here or not (number or "0").isdigit() or int(number or 0) >= here[kind]:
+        raise InputError(
+            f"there is no device {name!r} here: choose from auto, cpu, cuda, cuda:0, cuda:1, ... of those that there are"
+        )
+    return torch.device(name)
+
+
+def _needs_too_much_memory(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device) -> str:
+    if job.memory_limit is None:
+        return ""
+    batch = min(recipe.batch_size, data.problem.n_train)
+    part = -(-batch // job.devices)
+    needed = job.devices * training_memory_mb(network, data.problem.input_shape, part, recipe.optimizer)
+    if needed <= job.memory_limit:
+        return ""
+    return f"it needs at least {needed:.0f} MB to train with batches of {batch}, and the limit is {job.memory_limit:.0f} MB"
+
+
+def _takes_too_long(job: Job, plan: Plan) -> str:
+    limit, needed = job.epoch_seconds_limit, plan.seconds_per_epoch
+    if limit is None or needed is None or needed <= limit:
+        return ""
+    return f"an epoch would take {needed:.1f} s by a measured estimate, and the limit is {limit:.1f} s"
+
+
+def _train(
+    job: Job,
+    recipe: Recipe,
+    network: nn.Module,
+    data: ProblemData,
+    plan: Plan,
+    device: torch.device,
+    team: Team,
+    on_epoch: Callable[[Record], None] | None,
+) -> Progress:
+    precision = TrainingPrecision.from_text(plan.precision)
+    rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
+    step = SupervisedStep(network, data.problem, recipe, device, precision, team)
+    training = Training(
+        step=step,
+        network=network,
+        batches=make_batches(job, recipe, data, device, precision, plan.epochs, team),
+        validate=lambda: validate(network, rows, data, team),
+        judge=data.problem.metric,
+        train_metric=lambda kept, target: metric_of(decide(kept, data.problem.task), target, data.problem.metric),
+        kept=lambda output, target: kept_of(output, target, data.problem.task),
+        averaging=step.averaging,
+        epochs=plan.epochs,
+        until=last_epoch(plan.epochs, job.share),
+        patience=recipe.patience,
+        checkpoint=Path(job.folder) / CHECKPOINT,
+        time_limit=job.time_limit,
+        team=team,
+    )
+    return run_training(training, on_epoch, seconds=plan.seconds)
+
+
+def validate(network: nn.Module, rows: Rows, data: ProblemData, team: Team = ALONE) -> dict[str, float]:
+    """The task's metric, the loss and, for a regression, `rmse` in the target's units: over all rows, in float32.
+
+    A state that the network carries begins anew, goes through the rows in order, and is what it was before in the end.
+    The processes of a team share the work and have the same metrics.
+    """
+    network.eval()
+    with own_stream(network), torch.inference_mode():
+        pairs = [(kept_of(network(x), y, data.problem.task), y) for x, y in rows.in_order(team)]
+        shared = team if rows.divides(team) else ALONE
+        output, target = (shared.gathered(torch.cat(parts)) for parts in zip(*pairs, strict=True))
+    metrics = scores(output, target, data.problem)
+    if data.preprocessing.target_std is not None:
+        metrics["rmse"] = root_mean_square_error(output, target, torch.tensor(data.preprocessing.target_std, device=output.device))
+    return metrics
+
+
+def _facts_of(job: Job, progress: Progress, plan: Plan, device: torch.device, team: Team) -> dict[str, Any]:
+    anew = [TRAINED_ANEW] if job.continues is not None and not progress.before else []
+    return {
+        "metrics": {key.removeprefix("val_"): value for key, value in progress.best.items() if key.startswith("val_")},
+        "cause": "; ".join([*anew, *progress.notes]),
+        "curve": tuple(progress.curve),
+        "seconds": progress.seconds - progress.before,
+        "epochs": progress.epochs,
+        "seconds_per_epoch": (progress.seconds - plan.seconds) / progress.epochs,
+        "peak_memory_mb": sum(team.collected(peak_memory_mb(device))),
+    }
+
+
+def _finish(job: Job, data: ProblemData, progress: Progress, device: torch.device, peak_mb: float) -> dict[str, Any]:
+    """Keep the best weights, and read the test split once with the network as it would be loaded again."""
+    write_weights(progress.best_weights, Path(job.folder) / WEIGHTS)
+    network = trained_network(job, data.problem)
+    model = TrainedModel(network, data.problem, data.preprocessing)
+    result = read_test(job, data, lambda split: _predicted(model, split, device))
+    return {
+        "test": result.value,
+        "predict_seconds": result.seconds,
+        "peak_memory_mb": max(peak_mb, peak_memory_mb(device)),
+    }
+
+
+def _predicted(model: TrainedModel, split: Split, device: torch.device) -> Array:
+    """What is kept of a split: decisions, or of a text the log-likelihoods of its tokens."""
+    if model.problem.level is not None:
+        return log_likelihoods(model, split.x, split.y, device=device)
+    decisions: Array = decide(torch.from_numpy(predict(model, split.x, device=device)), model.problem.task).numpy()
+    return decisions
+
+
+def write_weights(weights: dict[str, Tensor], file: Path) -> None:
+    """As safetensors, in the usual memory order, whole or not at all."""
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
+    with written_atomically(file) as unfinished:
+        save_file(tensors, unfinished)

@@ -1,0 +1,147 @@
+"""One training by several processes of this machine, together: whatever ends one of them ends all, and is the outcome."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from archwright.evaluate.job import Job, Outcome
+from archwright.execute.attempt import OnEpoch, attempt
+from archwright.execute.exit_code import why_it_ended
+from archwright.execute.exit_with_parent import die_with_the_parent
+from archwright.execute.main_module import unpack_main
+from archwright.execute.messages import read, send
+from archwright.execute.threads import limit_threads
+
+END_SECONDS = 5.0
+"""How long a killed process is waited for: one that sits in a broken driver may never end."""
+SETTLE_SECONDS = 0.5
+"""A process that fails because another was killed may say so before that one's end is seen: it is looked for so long."""
+
+
+class Ranks:
+    """`job.devices` processes that each call the run function with the job; the first one's records and outcome count.
+
+    They are forked from this process, which therefore has computed nothing yet, knows of no GPU, and has no other threads.
+    """
+
+    def __init__(self, run: str, job: Job, main: bytes) -> None:
+        """Raises OSError where a process cannot be started."""
+        self._start = time.monotonic()
+        self._folder = Path(tempfile.mkdtemp(prefix="archwright-"))
+        self._ranks: list[_Rank] = []
+        try:
+            for number in range(job.devices):
+                self._ranks.append(_start_rank(run, job, main, number, self._folder / "meeting"))
+        except OSError:
+            self.end()
+            raise
+
+    def outcome(self, on_epoch: OnEpoch) -> Outcome:
+        """Wait until the first process is done, or any has failed or died; nothing of them is left then."""
+        told = 0
+        try:
+            while True:
+                connection.wait([handle for rank in self._ranks for handle in rank.handles])
+                for rank in self._ranks:
+                    rank.look()
+                for record in self._ranks[0].records[told:]:
+                    on_epoch(record)
+                told = len(self._ranks[0].records)
+                found = self._found()
+                if found is not None:
+                    return found
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """Kill them."""
+        for rank in self._ranks:
+            rank.process.kill()
+        for rank in self._ranks:
+            rank.process.join(END_SECONDS)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _found(self) -> Outcome | None:
+        """What the first process has finished is whole. Else a death comes before a failure, which may only follow from it."""
+        first = self._ranks[0].outcome
+        if first is not None and first.state != "failed":
+            return first
+        failed = next((rank.outcome for rank in self._ranks if rank.outcome is not None and rank.outcome.state == "failed"), None)
+        if failed is not None:
+            working = [rank.process.sentinel for rank in self._ranks if rank.outcome is None]
+            connection.wait(working, SETTLE_SECONDS if working else 0)
+        return self._death() or failed
+
+    def _death(self) -> Outcome | None:
+        for rank in self._ranks:
+            rank.look()
+            if rank.outcome is None and rank.process.exitcode is not None:
+                who = f"process {rank.number + 1} of {len(self._ranks)}"
+                return Outcome(
+                    "failed",
+                    cause=why_it_ended(rank.process.exitcode, who),
+                    curve=tuple(self._ranks[0].records),
+                    seconds=time.monotonic() - self._start,
+                    machine_fault=True,
+                )
+        return None
+
+
+@dataclass
+class _Rank:
+    """One of the processes, and what has been heard of it."""
+
+    number: int
+    process: BaseProcess
+    pipe: Connection
+    records: list[Mapping[str, Any]] = field(default_factory=list)
+    outcome: Outcome | None = None
+
+    @property
+    def handles(self) -> list[Any]:
+        """What becomes ready when there is something to look at; nothing once its outcome is here."""
+        return [self.pipe, self.process.sentinel] if self.outcome is None else []
+
+    def look(self) -> None:
+        """Hear what it has said. One that has died says nothing."""
+        if self.outcome is None:
+            try:
+                self.outcome = read(self.pipe, self.records)
+            except (EOFError, OSError):
+                self.process.join()
+
+
+def _start_rank(run: str, job: Job, main: bytes, number: int, meeting: Path) -> _Rank:
+    context: Any = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
+    reader, writer = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(run, job, main, number, str(meeting), writer), name=f"process {number + 1}")
+    with writer:
+        process.start()
+    return _Rank(number, process, reader)
+
+
+def _work(run: str, job: Job, main: bytes, number: int, meeting: str, pipe: Connection) -> None:
+    """What one of the processes does. At its end it waits for its own: a connection that it closed would be another's failure."""
+    from archwright.process_group import surroundings  # heavy: torch
+
+    die_with_the_parent()
+    os.environ.update(surroundings(number, job.devices, meeting))
+    limit_threads(job.threads)
+    unpack_main(main)
+    own = replace(job, device=f"cuda:{number}" if job.device.startswith("cuda") else job.device)
+    outcome = attempt(run, own, lambda record: send(pipe, "epoch", record) if number == 0 else None)
+    send(pipe, "outcome", outcome.to_json())
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        supervisor.join()

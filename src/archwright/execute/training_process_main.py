@@ -1,0 +1,74 @@
+"""What happens inside a training process: it cuts itself loose from the terminal, does its job, and dies with its coordinator."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import multiprocessing
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import TextIO
+
+from archwright.evaluate.job import Job, Outcome
+from archwright.execute.attempt import attempt, log_of
+from archwright.execute.ddp_processes import Ranks
+from archwright.execute.exit_with_parent import die_with_the_parent
+from archwright.execute.main_module import unpack_main
+from archwright.execute.messages import send
+from archwright.execute.threads import limit_threads
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that a training process is told. `job`: as JSON text. `visible`: its GPUs, as CUDA_VISIBLE_DEVICES wants them."""
+
+    job: str
+    run: str
+    visible: str | None
+    main: bytes
+
+
+def carry_out(order: Order, pipe: Connection) -> None:
+    """Do the job, here or in several processes of our own, telling of each epoch and of the end."""
+    job = Job.from_json(json.loads(order.job))
+    _leave_the_terminal()
+    _write_to_log(job)
+    if order.visible is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = order.visible
+    ranks = Ranks(order.run, job, order.main) if job.devices > 1 else None
+    die_with_the_parent()
+    outcome = _alone(order, job, pipe) if ranks is None else ranks.outcome(lambda record: send(pipe, "epoch", record))
+    sys.stdout.flush()
+    send(pipe, "outcome", outcome.to_json())
+
+
+def _alone(order: Order, job: Job, pipe: Connection) -> Outcome:
+    limit_threads(job.threads)
+    unpack_main(order.main)
+    return attempt(order.run, job, lambda record: send(pipe, "epoch", record))
+
+
+def _leave_the_terminal() -> None:
+    """Ctrl-C reaches the coordinator alone, and this process leads a group that can be ended as one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    multiprocessing.current_process().daemon = False  # a training may have helpers of its own
+    if hasattr(os, "setsid"):
+        os.setsid()
+
+
+def _write_to_log(job: Job) -> None:
+    """Everything printed, by C code and crashes too, goes to log.txt."""
+    log = os.open(log_of(job), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    sys.stdout, sys.stderr = _writer_to(1), _writer_to(2)
+    faulthandler.enable()
+
+
+def _writer_to(descriptor: int) -> TextIO:
+    """Each line is written at once: a killed process leaves a log that is complete."""
+    return open(descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)

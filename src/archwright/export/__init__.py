@@ -1,0 +1,1 @@
+"""A trained network leaves the house: model folder, ONNX, predictions."""

@@ -1,0 +1,516 @@
+"""The ledger: what was begun and what came of it, in Optuna's storage, so that a kill at any moment loses and repeats nothing.
+
+One Optuna study per search strategy, `RUN/search/NAME`, and `RUN/final` for final trainings and baselines, which also holds what
+concerns the whole run. The rows are mirrored in memory and written through, so a proposal never reads a study again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from errno import EBUSY
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.question import Question
+from archwright.errors import RunFolderError
+from archwright.evaluate.history import History, Objective, State
+from archwright.evaluate.job import Outcome, Stage
+from archwright.ledger.cache import StudyMirror, Tally
+from archwright.ledger.json_file import without_nan
+from archwright.ledger.lease import Lease, Renewal, new_lease
+from archwright.ledger.row import (
+    ATTEMPT,
+    RESULT,
+    Row,
+    ended_elsewhere,
+    optuna_result,
+    result_attribute,
+    row_of,
+    study_name,
+    trial_of,
+)
+from archwright.ledger.storage import OpenStorage, open_storage, patiently
+
+FINAL = "final"
+FINAL_OBJECTIVES = (Objective("validation", maximize=True),)
+LEASE, STUDIES, SETTING, LAST_TURN = "archwright:lease:", "archwright:studies", "archwright:setting:", "archwright:turn"
+TASK = "archwright:task:"
+LOOK_EVERY_S = 2.0
+"""Between two looks at what other coordinators do."""
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Overtaken(Exception):
+    """Another coordinator took this number or this row in the meantime: look at the history again."""
+
+
+class Ledger:
+    """All rows of one run. Open it with `Ledger.open`, and close it (or use `with`), or the run stays leased to this process.
+
+    Every row's `run_number` is the count of the run's rows before it, found while no other coordinator of the run can begin a
+    row, and stored with it. (Trial ids will not do: other runs in the same database leave gaps in them, and PostgreSQL hands them
+    out before a transaction commits, so that a lower one can appear after a higher one.) A `sequence` is found in the same way.
+    Where only one coordinator is allowed (SQLite, memory) its mirror is exact, and nothing is read again.
+    """
+
+    def __init__(self, opened: OpenStorage, run_id: str, lease: Lease | None) -> None:
+        self._opened = opened
+        self._storage = opened.storage
+        self.run_id = run_id
+        self.notes = opened.notes
+        self.coordinator = lease.coordinator if lease is not None else ""
+        self._leases: dict[str, Lease] = {}
+        self._studies: dict[str, StudyMirror] = {}
+        self._begun = 0
+        self._attempted: set[int] = set()
+        self._again = False
+        self._lease = lease
+        self._renewal: Renewal | None = None
+        self._final_id = self._study_id(FINAL, FINAL_OBJECTIVES) if lease is not None else self._existing_study_id(FINAL)
+
+    @classmethod
+    def open(cls, url: str | None, run_folder: Path, run_id: str | None = None, *, coordinate: bool = True) -> Self:
+        """The ledger of run `run_id` (default: the folder's name) in the storage `url` (default: SQLite in the folder).
+
+        With `coordinate` it is begun if need be and leased to this process; without, it is only read. Results whose writing a
+        kill cut in two are completed. Raises InputError where the storage cannot be opened, RunFolderError where there is no such
+        run to read, or where another process works on a run in SQLite.
+        """
+        run_id = run_id or run_folder.absolute().name
+        with ExitStack() as undo:
+            opened = open_storage(url, run_folder, must_exist=not coordinate)
+            undo.callback(opened.close)
+            ledger = cls(opened, run_id, new_lease() if coordinate else None)
+            ledger._take_lease()
+            undo.callback(ledger._end_lease)
+            ledger._alone(ledger._complete_results)
+            undo.pop_all()
+        return ledger
+
+    def close(self) -> None:
+        """Give the lease back and close the storage."""
+        self._end_lease()
+        self._opened.close()
+
+    def _end_lease(self) -> None:
+        if self._renewal is not None:
+            self._renewal.end()
+            self._renewal = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # What concerns the whole run.
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """What `set_setting` stored under this name, by any coordinator."""
+        return patiently(lambda: self._storage.get_study_user_attrs(self._final_id)).get(SETTING + name, default)
+
+    def set_setting(self, name: str, value: Any) -> None:
+        """Store JSON for the whole run."""
+        patiently(lambda: self._storage.set_study_user_attr(self._final_id, SETTING + name, without_nan(value)))
+
+    def settle(self, name: str, value: Any) -> Any:
+        """What is stored under this name; where that is nothing, `value` is from now on: the first coordinator decides for all."""
+
+        def decide() -> Any:
+            known = self._storage.get_study_user_attrs(self._final_id).get(SETTING + name)
+            if known is None:
+                known = without_nan(value)
+                self._storage.set_study_user_attr(self._final_id, SETTING + name, known)
+            return known
+
+        return self._alone(decide)
+
+    def settings_of_all(self, name: str) -> dict[str, Any]:
+        """What `set_setting` stored under names that begin with this one, by what follows."""
+        attributes = patiently(lambda: self._storage.get_study_user_attrs(self._final_id))
+        begin = SETTING + name
+        return {key.removeprefix(begin): value for key, value in attributes.items() if key.startswith(begin)}
+
+    def claim(self, task: str) -> bool:
+        """Whether this coordinator is to do a task of the whole run: nobody has begun it, or whoever did is gone."""
+
+        def decide() -> bool:
+            attributes = self._storage.get_study_user_attrs(self._final_id)
+            holder = attributes.get(TASK + task, self.coordinator)
+            lease = attributes.get(LEASE + holder)
+            if holder != self.coordinator and lease is not None and not Lease.from_json(lease).run_out():
+                return False
+            self._storage.set_study_user_attr(self._final_id, TASK + task, self.coordinator)
+            return True
+
+        return self._alone(decide)
+
+    # Reading.
+
+    def rows(self, stage: Stage | None = None, strategy: str | None = None) -> tuple[Row, ...]:
+        """All rows of a stage and a strategy, or of all, in the order in which they were begun."""
+        if stage == "search" and strategy is not None:
+            mirror = self._studies.get(study_name(stage, strategy))
+            return tuple(mirror.rows.values()) if mirror is not None else ()
+        all_rows = (row for mirror in self._studies.values() for row in mirror.rows.values())
+        found = [row for row in all_rows if stage in (None, row.stage) and strategy in (None, row.strategy)]
+        return tuple(sorted(found, key=lambda row: row.run_number))
+
+    def latest(self, strategy: str) -> Iterator[Row]:
+        """The rows of a strategy's search, the last one first."""
+        mirror = self._studies.get(study_name("search", strategy))
+        return reversed(mirror.rows.values()) if mirror is not None else iter(())
+
+    def count(self, strategy: str) -> int:
+        """How many rows a strategy's search has."""
+        mirror = self._studies.get(study_name("search", strategy))
+        return len(mirror.rows) if mirror is not None else 0
+
+    def waiting_for(self, row: Row) -> list[Row]:
+        """The running rows that are to have this one's result, as they hold an equal network and no more epochs."""
+        mirror = self._studies[row.study]
+        equal = mirror.with_key(row.stage, row.strategy, row.key)
+        return [other for other in equal if other.state == "running" and mirror.known(other) is mirror.rows[row.number]]
+
+    def known(self, row: Row) -> Row | None:
+        """The earlier row with an equal network and no fewer epochs, where there is one: finished, refused or still pending."""
+        return self._studies[row.study].known(row)
+
+    def first_with_key(self, stage: Stage, strategy: str, key: str, epochs: float = 0.0) -> Row | None:
+        """The earliest row of a strategy with this network, to be judged after at least so many epochs."""
+        mirror = self._studies.get(study_name(stage, strategy))
+        return mirror.first_with_key(stage, strategy, key, epochs) if mirror is not None else None
+
+    def searched(self, strategy: str, number: int) -> Row | None:
+        """The row of this number in a strategy's search."""
+        mirror = self._studies.get(study_name("search", strategy))
+        return mirror.rows.get(number) if mirror is not None else None
+
+    def epochs_of(self, strategy: str, epochs: float | None, continues: int | None) -> float:
+        """What a training of a strategy's search costs that ends after so many epochs: without those that it continues."""
+        return self._studies[study_name("search", strategy)].epochs_of(epochs, continues)
+
+    def tally(self, strategy: str) -> Tally:
+        """How many trainings of a strategy's search have ended, and what they took; counted as they end, not anew."""
+        mirror = self._studies.get(study_name("search", strategy))
+        return mirror.tally if mirror is not None else Tally()
+
+    def running_epochs(self, strategy: str) -> float:
+        """The epochs of all trainings of a strategy's search that run; rows that wait for an equal network's result are none."""
+        mirror = self._studies.get(study_name("search", strategy))
+        return mirror.running_epochs if mirror is not None else 0.0
+
+    def next_number(self, stage: Stage, strategy: str) -> int:
+        """The number that the next row will get within its study."""
+        mirror = self._studies.get(study_name(stage, strategy))
+        return mirror.trials if mirror is not None else 0
+
+    def history(self, strategy: str, objectives: tuple[Objective, ...]) -> History:
+        """Everything seen so far in a strategy's search: by other coordinators, up to our last `begin`, `finish` or `refresh`.
+
+        Raises RunFolderError where the objectives are not those that the search began with.
+        """
+        name = study_name("search", strategy)
+        if name not in self._studies:
+            self._alone(lambda: self._declare(name, objectives))
+        mirror = self._studies[name]
+        if mirror.objectives != objectives:
+            told = ", ".join(objective.name for objective in mirror.objectives)
+            raise RunFolderError(
+                f"the search by {strategy} in this run has the objectives {told}: ask for these, or give another --out"
+            )
+        return mirror.history()
+
+    def running(self) -> list[Row]:
+        """Rows that nobody works on any more: to be taken up again (`attempt`) under their own number and seed."""
+        if self._opened.shared:
+            patiently(self.refresh)
+        return [row for row in self.rows() if row.state == "running" and self._is_free(row)]
+
+    def others_work(self, *stages: Stage) -> bool:
+        """Whether another coordinator works on rows of these stages, by default of any; what is free does not count."""
+        free = {row.run_number for row in self.running()}
+        rows = (row for row in self.rows() if row.state == "running" and row.coordinator != self.coordinator)
+        return any(row.stage in (stages or (row.stage,)) and row.run_number not in free for row in rows)
+
+    def refresh(self) -> None:
+        """Take in what other coordinators have written."""
+        self._take_in(self._storage.get_study_user_attrs(self._final_id))
+
+    def _take_in(self, attributes: Mapping[str, Any]) -> None:
+        self._leases = {key: Lease.from_json(value) for key, value in attributes.items() if key.startswith(LEASE)}
+        for name, objectives in [(FINAL, FINAL_OBJECTIVES), *_declared(attributes).items()]:
+            if name not in self._studies:
+                self._studies[name] = StudyMirror(self._existing_study_id(name), objectives)
+            self._read(self._studies[name])
+
+    def _read(self, mirror: StudyMirror) -> None:
+        mirror.read(self._storage.get_all_trials(mirror.study_id, deepcopy=False))
+
+    # Writing.
+
+    def begin(
+        self,
+        *,
+        stage: Stage,
+        strategy: str,
+        architecture: Architecture | None = None,
+        questions: Sequence[Question] = (),
+        baseline: str | None = None,
+        key: str = "",
+        parent: int | None = None,
+        continues: int | None = None,
+        note: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        seen: int = 0,
+        epochs: float | None = None,
+        extra: Mapping[str, Any] | None = None,
+        number: int | None = None,
+    ) -> Row:
+        """Write a new running row, in one transaction. A strategy's history must have been asked for before.
+
+        `questions`: those that the architecture answers. `number`: where the caller has counted on this number within the study (it
+        seeds the proposal); raises Overtaken, and writes nothing, where another coordinator was faster.
+        """
+        self._begun += 1
+        row = Row(
+            run_number=-1,
+            number=-1,
+            trial_id=-1,
+            stage=stage,
+            strategy=strategy,
+            architecture=architecture,
+            baseline=baseline,
+            key=key,
+            parent=parent,
+            continues=continues,
+            note=dict(note or {}),
+            seed=seed,
+            seen=seen,
+            epochs=epochs,
+            coordinator=self.coordinator,
+            token=f"{self.coordinator}/{self._begun}",
+            extra=dict(extra or {}),
+        )
+        return self._alone(lambda: self._create(row, questions, number))
+
+    def _create(self, row: Row, questions: Sequence[Question], number: int | None) -> Row:
+        mirror = self._studies[row.study]
+        written = mirror.with_token(row.token)  # by an earlier try, if the storage failed after it
+        if written is not None:
+            return written
+        if number is not None and number != mirror.trials:
+            raise Overtaken(f"{row.study} has gone on to number {mirror.trials}")
+        row = replace(row, run_number=sum(len(other.rows) for other in self._studies.values()))
+        trial_id = self._storage.create_new_trial(mirror.study_id, trial_of(row, questions, mirror.objectives))
+        row = replace(row, trial_id=trial_id, number=self._number_of(trial_id, mirror))
+        mirror.put(row)
+        return row
+
+    def _number_of(self, trial_id: int, mirror: StudyMirror) -> int:
+        """The next number, unless somebody else has put trials into the study; told from Optuna's memory, without a query."""
+        try:
+            if self._storage.get_trial_id_from_study_id_trial_number(mirror.study_id, mirror.trials) == trial_id:
+                return mirror.trials
+        except KeyError:
+            logger.warning("the study of run %s was changed by hand", self.run_id)
+        return self._storage.get_trial_number_from_id(trial_id)
+
+    def attempt(self, row: Row) -> int:
+        """Say that its training is begun now, and get which attempt this is: 1, and one more for each after the machine's fault.
+
+        Taking a row up again whose coordinator died does not count. Raises Overtaken where another coordinator has it.
+        """
+        if row.coordinator == self.coordinator and row.trial_id not in self._attempted:
+            self._attempted.add(row.trial_id)
+            return row.attempts
+        return self._alone(lambda: self._attempt_again(row.study, row.number))
+
+    def _attempt_again(self, study: str, number: int) -> int:
+        mirror = self._studies[study]
+        row = mirror.rows[number]
+        if row.sequence is not None or not (row.coordinator == self.coordinator or self._is_free(row)):
+            raise Overtaken(f"row {row.run_number} is taken")
+        retried = row.trial_id in self._attempted
+        row = replace(row, coordinator=self.coordinator, attempts=row.attempts + retried)
+        attempt = {"coordinator": row.coordinator, "attempts": row.attempts}
+        self._storage.set_trial_user_attr(row.trial_id, ATTEMPT, attempt)
+        self._attempted.add(row.trial_id)
+        mirror.put(row)
+        return row.attempts
+
+    def finish(
+        self,
+        row: Row,
+        state: State,
+        outcome: Outcome | None = None,
+        *,
+        cause: str | None = None,
+        scores: tuple[float, ...] | None = None,
+    ) -> Row:
+        """Write what became of a row, and return it. A row that is finished already (by another coordinator) stays as it is.
+
+        `scores`: one per objective, higher is better, for a complete row and the duplicates of one. A score that is no number
+        makes the row a failed one. `cause`: by default the outcome's.
+        """
+        told = cause if cause is not None else outcome.cause if outcome is not None else ""
+        if scores is not None and not all(map(math.isfinite, scores)):
+            state, scores, told = "failed", None, told or "the score is not a finite number"
+        mirror = self._studies[row.study]
+        if state == "complete" and row.stage == "search" and len(scores or ()) != len(mirror.objectives):
+            raise ValueError(f"row {row.run_number} is complete and has the scores {scores}: give one per objective")
+        result = replace(row, state=state, cause=told, scores=scores, outcome=outcome)
+        return self._alone(lambda: self._write_result(result))
+
+    def _write_result(self, result: Row) -> Row:
+        """The result, then Optuna's state: a kill between the two, where they are two, is made good by `_complete_results`."""
+        mirror = self._studies[result.study]
+        row = mirror.rows[result.number]
+        if row.sequence is None:
+            row = replace(result, coordinator=row.coordinator, attempts=row.attempts, sequence=mirror.next_sequence)
+            try:
+                with self._opened.transaction():
+                    self._storage.set_trial_user_attr(row.trial_id, RESULT, result_attribute(row))
+                    self._set_state(row, mirror)
+            except UpdateFinishedTrialError:
+                row = self._ended_elsewhere(row)
+            mirror.put(row)
+        elif self._again:
+            self._set_state_too(row, mirror)
+        return row
+
+    def _ended_elsewhere(self, row: Row) -> Row:
+        """The row as the storage has it, whose trial somebody else ended while we wrote: its result may be there or not."""
+        stored = row_of(self._storage.get_trial(row.trial_id))
+        return replace(stored or ended_elsewhere(row), sequence=row.sequence)
+
+    def _set_state(self, row: Row, mirror: StudyMirror) -> None:
+        """Raises OSError (worth another try, see `patiently`) where Optuna says that another program wrote at the same time."""
+        if self._storage.set_trial_state_values(row.trial_id, *optuna_result(row, mirror.objectives)) is False:
+            raise OSError(EBUSY, "another program wrote to the same trial")
+
+    def _set_state_too(self, row: Row, mirror: StudyMirror) -> None:
+        """Of a row whose result is written already; where its trial has been ended meanwhile, all is well."""
+        with suppress(UpdateFinishedTrialError):
+            self._set_state(row, mirror)
+
+    def _complete_results(self) -> None:
+        """Tell Optuna the state of rows whose result was written by a coordinator that died before it could."""
+        if self._lease is None:
+            return
+        for mirror in self._studies.values():
+            unfinished = {trial._trial_id for trial in self._storage.get_all_trials(mirror.study_id, False, (TrialState.RUNNING,))}
+            for row in mirror.rows.values():
+                if row.trial_id in unfinished and row.sequence is not None:
+                    self._set_state_too(row, mirror)
+
+    # Being alone.
+
+    def _alone(self, act: Callable[[], T]) -> T:
+        """Do something while no other coordinator can, knowing all that they have written; again where the storage fails."""
+        tries = itertools.count()
+
+        def attempt() -> T:
+            self._again = next(tries) > 0
+            with self._turn():
+                return act()
+
+        return patiently(attempt)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Alone in the run, and knowing all; studies are read again only where somebody else had the last turn."""
+        if not self._opened.shared or self._lease is None:
+            if self._again:
+                self.refresh()
+            yield
+            return
+        with self._opened.alone(self.run_id):
+            attributes = self._storage.get_study_user_attrs(self._final_id)
+            if self._again or attributes.get(LAST_TURN) != self.coordinator:
+                self._take_in(attributes)
+                self._storage.set_study_user_attr(self._final_id, LAST_TURN, self.coordinator)
+            yield
+
+    def _take_lease(self) -> None:
+        lease = self._lease
+        if lease is None or self._opened.kind == "memory":
+            self.refresh()
+            return
+        with self._opened.alone(self.run_id):
+            self.refresh()
+            if not self._opened.shared:
+                self._refuse_second()
+            self._write_lease(lease)
+        self._renewal = Renewal(lease, self._write_lease, self._opened.leave_thread)
+
+    def _refuse_second(self) -> None:
+        holder = next((other for other in self._leases.values() if other.excludes_others()), None)
+        if holder is not None:
+            raise RunFolderError(
+                f"{self._opened.place} is in use by {holder.holder}: wait for it or end it"
+                f"{_wait_told(holder)}; for several at a time give --storage postgresql://... or journal:PATH"
+            )
+
+    def _write_lease(self, lease: Lease) -> None:
+        self._storage.set_study_user_attr(self._final_id, LEASE + lease.coordinator, lease.to_json())
+
+    def _is_free(self, row: Row) -> bool:
+        if row.coordinator == self.coordinator:
+            return False
+        lease = self._leases.get(LEASE + row.coordinator)
+        return lease is None or lease.run_out()
+
+    # Optuna studies.
+
+    def _declare(self, name: str, objectives: tuple[Objective, ...]) -> None:
+        """Begin a strategy's study, and tell the other coordinators of it."""
+        if name in self._studies:
+            return
+        if self._lease is None:
+            raise RunFolderError(f"run {self.run_id!r} holds no {name}: choose from {', '.join(self._studies)}")
+        study_id = self._study_id(name, objectives)
+        declared = {**_declared(self._storage.get_study_user_attrs(self._final_id)), name: objectives}
+        stored = {key: [[o.name, o.maximize] for o in value] for key, value in declared.items()}
+        self._storage.set_study_user_attr(self._final_id, STUDIES, stored)
+        self._studies[name] = StudyMirror(study_id, objectives)
+        self._read(self._studies[name])
+
+    def _study_id(self, name: str, objectives: Sequence[Objective]) -> int:
+        directions = [StudyDirection.MAXIMIZE if o.maximize else StudyDirection.MINIMIZE for o in objectives]
+        full_name = f"{self.run_id}/{name}"
+        try:
+            return patiently(lambda: self._storage.get_study_id_from_name(full_name))
+        except KeyError:
+            try:
+                return patiently(lambda: self._storage.create_new_study(directions, full_name))
+            except DuplicatedStudyError:
+                return patiently(lambda: self._storage.get_study_id_from_name(full_name))
+
+    def _existing_study_id(self, name: str) -> int:
+        try:
+            return self._storage.get_study_id_from_name(f"{self.run_id}/{name}")
+        except KeyError:
+            raise RunFolderError(f"{self._opened.place} holds no run {self.run_id!r}: see the folder and --storage") from None
+
+
+def _declared(attributes: Mapping[str, Any]) -> dict[str, tuple[Objective, ...]]:
+    stored = attributes.get(STUDIES, {})
+    return {name: tuple(Objective(*pair) for pair in objectives) for name, objectives in stored.items()}
+
+
+def _wait_told(holder: Lease) -> str:
+    return "" if holder.alive() else " (if that machine is gone, its lease runs out within a minute)"

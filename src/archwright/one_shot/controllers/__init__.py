@@ -1,0 +1,1 @@
+"""What searches by a controller are made of."""

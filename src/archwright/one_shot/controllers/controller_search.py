@@ -1,0 +1,182 @@
+"""A search by a controller: phases of the shared weights and of the controller take turns (Pham et al. 2018, arXiv:1802.03268)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from random import Random
+from statistics import mean
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from archwright.architecture.architecture import Architecture
+from archwright.evaluate.history import key_of
+from archwright.one_shot.controllers.controller_rate import controller_rate
+from archwright.one_shot.controllers.minibatch_mode import minibatch_mode
+from archwright.one_shot.controllers.policy import Lesson, Policy
+from archwright.one_shot.method import ControllerMethod, Found
+from archwright.one_shot.monitoring.monitors import watched
+from archwright.one_shot.single_path.path_training import PathTraining
+from archwright.one_shot.supernet.search_context import Conclusion, Scene, StepNumber
+from archwright.ops.carried_state import begin_stream, carries_state, own_stream
+from archwright.train.batches import Batches
+
+AVERAGED = 64
+"""Architectures drawn from the policy whose mean gates stand for it."""
+LEAST_PHASES = 50
+REWARDS_PER_STEP = 2
+"""Of the weights. In the paper 2,000 rewards for 352 steps on CIFAR-10, which take longer than the steps do."""
+
+
+@dataclass(frozen=True)
+class Phases:
+    """After so many steps of the weights the controller makes so many updates."""
+
+    weight_steps: int
+    controller_steps: int
+
+    @classmethod
+    def of(cls, method: ControllerMethod, scene: Scene) -> Phases:
+        """Where the method leaves it open: an epoch, at most a fiftieth of the search; two rewards for a step of the weights."""
+        least = ceil(method.controller_samples / REWARDS_PER_STEP)
+        weight_steps = method.weight_steps or max(least, min(scene.steps_per_epoch, scene.steps // LEAST_PHASES))
+        updates = round(REWARDS_PER_STEP * weight_steps / method.controller_samples)
+        return cls(weight_steps, method.controller_steps or max(1, updates))
+
+    def due(self, step: int) -> bool:
+        """Whether it is the controller's turn after so many steps of the weights."""
+        return step % self.weight_steps == 0
+
+    def updates(self, steps: int) -> int:
+        """Of the controller in a search of so many steps of the weights."""
+        return steps // self.weight_steps * self.controller_steps
+
+
+class ControllerSearch:
+    """Each step trains what the controller draws; after each phase the controller learns from rewards on batches of other rows."""
+
+    def __init__(self, method: ControllerMethod, scene: Scene) -> None:
+        self.method, self.scene = method, scene
+        self.phases = Phases.of(method, scene)
+        self.training = PathTraining(method, scene)
+        rate = controller_rate(method, self.phases.updates(scene.steps))
+        self.policy = Policy(method, scene.space, rate, scene.seed)
+        self.step, self.update = StepNumber(scene.seed), StepNumber(scene.seed)
+        self.lessons: list[Lesson] = []
+        self.done = 0.0
+        self._expected = -1, torch.empty(0)
+        self._carries_state = carries_state(scene.supernet)
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        return {
+            "supernet": self.scene.supernet,
+            "weight_optimizer": self.training.update.optimizer,
+            "policy": self.policy,
+            "step": self.step,
+            "update": self.update,
+        }
+
+    def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
+        if self.step.number % self.scene.steps_per_epoch == 0:
+            self.lessons = []
+        trained = self.train(x, y, done)
+        if self.phases.due(self.step.number):
+            for _ in range(self.phases.controller_steps):
+                self.learn()
+        return trained
+
+    def train(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
+        """One step of the weights alone, on what the controller draws."""
+        self.done = done
+        rng = self.step.random("weights")
+        drawn = [self.policy.draw(rng)[0] for _ in range(self.method.samples)]
+        trained = self.training(x, y, drawn, done)
+        self.step.number += 1
+        return trained
+
+    def learn(self) -> None:
+        """One update of the controller, from architectures that each have a batch of their own."""
+        rng, count = self.update.random("controller"), self.method.controller_samples
+        drawn = [self.policy.draw(rng)[0] for _ in range(count)]
+        numbers = [self.update.number * count + i for i in range(count)]
+        self.lessons.append(self.policy.learn(drawn, self.rewards(drawn, numbers)))
+        self.update.number += 1
+
+    @torch.no_grad()
+    def rewards(self, architectures: Sequence[Architecture], numbers: Sequence[int]) -> list[float]:
+        """That of each architecture with the shared weights on the batch of this number."""
+        supernet, batches = self.scene.supernet, cast(Batches, self.scene.alpha_batches)  # a controller has always rows of its own
+        rewards = []
+        with minibatch_mode(supernet), own_stream(supernet):
+            for architecture, number in zip(architectures, numbers, strict=True):
+                if self._carries_state:
+                    begin_stream(supernet)
+                x, y = batches.batch(number)
+                output = supernet(x, self.scene.gates_of(architecture))
+                rewards.append(self.scene.reward(self.scene.team.gathered(output), self.scene.team.gathered(y)))
+        return rewards
+
+    def record(self) -> Mapping[str, float]:
+        watching = watched(self.scene.supernet.mixture, self.expected.cpu())
+        return {"learning_rate": self.training.update.rate(self.done), **watching, **self._taught()}
+
+    def _taught(self) -> dict[str, float]:
+        """Means over the updates of this epoch; nothing where there were none."""
+        if not self.lessons:
+            return {}
+        names = {"reward": "reward", "baseline": "baseline", "controller_entropy": "entropy"}
+        if self.scene.space.skips():
+            names["skip_divergence"] = "skip_divergence"
+        return {key: mean(getattr(lesson, name) for lesson in self.lessons) for key, name in names.items()}
+
+    @property
+    def stopped(self) -> str:
+        return ""
+
+    @property
+    def expected(self) -> Tensor:
+        if self._expected[0] != self.update.number:
+            self._expected = self.update.number, self.mean_gates()
+        return self._expected[1]
+
+    def mean_gates(self) -> Tensor:
+        """Over architectures that are drawn with the same random numbers each time, so that the mean moves as the policy does."""
+        rng = Random(self.scene.seed)
+        return torch.stack([self.scene.gates_of(self.policy.draw(rng)[0]) for _ in range(AVERAGED)]).mean(dim=0)
+
+    @property
+    def mixture_gates(self) -> None:
+        return None
+
+    @property
+    def counts(self) -> bool:
+        return self.update.number > 0
+
+    def snapshot(self) -> Architecture:
+        return self.policy.most_probable()
+
+    def epoch_ends(self) -> None:
+        pass
+
+    def conclude(self, evaluations: int) -> Conclusion:
+        best, *others = self.derive()[: self.method.hands_over]
+        found = [Found(architecture, self.scene.score_of(architecture), 0.0) for architecture in others]
+        return Conclusion(best, "policy", None, found, ())
+
+    def derive(self) -> list[Architecture]:
+        """Architectures drawn from the policy, each network once, by their rewards on one batch; of equals the most probable first.
+
+        Differs: the batch is of the controller's rows, the validation split only judges what is handed over.
+        """
+        rng = self.step.random("derive")
+        drawn: dict[str, tuple[Architecture, float]] = {}
+        for architecture, log_prob in (self.policy.draw(rng) for _ in range(self.method.derive)):
+            drawn.setdefault(key_of(self.scene.space, architecture), (architecture, log_prob))
+        architectures = [architecture for architecture, _ in drawn.values()]
+        rewards = self.rewards(architectures, [self.update.number * self.method.controller_samples] * len(architectures))
+        ranked = sorted(zip(rewards, drawn.values(), strict=True), key=lambda pair: (-pair[0], -pair[1][1]))
+        return [architecture for _, (architecture, _) in ranked]

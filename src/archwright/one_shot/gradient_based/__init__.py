@@ -1,0 +1,1 @@
+"""What searches by the gradient of alphas are made of."""

@@ -1,0 +1,199 @@
+"""A search by gradients: alphas and weights take turns (Liu et al. 2019, arXiv:1806.09055, Algorithm 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archwright.architecture.architecture import Architecture
+from archwright.data.problem import worth
+from archwright.network.supernet import Choice, Mixture
+from archwright.one_shot.discretization.argmax import argmax_choice
+from archwright.one_shot.discretization.perturbation import Worth, perturbation_choice
+from archwright.one_shot.discretization.progressive import ProgressiveDecisions
+from archwright.one_shot.gradient_based.alpha_rate import alpha_rate
+from archwright.one_shot.gradient_based.alphas import Alphas
+from archwright.one_shot.gradient_based.auxiliary_skip import auxiliary_skip_weight, without_auxiliary_skip
+from archwright.one_shot.gradient_based.regularization import connection_mask, connection_norm, mean_entropy
+from archwright.one_shot.gradient_based.second_order import second_order_gradient
+from archwright.one_shot.method import GradientMethod
+from archwright.one_shot.monitoring.monitors import search_notes, skip_share, watched
+from archwright.one_shot.monitoring.rank_stability import RankStability
+from archwright.one_shot.supernet.averaged_gradients import Gradients, averaged_gradients
+from archwright.one_shot.supernet.search_context import Conclusion, Scene, StepNumber
+from archwright.one_shot.supernet.weight_update import WeightUpdate
+from archwright.ops.carried_state import own_stream
+from archwright.train.batches import Batches
+from archwright.train.loss import Loss
+
+
+class GradientSearch:
+    """Each step moves the alphas on a batch of their own, unless it is still warming up, and then the weights on theirs.
+
+    Alphas are drawn from PyTorch's global generator. Where the scene has no batches for them, they learn from the weights' batches,
+    in the same backward pass.
+    """
+
+    def __init__(self, method: GradientMethod, scene: Scene) -> None:
+        self.method, self.scene = method, scene
+        self.mixture: Mixture = scene.supernet.mixture
+        self.alphas = Alphas(self.mixture, edge_normalisation=method.edge_normalisation).to(scene.device)
+        self.update = WeightUpdate(method, scene.supernet)
+        self.alpha_optimizer = torch.optim.Adam(
+            self.alphas.parameters(),
+            lr=alpha_rate(method, scene.steps),
+            betas=method.alpha_betas,
+            weight_decay=method.alpha_weight_decay,
+        )
+        self.decisions = ProgressiveDecisions(self.mixture).to(scene.device)
+        self.stability = RankStability(self.mixture, method.patience)
+        self.step = StepNumber(scene.seed)
+        self.differentiate = averaged_gradients(scene.team)
+        self.done = 0.0
+        self._connections = connection_mask(self.mixture).to(scene.device) if method.l1 else None
+        self._start = self.expected.clone()
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        return {
+            "supernet": self.scene.supernet,
+            "alphas": self.alphas,
+            "weight_optimizer": self.update.optimizer,
+            "alpha_optimizer": self.alpha_optimizer,
+            "decisions": self.decisions,
+            "stability": self.stability,
+            "step": self.step,
+        }
+
+    def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
+        self._set(done)
+        if self.counts and self.scene.alpha_batches is not None:
+            self._move(self._alpha_gradients(x, y, self.scene.alpha_batches))
+        loss, output = self._train(x, y, together=self.counts and self.scene.alpha_batches is None)
+        self.step.number += 1
+        return loss, output
+
+    def _set(self, done: float) -> None:
+        """What follows the share of the search that is done."""
+        self.done = done
+        if self.method.auxiliary_skip:
+            self.scene.supernet.auxiliary_skip = auxiliary_skip_weight(done)
+        if self.method.discretization == "progressive" and self.counts:
+            warmup = self.method.warmup
+            self.decisions.catch_up(self.expected, (done - warmup) / (1 - warmup) if warmup < 1 else 0.0)
+
+    def _train(self, x: Tensor, y: Tensor, *, together: bool) -> tuple[Tensor, Tensor]:
+        """Move the weights, and the alphas where they learn from the same batch."""
+        alphas = list(self.alphas.parameters()) if together else []
+        gates = self._gates("weights")
+        output = self.scene.supernet(x, gates if together else gates.detach())
+        loss = self.scene.loss(output, y)
+        gradients = self.differentiate(loss + self._penalty() if together else loss, [*alphas, *self.update.weights])
+        if together:
+            self._move(gradients[: len(alphas)])
+        self.update(gradients[len(alphas) :], self.done)
+        return loss.detach(), output.detach()
+
+    def _alpha_gradients(self, x: Tensor, y: Tensor, batches: Batches) -> Gradients:
+        """On the alphas' own batch; second order also asks where this step's batch (x, y) would take the weights."""
+        x_alpha, y_alpha = batches.batch(self.step.number)
+        alphas = list(self.alphas.parameters())
+        if not self.method.second_order:
+            return self.differentiate(self._loss(self.scene.alpha_loss, x_alpha, y_alpha) + self._penalty(), alphas)
+        return list(
+            second_order_gradient(
+                lambda: self._loss(self.scene.loss, x, y),
+                lambda: self._loss(self.scene.alpha_loss, x_alpha, y_alpha) + self._penalty(),
+                self.update.weights,
+                alphas,
+                self.update.rate(self.done),
+                self.differentiate,
+                self.update.constant_part(),
+            )
+        )
+
+    def _move(self, gradients: Gradients) -> None:
+        """The alphas, by Adam."""
+        for parameter, gradient in zip(self.alphas.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        self.alpha_optimizer.step()
+        self.alpha_optimizer.zero_grad(set_to_none=True)
+
+    def _loss(self, loss: Loss, x: Tensor, y: Tensor) -> Tensor:
+        with own_stream(self.scene.supernet):
+            return loss(self.scene.supernet(x, self._gates("alphas")), y)
+
+    def _gates(self, purpose: str) -> Tensor:
+        return self.decisions.gates(self.method.gates(self.alphas, self.done, self.step.generator(purpose)))
+
+    def _penalty(self) -> Tensor:
+        gates = self.decisions.gates(self.method.expected(self.alphas))
+        penalty = gates.new_zeros(())
+        if self.method.entropy:
+            penalty = penalty + self.method.entropy * mean_entropy(gates)
+        if self._connections is not None:
+            penalty = penalty + self.method.l1 * connection_norm(gates, self._connections)
+        return penalty
+
+    def record(self) -> Mapping[str, float]:
+        temperature = self.method.temperature(self.done)
+        return {
+            "learning_rate": self.update.rate(self.done),
+            **({} if temperature is None else {"temperature": temperature}),
+            **watched(self.mixture, self.expected.cpu()),
+            "skip_share": skip_share(self._choice()),
+        }
+
+    @property
+    def stopped(self) -> str:
+        return self.stability.reached
+
+    @property
+    def expected(self) -> Tensor:
+        with torch.no_grad():
+            return self.decisions.gates(self.method.expected(self.alphas)).detach()
+
+    @property
+    def mixture_gates(self) -> Tensor:
+        return self.expected
+
+    @property
+    def counts(self) -> bool:
+        return self.done >= self.method.warmup
+
+    def snapshot(self) -> Architecture:
+        architecture: Architecture = self.scene.supernet.architecture_of(self._choice())
+        return architecture
+
+    def epoch_ends(self) -> None:
+        if self.counts:
+            self.stability.look(self.expected)
+
+    def conclude(self, evaluations: int) -> Conclusion:
+        with without_auxiliary_skip(self.scene.supernet):
+            choice = self._perturbed() if self.method.discretization == "perturbation" else self._choice()
+            supernet_score = self.scene.score(self.expected)[self.scene.metric]
+        return Conclusion(
+            self.scene.supernet.architecture_of(choice),
+            self.method.discretization,
+            supernet_score,
+            (),
+            search_notes(choice, self._start, self.expected),
+        )
+
+    def _choice(self) -> Choice:
+        if self.method.discretization == "progressive":
+            return self.decisions.completed(self.expected)
+        return argmax_choice(self.mixture, self.expected)
+
+    def _perturbed(self) -> Choice:
+        """Without new BatchNorm statistics, as in the paper: what differs is only what was taken away."""
+
+        def worth_of(gates: Tensor) -> Worth:
+            metrics = self.scene.score(gates, recalibrate=False)
+            return worth(self.scene.metric, metrics[self.scene.metric]), -metrics["loss"]
+
+        return perturbation_choice(self.mixture, self.expected, worth_of, self.step.random("perturbation"))

@@ -1,0 +1,1 @@
+"""What is watched during a search, and what it leaves for the report."""

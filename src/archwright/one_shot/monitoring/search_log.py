@@ -1,0 +1,88 @@
+"""What a search leaves for the report: `one_shot.json`, whole after every epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from archwright.architecture.architecture import Architecture
+from archwright.atomic_file import written_atomically
+from archwright.network.supernet import Mixture
+
+FILE = "one_shot.json"
+DECIMALS = 6
+
+
+class Diary:
+    """An entry an epoch: the expected gates, the snapshot, its shared-weight score, and whether it counts already.
+
+    Kept with the checkpoint, so that a resumed search goes on in the same diary.
+    """
+
+    def __init__(self, mixture: Mixture) -> None:
+        self.mixture = mixture
+        self.entries: list[dict[str, Any]] = []
+
+    def add(self, gates: Tensor, snapshot: Architecture, score: float, *, counts: bool) -> None:
+        """gates: (edges, most candidates)."""
+        rows = gates.cpu().tolist()
+        weights = [
+            [round(value, DECIMALS) for value in row[: len(edge.candidates)]]
+            for row, edge in zip(rows, self.mixture.edges, strict=True)
+        ]
+        self.entries.append({"weights": weights, "architecture": snapshot.to_json(), "score": score, "counts": counts})
+
+    def snapshots(self, curve: Sequence[Mapping[str, float]]) -> list[tuple[Architecture, float]]:
+        """The snapshots that count, with their epochs, the latest first."""
+        pairs = [
+            (Architecture.from_json(entry["architecture"]), record["epoch"])
+            for entry, record in zip(self.entries, curve, strict=True)
+            if entry["counts"]
+        ]
+        return pairs[::-1]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"entries": list(self.entries)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """What `state_dict` gave."""
+        self.entries = list(state["entries"])
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What `one_shot.json` says beside the epochs."""
+
+    folder: Path
+    method: str
+    settings: Mapping[str, Any]
+    diary: Diary
+
+    def write(
+        self,
+        curve: Sequence[Mapping[str, float]],
+        discretization: Mapping[str, Any] | None = None,
+        stopped: str = "",
+        notes: Sequence[str] = (),
+    ) -> None:
+        """The whole file anew. curve: the training loop's records, one for each entry of the diary."""
+        edges = [
+            {"name": edge.name, "candidates": list(edge.candidates), "target": edge.target} for edge in self.diary.mixture.edges
+        ]
+        epochs = [{"temperature": None, **record, **entry} for record, entry in zip(curve, self.diary.entries, strict=False)]
+        text = {
+            "method": self.method,
+            "settings": dict(self.settings),
+            "edges": edges,
+            "epochs": epochs,
+            "discretization": discretization,
+            "stopped": stopped or None,
+            "notes": list(notes),
+        }
+        with written_atomically(self.folder / FILE) as unfinished:
+            unfinished.write_text(json.dumps(text, allow_nan=False), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What searches by single paths are made of."""

@@ -1,0 +1,77 @@
+"""A search by single paths: uniformly drawn architectures train the shared weights, and the best is looked for afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from random import Random
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archwright.architecture.architecture import Architecture
+from archwright.one_shot.method import Found, PathMethod
+from archwright.one_shot.monitoring.monitors import watched
+from archwright.one_shot.single_path.path_training import PathTraining
+from archwright.one_shot.supernet.search_context import Conclusion, Scene, StepNumber
+
+AVERAGED = 256
+"""Architectures whose mean stands for the uniform distribution over a space."""
+
+
+class PathSearch:
+    """Each step trains one architecture drawn from the space (Guo et al. 2020, arXiv:1904.00420, section 3.2)."""
+
+    def __init__(self, method: PathMethod, scene: Scene) -> None:
+        self.method, self.scene = method, scene
+        self.training = PathTraining(method, scene)
+        self.step = StepNumber(scene.seed)
+        self.done = 0.0
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        return {"supernet": self.scene.supernet, "weight_optimizer": self.training.update.optimizer, "step": self.step}
+
+    def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
+        self.done = done
+        trained = self.training(x, y, [self._draw("weights")], done)
+        self.step.number += 1
+        return trained
+
+    def record(self) -> Mapping[str, float]:
+        watching = watched(self.scene.supernet.mixture, self.expected.cpu())
+        return {"learning_rate": self.training.update.rate(self.done), **watching}
+
+    @property
+    def stopped(self) -> str:
+        return ""
+
+    @cached_property
+    def expected(self) -> Tensor:
+        rng = Random(0)
+        gates = [self.scene.gates_of(self.scene.space.sample(rng)) for _ in range(AVERAGED)]
+        return torch.stack(gates).mean(dim=0)
+
+    @property
+    def mixture_gates(self) -> None:
+        return None
+
+    @property
+    def counts(self) -> bool:
+        return False
+
+    def snapshot(self) -> Architecture:
+        return self._draw("snapshot")
+
+    def epoch_ends(self) -> None:
+        pass
+
+    def conclude(self, evaluations: int) -> Conclusion:
+        rng = self.step.random("find")
+        found = self.method.find(self.scene.space, self.scene.score_of, evaluations, rng)
+        others = [Found(architecture, score, 0.0) for architecture, score in found[1:]]
+        return Conclusion(found[0][0], self.method.looks_by, None, others, ())
+
+    def _draw(self, purpose: str) -> Architecture:
+        return self.scene.space.sample(self.step.random(purpose))

@@ -1,0 +1,1 @@
+"""The training of a supernet, whichever method searches with it."""

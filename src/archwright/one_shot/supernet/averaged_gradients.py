@@ -1,0 +1,31 @@
+"""Several processes that train one supernet, each on its part of every batch: gradients are averaged.
+
+With one process nothing happens here. Gates need no exchange: every process draws the same from the seed and the step's number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from archwright.process_group import Team
+
+Gradients = list[Tensor | None]
+Differentiate = Callable[[Tensor, Sequence[Tensor]], Gradients]
+"""(loss (), parameters) -> a gradient each, None where the loss does not depend on it."""
+
+
+def averaged_gradients(team: Team) -> Differentiate:
+    """Gradients of the mean loss over all processes: one exchange for all parameters together.
+
+    What the loss depends on must be the same in every process.
+    """
+
+    def differentiate(loss: Tensor, parameters: Sequence[Tensor]) -> Gradients:
+        gradients: Gradients = list(torch.autograd.grad(loss, parameters, allow_unused=True))
+        team.average([gradient for gradient in gradients if gradient is not None])
+        return gradients
+
+    return differentiate

@@ -1,0 +1,151 @@
+"""How long a search with shared weights trains and looks, decided once before it begins and kept for when it is resumed."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from statistics import mean
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from archwright.atomic_file import written_atomically
+from archwright.evaluate.job import Job
+from archwright.evaluate.training_schedule import TIMED_SAMPLES, epochs_that_fit
+from archwright.one_shot.controllers.controller_search import ControllerSearch
+from archwright.one_shot.method import OneShotMethod, PathMethod, has_controller, learns_by_gradient
+from archwright.one_shot.supernet.search_context import Scene, Search
+from archwright.one_shot.supernet.shared_weight_score import UnderGates
+from archwright.process_group import ALONE, Team
+from archwright.train.batches import Batches, Rows
+from archwright.train.precision import time_steps, untouched_randomness
+
+TIMED_PATHS = 3
+LOOKING_SHARE = 0.25
+"""The share of a time goal that is kept for looking through the trained supernet, at most."""
+EVALUATIONS_PER_EPOCH, LEAST_EVALUATIONS = 20, 20
+RESCORED = 20
+"""So many snapshots are scored once more in the end."""
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """`epochs` of training, and scorings (`evaluations`) afterwards.
+
+    `seconds_per_epoch` where it was measured, `seconds` that deciding took.
+    """
+
+    epochs: float
+    evaluations: int
+    seconds_per_epoch: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A search to be measured and thrown away, with what it is trained and validated on."""
+
+    scene: Scene
+    search: Search
+    batches: Batches
+    val: Rows
+
+    def seconds(self, step: Callable[[], object], device: torch.device | None = None) -> float:
+        """Of one step, by default on the search's device."""
+        return time_steps(step, self.scene.device if device is None else device, team=self.scene.team)
+
+
+def make_search_plan(job: Job, method: OneShotMethod, trial: Callable[[], Trial], team: Team = ALONE) -> SearchPlan:
+    """The plan in the job's folder, else a new one, which is left there. The random states are not touched.
+
+    A team measures together, as it will train, and has the first process's plan. trial: gives a search to be measured, asked only
+    where the job has a `time_goal`.
+    """
+    file = Path(job.folder) / "plan.json"
+    if team.led(file.is_file()):
+        return SearchPlan(**json.loads(file.read_text(encoding="utf-8")))
+    if job.time_goal is None:
+        plan = SearchPlan(job.epochs, _evaluations(method, job.epochs))
+    else:
+        with untouched_randomness():
+            plan = team.led(_measured(job, job.time_goal, method, trial, team))
+    if team.leads:
+        with written_atomically(file) as unfinished:
+            unfinished.write_text(json.dumps(asdict(plan)), encoding="utf-8")
+    return plan
+
+
+def _evaluations(method: OneShotMethod, epochs: float, fitting: float = math.inf) -> int:
+    """As many as the method says; else twenty an epoch, no more than published, and as many as fit."""
+    if learns_by_gradient(method) or has_controller(method):
+        return 0
+    looking = cast(PathMethod, method)
+    if looking.evaluations is not None:
+        return looking.evaluations
+    return max(LEAST_EVALUATIONS, int(min(looking.published_evaluations, EVALUATIONS_PER_EPOCH * epochs, fitting)))
+
+
+def _measured(job: Job, goal: float, method: OneShotMethod, make_trial: Callable[[], Trial], team: Team) -> SearchPlan:
+    start = time.perf_counter()
+    trial = make_trial()
+    step = _step_seconds(trial, method.warmup if learns_by_gradient(method) else 0.0)
+    gates = trial.search.mixture_gates
+    mixed = 0.0 if gates is None else _scoring_seconds(trial, gates)
+    path = _path_seconds(trial)
+    epoch = step * trial.batches.per_epoch + mixed + path + _controller_seconds(trial)
+    spent = team.slowest(time.perf_counter() - start)
+    rest = max(0.0, goal - spent)
+    evaluations = _evaluations(method, math.inf, LOOKING_SHARE * rest / path)
+    looking = _conclusion_seconds(method, trial, evaluations, mixed, path)
+    epochs = epochs_that_fit(job, epoch, spent + min(looking, LOOKING_SHARE * rest))
+    return SearchPlan(epochs, evaluations, epoch, spent)
+
+
+def _step_seconds(trial: Trial, warmup: float) -> float:
+    """One step of the weights (and alphas) in the middle of what follows the warm-up."""
+    numbers = iter(range(10**9))
+    done = (1 + warmup) / 2
+    step = trial.search.train if isinstance(trial.search, ControllerSearch) else trial.search
+    trial.scene.supernet.train()
+    return trial.seconds(lambda: step(*trial.batches.batch(next(numbers)), done))
+
+
+def _controller_seconds(trial: Trial) -> float:
+    """What a controller adds to each epoch, where there is one: its updates, and drawing from it for the diary."""
+    search = trial.search
+    if not isinstance(search, ControllerSearch):
+        return 0.0
+    updates = trial.batches.per_epoch / search.phases.weight_steps * search.phases.controller_steps
+    return updates * trial.seconds(search.learn) + trial.seconds(search.mean_gates, torch.device("cpu"))
+
+
+def _scoring_seconds(trial: Trial, gates: Tensor) -> float:
+    """Statistics and validation under these gates, foretold from one small batch."""
+    network = UnderGates(trial.scene.supernet, gates).eval()
+    x = next(trial.val.in_order())[0][:TIMED_SAMPLES]
+    with torch.inference_mode():
+        seconds = trial.seconds(lambda: network(x))
+    team = trial.scene.team
+    validated = len(trial.val) / team.size if trial.val.divides(team) else len(trial.val)
+    return seconds * (validated + sum(len(batch) for batch in trial.scene.score.calibration)) / len(x)
+
+
+def _path_seconds(trial: Trial) -> float:
+    """A mean over a few architectures: some have hardly an operation."""
+    rng, scene = Random(0), trial.scene
+    return mean(_scoring_seconds(trial, scene.gates_of(scene.space.sample(rng))) for _ in range(TIMED_PATHS))
+
+
+def _conclusion_seconds(method: OneShotMethod, trial: Trial, evaluations: int, mixed: float, path: float) -> float:
+    if has_controller(method):
+        return (method.derive + RESCORED) * path
+    if not learns_by_gradient(method):
+        return evaluations * path
+    perturbed = int(trial.scene.supernet.mixture.mask.sum()) if method.discretization == "perturbation" else 1
+    return perturbed * mixed + RESCORED * path

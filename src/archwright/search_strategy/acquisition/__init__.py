@@ -1,0 +1,1 @@
+"""Which candidate a surrogate's word speaks for."""

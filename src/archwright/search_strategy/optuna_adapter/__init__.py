@@ -1,0 +1,1 @@
+"""Between Optuna's samplers and our strategies, both ways."""

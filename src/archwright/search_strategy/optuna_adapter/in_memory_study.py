@@ -1,0 +1,147 @@
+"""An in-memory Optuna study that holds what a history holds: trial N is candidate N."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import BaseSampler
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from archwright.architecture.architecture import Architecture
+from archwright.architecture.question import Question
+from archwright.architecture.variation import ask, questions_asked
+from archwright.evaluate.history import Candidate, History
+from archwright.search_space import SearchSpace
+
+NOTE = "optuna"
+"""Where a candidate's note holds what the sampler wrote down: `trial` beside its trial, `study` beside the whole study."""
+
+
+class Mirror:
+    """A study whose trials are a space's candidates, for samplers to be asked on.
+
+    An answer is mirrored as its position among the options, since Optuna does not tell 1 from True. All objectives are scores,
+    to be maximized. A candidate without scores (failed, refused, pruned) counts as bad as the worst result that its proposal
+    had seen, one objective at a time: samplers learn nothing from failures, and would propose them for ever. Where it had seen
+    none it is a failed trial.
+    """
+
+    def __init__(self, space: SearchSpace, objectives: int) -> None:
+        self.space = space
+        self.objectives = objectives
+        self.mirrored: list[Candidate | None] = []
+        self.storage = InMemoryStorage()
+        self.study = optuna.create_study(storage=self.storage, directions=["maximize"] * objectives)
+        self.study_id = self.storage.get_study_id_from_name(self.study.study_name)
+
+    def follows(self, space: SearchSpace, history: History) -> bool:
+        """Whether `follow` can bring this mirror up to that history: what it holds is there, too, at most running still."""
+        candidates = {candidate.number: candidate for candidate in history.candidates}
+        return (
+            space == self.space
+            and len(history.objectives) == self.objectives
+            and all(_same_or_finished_since(old, candidates.get(number)) for number, old in enumerate(self.mirrored))
+        )
+
+    def follow(self, history: History) -> None:
+        """Adds what is new, and finishes what has finished."""
+        candidates = {candidate.number: candidate for candidate in history.candidates}
+        for number in range(max(candidates, default=-1) + 1):
+            candidate = candidates.get(number)
+            if number == len(self.mirrored):
+                self._add(candidate, history)
+                self.mirrored.append(candidate)
+            elif candidate is not self.mirrored[number]:
+                self._finish(number, candidate, history)
+                self.mirrored[number] = candidate
+
+    def ask(self, sampler: BaseSampler) -> tuple[Architecture, dict[str, Any]]:
+        """What the sampler proposes, and what it wrote down meanwhile. The trial stays, running, until the history has it."""
+        self.study.sampler = sampler
+        before = self.storage.get_study_system_attrs(self.study_id)
+        trial = self.study.ask()
+
+        def suggest(question: Question) -> Any:
+            return question.options[trial.suggest_categorical(question.name, _positions(question))]
+
+        architecture = self.space.architecture(ask(self.space.decide, suggest)[1])
+        after = self.storage.get_study_system_attrs(self.study_id)
+        written = {
+            "trial": self.storage.get_trial_system_attrs(self._trial_id(trial.number)),
+            "study": {key: value for key, value in after.items() if before.get(key) != value},
+        }
+        note: dict[str, Any] = json.loads(json.dumps({part: attributes for part, attributes in written.items() if attributes}))
+        self.mirrored.append(Candidate(trial.number, architecture, "", "running", note={NOTE: note}))
+        return architecture, note
+
+    def _add(self, candidate: Candidate | None, history: History) -> None:
+        if candidate is None:  # a number that the history leaves out
+            self.study.add_trial(create_trial(state=TrialState.FAIL))
+            return
+        self.study.add_trial(self._trial(candidate, history))
+        for key, value in candidate.note.get(NOTE, {}).get("study", {}).items():
+            self.storage.set_study_system_attr(self.study_id, key, value)
+
+    def _trial(self, candidate: Candidate, history: History) -> FrozenTrial:
+        answers = candidate.architecture.answers
+        questions = questions_asked(self.space.decide, answers).values()
+        state, values = _result(candidate, history)
+        return create_trial(
+            state=state,
+            values=values,
+            params={question.name: question.position(answers[question.name]) for question in questions},
+            distributions={question.name: CategoricalDistribution(_positions(question)) for question in questions},
+            system_attrs=candidate.note.get(NOTE, {}).get("trial", {}),
+        )
+
+    def _finish(self, number: int, candidate: Candidate | None, history: History) -> None:
+        if candidate is not None and self.storage.get_trial(self._trial_id(number)).state == TrialState.RUNNING:
+            self.storage.set_trial_state_values(self._trial_id(number), *_result(candidate, history))
+
+    def _trial_id(self, number: int) -> int:
+        return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Optuna's log lines and warnings: what a sampler cannot do is said once, by `limitations`."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _positions(question: Question) -> tuple[int, ...]:
+    return tuple(range(len(question.options)))
+
+
+def _same_or_finished_since(old: Candidate | None, new: Candidate | None) -> bool:
+    if old is new:
+        return True
+    if old is None or new is None or old.architecture != new.architecture or old.note != new.note:
+        return False
+    return old.state == "running" or (old.state, old.scores) == (new.state, new.scores)
+
+
+def _result(candidate: Candidate, history: History) -> tuple[TrialState, Sequence[float] | None]:
+    if candidate.state == "running":
+        return TrialState.RUNNING, None
+    scores = candidate.scores or _worst_seen(candidate, history)
+    return (TrialState.COMPLETE, scores) if scores else (TrialState.FAIL, None)
+
+
+def _worst_seen(candidate: Candidate, history: History) -> tuple[float, ...] | None:
+    """The worst of each objective among the results that its proposal had seen; None where it had seen none."""
+    seen = [scores for other in history.finished[: candidate.seen] if (scores := other.scores)]
+    return tuple(min(values) for values in zip(*seen, strict=True)) if seen else None

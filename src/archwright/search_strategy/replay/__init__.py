@@ -1,0 +1,1 @@
+"""What a strategy knows, made anew from the history."""

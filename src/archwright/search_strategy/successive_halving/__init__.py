@@ -1,0 +1,1 @@
+"""Rungs and promotions, and the strategy that proposes the new networks."""

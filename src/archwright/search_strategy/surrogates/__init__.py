@@ -1,0 +1,1 @@
+"""Models of all results so far, and how they see networks."""

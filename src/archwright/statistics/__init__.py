@@ -1,0 +1,1 @@
+"""Intervals, paired tests, rank correlation, the verdict."""

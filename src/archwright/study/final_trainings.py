@@ -1,0 +1,140 @@
+"""The final protocol: the best candidates and the baselines, trained from scratch in the same way with several seeds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from archwright.architecture.architecture import Architecture
+from archwright.evaluate.job import Job, Stage
+from archwright.ledger.ledger import LOOK_EVERY_S, Ledger, Overtaken
+from archwright.ledger.row import Row
+from archwright.study.scheduler import Crew, training_seed
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What goes through the final protocol for one method: a candidate of a search, or a baseline.
+
+    `method`: the strategy's or the baseline's name. `candidate`: its number in the search.
+    """
+
+    stage: Stage
+    method: str
+    key: str
+    architecture: Architecture | None = None
+    candidate: int | None = None
+
+
+@dataclass(frozen=True)
+class FinalTraining:
+    """One contender with one of the seeds. Seeds are paired: the same index means the same seed for every method."""
+
+    contender: Contender
+    seed_index: int
+    seed: int
+
+
+def final_trainings(contenders: Sequence[Contender], seeds: int, seed: int) -> list[FinalTraining]:
+    """Every contender with every seed; all first seeds come first, so that an early end leaves the methods equal."""
+    return [FinalTraining(c, i, training_seed(seed, "final", i)) for i in range(seeds) for c in contenders]
+
+
+def rows_of(ledger: Ledger, contender: Contender, plan: str) -> list[Row]:
+    """The final trainings of a contender under a plan, by seed."""
+    rows = [row for row in ledger.rows(contender.stage) if _is_of(row, contender, plan)]
+    return sorted(rows, key=lambda row: int(row.extra["seed_index"]))
+
+
+def _is_of(row: Row, contender: Contender, plan: str) -> bool:
+    return row.key == contender.key and _method(row) == contender.method and row.extra.get("plan") == plan
+
+
+def _method(row: Row) -> str | None:
+    return row.baseline if row.stage == "baseline" else row.strategy
+
+
+def train_finally(
+    trainings: Sequence[FinalTraining],
+    plan: str,
+    epochs: float,
+    crew: Crew,
+    ledger: Ledger,
+    make_job: Callable[[Row], Job],
+    late: Callable[[], bool],
+) -> list[FinalTraining]:
+    """Train what is not trained yet, and take up what an earlier start left; returns when other coordinators are done too.
+
+    Once `late` says so no further training begins, beyond one seed of each contender; those left out are returned.
+    """
+    while True:
+        left_out = _train_once(_open_rows(trainings, plan, epochs, ledger, late), crew, make_job)
+        if not ledger.others_work(*{training.contender.stage for training in trainings}):
+            return left_out
+        time.sleep(LOOK_EVERY_S)  # for their results, or until what they left is free
+
+
+def _train_once(todo: Iterator[Row | FinalTraining], crew: Crew, make_job: Callable[[Row], Job]) -> list[FinalTraining]:
+    """Train the rows to their end; returns the trainings among them that are left out."""
+    left_out: list[FinalTraining] = []
+    exhausted = False
+    while True:
+        while crew.free > 0 and not exhausted:
+            item = next(todo, None)
+            if item is None:
+                exhausted = True
+            elif isinstance(item, FinalTraining):
+                left_out.append(item)
+            else:
+                crew.start(item, make_job(item))
+        if exhausted and not crew.busy:
+            return left_out
+        for row, outcome in crew.finished():
+            crew.record(row, outcome.state, outcome, cause=outcome.cause)
+
+
+def _open_rows(
+    trainings: Sequence[FinalTraining], plan: str, epochs: float, ledger: Ledger, late: Callable[[], bool]
+) -> Iterator[Row | FinalTraining]:
+    """The row of each training that is to be run now; the training itself where it is too late for it."""
+    unfinished = {row.run_number for row in ledger.running()}
+    for training in trainings:
+        row = _row_of(training, plan, ledger)
+        if row is not None:
+            if row.run_number in unfinished:
+                yield row
+        elif training.seed_index > 0 and late():
+            yield training
+        else:
+            begun = _begin(training, plan, epochs, ledger)
+            if begun is not None:
+                yield begun
+
+
+def _row_of(training: FinalTraining, plan: str, ledger: Ledger) -> Row | None:
+    rows = rows_of(ledger, training.contender, plan)
+    return next((row for row in rows if row.extra["seed_index"] == training.seed_index), None)
+
+
+def _begin(training: FinalTraining, plan: str, epochs: float, ledger: Ledger) -> Row | None:
+    """The row of a training that nobody has begun yet; None where another coordinator was faster."""
+    contender = training.contender
+    while _row_of(training, plan, ledger) is None:
+        strategy = contender.method if contender.stage == "final" else ""
+        try:
+            return ledger.begin(
+                stage=contender.stage,
+                strategy=strategy,
+                baseline=contender.method if contender.stage == "baseline" else None,
+                architecture=contender.architecture,
+                key=contender.key,
+                parent=contender.candidate,
+                seed=training.seed,
+                epochs=epochs,
+                extra={"seed_index": training.seed_index, "plan": plan},
+                number=ledger.next_number(contender.stage, strategy),
+            )
+        except Overtaken:
+            continue
+    return None

@@ -1,0 +1,95 @@
+"""What scores with shared weights are worth: candidates that were trained from scratch are scored with a supernet's weights too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from random import Random
+
+from archwright.architecture.architecture import Architecture, short_hash
+from archwright.evaluate.job import Job, Stage
+from archwright.ledger.ledger import Ledger
+from archwright.ledger.row import Row
+from archwright.study.scheduler import Crew, training_seed
+from archwright.study.supernet_search import SupernetSearch, begin_once
+
+STAGE: Stage = "shared_scores"
+LEAST_SCORED, MOST_SCORED = 4, 100
+"""With fewer candidates there is no rank correlation to speak of; of more, a sample is drawn."""
+
+
+def scorable(ledger: Ledger, seed: int, strategies: Collection[str]) -> list[Row]:
+    """Complete candidates of these searches, fully trained and each network once; at most MOST_SCORED, drawn at random."""
+    complete = [row for row in ledger.rows("search") if row.state == "complete" and row.architecture is not None]
+    full = max((row.epochs or 0.0 for row in complete), default=0.0)
+    own = [row for row in reversed(complete) if row.strategy in strategies and (row.epochs or 0.0) >= full]
+    first = {row.key: row for row in own}
+    rows = sorted(first.values(), key=lambda row: row.run_number)
+    if len(rows) <= MOST_SCORED:
+        return rows
+    return sorted(Random(f"{seed}/{STAGE}").sample(rows, MOST_SCORED), key=lambda row: row.run_number)
+
+
+def score_with_shared_weights(
+    searches: Sequence[SupernetSearch],
+    ledger: Ledger,
+    crew: Crew,
+    make_job: Callable[[Row], Job],
+    seed: int,
+    strategies: Collection[str],
+) -> None:
+    """One job for each trained supernet, unless these very candidates were scored before, or there are too few of them.
+
+    `strategies`: those that searched the supernet's own space.
+    """
+    todo = [row for search in searches if (row := _open_row(search.name, ledger, seed, strategies)) is not None]
+    while todo or crew.busy:
+        while todo and crew.free > 0:
+            row = todo.pop(0)
+            crew.start(row, make_job(row))
+        for row, outcome in crew.finished():
+            crew.record(row, outcome.state, outcome)
+
+
+def _open_row(strategy: str, ledger: Ledger, seed: int, strategies: Collection[str]) -> Row | None:
+    """The row of the scoring that is to be done now, a new one or one that was interrupted."""
+    numbers = [row.run_number for row in scorable(ledger, seed, strategies)]
+    if len(numbers) < LEAST_SCORED:
+        return None
+    key = short_hash(json.dumps(numbers))
+    known = ledger.first_with_key(STAGE, strategy, key)
+    if known is not None:
+        return known if known.run_number in {row.run_number for row in ledger.running()} else None
+    own_seed = training_seed(seed, strategy, STAGE, key)
+    return begin_once(ledger, STAGE, strategy, key, seed=own_seed, epochs=None, extra={"candidates": numbers})
+
+
+def architectures_of(row: Row, ledger: Ledger) -> list[Architecture]:
+    """The candidates' architectures that a row of scoring is about, in its order."""
+    return [candidate.architecture for candidate in _candidates_of(row, ledger) if candidate.architecture is not None]
+
+
+def _candidates_of(row: Row, ledger: Ledger) -> list[Row]:
+    by_number = {candidate.run_number: candidate for candidate in ledger.rows("search")}
+    return [by_number[number] for number in row.extra["candidates"]]
+
+
+def paired_scores(strategy: str, metric: str, ledger: Ledger) -> list[tuple[float, float]]:
+    """(with the supernet's weights, trained from scratch): the validation metric of each candidate that was scored last."""
+    scored = [row for row in ledger.rows(STAGE, strategy) if row.state == "complete"]
+    if not scored:
+        return []
+    last = scored[-1]
+    shared = {_text(found["architecture"]): found["score"] for found in (last.outcome.found if last.outcome is not None else ())}
+    pairs = []
+    for candidate in _candidates_of(last, ledger):
+        if candidate.architecture is not None and candidate.outcome is not None:
+            score = shared.get(_text(candidate.architecture.to_json()))
+            value = candidate.outcome.metrics.get(metric)
+            if score is not None and value is not None:
+                pairs.append((float(score), float(value)))
+    return pairs
+
+
+def _text(architecture: object) -> str:
+    return json.dumps(architecture, sort_keys=True)

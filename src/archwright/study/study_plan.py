@@ -1,0 +1,196 @@
+"""Before the search: what fits into the time, by the measured epoch times of some networks of the space and of the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+from archwright.evaluate.job import Job, Outcome, Stage
+from archwright.execute.executor import Executor
+from archwright.study.request import Request
+from archwright.study.time_plan import LEAST_FINAL_EPOCHS, Budget, Means, Plan, plan_by_minutes, plan_by_trials
+
+PROBED_ARCHITECTURES = 4
+PROBE_SHARE, LEAST_PROBE_SECONDS = 0.03, 20.0
+"""A network that cannot be measured in this share of the run's time is too slow for it."""
+FINAL: Stage = "final"
+"""Among the probes: networks of the space as they are in final trainings."""
+FAIR_SHARE = 0.25
+"""Of the most epochs: a baseline that gets less is hardly trained."""
+ABOUT = 0.8
+"""Measured seconds an epoch are no more exact than this."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that was asked for and is left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, the baselines that fit, and what was left out.
+
+    `search_until`, `final_until`: seconds of the run's clock after which no further training of that stage begins; None is never.
+    """
+
+    plan: Plan
+    baselines: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+    search_until: float | None = None
+    final_until: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "plan": self.plan.to_json(),
+            "baselines": list(self.baselines),
+            "skipped": [{"name": s.name, "reason": s.reason} for s in self.skipped],
+            "search_until": self.search_until,
+            "final_until": self.final_until,
+        }
+
+    @classmethod
+    def from_json(cls, text: Mapping[str, Any]) -> Planned:
+        return cls(
+            Plan.from_json(text["plan"]),
+            tuple(text["baselines"]),
+            tuple(Skipped(**s) for s in text["skipped"]),
+            text["search_until"],
+            text["final_until"],
+        )
+
+
+def planned_by_trials(request: Request, budget: Budget, n_train: int) -> Planned:
+    """All that was asked for is trained."""
+    assert request.trials is not None
+    plan = plan_by_trials(n_train, request.epochs, request.seeds, request.top_k, request.trials, budget)
+    return Planned(plan, request.baselines or ())
+
+
+def planned_by_minutes(
+    request: Request,
+    budget: Budget,
+    n_train: int,
+    clock: Callable[[], float],
+    executor: Executor,
+    probes: Mapping[str, Sequence[Job]],
+) -> Planned:
+    """What fits. `probes` holds jobs that measure networks of the space (under `space`) and each baseline (under its name).
+
+    Under `final`, where final trainings take several devices: the same networks of the space on these.
+    """
+    measured = run_probes(executor, [job for jobs in probes.values() for job in jobs])
+    of_space, of_final = (
+        [t for job in probes.get(kind, ()) if (t := measured[job.key].seconds_per_epoch) is not None] for kind in ("space", FINAL)
+    )
+    assert request.minutes is not None
+    now = clock()
+    means = Means(60 * request.minutes - now, executor.workers, len(request.all_strategies), request.devices)
+    plan = plan_by_minutes(
+        n_train, request.epochs, request.seeds, request.top_k, means, budget, of_space or [means.usable / 10], of_final
+    )
+    skipped = []
+    if plan.seeds < request.seeds:
+        skipped.append(
+            Skipped("seeds", f"{request.seeds} were asked for, {plan.seeds} fit into the final trainings' share of the time")
+        )
+    baselines = {name: measured[probes[name][0].key] for name in request.baselines or ()}
+    fitted = _fit_baselines(plan, baselines, means, budget, least_baseline_epochs(plan, of_final or of_space))
+    return Planned(
+        fitted.plan,
+        fitted.names,
+        (*skipped, *fitted.skipped),
+        search_until=now + budget.search * means.usable / means.workers,
+        final_until=now + (means.usable - fitted.seconds) / means.workers,
+    )
+
+
+def run_probes(executor: Executor, jobs: Sequence[Job]) -> dict[str, Outcome]:
+    """The outcome of each job by its key; the seconds an epoch are of workers, which a job on several devices has several of."""
+    for job in jobs:
+        executor.submit(job)
+    outcomes: dict[str, Outcome] = {}
+    while len(outcomes) < len(jobs):
+        outcomes.update({job.key: _of_workers(outcome, job.devices) for job, outcome in executor.wait(1.0)})
+    return outcomes
+
+
+def _of_workers(outcome: Outcome, devices: int) -> Outcome:
+    if outcome.seconds_per_epoch is None:
+        return outcome
+    return replace(outcome, seconds_per_epoch=outcome.seconds_per_epoch * devices)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The plan with the baselines' part settled, which of them are trained, and the worker-seconds that they will take."""
+
+    plan: Plan
+    names: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    seconds: float
+
+
+def _fit_baselines(plan: Plan, measured: Mapping[str, Outcome], means: Means, budget: Budget, least_epochs: float) -> Fitted:
+    """Leave out the slowest baseline until each of the others gets enough epochs; time that they do not need goes to the finals."""
+    kept = dict(measured)
+    share = budget.baselines * means.usable / plan.seeds
+    skipped: list[Skipped] = []
+    while kept:
+        needs = {name: _seconds(outcome, plan.final_epochs, plan) for name, outcome in kept.items()}
+        goal = fill_evenly(needs.values(), share)
+        least = {name: _seconds(outcome, least_epochs, plan) for name, outcome in kept.items()}
+        slowest = max(least, key=lambda name: least[name])
+        if least[slowest] <= goal:
+            used = sum(min(need, goal) for need in needs.values())
+            fitting = _with_spare(replace(plan, baseline_goal=goal), (share - used) * plan.seeds, means)
+            return Fitted(fitting, tuple(kept), tuple(skipped), used * plan.seeds)
+        skipped.append(Skipped(slowest, _too_slow(kept.pop(slowest), least[slowest], goal)))
+    return Fitted(_with_spare(plan, share * plan.seeds, means), (), tuple(skipped), 0.0)
+
+
+def _with_spare(plan: Plan, spare: float, means: Means) -> Plan:
+    """The plan with these worker-seconds added to the final trainings."""
+    assert plan.final_goal is not None
+    return replace(plan, final_goal=plan.final_goal + spare / (means.strategies * plan.top_k * plan.seeds))
+
+
+def fill_evenly(needs: Iterable[float], total: float) -> float:
+    """The seconds each may take at most, so that `total` is used: what the quick ones do not need goes to the slow ones."""
+    left, waiting = total, sorted(needs)
+    while waiting and waiting[0] <= left / len(waiting):
+        left -= waiting.pop(0)
+    return left / len(waiting) if waiting else total
+
+
+def least_baseline_epochs(plan: Plan, epoch_seconds: Sequence[float]) -> float:
+    """A baseline that trains less than a quarter of the most epochs would be no fair comparison.
+
+    Unless the searched networks' final trainings are expected to be about as short, by measured seconds an epoch of some of them.
+    """
+    fair = max(min(plan.final_epochs, LEAST_FINAL_EPOCHS), FAIR_SHARE * plan.final_epochs)
+    if not epoch_seconds or plan.final_goal is None:
+        return fair
+    return min(fair, max(1.0, ABOUT * plan.final_goal / median(epoch_seconds)))
+
+
+def _seconds(outcome: Outcome, epochs: float, plan: Plan) -> float:
+    """Seconds of a training of so many epochs; a classical model's whole fit stands for the most epochs."""
+    if outcome.seconds_per_epoch is None:
+        return float("inf")
+    if outcome.macs is None:
+        return outcome.seconds_per_epoch * max(epochs / plan.final_epochs, FAIR_SHARE)
+    return outcome.seconds_per_epoch * epochs
+
+
+def _too_slow(outcome: Outcome, needed: float, goal: float) -> str:
+    if outcome.seconds_per_epoch is None:
+        return f"too slow for this budget: its speed could not even be measured ({outcome.cause})"
+    return (
+        f"too slow for this budget: by a measured estimate an epoch takes {outcome.seconds_per_epoch:.1f} s and the shortest fair "
+        f"training {needed:.0f} s; its part of the time is {goal:.0f} s"
+    )

@@ -1,0 +1,221 @@
+"""The one training loop. It takes a step function, and knows nothing of what a step does.
+
+It owns the epochs, the validation, the best weights, the checkpoints and the clock, whoever trains: one network, or a supernet
+whose step brings two optimizers.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from archwright.data.problem import worth
+from archwright.ops.carried_state import begin_stream
+from archwright.process_group import ALONE, Team
+from archwright.train.averaged_sgd import Averaging, NoAveraging
+from archwright.train.batches import Batches
+from archwright.train.checkpoint import load_checkpoint, save_checkpoint
+from archwright.train.failure import Diverged, TimedOut
+from archwright.train.random_state import random_state, restore_random_state
+
+LOOK_EVERY = 10
+"""Steps between two looks at the loss: each look waits for the device."""
+
+Record = dict[str, float]
+
+
+class Step(Protocol):
+    """One optimisation step, and everything it changes."""
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        """All that has a state (`state_dict`, `load_state_dict`), by name."""
+
+    def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
+        """A batch, and the share of all steps that is done: returns the loss () and the output (B, outputs), detached."""
+
+    def record(self) -> Mapping[str, float]:
+        """What an epoch's record says about the step, such as the learning rate."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained, on what, and who says how good it is.
+
+    `network`: its weights of the best epoch are kept. `validate`: metrics on the validation split; `judge` names the one that
+    decides. `train_metric`: the same metric of an epoch's outputs and targets, of which `kept` (output, target) is what it needs.
+    `averaging`: of the weights that are validated and kept. `epochs` may be fractional. `team`: the processes that train together,
+    each with its part of the batches; all of them see the same records and end at the same step, and the first one writes.
+    `until`: the epoch after which it ends, where that is before the last; a longer one goes on from its checkpoint if it is whole.
+    `patience`: epochs without a better one before it stops, 0 is never. `ended`: asked before each epoch whether the step has
+    come to an end by itself. `time_limit`: seconds, over all resumes.
+    """
+
+    step: Step
+    network: nn.Module
+    batches: Batches
+    validate: Callable[[], Mapping[str, float]]
+    judge: str
+    train_metric: Callable[[Tensor, Tensor], float]
+    epochs: float
+    until: float | None = None
+    patience: int = 0
+    ended: Callable[[], bool] = lambda: False
+    checkpoint: Path | None = None
+    time_limit: float | None = None
+    kept: Callable[[Tensor, Tensor], Tensor] = lambda output, target: output
+    averaging: Averaging = field(default_factory=NoAveraging)
+    team: Team = ALONE
+
+    @property
+    def steps(self) -> int:
+        """Of all `epochs`, at least one."""
+        return max(1, round(self.epochs * self.batches.per_epoch))
+
+    @property
+    def last_step(self) -> int:
+        """After so many steps it ends."""
+        return self.steps if self.until is None else min(self.steps, max(1, round(self.until * self.batches.per_epoch)))
+
+
+@dataclass
+class Progress:
+    """How far a training is. `seconds` counts all its parts, before and after interruptions.
+
+    `before`: of these, the seconds of the shorter trainings that it continues.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    before: float = 0.0
+    curve: list[Record] = field(default_factory=list)
+    best: Record = field(default_factory=dict)
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> float:
+        return self.curve[-1]["epoch"] if self.curve else 0.0
+
+    def stale(self, patience: int) -> bool:
+        """Whether the best epoch is `patience` epochs ago."""
+        return bool(patience and self.best and self.epochs - self.best["epoch"] >= patience)
+
+
+def run_training(training: Training, on_epoch: Callable[[Record], None] | None = None, *, seconds: float = 0.0) -> Progress:
+    """Train to the end, from the checkpoint where there is one; each epoch's record goes to `on_epoch`.
+
+    `seconds`: spent before, on the same account. Raises Diverged, TimedOut, and whatever the step raises.
+    """
+    progress = _resume(training) or Progress(seconds=seconds)
+    clock = _Clock(progress.seconds, training.time_limit)
+    while progress.step < training.last_step and not progress.stale(training.patience) and not training.ended():
+        trained = _epoch(training, progress, clock)
+        with training.averaging.applied():
+            record = {**trained, **_validate(training, trained["epoch"]), **training.step.record(), "seconds": clock.seconds()}
+            record = training.team.led(record)
+            progress.seconds = record["seconds"]
+            _keep(training, progress, record)
+        training.averaging.judged(record["val_loss"])
+        if training.checkpoint is not None:
+            _save(training, progress, training.checkpoint)
+        if on_epoch is not None:
+            on_epoch(record)
+    return progress
+
+
+def _epoch(training: Training, progress: Progress, clock: _Clock) -> Record:
+    """One epoch, or what is left of the training; streams begin anew, so that going on from its end is exact."""
+    per_epoch, steps, last_step = training.batches.per_epoch, training.steps, training.last_step
+    losses, outputs, targets = [], [], []
+    training.network.train()
+    begin_stream(training.network)
+    for x, y in training.batches.epoch(progress.step // per_epoch):
+        loss, output = training.step(x, y, (progress.step + 0.5) / steps)
+        progress.step += 1
+        losses.append(loss)
+        outputs.append(training.kept(output, y))
+        targets.append(y)
+        clock.check()
+        if progress.step % LOOK_EVERY == 0:
+            _check_finite(loss, progress.step / per_epoch)
+        if progress.step == last_step:
+            break
+    epoch = progress.step / per_epoch
+    loss = torch.stack(losses).mean()
+    training.team.average([loss])
+    train_loss = _check_finite(loss, epoch)
+    output, target = (training.team.gathered(torch.cat(rows)) for rows in (outputs, targets))
+    train_metric = training.train_metric(output.float(), target)
+    return {"epoch": epoch, "train_loss": train_loss, "train_metric": train_metric}
+
+
+def _validate(training: Training, epoch: float) -> Record:
+    validated = training.validate()
+    _check_finite(torch.tensor(list(validated.values())).sum(), epoch, "validation loss")
+    return {f"val_{name}": value for name, value in validated.items()}
+
+
+def _keep(training: Training, progress: Progress, record: Record) -> None:
+    """Into the curve, and among the best where it is."""
+    progress.curve.append(record)
+    if not progress.best or _worth(training, record) > _worth(training, progress.best):
+        progress.best = record
+        progress.best_weights = {name: tensor.detach().clone() for name, tensor in training.network.state_dict().items()}
+
+
+def _worth(training: Training, record: Record) -> float:
+    return worth(training.judge, record[f"val_{training.judge}"])
+
+
+def _save(training: Training, progress: Progress, file: Path) -> None:
+    """A full disk costs the checkpoint, not the training."""
+    states = training.team.collected(random_state())
+    if not training.team.leads:
+        return
+    parts = {name: part.state_dict() for name, part in training.step.saved.items()}
+    try:
+        save_checkpoint({"progress": vars(progress), "parts": parts, "random": states}, file)
+    except OSError as error:
+        note = f"checkpoints could not be written ({error.strerror or error}); an interrupted training would have begun anew"
+        if note not in progress.notes:
+            progress.notes.append(note)
+
+
+def _resume(training: Training) -> Progress | None:
+    state = load_checkpoint(training.checkpoint) if training.checkpoint is not None else None
+    if state is None:
+        return None
+    for name, part in training.step.saved.items():
+        part.load_state_dict(state["parts"][name])
+    if len(state["random"]) == training.team.size:  # else other processes go on, each with random numbers of its own
+        restore_random_state(state["random"][training.team.rank])
+    return Progress(**state["progress"])
+
+
+def _check_finite(value: Tensor, epoch: float, what: str = "training loss") -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise Diverged(f"{what} was {number} in epoch {math.ceil(epoch)}")
+    return number
+
+
+class _Clock:
+    """Seconds of a training over all its parts."""
+
+    def __init__(self, before: float, limit: float | None) -> None:
+        self.start, self.limit = time.perf_counter() - before, limit
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self.start
+
+    def check(self) -> None:
+        if self.limit is not None and self.seconds() > self.limit:
+            raise TimedOut(f"timed out after {self.limit:g} s")

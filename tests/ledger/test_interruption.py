@@ -1,0 +1,115 @@
+"""What a signal does to a process: a small script is sent real ones."""
+
+import signal
+import subprocess
+import sys
+from threading import Thread
+
+import pytest
+
+from archwright.ledger.interruption import Interrupted, interruptible, uninterrupted
+
+SCRIPT = """
+import signal, time
+from archwright.ledger.interruption import interruptible, uninterrupted
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, whatever started the tests
+try:
+    with interruptible():
+        with {context}:
+            print("working", flush=True)
+            time.sleep(0.5 if {heeded_late} else 60)
+            print("written", flush=True)
+        time.sleep(60)
+finally:
+    print("ending", flush=True)
+    time.sleep({ending})
+"""
+
+
+@pytest.fixture
+def start():
+    """Starts the script and waits until it works."""
+    started = []
+
+    def run(context="interruptible()", heeded_late=False, ending=0):
+        script = SCRIPT.format(context=context, heeded_late=heeded_late, ending=ending)
+        pipe = subprocess.PIPE
+        started.append(process := subprocess.Popen([sys.executable, "-c", script], stdout=pipe, stderr=pipe, text=True))
+        assert process.stdout.readline() == "working\n"
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate(timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)]
+)
+def test_a_signal_is_raised_with_its_words_and_its_exit_code(number, told, code):
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted, match=f"^{told}$") as raised, interruptible():
+        signal.raise_signal(number)
+    assert raised.value.exit_code == code
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_the_process_at_once(start, number):
+    process = start(ending=60)
+    process.send_signal(number)
+    assert process.stdout.readline() == "ending\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == -signal.SIGTERM
+
+
+def test_what_is_being_written_is_written_first(start):
+    process = start("uninterrupted()", heeded_late=True)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=10)
+    assert out == "written\nending\n"
+    assert err.splitlines()[-1].endswith("Interrupted: ended by SIGTERM")
+
+
+def test_even_what_is_being_written_is_ended_by_a_second_signal(start):
+    process = start("uninterrupted()")
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.3)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == -signal.SIGINT
+
+
+def test_a_signal_is_heeded_though_the_writing_failed():
+    def fail():
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            raise OSError("the disk is full")
+
+    with pytest.raises(Interrupted), interruptible():
+        fail()
+
+
+def test_an_ignored_signal_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruptible(), uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_other_threads_write_as_they_are():
+    done = []
+
+    def write():
+        with uninterrupted():
+            done.append(True)
+
+    thread = Thread(target=write)
+    thread.start()
+    thread.join()
+    assert done

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+
+from archwright.evaluate.job import Job, Outcome
+from archwright.ledger.ledger import Ledger
+from archwright.study.run_folder import Clock
+from archwright.study.scheduler import ATTEMPTS, Crew, training_seed
+
+
+class OneByOne:
+    workers = 2
+
+    def __init__(self, outcomes):
+        self.outcomes = list(outcomes)
+        self.jobs, self.waiting = [], []
+
+    def submit(self, job):
+        self.jobs.append(job)
+        self.waiting.append(job)
+
+    def wait(self, timeout=None):
+        return [(self.waiting.pop(0), self.outcomes.pop(0))]
+
+    def progress(self):
+        return {job.key: {"epoch": 1.0} for job in self.waiting[:1]}
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger.open("memory:", tmp_path, "run") as ledger:
+        yield ledger
+
+
+def crew_of(ledger, tmp_path, *outcomes, look=lambda crew: None):
+    recorded = []
+    return Crew(OneByOne(outcomes), ledger, Clock(tmp_path / "clock.json"), look, recorded.append), recorded
+
+
+def begin(ledger, tmp_path, baseline="vgg"):
+    row = ledger.begin(stage="baseline", strategy="", baseline=baseline, key=baseline, seed=3)
+    return row, Job(
+        key=str(row.run_number), stage="baseline", data="", folder=str(tmp_path / baseline), seed=3, epochs=1.0, baseline=baseline
+    )
+
+
+def test_a_seed_has_31_bits_and_hangs_on_every_part():
+    seeds = {
+        training_seed(*parts) for parts in [(0, "random", 1), (0, "random", 2), (1, "random", 1), (0, "final", 1), (0, "random1")]
+    }
+    assert len(seeds) == 5
+    many = np.array([training_seed(0, i) for i in range(500)])
+    assert many.min() >= 0
+    assert many.max() < 2**31
+    assert abs(many.mean() / 2**30 - 1) < 0.1
+    assert training_seed(0, "random", 0) == training_seed(0, "random", 0)
+
+
+def test_free_and_busy_count_what_is_under_way(ledger, tmp_path):
+    looked = []
+    crew, recorded = crew_of(ledger, tmp_path, Outcome("complete"), Outcome("complete"), look=lambda crew: looked.append(crew.free))
+    rows = [begin(ledger, tmp_path, name) for name in ("vgg", "densenet")]
+    for row, job in rows:
+        crew.start(row, job)
+    assert crew.free == 0
+    assert crew.busy
+    assert crew.progress() == [(rows[0][0], {"epoch": 1.0}), (rows[1][0], {})]
+    assert crew.finished() == [(rows[0][0], Outcome("complete"))]
+    assert (crew.free, looked) == (1, [1])
+    assert recorded == []
+    assert (tmp_path / "densenet").is_dir()
+
+
+def test_a_fault_of_the_machine_is_tried_again_a_few_times(ledger, tmp_path):
+    lost = Outcome("failed", "killed by signal 9 (SIGKILL)", machine_fault=True)
+    crew, _ = crew_of(ledger, tmp_path, *[lost] * ATTEMPTS)
+    row, job = begin(ledger, tmp_path)
+    crew.start(row, job)
+    ended = [crew.finished() for _ in range(ATTEMPTS)]
+    assert ended[:-1] == [[]] * (ATTEMPTS - 1)
+    ((same, outcome),) = ended[-1]
+    assert same is row
+    assert outcome.cause == f"killed by signal 9 (SIGKILL) (tried {ATTEMPTS} times)"
+    assert crew.free == 2
+
+
+def test_a_training_that_fails_by_itself_is_not_tried_again(ledger, tmp_path):
+    failed = Outcome("failed", "diverged")
+    crew, _ = crew_of(ledger, tmp_path, failed)
+    row, job = begin(ledger, tmp_path)
+    crew.start(row, job)
+    assert crew.finished() == [(row, failed)]
+
+
+def test_a_row_that_another_coordinator_took_up_is_left_to_it(tmp_path):
+    url = f"journal:{tmp_path / 'journal'}"
+    with Ledger.open(url, tmp_path, "run") as ours, Ledger.open(url, tmp_path, "run") as theirs:
+        row, job = begin(theirs, tmp_path)
+        ours.refresh()
+        crew, _ = crew_of(ours, tmp_path)
+        crew.start(row, job)
+        assert crew.free == 2
+
+
+def test_what_is_recorded_is_in_the_ledger_and_told(ledger, tmp_path):
+    crew, recorded = crew_of(ledger, tmp_path, Outcome("complete", metrics={"accuracy": 0.5}))
+    row, job = begin(ledger, tmp_path)
+    crew.start(row, job)
+    ((row, outcome),) = crew.finished()
+    done = crew.record(row, outcome.state, outcome)
+    assert recorded == [done] == list(ledger.rows())
+    assert (done.state, done.outcome) == ("complete", outcome)

@@ -1,0 +1,59 @@
+import pytest
+
+from archwright.ledger.ledger import Ledger
+from archwright.study.utilization import Occupation, idle_shares, keep
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_a_training_counts_for_as_many_workers_as_it_takes(clock):
+    occupation = Occupation(4, clock)
+    occupation.begins("wide", 2)
+    occupation.begins("slim", 1)
+    clock.now += 10
+    occupation.ends("slim")
+    clock.now += 10
+    occupation.ends("wide")
+    assert occupation.to_json() == {"available": 80.0, "busy": 50.0}
+    assert occupation.idle_share == pytest.approx(3 / 8)
+    assert occupation.trainings == 2
+
+
+def test_what_began_before_counts_for_nothing(clock):
+    occupation = Occupation(1, clock)
+    clock.now += 1
+    occupation.ends("unknown")
+    assert occupation.to_json() == {"available": 1.0, "busy": 0.0}
+
+
+def test_starts_and_coordinators_of_a_run_are_added_up(clock, tmp_path):
+    def half_an_hour_of(busy):
+        occupation = Occupation(1, clock)
+        occupation.begins("job", 1)
+        clock.now += busy
+        occupation.ends("job")
+        clock.now += 1800 - busy
+        return occupation
+
+    url = f"journal:{tmp_path / 'ledger'}"
+    with Ledger.open(url, tmp_path, "run") as ours, Ledger.open(url, tmp_path, "run") as theirs:
+        keep("search", half_an_hour_of(1800), ours)
+        keep("search", half_an_hour_of(900), ours)
+        keep("search", half_an_hour_of(0), theirs)
+        keep("final", half_an_hour_of(1800), theirs)
+        assert idle_shares(ours) == {"search": pytest.approx(0.5), "final": 0.0}
+
+
+def test_no_time_has_no_idle_share(tmp_path, clock):
+    assert Occupation(2, clock).idle_share == 0.0
