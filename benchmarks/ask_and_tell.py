@@ -18,8 +18,8 @@ from archwright.ledger.ledger import Ledger
 from archwright.search_space import SearchSpace
 from archwright.search_strategy import make_strategy
 from archwright.study.run_folder import Clock
-from archwright.study.scheduler import Crew
-from archwright.study.search_loop import Lane, Limits, search
+from archwright.study.scheduler import Scheduler
+from archwright.study.search_loop import SearchLimits, StrategyRun, search
 
 STRATEGY = "regularized_evolution"
 OBJECTIVES = (Objective("accuracy", maximize=True),)
@@ -49,18 +49,18 @@ def proposals_per_second(rows=ROWS, operations=OPERATIONS):
     return rates
 
 
-def go_on(ledger, trainings, folder, look=lambda crew: None):
+def go_on(ledger, trainings, folder, look=lambda scheduler: None):
     """Begin and end so many more trainings: all that a coordinator does, and nothing that a training does."""
-    lane = Lane(STRATEGY, make_strategy(STRATEGY), Fourteen(), ledger, OBJECTIVES, 1.0)
-    crew = Crew(SimulatedCluster(1, trained), ledger, Clock(folder / "clock.json"), look, lambda row: None)
-    limits = Limits(round(lane.trainings) + trainings, None, lambda: 0.0)
-    search([lane], crew, lambda row: job_of(row, folder), limits, seed=0)
+    strategy_run = StrategyRun(STRATEGY, make_strategy(STRATEGY), Fourteen(), ledger, OBJECTIVES, 1.0)
+    scheduler = Scheduler(SimulatedCluster(1, trained), ledger, Clock(folder / "clock.json"), look, lambda row: None)
+    limits = SearchLimits(round(strategy_run.trainings) + trainings, None, lambda: 0.0)
+    search([strategy_run], scheduler, lambda row: job_of(row, folder), limits, seed=0)
 
 
 def rate(ledger, operations, folder):
     """Operations per second: each asks the strategy, writes the row, begins its training, and writes the result of the last."""
     times = []
-    go_on(ledger, operations, folder, lambda crew: times.append(time.perf_counter()))
+    go_on(ledger, operations, folder, lambda scheduler: times.append(time.perf_counter()))
     return 1 / statistics.median(after - before for before, after in pairwise(times))
 
 

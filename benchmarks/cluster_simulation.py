@@ -16,8 +16,8 @@ from archwright.evaluate.job import Job, Outcome
 from archwright.ledger.ledger import Ledger
 from archwright.search_strategy import make_strategy, sized_for_budget
 from archwright.study.run_folder import Clock
-from archwright.study.scheduler import Crew
-from archwright.study.search_loop import Lane, Limits, search
+from archwright.study.scheduler import Scheduler
+from archwright.study.search_loop import SearchLimits, StrategyRun, search
 
 EPOCHS = 16.0
 WORKERS = (1, 4, 16, 64, 256, 1024, 4096)
@@ -84,17 +84,21 @@ def simulate(workers, strategy, trainings, *, synchronous=False, seed=0):
     """A search of so many full trainings on a simulated cluster."""
     with tempfile.TemporaryDirectory() as folder, Ledger.open("memory:", Path(folder), "run") as ledger:
         sized = sized_for_budget(make_strategy(strategy), trainings)
-        lane = Lane(strategy, sized, FourCells(), ledger, OBJECTIVES, EPOCHS)
+        strategy_run = StrategyRun(strategy, sized, FourCells(), ledger, OBJECTIVES, EPOCHS)
         looked_up = Trainings(ledger, Path(folder))
         cluster = SimulatedCluster(
             workers, looked_up.train, synchronous=synchronous, operation_seconds=OPERATION_SECONDS, seed=seed
         )
         best = []
-        crew = Crew(
-            cluster, ledger, Clock(Path(folder) / "clock.json"), lambda crew: None, lambda row: _keep_best(best, cluster.clock, row)
+        scheduler = Scheduler(
+            cluster,
+            ledger,
+            Clock(Path(folder) / "clock.json"),
+            lambda scheduler: None,
+            lambda row: _keep_best(best, cluster.clock, row),
         )
         begun = time.perf_counter()
-        search([lane], crew, looked_up.job_of, Limits(trainings, None, lambda: cluster.clock), seed)
+        search([strategy_run], scheduler, looked_up.job_of, SearchLimits(trainings, None, lambda: cluster.clock), seed)
         return Simulation(cluster, best, len(cluster.spans) / (time.perf_counter() - begun))
 
 

@@ -27,8 +27,8 @@ COMMANDS = {
     "--baselines random_forest --set space.repeats=1 --set space.filters=4",
     "bench": "bench nasbench201 --dataset cifar10 --strategies regularized_evolution,predictor_guided,progressive,random "
     "--queries 60 --repeats 3",
-    "bench_in_flight": "bench nasbench201 --dataset cifar100 --strategies regularized_evolution,local_search,genetic,grid,reinforce "
-    "--queries 40 --repeats 3 --in-flight 7",
+    "bench_in_flight": "bench nasbench201 --dataset cifar100 --strategies "
+    "regularized_evolution,local_search,genetic,grid,reinforce --queries 40 --repeats 3 --in-flight 7",
 }
 NOT_FIXED = ("seconds", "memory", "energy", "latency", "worker", "idle", "elapsed", "out", "p_value")
 """A column or key with one of these words in its name depends on the machine's hour, or on where the run lies."""

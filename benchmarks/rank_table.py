@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from archwright.benchmark.bench_job import run_benchmark
+from archwright.benchmark.bench_job import bench
 from archwright.benchmark.request import BenchmarkRequest
 from archwright.benchmark.run_benchmark import results_of
 from archwright.cli import assignments, listed
@@ -69,7 +69,7 @@ def main() -> None:
             settings=assignments(asked.settings),
             out=asked.out / dataset,
         )
-        results.append(results_of(run_benchmark(request)))
+        results.append(results_of(bench(request)))
     print(markdown(results))
     for skipped in results[0]["left_out"]:
         print(f"left out: {skipped['name']}: {skipped['reason']}")

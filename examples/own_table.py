@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from archwright import SearchSpace
-from archwright.benchmark.bench_job import print_benchmark, run_benchmark
+from archwright.benchmark.bench_job import bench, print_benchmark
 from archwright.benchmark.request import BenchmarkRequest
 
 TABLE = Path("own_table.csv")
@@ -67,7 +67,7 @@ def main() -> None:
         workers=1,
         out=Path("runs/own-table"),
     )
-    print_benchmark(run_benchmark(request))
+    print_benchmark(bench(request))
 
 
 if __name__ == "__main__":

@@ -153,17 +153,17 @@ def server():
 
 @pytest.fixture
 def in_two_processes(tmp_path):
-    """Calls `function(team, *arguments)` in two processes that train together, forked from here; returns what each of them gave."""
+    """Calls `function(process_group, *arguments)` in two processes that train together, forked here; returns what each gave."""
     import torch
 
     def run(function, *arguments):
         context = multiprocessing.get_context("fork")
-        meeting = str(tmp_path / f"meeting{len(list(tmp_path.glob('meeting*.begun')))}")
-        Path(f"{meeting}.begun").touch()
+        rendezvous = str(tmp_path / f"meeting{len(list(tmp_path.glob('rendezvous*.begun')))}")
+        Path(f"{rendezvous}.begun").touch()
         pipes, processes = [], []
         for rank in (0, 1):
             reader, writer = context.Pipe(duplex=False)
-            process = context.Process(target=_in_team, args=(rank, meeting, writer, function, arguments))
+            process = context.Process(target=_in_process_group, args=(rank, rendezvous, writer, function, arguments))
             with warnings.catch_warnings(), writer:  # newer versions of Python warn of threads, which wait here
                 warnings.simplefilter("ignore", DeprecationWarning)
                 process.start()
@@ -181,15 +181,15 @@ def in_two_processes(tmp_path):
     return run
 
 
-def _in_team(rank, meeting, pipe, function, arguments):
+def _in_process_group(rank, rendezvous, pipe, function, arguments):
     import torch
 
-    from archwright.process_group import gather_team, surroundings
+    from archwright.process_group import join_process_group, process_environment
 
-    os.environ.update(surroundings(rank, 2, meeting))
+    os.environ.update(process_environment(rank, 2, rendezvous))
     buffer = io.BytesIO()
     try:
-        torch.save(function(gather_team(2, torch.device("cpu")), *arguments), buffer)
+        torch.save(function(join_process_group(2, torch.device("cpu")), *arguments), buffer)
         pipe.send_bytes(buffer.getvalue())
     except BaseException:
         pipe.send_bytes(traceback.format_exc().encode())

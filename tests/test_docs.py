@@ -32,11 +32,11 @@ from archwright.study.study_plan import LEAST_PROBE_SECONDS, PROBE_SHARE, PROBED
 from archwright.study.time_plan import (
     CLOSING_SECONDS,
     CLOSING_SHARE,
-    FULLER,
     LEAST_FINAL_EPOCHS,
+    MULTI_FIDELITY_FACTOR,
     TRIALS_AIMED_AT,
     Budget,
-    Plan,
+    TimePlan,
     usual_epochs,
 )
 from archwright.train.recipe import Recipe, recipe_for
@@ -54,7 +54,7 @@ def keys_of_results():
     yield from method_json(Method("none", "baseline", "r2", None, (), ()), PROBLEM, ledger=None, threads=1, device="cpu")
     yield from Verdict.__annotations__
     yield from (field.name for field in fields(Request) if field.name != "out")
-    yield from (field.name for field in fields(Plan))
+    yield from (field.name for field in fields(TimePlan))
 
 
 def strategy_keys():
@@ -102,7 +102,7 @@ RATES = {optimizer: recipe_for(10**6, {"optimizer": optimizer}).learning_rate fo
         f"{100 * BUDGET.search:g} % search, {100 * BUDGET.final:g} % final trainings, {100 * BUDGET.baselines:g} % baselines",
         {20: "a twentieth of their strategy's part"}[TRIALS_AIMED_AT],
         f"shorter than {LEAST_FINAL_EPOCHS:g} epochs",
-        f"may take {FULLER} times as long as another's",
+        f"may take {MULTI_FIDELITY_FACTOR} times as long as another's",
         f"Nesterov momentum {RECIPE.momentum}",
         "weight decay 5e-4",
         f"over {100 * RECIPE.warmup:g} % of the steps",

@@ -134,10 +134,10 @@ def search_command(
     no_random: Annotated[bool, typer.Option("--no-random", help="Leave out random search at the same cost.")] = False,
 ) -> None:
     """Search, retrain the best, compare with baselines, and write the report. The same command continues a run."""
-    from archwright.execute import enlisted
+    from archwright.execute import rank_service
     from archwright.study.request import Request
 
-    with resumable(), enlisted(executor):
+    with resumable(), rank_service(executor):
         request = Request(
             source=source,
             space=space,
@@ -296,9 +296,9 @@ def bench_command(
         out=out,
     )
     with resumable():
-        from archwright.benchmark.bench_job import print_benchmark, run_benchmark
+        from archwright.benchmark.bench_job import bench, print_benchmark
 
-        print_benchmark(run_benchmark(request))
+        print_benchmark(bench(request))
 
 
 @app.command("list")

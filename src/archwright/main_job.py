@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archwright.data.arrays import Arrays
 from archwright.errors import InputError
-from archwright.execute import enlisted
+from archwright.execute import rank_service
 from archwright.ledger.json_file import read_json
 from archwright.report.gather import gather
 from archwright.report.page import write_report
@@ -20,7 +20,7 @@ from archwright.settings import settings_of
 from archwright.statistics.verdict import best_on_validation
 from archwright.study.request import Request
 from archwright.study.run_folder import RunFolder
-from archwright.study.run_study import conduct
+from archwright.study.run_study import run_study
 
 if TYPE_CHECKING:
     from torch import nn
@@ -97,7 +97,7 @@ def search(
     "chain", or for texts "recurrent". Under `mpiexec`, with the executor "mpi", it returns on the first rank only.
     Raises InputError (one sentence with the mend) for whatever is unknown or does not fit.
     """
-    with enlisted(options.get("executor", "processes")):
+    with rank_service(options.get("executor", "processes")):
         _check_arguments(space, strategy, options)
         arrays = Arrays(x=source[0], y=source[1]) if isinstance(source, tuple) else source
         request = Request(
@@ -146,7 +146,7 @@ def _settings_in(space: str | SearchSpace | None) -> dict[str, Any]:
 
 def run(request: Request, source: Arrays | None = None) -> Result | None:
     """Conduct a request to its end and write its report; None where that is done elsewhere, and this was help (`Request.study`)."""
-    folder = conduct(request, source)
+    folder = run_study(request, source)
     if not folder.results.exists():
         return None
     result = Result(folder.path, read_json(folder.results))

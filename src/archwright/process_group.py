@@ -16,7 +16,7 @@ from torch import Tensor, distributed
 
 from archwright.errors import InputError
 
-RANK, SIZE, MEETING = "RANK", "WORLD_SIZE", "ARCHWRIGHT_MEETING"
+RANK, SIZE, RENDEZVOUS = "RANK", "WORLD_SIZE", "ARCHWRIGHT_MEETING"
 """Where in the environment a process finds its number, how many they are, and the file by which they find each other."""
 
 Value = TypeVar("Value")
@@ -24,18 +24,18 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """`size` processes, of which this is number `rank`, counted from 0. One process alone exchanges nothing."""
 
     rank: int = 0
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_rank_zero(self) -> bool:
         """Whether this is the one process that writes, reports and reads the test split."""
         return self.rank == 0
 
-    def part(self, count: int) -> slice:
+    def shard(self, count: int) -> slice:
         """This process's rows of a batch of `count`; parts differ by one row at most.
 
         Raises InputError where a process would have none.
@@ -47,13 +47,13 @@ class Team:
             )
         return slice(self.rank * count // self.size, (self.rank + 1) * count // self.size)
 
-    def weighted(self, loss: Loss, count: int) -> Loss:
+    def weighted_loss(self, loss: Loss, count: int) -> Loss:
         """Of the mean over this process's rows, what makes the mean over all processes that of all `count` rows of a batch."""
         if self.size == 1:
             return loss
         return lambda output, target: loss(output, target) * (len(target) * self.size / count)
 
-    def add(self, tensor: Tensor) -> Tensor:
+    def all_reduce(self, tensor: Tensor) -> Tensor:
         """The sum over all processes, the same to the last bit in each; no gradient. It may be `tensor` itself."""
         if self.size == 1:
             return tensor
@@ -65,36 +65,36 @@ class Team:
         """Each tensor becomes its mean over the processes, in place, by one exchange."""
         if self.size == 1 or not tensors:
             return
-        total = self.add(torch.cat([tensor.detach().reshape(-1) for tensor in tensors])) / self.size
+        total = self.all_reduce(torch.cat([tensor.detach().reshape(-1) for tensor in tensors])) / self.size
         with torch.no_grad():
             for tensor, part in zip(tensors, torch.split(total, [tensor.numel() for tensor in tensors]), strict=True):
                 tensor.copy_(part.view_as(tensor))
 
-    def table(self, row: Tensor) -> Tensor:
+    def stacked_rows(self, row: Tensor) -> Tensor:
         """The row of each process, (N,) -> (processes, N); no gradient."""
         table = row.new_zeros(self.size, len(row))
         table[self.rank] = row.detach()
-        return self.add(table)
+        return self.all_reduce(table)
 
-    def gathered(self, rows: Tensor) -> Tensor:
+    def all_gather(self, rows: Tensor) -> Tensor:
         """The rows of all processes, in the order of these: (own rows, ...) -> (all rows, ...); no gradient."""
         if self.size == 1:
             return rows
-        counts = self.table(torch.tensor([len(rows)], device=rows.device))[:, 0].tolist()
+        counts = self.stacked_rows(torch.tensor([len(rows)], device=rows.device))[:, 0].tolist()
         first = sum(counts[: self.rank])
         everything = rows.new_zeros(sum(counts), *rows.shape[1:])
         everything[first : first + len(rows)] = rows.detach()
-        return self.add(everything)
+        return self.all_reduce(everything)
 
     def slowest(self, seconds: float) -> float:
         """The most that any process measured."""
-        return max(self.collected(seconds))
+        return max(self.all_gather_object(seconds))
 
-    def led(self, value: Value) -> Value:
+    def broadcast(self, value: Value) -> Value:
         """What the first process has; small and plain, as it travels pickled."""
-        return self.collected(value)[0]
+        return self.all_gather_object(value)[0]
 
-    def collected(self, value: Value) -> list[Value]:
+    def all_gather_object(self, value: Value) -> list[Value]:
         """What each process has, in their order; small and plain."""
         if self.size == 1:
             return [value]
@@ -103,28 +103,28 @@ class Team:
         return values
 
 
-ALONE = Team()
+SINGLE_PROCESS = ProcessGroup()
 
 
-def gather_team(devices: int, device: torch.device) -> Team:
-    """All `devices` processes of this training, once each of them has come: they were launched with `surroundings`.
+def join_process_group(devices: int, device: torch.device) -> ProcessGroup:
+    """All `devices` processes of this training, once each of them has come: they were launched with `process_environment`.
 
     Raises InputError in a process that was launched without companions.
     """
     if devices == 1:
-        return ALONE
+        return SINGLE_PROCESS
     rank, size = own_rank(), int(os.environ.get(SIZE, "1"))
-    if size != devices or MEETING not in os.environ:
+    if size != devices or RENDEZVOUS not in os.environ:
         raise InputError(f"a training on {devices} devices takes as many processes: run it by an executor, such as 'processes'")
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if not distributed.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         store = distributed.FileStore(  # type: ignore[attr-defined]
-            os.environ[MEETING], size
+            os.environ[RENDEZVOUS], size
         )
         distributed.init_process_group(backend, store=store, rank=rank, world_size=size)
-    return Team(rank, size)
+    return ProcessGroup(rank, size)
 
 
 def own_rank() -> int:
@@ -132,9 +132,9 @@ def own_rank() -> int:
     return int(os.environ.get(RANK, "0"))
 
 
-def surroundings(rank: int, size: int, meeting: str) -> dict[str, str]:
-    """The environment of one of the processes on this machine, as `torchrun` sets it. meeting: a file that is not there yet."""
+def process_environment(rank: int, size: int, rendezvous: str) -> dict[str, str]:
+    """The environment of one of the processes on this machine, as `torchrun` sets it. rendezvous: a file that is not there yet."""
     own = {RANK: str(rank), SIZE: str(size), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(size), "NODE_RANK": "0"}
     if sys.platform == "linux" and "GLOO_SOCKET_IFNAME" not in os.environ:
         own["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo looks up this machine's name, which not every network knows
-    return {**own, MEETING: meeting}
+    return {**own, RENDEZVOUS: rendezvous}

@@ -33,11 +33,13 @@ def results_with(strategies, **more):
     }  # fmt: skip
 
 
-def searches_of(worth):
+def searches_of(as_score):
     for repeat in range(2):
         yield (
             repeat,
-            SimulatedSearch([Query(i, worth + 0.1 * i * (repeat + 1), 80.0 + 0.1 * i, 60.0 * (i + 1)) for i in range(60)], 60, 1.0),
+            SimulatedSearch(
+                [Query(i, as_score + 0.1 * i * (repeat + 1), 80.0 + 0.1 * i, 60.0 * (i + 1)) for i in range(60)], 60, 1.0
+            ),
         )
 
 

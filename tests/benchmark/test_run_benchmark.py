@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from archwright.benchmark import run_benchmark
+from archwright.benchmark import bench
 from archwright.benchmark.request import BenchmarkRequest
-from archwright.benchmark.run_benchmark import conduct_benchmark, left_out_lines, results_of
+from archwright.benchmark.run_benchmark import left_out_lines, results_of, run_benchmark
 from archwright.errors import InputError, RunFolderError, UnknownSetting
 from archwright.study.study_plan import Skipped
 
@@ -64,18 +64,18 @@ def request_(tmp_path, monkeypatch):
 
 
 def test_a_benchmark_has_results_and_is_not_run_twice(request_, monkeypatch):
-    folder = conduct_benchmark(request_)
+    folder = run_benchmark(request_)
     results = results_of(folder)
     assert (results["benchmark"], results["dataset"], results["best_valid"]) == ("dials", "toy", 85.0)
     assert {entry["name"] for entry in results["strategies"]} == {"random", "genetic"}
     assert all(set(entry["regret_valid"]) == {"10", "12"} for entry in results["strategies"])
-    monkeypatch.setattr(run_benchmark, "benchmark_results", None)
-    assert results_of(conduct_benchmark(request_)) == results
+    monkeypatch.setattr(bench, "benchmark_results", None)
+    assert results_of(run_benchmark(request_)) == results
 
 
 def test_the_same_seed_gives_the_same_results_in_one_process_and_in_two(request_, tmp_path):
     def regrets(**other):
-        entries = results_of(conduct_benchmark(replace(request_, **other)))["strategies"]
+        entries = results_of(run_benchmark(replace(request_, **other)))["strategies"]
         return [(entry["name"], entry["regret_valid"], entry["regret_test"]) for entry in entries]
 
     once = regrets()
@@ -84,9 +84,9 @@ def test_the_same_seed_gives_the_same_results_in_one_process_and_in_two(request_
 
 
 def test_a_stopped_benchmark_goes_on_where_it_stopped(request_, monkeypatch):
-    whole = results_of(conduct_benchmark(request_))
+    whole = results_of(run_benchmark(request_))
     request_ = replace(request_, out=request_.out.parent / "stopped")
-    search, made = run_benchmark.Workers.run, []
+    search, made = bench.Workers.run, []
 
     def stop(self, orders):
         for order, found in search(self, orders):
@@ -95,30 +95,30 @@ def test_a_stopped_benchmark_goes_on_where_it_stopped(request_, monkeypatch):
             made.append(order)
             yield order, found
 
-    monkeypatch.setattr(run_benchmark.Workers, "run", stop)
+    monkeypatch.setattr(bench.Workers, "run", stop)
     with pytest.raises(KeyboardInterrupt):
-        conduct_benchmark(request_)
-    monkeypatch.setattr(run_benchmark.Workers, "run", lambda self, orders: made.extend(orders) or search(self, orders))
-    resumed = results_of(conduct_benchmark(request_))
+        run_benchmark(request_)
+    monkeypatch.setattr(bench.Workers, "run", lambda self, orders: made.extend(orders) or search(self, orders))
+    resumed = results_of(run_benchmark(request_))
     assert len(made) == len(set(made)) == 6
     assert [e["regret_valid"] for e in resumed["strategies"]] == [e["regret_valid"] for e in whole["strategies"]]
 
 
 def test_another_request_is_refused_in_the_same_folder(request_):
-    conduct_benchmark(request_)
+    run_benchmark(request_)
     with pytest.raises(RunFolderError, match="repeats was 3 and is now 4"):
-        conduct_benchmark(replace(request_, repeats=4))
+        run_benchmark(replace(request_, repeats=4))
     (request_.out.parent / "dials.csv").write_text((request_.out.parent / "dials.csv").read_text().replace("85", "86"))
     with pytest.raises(RunFolderError, match="table_hash"):
-        conduct_benchmark(request_)
+        run_benchmark(request_)
 
 
 def test_all_leaves_out_what_cannot_search_a_table_or_is_slow(request_, monkeypatch, capsys):
     module = request_.space.partition(":")[0]
     names = ["random", "darts", f"{module}:Sluggish", f"{module}:Partial"]
     monkeypatch.setattr("archwright.benchmark.request.all_strategy_names", lambda: names)
-    monkeypatch.setattr(run_benchmark, "SLOWEST", 0.002)
-    results = results_of(conduct_benchmark(replace(request_, strategies=("all", "genetic"))))
+    monkeypatch.setattr(bench, "SLOWEST", 0.002)
+    results = results_of(run_benchmark(replace(request_, strategies=("all", "genetic"))))
     assert {entry["name"] for entry in results["strategies"]} == {"random", "genetic"}
     reasons = {skipped["name"].rpartition(":")[2]: skipped["reason"] for skipped in results["left_out"]}
     assert "trains one supernet" in reasons["darts"]
@@ -133,9 +133,9 @@ def test_those_left_out_for_one_reason_share_a_line():
 
 
 def test_named_strategies_take_part_however_slow_they_are(request_, monkeypatch):
-    monkeypatch.setattr(run_benchmark, "SLOWEST", 0.0)
+    monkeypatch.setattr(bench, "SLOWEST", 0.0)
     slow = f"{request_.space.partition(':')[0]}:Sluggish"
-    results = results_of(conduct_benchmark(replace(request_, strategies=(slow,), queries=3, repeats=1)))
+    results = results_of(run_benchmark(replace(request_, strategies=(slow,), queries=3, repeats=1)))
     assert [entry["name"] for entry in results["strategies"]] == [slow]
 
 
@@ -150,11 +150,11 @@ def test_named_strategies_take_part_however_slow_they_are(request_, monkeypatch)
 )
 def test_nothing_is_written_for_a_request_that_cannot_be_run(request_, wrong, error, says):
     with pytest.raises(error, match=says):
-        conduct_benchmark(replace(request_, **wrong))
+        run_benchmark(replace(request_, **wrong))
     assert not request_.out.exists()
 
 
 def test_a_strategy_that_cannot_search_tables_is_refused_where_it_is_named(request_):
     partial = f"{request_.space.partition(':')[0]}:Partial"
     with pytest.raises(InputError, match="asks for parts of trainings"):
-        conduct_benchmark(replace(request_, strategies=(partial,)))
+        run_benchmark(replace(request_, strategies=(partial,)))

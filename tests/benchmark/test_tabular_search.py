@@ -12,7 +12,7 @@ from archwright.errors import InputError
 from archwright.evaluate.history import Proposal
 from archwright.search_space import SearchSpace
 from archwright.search_strategy import make_strategy
-from archwright.study.known_networks import EXHAUSTED_AFTER, TOLD_OF_PENDING
+from archwright.study.known_networks import EXHAUSTED_AFTER, MOST_PENDING_REPEATS
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,12 @@ def test_without_times_the_first_in_is_the_first_out():
 
 
 def test_a_network_in_flight_is_waited_for_and_then_a_duplicate():
-    strategy = Listed((4, *[4] * TOLD_OF_PENDING, 5))
+    strategy = Listed((4, *[4] * MOST_PENDING_REPEATS, 5))
     search = simulate(benchmark(), "listed", strategy, 2, in_flight=2)
     assert values(search) == [40.0, 50.0]
     last = strategy.shown[-1][0]
-    assert [c.state for c in last.finished] == ["complete", *["duplicate"] * TOLD_OF_PENDING]
-    assert search.proposals == TOLD_OF_PENDING + 2
+    assert [c.state for c in last.finished] == ["complete", *["duplicate"] * MOST_PENDING_REPEATS]
+    assert search.proposals == MOST_PENDING_REPEATS + 2
 
 
 def test_the_incumbent_is_the_best_by_validation_and_the_earliest_of_equals():
@@ -118,14 +118,14 @@ def test_the_incumbent_is_the_best_by_validation_and_the_earliest_of_equals():
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     def propose(self, space, history, rng):
         return Proposal(space.sample(rng), epochs=3)
 
 
 def test_a_strategy_that_asks_for_parts_of_trainings_is_refused():
     with pytest.raises(InputError, match="'parts' asks for parts of trainings, and a table holds whole ones"):
-        simulate(benchmark(), "parts", Parts(), 4)
+        simulate(benchmark(), "parts", Components(), 4)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class Killed(BaseException):
     """Like `kill -9`: nobody catches it."""
 
 
-def one_of_two(team, job, killed_after=None):
+def one_of_two(process_group, job, killed_after=None):
     """In one of two processes: `run_job`, until it is killed at the end of an epoch."""
 
     def on_epoch(record):

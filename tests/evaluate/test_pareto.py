@@ -76,8 +76,8 @@ def test_crowding_is_the_distance_between_neighbours_as_a_share_of_each_range():
 
 def test_fitness_of_one_objective_is_the_score():
     population = [candidate(0, (0.5,)), candidate(1, (0.9,)), candidate(2, None, state="failed"), candidate(3, (0.1,))]
-    worth = fitness(population)
-    assert sorted(range(4), key=worth.__getitem__) == [2, 3, 0, 1]
+    as_score = fitness(population)
+    assert sorted(range(4), key=as_score.__getitem__) == [2, 3, 0, 1]
 
 
 def test_fitness_of_several_puts_the_front_first_and_then_the_room_around():
@@ -89,6 +89,6 @@ def test_fitness_of_several_puts_the_front_first_and_then_the_room_around():
         candidate(4, (0.0, 10.0)),
         candidate(5, None, state="failed"),
     ]
-    worth = fitness(population)
-    assert [front.rank for front in worth] == [-1, 0, 0, 0, 0, -inf]
-    assert sorted(range(6), key=worth.__getitem__)[:4] == [5, 0, 3, 2]
+    as_score = fitness(population)
+    assert [front.rank for front in as_score] == [-1, 0, 0, 0, 0, -inf]
+    assert sorted(range(6), key=as_score.__getitem__)[:4] == [5, 0, 3, 2]

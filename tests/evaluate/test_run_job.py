@@ -268,7 +268,7 @@ def test_as_many_epochs_as_fit_are_trained(job_of, monkeypatch, goal, epochs):
     monkeypatch.setattr(training_schedule, "_epoch_seconds", lambda *args: 2.0)
     monkeypatch.setattr(training_schedule.time, "perf_counter", lambda: 0.0)
     job = job_of(time_goal=goal, epochs=8.0, least_epochs=0.3)
-    assert training_schedule.make_plan(*planning(job)).epochs == epochs
+    assert training_schedule.make_schedule(*planning(job)).epochs == epochs
 
 
 def planning(job):
@@ -286,9 +286,9 @@ def test_measuring_changes_nothing_of_the_training(job_of):
 def test_a_resumed_job_keeps_its_plan(job_of, monkeypatch):
     arguments = planning(job_of(time_goal=3.0, epochs=9.0))
     monkeypatch.setattr(training_schedule, "_epoch_seconds", lambda *args: 0.5)
-    first = training_schedule.make_plan(*arguments)
+    first = training_schedule.make_schedule(*arguments)
     monkeypatch.setattr(training_schedule, "_epoch_seconds", lambda *args: 0.1)
-    assert training_schedule.make_plan(*arguments) == first
+    assert training_schedule.make_schedule(*arguments) == first
 
 
 def test_precision_is_measured_where_that_was_asked_for(job_of):
@@ -301,9 +301,9 @@ def test_lower_precision_only_trains(job_of, monkeypatch):
     seen = []
     validate = full_training.validate
 
-    def spy(network, rows, data, team):
+    def spy(network, rows, data, process_group):
         handle = network[2].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
-        result = validate(network, rows, data, team)
+        result = validate(network, rows, data, process_group)
         handle.remove()
         return result
 

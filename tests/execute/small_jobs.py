@@ -31,10 +31,16 @@ def add_ranks(job, on_epoch, value):
     """A real exchange, in which a process waits for the others."""
     import torch
 
-    from archwright.process_group import gather_team
+    from archwright.process_group import join_process_group
 
-    team = gather_team(job.devices, torch.device(job.device))
-    on_epoch({"sum": float(team.add(torch.tensor(10.0 + team.rank))), "rank": team.rank, "size": team.size})
+    process_group = join_process_group(job.devices, torch.device(job.device))
+    on_epoch(
+        {
+            "sum": float(process_group.all_reduce(torch.tensor(10.0 + process_group.rank))),
+            "rank": process_group.rank,
+            "size": process_group.size,
+        }
+    )
 
 
 def report_epochs(job, on_epoch, count):

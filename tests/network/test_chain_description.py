@@ -1,25 +1,25 @@
 import pytest
 
-from archwright.network.chain_description import ChainOptions, Stage, StageOptions, answers_of, operation_name
+from archwright.network.chain_description import ChainOptions, ChainStage, ChainStageOptions, answers_of, operation_name
 
 FIRST = [
-    Stage(depth, width, operation, "plain", kernel, expansion)
+    ChainStage(depth, width, operation, "plain", kernel, expansion)
     for depth in (1, 2)
     for width in (8, 6, 12)
     for operation, kernel, expansion in (("conv", 3, None), ("bottleneck", None, None), ("mbconv", 5, 4))
 ]
-SECOND = [Stage(depth, 12, "conv", "plain", 3, None, "max") for depth in (1, 2, 3)]
-OPTIONS = ChainOptions((StageOptions.of(FIRST), StageOptions.of(SECOND)), "gelu", 2)
+SECOND = [ChainStage(depth, 12, "conv", "plain", 3, None, "max") for depth in (1, 2, 3)]
+OPTIONS = ChainOptions((ChainStageOptions.of(FIRST), ChainStageOptions.of(SECOND)), "gelu", 2)
 
 
 @pytest.mark.parametrize(
     ("stage", "name"),
     [
-        (Stage(1, 8, "conv", "plain", 3), "conv 3"),
-        (Stage(1, 8, "separable", "plain", 5), "separable 5"),
-        (Stage(1, 8, "bottleneck", "dense"), "bottleneck"),
-        (Stage(1, 8, "mbconv", "residual", 3, 4, "max"), "mbconv 3 x4"),
-        (Stage(1, 8, "linear", "plain"), "linear"),
+        (ChainStage(1, 8, "conv", "plain", 3), "conv 3"),
+        (ChainStage(1, 8, "separable", "plain", 5), "separable 5"),
+        (ChainStage(1, 8, "bottleneck", "dense"), "bottleneck"),
+        (ChainStage(1, 8, "mbconv", "residual", 3, 4, "max"), "mbconv 3 x4"),
+        (ChainStage(1, 8, "linear", "plain"), "linear"),
     ],
 )
 def test_an_operation_is_named_with_kernel_and_expansion(stage, name):
@@ -27,14 +27,14 @@ def test_an_operation_is_named_with_kernel_and_expansion(stage, name):
 
 
 def test_the_options_of_a_place_ascend_whatever_the_order_of_its_stages():
-    options = StageOptions.of(FIRST)
+    options = ChainStageOptions.of(FIRST)
     assert (options.widths, options.depths) == ((6, 8, 12), (1, 2))
     assert list(options.operations) == ["conv 3", "bottleneck", "mbconv 5 x4"]
-    assert options.largest == Stage(2, 12, "conv", "plain", 3)
+    assert options.largest == ChainStage(2, 12, "conv", "plain", 3)
 
 
 def test_every_stage_of_a_place_has_its_own_answers():
-    options = StageOptions.of(FIRST)
+    options = ChainStageOptions.of(FIRST)
     answers = [(operation_name(stage), str(stage.width), str(stage.depth)) for stage in FIRST]
     assert len(set(answers)) == len(FIRST)
     assert [options.stage(*three) for three in answers] == FIRST
@@ -54,6 +54,6 @@ def test_a_chains_candidates_in_the_order_of_its_stages():
 def test_answers_and_chains_are_two_ways_to_say_one_thing():
     answers = {name: texts[-1] for name, texts in OPTIONS.candidates.items()}
     chain = OPTIONS.chain(answers)
-    assert chain.stages == (Stage(2, 12, "mbconv", "plain", 5, 4), Stage(3, 12, "conv", "plain", 3, None, "max"))
+    assert chain.stages == (ChainStage(2, 12, "mbconv", "plain", 5, 4), ChainStage(3, 12, "conv", "plain", 3, None, "max"))
     assert (chain.activation, chain.stem_stride) == ("gelu", 2)
     assert answers_of(chain) == answers

@@ -3,13 +3,13 @@ import torch
 
 from archwright.cost.macs import multiply_accumulates
 from archwright.cost.parameters import parameter_count
-from archwright.network.chain_description import Chain, Stage
+from archwright.network.chain_description import Chain, ChainStage
 from archwright.network.chain_network import Block, ChainNetwork
 from archwright.ops.drop_path import set_drop_path
 
 
 def one_stage(operation, *, depth=1, connectivity="plain", kernel=None, expansion=None, width=8):
-    return Chain((Stage(depth, width, operation, connectivity, kernel, expansion),), "relu")
+    return Chain((ChainStage(depth, width, operation, connectivity, kernel, expansion),), "relu")
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def test_weights_and_macs_of_each_operation_by_hand(chain, weights, per_position
 
 
 def test_flat_features_by_hand():
-    network = ChainNetwork(Chain((Stage(2, 8, "linear", "plain"), Stage(1, 8, "linear", "residual")), "relu"), (3,), 5)
+    network = ChainNetwork(Chain((ChainStage(2, 8, "linear", "plain"), ChainStage(1, 8, "linear", "residual")), "relu"), (3,), 5)
     assert parameter_count(network) == (3 * 8 + 16) + 2 * (64 + 16) + (64 + 16) + (64 + 16) + (8 * 5 + 5), "one between the stages"
 
 
 def test_a_stage_that_pools_has_a_projection_though_its_width_stays():
-    stages = (Stage(1, 8, "separable", "plain", 3), Stage(1, 8, "separable", "plain", 3, None, "max"))
+    stages = (ChainStage(1, 8, "separable", "plain", 3), ChainStage(1, 8, "separable", "plain", 3, None, "max"))
     one, two = (ChainNetwork(Chain(stages[:count], "relu"), (3, 8, 8), 5) for count in (1, 2))
     block = 2 * (9 * 8 + 64 + 16)
     assert parameter_count(two) - parameter_count(one) == (64 + 16) + block
@@ -49,7 +49,7 @@ def test_a_stage_that_pools_has_a_projection_though_its_width_stays():
 
 def test_a_residual_block_adds_its_input_and_drops_its_branch():
     torch.manual_seed(0)
-    block = Block(2, Stage(1, 8, "conv", "residual", 3), "relu").train()
+    block = Block(2, ChainStage(1, 8, "conv", "residual", 3), "relu").train()
     x = torch.rand(4, 8, 5, 5)
     with torch.no_grad():
         assert torch.allclose(block.eval()(x), (x + block.branch(x)).relu())
@@ -59,7 +59,7 @@ def test_a_residual_block_adds_its_input_and_drops_its_branch():
 
 def test_mbconv_stays_linear_after_the_block():
     torch.manual_seed(0)
-    block = Block(1, Stage(1, 8, "mbconv", "plain", 3, 2), "relu").eval()
+    block = Block(1, ChainStage(1, 8, "mbconv", "plain", 3, 2), "relu").eval()
     assert block(torch.randn(4, 8, 9)).min() < 0
 
 
@@ -69,7 +69,7 @@ def test_pooling_is_what_was_asked_for():
     for pooling in ("stride", "max", "average"):
         torch.manual_seed(0)
         network = ChainNetwork(
-            Chain((Stage(1, 4, "conv", "plain", 3), Stage(1, 4, "conv", "plain", 3, None, pooling)), "relu"), (1, 8, 8), 2
+            Chain((ChainStage(1, 4, "conv", "plain", 3), ChainStage(1, 4, "conv", "plain", 3, None, pooling)), "relu"), (1, 8, 8), 2
         )
         outputs.append(network.eval()(x))
     assert not torch.allclose(outputs[0], outputs[1])

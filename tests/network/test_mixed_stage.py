@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from archwright.network.chain_description import Stage, StageOptions
+from archwright.network.chain_description import ChainStage, ChainStageOptions
 from archwright.network.edge_gates import OpenGates
 from archwright.network.mixed_stage import MixedStage, WidthGates
 
@@ -13,8 +13,8 @@ OPERATIONS = (("conv", 3, None), ("separable", 5, None), ("bottleneck", None, No
 
 
 def options(connectivity, *, widths=(6,), depths=(1, 2, 3), operations=OPERATIONS, pooling=None):
-    stage = Stage(1, 1, "conv", connectivity, pooling=pooling)
-    return StageOptions.of(
+    stage = ChainStage(1, 1, "conv", connectivity, pooling=pooling)
+    return ChainStageOptions.of(
         [
             replace(stage, depth=depth, width=width, operation=operation, kernel=kernel, expansion=expansion)
             for depth in depths

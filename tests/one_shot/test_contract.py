@@ -53,7 +53,7 @@ def test_the_known_best_is_found(name, toy, trained):
 def test_what_is_handed_over_is_distinct_and_ordered(name, toy, trained):
     _, outcome, _, _ = trained(name)
     scores = [entry["score"] for entry in outcome.found]
-    assert 1 <= len(scores) <= make_one_shot(name).hands_over
+    assert 1 <= len(scores) <= make_one_shot(name).derived_candidates
     assert scores == sorted(scores, reverse=True)
     assert len({toy.as_answers(entry) for entry in outcome.found}) == len(scores)
     assert json.loads(json.dumps(outcome.to_json(), allow_nan=False))["found"]
@@ -96,7 +96,7 @@ def test_a_killed_search_ends_as_if_nothing_had_happened(name, toy, toy_data, tm
         if record["epoch"] == 2:
             raise Killed
 
-    settings = {**quick(name), "hands_over": 2}
+    settings = {**quick(name), "derived_candidates": 2}
     if name in GRADIENT:
         settings |= {"warmup": 0.3, "patience": 50, "discretization": "progressive", "auxiliary_skip": True, "weight_share": 0.4}
     whole, parts = (toy.toy_job(tmp_path / part, name, epochs=4.0, **settings) for part in ("whole", "parts"))

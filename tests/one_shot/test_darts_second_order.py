@@ -11,20 +11,20 @@ from archwright.one_shot.supernet.supernet_training import _set_up
 def test_alphas_move_by_the_gradient_of_the_step_ahead(toy, toy_data, tmp_path):
     job = toy.toy_job(tmp_path, "darts_second_order", learning_rate=0.5)
     stage = _set_up(job, toy_data, torch.device("cpu"), job.epochs)
-    search, scene = stage.search, stage.scene
-    scene.supernet.double()
+    search, context = stage.search, stage.context
+    context.supernet.double()
     search.alphas.double()
-    (x, y), (x_alpha, y_alpha) = stage.batches.batch(0), scene.alpha_batches.batch(0)
+    (x, y), (x_alpha, y_alpha) = stage.batches.batch(0), context.alpha_batches.batch(0)
     x, y, x_alpha, y_alpha = x.double(), y.double(), x_alpha.double(), y_alpha.double()
-    scene.supernet.eval()  # the statistics of batch normalisation would move from pass to pass
+    context.supernet.eval()  # the statistics of batch normalisation would move from pass to pass
 
-    names = dict(scene.supernet.named_parameters())
+    names = dict(context.supernet.named_parameters())
     decay, rate = search.method.weight_decay, search.update.rate(0.0)
     gates = search.method.expected(search.alphas)
-    loss = scene.loss(functional_call(scene.supernet, names, (x, gates)), y)
+    loss = context.loss(functional_call(context.supernet, names, (x, gates)), y)
     slopes = torch.autograd.grad(loss, list(names.values()), create_graph=True)
     ahead = {name: w - rate * (g + decay * w.detach()) for (name, w), g in zip(names.items(), slopes, strict=True)}
-    val = scene.loss(functional_call(scene.supernet, ahead, (x_alpha, gates)), y_alpha)
+    val = context.loss(functional_call(context.supernet, ahead, (x_alpha, gates)), y_alpha)
     (expected,) = torch.autograd.grad(val, [search.alphas.alpha])
 
     class Fixed:

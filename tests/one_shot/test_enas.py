@@ -14,7 +14,7 @@ def test_the_papers_figures_are_the_defaults():
     enas = make_one_shot("enas")
     assert (enas.hidden, enas.temperature, enas.tanh_constant) == (100, 5.0, 2.5)
     assert (enas.skip_probability, enas.skip_weight, enas.samples) == (0.4, 0.8, 1)
-    assert (enas.weight_share, enas.hands_over) == (45_000 / 50_000, 1)
+    assert (enas.weight_share, enas.derived_candidates) == (45_000 / 50_000, 1)
     assert 1e-4 <= enas.entropy <= 0.1
 
 

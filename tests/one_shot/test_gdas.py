@@ -39,4 +39,4 @@ def test_a_step_costs_no_more_than_one_network(toy, toy_data, tmp_path):
     job = toy.toy_job(tmp_path, "gdas")
     stage = _set_up(job, toy_data, torch.device("cpu"), job.epochs)
     stage.search(*stage.batches.batch(0), 0.5)
-    assert stage.scene.supernet.computed == 2 * 6  # one candidate on each edge, for the alphas and for the weights
+    assert stage.context.supernet.computed == 2 * 6  # one candidate on each edge, for the alphas and for the weights

@@ -38,7 +38,7 @@ def test_every_method_can_be_described_and_made(name):
     assert json.loads(json.dumps(description.to_json(), allow_nan=False)) == description.to_json()
     method = make_one_shot(name)
     assert settings_of(method) == description.settings
-    assert (method.epochs, method.hands_over) == (None, 1 if name == "enas" else 3)
+    assert (method.epochs, method.derived_candidates) == (None, 1 if name == "enas" else 3)
 
 
 def test_the_papers_figures_are_the_defaults():
@@ -88,7 +88,8 @@ class Own(PathOptions):
 
 def test_anybodys_class_is_a_method_too(monkeypatch):
     monkeypatch.setitem(sys.modules, "own_methods", sys.modules[__name__])
-    assert make_one_shot("own_methods:Own", {"hands_over": 2}) == Own(hands_over=2)
+    assert make_one_shot("own_methods:Own", {"derived_candidates": 2}) == Own(derived_candidates=2)
+    assert make_one_shot("own_methods:Own", {"hands_over": 2}) == Own(derived_candidates=2)  # its former name
     with pytest.raises(UnknownName, match="no class with a method gates or find or gain"):
         make_one_shot("own_methods:json")
 

@@ -92,25 +92,25 @@ def stage(data, tmp_path):
 
 
 def test_the_shared_weight_score_is_that_of_the_extracted_network(stage, data):
-    architecture = stage.scene.space.sample(Random(3))
-    alone = validate(stage.scene.supernet.extract(architecture), stage.val, open_problem(data))
-    assert stage.scene.metrics_of(architecture) == pytest.approx(alone, rel=1e-5)
+    architecture = stage.context.space.sample(Random(3))
+    alone = validate(stage.context.supernet.extract(architecture), stage.val, open_problem(data))
+    assert stage.context.metrics_of(architecture) == pytest.approx(alone, rel=1e-5)
 
 
 def test_a_step_of_the_alphas_and_a_score_leave_the_stream_of_the_weights_as_it_is(stage):
-    carried = stage.scene.supernet.model.recurrence
+    carried = stage.context.supernet.model.recurrence
     before = carried.state.clone()
-    stage.search._alpha_gradients(*stage.batches.batch(0), stage.scene.alpha_batches)
-    stage.scene.score_of(stage.scene.space.sample(Random(0)))
+    stage.search._alpha_gradients(*stage.batches.batch(0), stage.context.alpha_batches)
+    stage.context.score_of(stage.context.space.sample(Random(0)))
     assert torch.equal(carried.state, before)
 
 
 def test_alphas_that_have_decided_leave_no_discretization_gap(stage):
-    scene, search = stage.scene, stage.search
-    architecture = scene.space.sample(Random(4))
-    gates = scene.supernet.gates_of(architecture)
-    one_hot = scene.metrics_of(architecture)
-    assert scene.score(gates) == pytest.approx(one_hot)
+    context, search = stage.context, stage.search
+    architecture = context.space.sample(Random(4))
+    gates = context.supernet.gates_of(architecture)
+    one_hot = context.metrics_of(architecture)
+    assert context.score(gates) == pytest.approx(one_hot)
     with torch.no_grad():
         search.alphas.alpha.copy_(40 * gates)
     assert search.conclude(0).architecture == architecture

@@ -24,7 +24,7 @@ def test_evolution_finds_the_best_of_many(toy):
     found = make_one_shot("single_path_uniform").find(toy.Toy(), score, 150, Random(0))
     assert found[0] == (toy.best_architecture(), 5.0)
     assert len(asked) == len(set(asked)) == len(found) == 150
-    assert [worth for _, worth in found] == sorted((worth for _, worth in found), reverse=True)
+    assert [as_score for _, as_score in found] == sorted((as_score for _, as_score in found), reverse=True)
 
 
 def test_later_generations_are_better(toy):
@@ -51,4 +51,4 @@ def test_a_small_space_is_soon_known(name, toy):
             return choose("only", [1, 2])
 
     found = make_one_shot(name).find(Two(), lambda architecture: float(architecture.answers["only"]), 50, Random(0))
-    assert [worth for _, worth in found] == [2.0, 1.0]
+    assert [as_score for _, as_score in found] == [2.0, 1.0]

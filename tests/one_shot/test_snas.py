@@ -31,6 +31,6 @@ def test_one_level_trains_on_all_rows(single_level, share, toy, toy_data, tmp_pa
     job = toy.toy_job(tmp_path, "snas", single_level=single_level)
     stage = _set_up(job, toy_data, torch.device("cpu"), job.epochs)
     assert len(stage.batches.among) == round(share * len(toy_data.train))
-    assert (stage.scene.alpha_batches is None) == single_level
+    assert (stage.context.alpha_batches is None) == single_level
     stage.search(*stage.batches.batch(0), 0.5)
-    assert (stage.scene.supernet.computed == 6 * 4) == single_level  # one pass over everything, or two
+    assert (stage.context.supernet.computed == 6 * 4) == single_level  # one pass over everything, or two

@@ -8,8 +8,8 @@ from torch import nn
 
 from archwright.errors import InputError
 from archwright.ops.channel_masks import first_channels
-from archwright.ops.global_batch_norm import global_statistics, own_statistics, team_of
-from archwright.process_group import ALONE, Team
+from archwright.ops.global_batch_norm import global_statistics, own_statistics, process_group_of
+from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 
 SHAPES = {nn.BatchNorm1d: (7, 3), nn.BatchNorm2d: (8, 3, 4, 5), nn.BatchNorm3d: (5, 3, 2, 3, 2)}
 
@@ -34,11 +34,11 @@ def twice(norm, x, part=slice(None), call=None):
     return results, [parameter.grad for parameter in norm.parameters()], buffers
 
 
-def together(team, norm, x, call=None):
+def together(process_group, norm, x, call=None):
     network = nn.Sequential(norm)
-    with global_statistics(network, team):
-        results, gradients, buffers = twice(norm, x, team.part(len(x)), call)
-    return [team.gathered(part) for part in results], [team.add(part) for part in gradients], buffers
+    with global_statistics(network, process_group):
+        results, gradients, buffers = twice(norm, x, process_group.shard(len(x)), call)
+    return [process_group.all_gather(part) for part in results], [process_group.all_reduce(part) for part in gradients], buffers
 
 
 @pytest.mark.parametrize("settings", [{}, {"affine": False}, {"momentum": None}, {"track_running_stats": False}])
@@ -65,14 +65,14 @@ def test_the_first_channels_of_a_wide_one_are_normalised_together(in_two_process
             torch.testing.assert_close(theirs, own, rtol=1e-6, atol=1e-6)
 
 
-def kept(team, norm, x):
+def kept(process_group, norm, x):
     network = nn.Sequential(norm)
-    with global_statistics(network, team):
+    with global_statistics(network, process_group):
         copied = copy.deepcopy(network)
         with own_statistics(network), torch.no_grad():
             alone = network(x)
             evaluated = network.eval()(x)
-        return alone, evaluated, list(network.state_dict()), team_of(norm).size, team_of(copied[0]).size
+        return alone, evaluated, list(network.state_dict()), process_group_of(norm).size, process_group_of(copied[0]).size
 
 
 def test_each_process_normalises_by_itself_where_all_have_the_same_batch(in_two_processes):
@@ -90,15 +90,15 @@ def test_each_process_normalises_by_itself_where_all_have_the_same_batch(in_two_
 def test_it_is_for_the_training_only():
     network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     norm, before = network[1], dict(vars(network[1]))
-    with global_statistics(network, Team(0, 2)):
+    with global_statistics(network, ProcessGroup(0, 2)):
         assert isinstance(norm, nn.BatchNorm1d)
         assert type(norm) is not nn.BatchNorm1d
-        assert team_of(norm) == Team(0, 2)
+        assert process_group_of(norm) == ProcessGroup(0, 2)
     assert type(norm) is nn.BatchNorm1d
     assert vars(norm) == before
-    with global_statistics(network, ALONE):
+    with global_statistics(network, SINGLE_PROCESS):
         assert type(norm) is nn.BatchNorm1d
-        assert team_of(norm) == ALONE
+        assert process_group_of(norm) == SINGLE_PROCESS
 
 
 def test_one_that_normalises_in_its_own_way_is_an_error():
@@ -106,5 +106,8 @@ def test_one_that_normalises_in_its_own_way_is_an_error():
         def forward(self, x):
             return x
 
-    with pytest.raises(InputError, match="Own is no batch normalisation of PyTorch's"), global_statistics(Own(2), Team(0, 2)):
+    with (
+        pytest.raises(InputError, match="Own is no batch normalisation of PyTorch's"),
+        global_statistics(Own(2), ProcessGroup(0, 2)),
+    ):
         pass

@@ -6,7 +6,7 @@ import torch
 from archwright.ops.candidate_operations import CANDIDATES, candidate
 from archwright.ops.global_batch_norm import global_statistics
 from archwright.ops.mixed_nodes import MixedNodes, active_gates, chains_of, edges_into
-from archwright.process_group import ALONE
+from archwright.process_group import SINGLE_PROCESS
 
 DARTS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
 SHAPES = {"2-D": (8, 7), "1-D": (13,)}
@@ -123,23 +123,23 @@ def test_edges_are_numbered_node_by_node():
         ("skip_connect", 1, []),
     ],
 )
-def test_which_operations_are_chains(name, stride, stages):
+def test_which_operations_are_chains(name, stride, steps):
     chains = chains_of(candidate(name, 2, 4, stride, affine=False))
-    assert [len(own) for _, own in chains] == stages
+    assert [len(own) for _, own in chains] == steps
 
 
-def of_a_part(team, nodes, inputs, gates, projections):
+def of_a_part(process_group, nodes, inputs, gates, projections):
     """As `results`, of this process's rows; gradients of what all have are its part of them."""
-    with global_statistics(nodes, team):
-        part = team.part(len(inputs[0]))
+    with global_statistics(nodes, process_group):
+        part = process_group.shard(len(inputs[0]))
         own = [x.detach()[part].clone().requires_grad_() for x in inputs]
         states = nodes(own, gates, active_gates(gates))
         loss = sum((state * projection[part]).sum() for state, projection in zip(states, projections, strict=True))
         gradients = torch.autograd.grad(loss, [*own, gates, *nodes.parameters()])
     divided = [*(state.detach() for state in states), *gradients[: len(own)]]
     return [
-        *(team.gathered(rows) for rows in divided),
-        *(team.add(gradient) for gradient in gradients[len(own) :]),
+        *(process_group.all_gather(rows) for rows in divided),
+        *(process_group.all_reduce(gradient) for gradient in gradients[len(own) :]),
         *(buffer.clone() for buffer in nodes.buffers()),
     ]
 
@@ -149,6 +149,6 @@ def test_two_processes_compute_what_one_does(stride, kernel, in_two_processes):
     nodes = nodes_of(DARTS, (8, 7), kernel, stride)
     inputs, gates = leaves(nodes, (8, 7))
     projections = [torch.randn(3, 4, *[-(-side // stride) for side in (8, 7)], dtype=torch.float64) for _ in range(2)]
-    expected = of_a_part(ALONE, copy.deepcopy(nodes), inputs, gates, projections)
+    expected = of_a_part(SINGLE_PROCESS, copy.deepcopy(nodes), inputs, gates, projections)
     for found in in_two_processes(of_a_part, nodes, inputs, gates, projections):
         torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-9)

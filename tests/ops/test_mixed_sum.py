@@ -35,9 +35,9 @@ def one_by_one(modules, sources, states, others, gates):
 def fused(kernel, modules, sources, states, others, gates):
     held, read, chains, places = [State(x) for x in states], {}, [], []
     for place, (module, source) in enumerate(zip(modules, sources, strict=True)):
-        for part, stages in chains_of(module):
+        for part, steps in chains_of(module):
             read.setdefault((source, part), held[source].part(part))
-            chains.append(Chain(list(read).index((source, part)), stages))
+            chains.append(Chain(list(read).index((source, part)), steps))
             places.append(place)
     places += range(len(modules), len(gates))
     return mixed_sum(kernel, Layout(tuple(chains)), list(read.values()), others, gates[places], training=modules.training)

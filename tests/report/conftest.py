@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from archwright.data.problem import Problem
-from archwright.network.chain_description import Chain, Stage
+from archwright.network.chain_description import Chain, ChainStage
 from archwright.report.report_data import BudgetPart, ReportData, Supernet
 from archwright.search_space import make_space
 
 PROBLEM = Problem("digits", "classification", (1, 8, 8), 10, n_train=1149, n_val=288, n_test=360, data_hash="5f0c9d2e11aa")
 CHAIN = Chain(
     (
-        Stage(2, 24, "conv", "residual", kernel=3),
-        Stage(3, 32, "mbconv", "dense", kernel=5, expansion=4, pooling="max"),
-        Stage(1, 128, "bottleneck", "plain", pooling="stride"),
+        ChainStage(2, 24, "conv", "residual", kernel=3),
+        ChainStage(3, 32, "mbconv", "dense", kernel=5, expansion=4, pooling="max"),
+        ChainStage(1, 128, "bottleneck", "plain", pooling="stride"),
     ),
     "silu",
 )

@@ -7,7 +7,7 @@ import pytest
 
 from archwright.architecture.cell_graph import CellGraph, CellPair, Node
 from archwright.data.problem import Problem
-from archwright.network.chain_description import Chain, Stage
+from archwright.network.chain_description import Chain, ChainStage
 from archwright.report.drawing import draw_architecture
 from archwright.report.picture import CHARACTER
 from archwright.search_space import make_space
@@ -105,8 +105,8 @@ def test_a_node_without_inputs_is_drawn_as_zeros():
 
 def test_a_chain_shows_what_each_stage_is():
     stages = (
-        Stage(2, 24, "conv", "residual", kernel=3),
-        Stage(3, 32, "mbconv", "dense", kernel=5, expansion=4, pooling="max"),
+        ChainStage(2, 24, "conv", "residual", kernel=3),
+        ChainStage(3, 32, "mbconv", "dense", kernel=5, expansion=4, pooling="max"),
     )
     words = [text for *_, text in parts(draw_architecture("chain", Chain(stages, "silu", 2), {}, PROBLEM))[1]]
     for expected in (
@@ -125,7 +125,7 @@ def test_a_chain_shows_what_each_stage_is():
 
 def test_arcs_are_as_many_as_connections_around_blocks():
     def arcs(connectivity):
-        chain = Chain((Stage(3, 16, "conv", connectivity, kernel=3),), "relu")
+        chain = Chain((ChainStage(3, 16, "conv", connectivity, kernel=3),), "relu")
         return draw_architecture("chain", chain, {}, PROBLEM).count("Q") // 2
 
     assert (arcs("plain"), arcs("residual"), arcs("dense")) == (0, 3, 6)

@@ -85,7 +85,7 @@ def score_architectures(job, data, facts, on_epoch):
 
 @pytest.fixture
 def fake_supernet(monkeypatch):
-    """Runs in this process (the executor `serial`) do this in place of archwright.one_shot.supernet.supernet_training; its module."""
+    """Runs in this process (the executor `serial`) do this in place of one_shot.supernet.supernet_training; its module."""
     from archwright.evaluate import run_job
 
     module = sys.modules[__name__]

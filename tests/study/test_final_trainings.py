@@ -7,7 +7,7 @@ from archwright.evaluate.job import Job, Outcome
 from archwright.ledger.ledger import Ledger
 from archwright.study.final_trainings import Contender, final_trainings, rows_of, train_finally
 from archwright.study.run_folder import Clock
-from archwright.study.scheduler import Crew
+from archwright.study.scheduler import Scheduler
 
 SEARCHED = Contender("final", "random", "k1", Architecture("chain", {}, {"depth": 2}), candidate=4)
 SECOND = Contender("final", "random", "k2", Architecture("chain", {}, {"depth": 3}), candidate=7)
@@ -64,8 +64,8 @@ def train(url, folder, contenders=CONTENDERS, executor=None, seeds=2, plan="tria
     executor = executor or AtOnce()
     with Ledger.open(url, folder, "run") as ledger:
         try:
-            crew = Crew(executor, ledger, Clock(folder / "clock.json"), lambda crew: None, lambda row: None)
-            left_out = train_finally(final_trainings(contenders, seeds, 0), plan, 5.0, crew, ledger, job, late)
+            scheduler = Scheduler(executor, ledger, Clock(folder / "clock.json"), lambda scheduler: None, lambda row: None)
+            left_out = train_finally(final_trainings(contenders, seeds, 0), plan, 5.0, scheduler, ledger, job, late)
         except Stopped:
             left_out = None
         return left_out, ledger.rows(), {c: rows_of(ledger, c, plan) for c in contenders}

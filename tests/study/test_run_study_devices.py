@@ -71,7 +71,7 @@ def rows_of(folder):
         return ledger.rows()
 
 
-def worth(folder):
+def as_score(folder):
     """What each training came to, whatever it took."""
     curves = [row.outcome.curve for row in rows_of(folder)]
     timeless = [[{**record, "seconds": 0.0} for record in curve] for curve in curves]
@@ -108,7 +108,7 @@ def test_a_process_that_is_killed_costs_another_attempt_and_nothing_else(whole, 
     assert len(shot) == 2
     assert not any(map(is_alive, shot))
     assert [row.attempts for row in rows_of(tmp_path / "run") if row.stage == "final"] == [2]
-    assert worth(tmp_path / "run") == worth(whole)
+    assert as_score(tmp_path / "run") == as_score(whole)
 
 
 def test_kill_9_of_the_command_in_a_final_training(small_run, whole, run, tmp_path, is_alive):
@@ -131,7 +131,7 @@ def test_kill_9_of_the_command_in_a_final_training(small_run, whole, run, tmp_pa
         time.sleep(0.02)
     assert not (folder / "results.json").exists()
     run(folder)
-    assert worth(folder) == worth(whole)
+    assert as_score(folder) == as_score(whole)
     assert json.loads((folder / "results.json").read_text())["test_accesses"] in (3, 4)
 
 

@@ -14,7 +14,7 @@ from archwright.evaluate.job import Outcome
 from archwright.ledger.ledger import Ledger
 from archwright.study import run_study
 from archwright.study.run_folder import RunFolder
-from archwright.study.scheduler import Crew
+from archwright.study.scheduler import Scheduler
 from archwright.train.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.usefixtures("one_thread_each", "without_onnx")
@@ -121,12 +121,12 @@ def test_the_jobs_say_what_the_worker_needs(small_run, tmp_path, fake_supernet, 
     for name in ("train_supernet", "score_architectures"):
         do = getattr(fake_supernet, name)
         monkeypatch.setattr(fake_supernet, name, lambda job, *rest, do=do: (jobs.append(job), do(job, *rest))[1])
-    search(small_run.source, tmp_path / "run", settings={"darts.hands_over": 2, "darts.epochs": 7})
+    search(small_run.source, tmp_path / "run", settings={"darts.derived_candidates": 2, "darts.epochs": 7})
     supernet, scores = jobs
     assert (supernet.stage, supernet.key, supernet.epochs, supernet.time_goal) == ("supernet", "00000-supernet-darts", 7.0, None)
     assert {key: supernet.supernet[key] for key in ("space", "method")} == {"space": "nasbench201", "method": "darts"}
     assert supernet.supernet["space_settings"] == {"repeats": 1, "filters": 4}
-    assert supernet.supernet["method_settings"]["hands_over"] == 2
+    assert supernet.supernet["method_settings"]["derived_candidates"] == 2
     assert supernet.architecture is None
     assert scores.supernet["trained"] == supernet.folder
     candidates = [row for row in rows_of(tmp_path / "run") if row.stage == "search"]
@@ -164,8 +164,10 @@ def test_by_the_clock_a_supernet_gets_its_part_of_the_search_and_what_it_found_i
     small_run, tmp_path, fake_supernet, monkeypatch
 ):
     """Other candidates may be: of a supernet's training nothing would be left."""
-    jobs, start = [], Crew.start
-    monkeypatch.setattr(Crew, "start", lambda crew, row, job: (jobs.append((row.strategy, job)), start(crew, row, job))[1])
+    jobs, start = [], Scheduler.start
+    monkeypatch.setattr(
+        Scheduler, "start", lambda scheduler, row, job: (jobs.append((row.strategy, job)), start(scheduler, row, job))[1]
+    )
     result = search(small_run.source, tmp_path / "run", trials=None, minutes=0.15, settings={"budget.supernet": 0.7})
     plan = result.results["settings"]["plan"]
     assert [job.time_goal for _, job in jobs if job.stage == "supernet"] == [plan["supernet_goal"]]

@@ -4,7 +4,7 @@ import pytest
 from archwright.evaluate.job import Job, Outcome
 from archwright.ledger.ledger import Ledger
 from archwright.study.run_folder import Clock
-from archwright.study.scheduler import ATTEMPTS, Crew, training_seed
+from archwright.study.scheduler import ATTEMPTS, Scheduler, training_seed
 
 
 class OneByOne:
@@ -31,9 +31,9 @@ def ledger(tmp_path):
         yield ledger
 
 
-def crew_of(ledger, tmp_path, *outcomes, look=lambda crew: None):
+def crew_of(ledger, tmp_path, *outcomes, look=lambda scheduler: None):
     recorded = []
-    return Crew(OneByOne(outcomes), ledger, Clock(tmp_path / "clock.json"), look, recorded.append), recorded
+    return Scheduler(OneByOne(outcomes), ledger, Clock(tmp_path / "clock.json"), look, recorded.append), recorded
 
 
 def begin(ledger, tmp_path, baseline="vgg"):
@@ -57,38 +57,40 @@ def test_a_seed_has_31_bits_and_hangs_on_every_part():
 
 def test_free_and_busy_count_what_is_under_way(ledger, tmp_path):
     looked = []
-    crew, recorded = crew_of(ledger, tmp_path, Outcome("complete"), Outcome("complete"), look=lambda crew: looked.append(crew.free))
+    scheduler, recorded = crew_of(
+        ledger, tmp_path, Outcome("complete"), Outcome("complete"), look=lambda scheduler: looked.append(scheduler.free)
+    )
     rows = [begin(ledger, tmp_path, name) for name in ("vgg", "densenet")]
     for row, job in rows:
-        crew.start(row, job)
-    assert crew.free == 0
-    assert crew.busy
-    assert crew.progress() == [(rows[0][0], {"epoch": 1.0}), (rows[1][0], {})]
-    assert crew.finished() == [(rows[0][0], Outcome("complete"))]
-    assert (crew.free, looked) == (1, [1])
+        scheduler.start(row, job)
+    assert scheduler.free == 0
+    assert scheduler.busy
+    assert scheduler.progress() == [(rows[0][0], {"epoch": 1.0}), (rows[1][0], {})]
+    assert scheduler.finished() == [(rows[0][0], Outcome("complete"))]
+    assert (scheduler.free, looked) == (1, [1])
     assert recorded == []
     assert (tmp_path / "densenet").is_dir()
 
 
 def test_a_fault_of_the_machine_is_tried_again_a_few_times(ledger, tmp_path):
     lost = Outcome("failed", "killed by signal 9 (SIGKILL)", machine_fault=True)
-    crew, _ = crew_of(ledger, tmp_path, *[lost] * ATTEMPTS)
+    scheduler, _ = crew_of(ledger, tmp_path, *[lost] * ATTEMPTS)
     row, job = begin(ledger, tmp_path)
-    crew.start(row, job)
-    ended = [crew.finished() for _ in range(ATTEMPTS)]
+    scheduler.start(row, job)
+    ended = [scheduler.finished() for _ in range(ATTEMPTS)]
     assert ended[:-1] == [[]] * (ATTEMPTS - 1)
     ((same, outcome),) = ended[-1]
     assert same is row
     assert outcome.cause == f"killed by signal 9 (SIGKILL) (tried {ATTEMPTS} times)"
-    assert crew.free == 2
+    assert scheduler.free == 2
 
 
 def test_a_training_that_fails_by_itself_is_not_tried_again(ledger, tmp_path):
     failed = Outcome("failed", "diverged")
-    crew, _ = crew_of(ledger, tmp_path, failed)
+    scheduler, _ = crew_of(ledger, tmp_path, failed)
     row, job = begin(ledger, tmp_path)
-    crew.start(row, job)
-    assert crew.finished() == [(row, failed)]
+    scheduler.start(row, job)
+    assert scheduler.finished() == [(row, failed)]
 
 
 def test_a_row_that_another_coordinator_took_up_is_left_to_it(tmp_path):
@@ -96,16 +98,16 @@ def test_a_row_that_another_coordinator_took_up_is_left_to_it(tmp_path):
     with Ledger.open(url, tmp_path, "run") as ours, Ledger.open(url, tmp_path, "run") as theirs:
         row, job = begin(theirs, tmp_path)
         ours.refresh()
-        crew, _ = crew_of(ours, tmp_path)
-        crew.start(row, job)
-        assert crew.free == 2
+        scheduler, _ = crew_of(ours, tmp_path)
+        scheduler.start(row, job)
+        assert scheduler.free == 2
 
 
 def test_what_is_recorded_is_in_the_ledger_and_told(ledger, tmp_path):
-    crew, recorded = crew_of(ledger, tmp_path, Outcome("complete", metrics={"accuracy": 0.5}))
+    scheduler, recorded = crew_of(ledger, tmp_path, Outcome("complete", metrics={"accuracy": 0.5}))
     row, job = begin(ledger, tmp_path)
-    crew.start(row, job)
-    ((row, outcome),) = crew.finished()
-    done = crew.record(row, outcome.state, outcome)
+    scheduler.start(row, job)
+    ((row, outcome),) = scheduler.finished()
+    done = scheduler.record(row, outcome.state, outcome)
     assert recorded == [done] == list(ledger.rows())
     assert (done.state, done.outcome) == ("complete", outcome)

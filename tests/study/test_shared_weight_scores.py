@@ -11,7 +11,7 @@ from archwright.evaluate.job import Job, Outcome
 from archwright.ledger.ledger import Ledger
 from archwright.study import shared_weight_scores as module
 from archwright.study.run_folder import Clock
-from archwright.study.scheduler import Crew
+from archwright.study.scheduler import Scheduler
 from archwright.study.shared_weight_scores import STAGE, architectures_of, paired_scores, scorable, score_with_shared_weights
 from archwright.study.supernet_search import SupernetSearch
 
@@ -67,13 +67,13 @@ def searched(ledger, number, strategy="random", state="complete", value=None, ep
 
 def score(ledger, tmp_path, executor=None, *names):
     executor = executor or Scorer()
-    crew = Crew(executor, ledger, Clock(tmp_path / "clock.json"), lambda crew: None, lambda row: None)
+    scheduler = Scheduler(executor, ledger, Clock(tmp_path / "clock.json"), lambda scheduler: None, lambda row: None)
 
     def job(row):
         asked = {"architectures": [a.to_json() for a in architectures_of(row, ledger)]}
         return Job(str(row.run_number), STAGE, "", str(tmp_path / str(row.run_number)), row.seed, 1.0, supernet=asked)
 
-    score_with_shared_weights([SupernetSearch(name, ledger, 1.0) for name in names or ("darts",)], ledger, crew, job, 0, ALL)
+    score_with_shared_weights([SupernetSearch(name, ledger, 1.0) for name in names or ("darts",)], ledger, scheduler, job, 0, ALL)
     return executor
 
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from archwright.evaluate.job import Job, Outcome
 from archwright.study.request import Request
 from archwright.study.study_plan import (
-    Planned,
     Skipped,
+    StudyPlan,
     fill_evenly,
     least_baseline_epochs,
-    planned_by_minutes,
-    planned_by_trials,
     run_probes,
+    study_plan_by_minutes,
+    study_plan_by_trials,
 )
 from archwright.study.time_plan import Budget
 
@@ -51,11 +51,11 @@ def test_an_epoch_on_several_devices_is_told_in_seconds_of_workers():
     assert [found[job.key].seconds_per_epoch for job in jobs] == [3.0, 4.0, None]
 
 
-def planned(minutes=10.0, space=(1.0,), used=0.0, budget=None, seeds=3, **baselines):
+def study_plan(minutes=10.0, space=(1.0,), used=0.0, budget=None, seeds=3, **baselines):
     seconds = {**{f"space{i}": value for i, value in enumerate(space)}, **baselines}
     probes = {"space": [probe(f"space{i}") for i in range(len(space))], **{name: [probe(name, name)] for name in baselines}}
     request = Request("digits", minutes=minutes, baselines=tuple(baselines), seeds=seeds, random=False)
-    return planned_by_minutes(request, budget or Budget(), 1000, lambda: used, Measured(seconds), probes)
+    return study_plan_by_minutes(request, budget or Budget(), 1000, lambda: used, Measured(seconds), probes)
 
 
 def spent(plan, measured, kept):
@@ -67,15 +67,15 @@ def spent(plan, measured, kept):
 
 def test_by_trials_everything_is_trained():
     request = Request("digits", trials=7, baselines=("vgg",), seeds=4, top_k=2)
-    result = planned_by_trials(request, Budget(), 1000)
+    result = study_plan_by_trials(request, Budget(), 1000)
     assert (result.baselines, result.skipped, result.search_until, result.final_until) == (("vgg",), (), None, None)
     assert (result.plan.seeds, result.plan.top_k, result.plan.final_goal, result.plan.epoch_limit) == (4, 2, None, None)
 
 
 def test_a_plan_is_json():
-    result = planned(vgg=0.2, densenet=500.0)
+    result = study_plan(vgg=0.2, densenet=500.0)
     assert result.skipped
-    assert Planned.from_json(json.loads(json.dumps(result.to_json()))) == result
+    assert StudyPlan.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 
 def test_probes_are_told_apart_whatever_the_order_they_end_in():
@@ -84,7 +84,7 @@ def test_probes_are_told_apart_whatever_the_order_they_end_in():
 
 
 def test_stages_end_one_after_the_other_and_time_already_used_counts():
-    fresh, late = planned(vgg=0.1), planned(vgg=0.1, used=120.0)
+    fresh, late = study_plan(vgg=0.1), study_plan(vgg=0.1, used=120.0)
     assert 0 < fresh.search_until < fresh.final_until < 600
     assert fresh.search_until == pytest.approx(0.4 * 570, abs=1)
     assert late.search_until == pytest.approx(120 + 0.4 * 451, abs=1)
@@ -92,7 +92,7 @@ def test_stages_end_one_after_the_other_and_time_already_used_counts():
 
 
 def test_what_does_not_fit_is_left_out_and_named_with_the_estimate():
-    result = planned(vgg=0.2, resnet50=40.0, densenet=60.0)
+    result = study_plan(vgg=0.2, resnet50=40.0, densenet=60.0)
     assert result.baselines == ("vgg",)
     assert [skipped.name for skipped in result.skipped] == ["densenet", "resnet50"]
     assert "an epoch takes 60.0 s" in result.skipped[0].reason
@@ -100,14 +100,14 @@ def test_what_does_not_fit_is_left_out_and_named_with_the_estimate():
 
 def test_a_baseline_that_trains_as_long_as_the_searched_networks_is_a_fair_comparison():
     """Text: an epoch is long, and nobody gets a quarter of the most epochs."""
-    fair = planned(minutes=20.0, space=(280.0,), seeds=1, lstm=121.7)
+    fair = study_plan(minutes=20.0, space=(280.0,), seeds=1, lstm=121.7)
     assert fair.baselines == ("lstm",)
     assert fair.plan.baseline_goal / 121.7 > fair.plan.final_goal / 280.0
-    assert planned(minutes=20.0, space=(100.0,), seeds=1, lstm=121.7).baselines == ()
+    assert study_plan(minutes=20.0, space=(100.0,), seeds=1, lstm=121.7).baselines == ()
 
 
 def test_the_least_epochs_of_a_baseline_are_a_quarter_or_as_many_as_the_finals_get_but_one_at_least():
-    plan = planned(minutes=10.0, space=(1.0,), seeds=1).plan
+    plan = study_plan(minutes=10.0, space=(1.0,), seeds=1).plan
     assert least_baseline_epochs(plan, []) == plan.final_epochs / 4
     assert least_baseline_epochs(plan, [plan.final_goal / 3]) == pytest.approx(0.8 * 3)
     assert least_baseline_epochs(plan, [plan.final_goal / 1000, 1e-3]) == plan.final_epochs / 4
@@ -115,7 +115,7 @@ def test_the_least_epochs_of_a_baseline_are_a_quarter_or_as_many_as_the_finals_g
 
 
 def test_a_baseline_that_could_not_be_measured_is_left_out_with_the_cause():
-    result = planned(vgg=0.2, googlenet=None)
+    result = study_plan(vgg=0.2, googlenet=None)
     assert result.baselines == ("vgg",)
     (skipped,) = result.skipped
     assert skipped.name == "googlenet"
@@ -123,7 +123,7 @@ def test_a_baseline_that_could_not_be_measured_is_left_out_with_the_cause():
 
 
 def test_seeds_are_cut_before_methods_and_never_in_silence():
-    result = planned(minutes=1.0, space=(2.0,), vgg=0.01)
+    result = study_plan(minutes=1.0, space=(2.0,), vgg=0.01)
     assert result.plan.seeds < 3
     assert result.skipped == (
         Skipped("seeds", f"3 were asked for, {result.plan.seeds} fit into the final trainings' share of the time"),
@@ -132,7 +132,7 @@ def test_seeds_are_cut_before_methods_and_never_in_silence():
 
 
 def test_without_baselines_their_time_goes_to_the_finals():
-    with_slow, without = planned(vgg=10_000.0), planned()
+    with_slow, without = study_plan(vgg=10_000.0), study_plan()
     assert with_slow.plan.final_goal == pytest.approx(without.plan.final_goal)
     assert without.plan.final_goal == pytest.approx(0.6 * 570 / 3)
 
@@ -144,7 +144,7 @@ def test_without_baselines_their_time_goes_to_the_finals():
     st.dictionaries(st.sampled_from(["vgg", "densenet", "resnet18", "random_forest"]), st.floats(0.01, 50), min_size=1),
 )
 def test_finals_and_baselines_stay_within_their_shares(minutes, epoch, measured):
-    result = planned(minutes, (epoch,), **measured)
+    result = study_plan(minutes, (epoch,), **measured)
     plan, kept = result.plan, result.baselines
     if not kept:
         assert len(result.skipped) >= len(measured)
@@ -171,14 +171,14 @@ def test_filling_evenly_uses_all_there_is_and_no_more(needs, total):
 
 
 def test_no_network_of_the_space_could_be_measured():
-    result = planned(space=(), vgg=0.1)
+    result = study_plan(space=(), vgg=0.1)
     assert result.plan.search_epochs > 0
     assert result.baselines == ("vgg",)
 
 
 @pytest.mark.parametrize("used", [59.0, 60.0, 300.0])
 def test_a_run_whose_time_is_over_plans_the_least(used):
-    result = planned(minutes=1.0, used=used, vgg=0.1)
+    result = study_plan(minutes=1.0, used=used, vgg=0.1)
     assert result.plan.seeds == 1
     assert 0 <= result.plan.search_goal < 1
     assert result.plan.expected_trials <= 2

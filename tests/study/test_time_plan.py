@@ -11,9 +11,9 @@ from archwright.settings import with_settings
 from archwright.study.time_plan import (
     CLOSING_SECONDS,
     LEAST_FINAL_EPOCHS,
+    AvailableTime,
     Budget,
-    Means,
-    Plan,
+    TimePlan,
     plan_by_minutes,
     plan_by_trials,
     usual_epochs,
@@ -57,15 +57,15 @@ def test_a_division_that_makes_no_sense_is_refused(given_settings, told):
 )
 def test_by_trials_no_clock_plays_a_part(epochs, budget, search, final):
     plan = plan_by_trials(100, epochs, seeds=3, top_k=2, trials=7, budget=budget)
-    assert plan == Plan(search, final, seeds=3, top_k=2, expected_trials=7, supernet_epochs=epochs or 80)
+    assert plan == TimePlan(search, final, seeds=3, top_k=2, expected_trials=7, supernet_epochs=epochs or 80)
 
 
 def test_a_plan_is_json():
-    plan = plan_by_minutes(100, None, 3, 1, Means(60.0, 2, 2), Budget(), [0.1])
-    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    plan = plan_by_minutes(100, None, 3, 1, AvailableTime(60.0, 2, 2), Budget(), [0.1])
+    assert TimePlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
-MEANS = st.builds(Means, st.floats(5, 10_000), st.integers(1, 8), st.integers(1, 4))
+MEANS = st.builds(AvailableTime, st.floats(5, 10_000), st.integers(1, 8), st.integers(1, 4))
 SHARES = st.sampled_from([Budget(), Budget(0.2, 0.7, 0.1), Budget(0.6, 0.4, 0.0)])
 
 
@@ -78,88 +78,88 @@ SHARES = st.sampled_from([Budget(), Budget(0.2, 0.7, 0.1), Budget(0.6, 0.4, 0.0)
     st.lists(st.floats(0.01, 50), min_size=1, max_size=4),
     st.integers(10, 10**5),
 )
-def test_by_minutes_what_is_planned_fits_into_the_time(means, budget, seeds, top_k, epoch_seconds, n_train):
+def test_by_minutes_what_is_planned_fits_into_the_time(available, budget, seeds, top_k, epoch_seconds, n_train):
     """An independent account of the worker-seconds: the search, then the finals in rounds over the workers."""
-    plan = plan_by_minutes(n_train, None, seeds, top_k, means, budget, epoch_seconds)
-    assert 0 <= means.seconds * means.workers - means.usable <= CLOSING_SECONDS * means.workers
-    trainings = means.strategies * top_k * plan.seeds
-    rounds = -(-trainings // means.workers)
-    assert rounds * plan.final_goal <= budget.final * means.seconds
+    plan = plan_by_minutes(n_train, None, seeds, top_k, available, budget, epoch_seconds)
+    assert 0 <= available.seconds * available.workers - available.usable <= CLOSING_SECONDS * available.workers
+    trainings = available.strategies * top_k * plan.seeds
+    rounds = -(-trainings // available.workers)
+    assert rounds * plan.final_goal <= budget.final * available.seconds
     assert 1 <= plan.seeds <= seeds
     assert 0.25 <= plan.search_epochs <= plan.final_epochs == usual_epochs(n_train)
     assert plan.epoch_limit >= median_low(epoch_seconds)
     if plan.seeds < seeds:  # only because a final training would otherwise have been too short
-        more = means.strategies * top_k * (plan.seeds + 1)
-        too_short = budget.final * means.usable / means.workers / -(-more // means.workers)
+        more = available.strategies * top_k * (plan.seeds + 1)
+        too_short = budget.final * available.usable / available.workers / -(-more // available.workers)
         assert too_short < max(LEAST_FINAL_EPOCHS, plan.search_epochs) * max(epoch_seconds)
 
 
 @settings(deadline=None, max_examples=60)
 @given(MEANS, SHARES, st.integers(1, 4), st.integers(1, 3), st.floats(0.01, 10))
-def test_by_minutes_trainings_on_several_devices_fit_into_the_time(means, budget, devices, top_k, epoch):
+def test_by_minutes_trainings_on_several_devices_fit_into_the_time(available, budget, devices, top_k, epoch):
     """An independent account: so many at a time as there are workers for, each for its worker-seconds divided by its devices."""
-    several = replace(means, devices=min(devices, means.workers))
+    several = replace(available, devices=min(devices, available.workers))
     plan = plan_by_minutes(1_000, None, 3, top_k, several, budget, [epoch], [1.5 * epoch])
-    trainings = means.strategies * top_k * plan.seeds
-    rounds = -(-trainings // (means.workers // several.devices))
-    lasts = means.usable / means.workers
+    trainings = available.strategies * top_k * plan.seeds
+    rounds = -(-trainings // (available.workers // several.devices))
+    lasts = available.usable / available.workers
     assert rounds * plan.final_goal / several.devices == pytest.approx(budget.final * lasts)
-    of_strategy = budget.search * means.usable / means.strategies
+    of_strategy = budget.search * available.usable / available.strategies
     assert plan.supernet_goal == pytest.approx(budget.supernet * min(of_strategy, budget.search * lasts * several.devices))
 
 
 def test_by_minutes_a_final_epoch_that_costs_more_on_several_devices_is_allowed_for():
     """Exchanges make an epoch dearer: candidates must be quicker, and fewer seeds may fit."""
-    means = Means(1_000.0, 2, 1, devices=2)
-    cheap, dear = (plan_by_minutes(1_000, None, 3, 1, means, Budget(), [1.0, 9.0], [t, 9 * t]) for t in (1.0, 80.0))
+    available = AvailableTime(1_000.0, 2, 1, devices=2)
+    cheap, dear = (plan_by_minutes(1_000, None, 3, 1, available, Budget(), [1.0, 9.0], [t, 9 * t]) for t in (1.0, 80.0))
     assert dear.epoch_limit < cheap.epoch_limit
     assert dear.seeds < cheap.seeds == 3
 
 
 def test_by_minutes_the_search_is_shared_and_aims_at_twenty_trainings_a_strategy():
-    one = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 1), Budget(), [1.0])
+    one = plan_by_minutes(1_000, None, 1, 1, AvailableTime(1_000.0, 1, 1), Budget(), [1.0])
     assert one.search_goal == pytest.approx(0.4 * 970 / 20)
     assert one.expected_trials == 20
-    two = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 2), Budget(), [1.0])
+    two = plan_by_minutes(1_000, None, 1, 1, AvailableTime(1_000.0, 1, 2), Budget(), [1.0])
     assert two.search_goal == pytest.approx(one.search_goal / 2)
 
 
 def test_by_minutes_a_search_gets_more_trainings_where_they_need_less_than_their_part():
-    plan = plan_by_minutes(1_000, 4, 1, 1, Means(1_000.0, 1, 1), Budget(), [1.0])
+    plan = plan_by_minutes(1_000, 4, 1, 1, AvailableTime(1_000.0, 1, 1), Budget(), [1.0])
     assert plan.expected_trials == round(0.4 * 970 / 4)
 
 
 def test_epochs_of_the_search_that_are_fixed_by_hand_have_no_goal_in_seconds():
-    plan = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 1), Budget(search_epochs=1.5), [1.0])
+    plan = plan_by_minutes(1_000, None, 1, 1, AvailableTime(1_000.0, 1, 1), Budget(search_epochs=1.5), [1.0])
     assert (plan.search_epochs, plan.search_goal) == (1.5, None)
     assert plan.expected_trials == round(0.4 * 970 / 1.5)
 
 
 def test_epochs_that_are_asked_for_bound_the_trainings():
-    plan = plan_by_minutes(1_000, 2, 1, 1, Means(1_000.0, 1, 1), Budget(), [1.0])
+    plan = plan_by_minutes(1_000, 2, 1, 1, AvailableTime(1_000.0, 1, 1), Budget(), [1.0])
     assert (plan.search_epochs, plan.final_epochs) == (2.0, 2.0)
-    fixed = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 1, 1), Budget(search_epochs=1.5, final_epochs=7), [1.0])
+    fixed = plan_by_minutes(1_000, None, 1, 1, AvailableTime(1_000.0, 1, 1), Budget(search_epochs=1.5, final_epochs=7), [1.0])
     assert (fixed.search_epochs, fixed.final_epochs) == (1.5, 7.0)
 
 
 @settings(deadline=None, max_examples=60)
 @given(MEANS, SHARES, st.floats(0.1, 0.9))
-def test_by_minutes_a_supernet_fits_into_its_strategys_part_of_the_search(means, budget, share):
+def test_by_minutes_a_supernet_fits_into_its_strategys_part_of_the_search(available, budget, share):
     """As one training it can take no more than the search lasts, however many workers there are."""
-    plan = plan_by_minutes(1_000, None, 1, 1, means, replace(budget, supernet=share), [1.0])
-    lasts, of_strategy = (budget.search * means.usable / number for number in (means.workers, means.strategies))
+    plan = plan_by_minutes(1_000, None, 1, 1, available, replace(budget, supernet=share), [1.0])
+    lasts, of_strategy = (budget.search * available.usable / number for number in (available.workers, available.strategies))
     assert plan.supernet_goal == pytest.approx(share * min(lasts, of_strategy))
     assert plan.scoring_goal < 0.1 * lasts
 
 
 @pytest.mark.parametrize("left", [0.0, -30.0])
 def test_by_minutes_there_is_a_plan_even_if_measuring_took_all_the_time(left):
-    plan = plan_by_minutes(1_000, None, 3, 1, Means(left, 1, 2), Budget(), [1.0])
+    plan = plan_by_minutes(1_000, None, 3, 1, AvailableTime(left, 1, 2), Budget(), [1.0])
     assert plan.seeds == plan.expected_trials == 1
     assert 0 < plan.final_goal < 1
 
 
 def test_by_minutes_a_supernet_leaves_room_for_three_candidates():
-    plan = plan_by_minutes(1_000, None, 1, 1, Means(1_000.0, 2, 2), Budget(), [0.1])
+    plan = plan_by_minutes(1_000, None, 1, 1, AvailableTime(1_000.0, 2, 2), Budget(), [0.1])
     assert plan.supernet_goal + 3 * plan.search_goal < 0.4 * 970
     assert plan.supernet_epochs == usual_epochs(1_000)

@@ -1,7 +1,7 @@
 import pytest
 
 from archwright.ledger.ledger import Ledger
-from archwright.study.utilization import Occupation, idle_shares, keep
+from archwright.study.utilization import Utilization, idle_shares, store_utilization
 
 
 class Clock:
@@ -18,42 +18,42 @@ def clock():
 
 
 def test_a_training_counts_for_as_many_workers_as_it_takes(clock):
-    occupation = Occupation(4, clock)
-    occupation.begins("wide", 2)
-    occupation.begins("slim", 1)
+    utilization = Utilization(4, clock)
+    utilization.begins("wide", 2)
+    utilization.begins("slim", 1)
     clock.now += 10
-    occupation.ends("slim")
+    utilization.ends("slim")
     clock.now += 10
-    occupation.ends("wide")
-    assert occupation.to_json() == {"available": 80.0, "busy": 50.0}
-    assert occupation.idle_share == pytest.approx(3 / 8)
-    assert occupation.trainings == 2
+    utilization.ends("wide")
+    assert utilization.to_json() == {"available": 80.0, "busy": 50.0}
+    assert utilization.idle_share == pytest.approx(3 / 8)
+    assert utilization.trainings == 2
 
 
 def test_what_began_before_counts_for_nothing(clock):
-    occupation = Occupation(1, clock)
+    utilization = Utilization(1, clock)
     clock.now += 1
-    occupation.ends("unknown")
-    assert occupation.to_json() == {"available": 1.0, "busy": 0.0}
+    utilization.ends("unknown")
+    assert utilization.to_json() == {"available": 1.0, "busy": 0.0}
 
 
 def test_starts_and_coordinators_of_a_run_are_added_up(clock, tmp_path):
     def half_an_hour_of(busy):
-        occupation = Occupation(1, clock)
-        occupation.begins("job", 1)
+        utilization = Utilization(1, clock)
+        utilization.begins("job", 1)
         clock.now += busy
-        occupation.ends("job")
+        utilization.ends("job")
         clock.now += 1800 - busy
-        return occupation
+        return utilization
 
     url = f"journal:{tmp_path / 'ledger'}"
     with Ledger.open(url, tmp_path, "run") as ours, Ledger.open(url, tmp_path, "run") as theirs:
-        keep("search", half_an_hour_of(1800), ours)
-        keep("search", half_an_hour_of(900), ours)
-        keep("search", half_an_hour_of(0), theirs)
-        keep("final", half_an_hour_of(1800), theirs)
+        store_utilization("search", half_an_hour_of(1800), ours)
+        store_utilization("search", half_an_hour_of(900), ours)
+        store_utilization("search", half_an_hour_of(0), theirs)
+        store_utilization("final", half_an_hour_of(1800), theirs)
         assert idle_shares(ours) == {"search": pytest.approx(0.5), "final": 0.0}
 
 
 def test_no_time_has_no_idle_share(tmp_path, clock):
-    assert Occupation(2, clock).idle_share == 0.0
+    assert Utilization(2, clock).idle_share == 0.0

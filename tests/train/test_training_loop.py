@@ -217,7 +217,7 @@ def test_a_step_that_has_come_to_its_end_ends_the_training():
 def test_where_lower_is_better_the_lowest_is_kept():
     values = iter([0.5, 0.1, 0.7])
     training = training_of(TwoOptimizers())
-    progress = run_training(replace(training, judge="perplexity", validate=lambda: {"perplexity": next(values), "loss": 0.0}))
+    progress = run_training(replace(training, monitor="perplexity", validate=lambda: {"perplexity": next(values), "loss": 0.0}))
     assert progress.best["epoch"] == 2
     assert progress.best["val_perplexity"] == 0.1
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from archwright.benchmark.folder import BenchmarkFolder
 from archwright.benchmark.page import write_benchmark_report
 from archwright.benchmark.request import BenchmarkRequest
-from archwright.benchmark.run_benchmark import conduct_benchmark, left_out_lines, results_of
+from archwright.benchmark.run_benchmark import left_out_lines, results_of, run_benchmark
 from archwright.benchmark.table import benchmark_table, verdict_on
 from archwright.study.study_plan import Skipped
 
 WIDE = 170
 
 
-def run_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
+def bench(request: BenchmarkRequest) -> BenchmarkFolder:
     """Conduct a benchmark to its end and write its report. Raises InputError for whatever is unknown or does not fit."""
-    folder = conduct_benchmark(request)
+    folder = run_benchmark(request)
     if not folder.report.exists() or folder.report.stat().st_mtime < folder.results.stat().st_mtime:
         write_benchmark_report(folder)
     return folder

@@ -25,7 +25,7 @@ SLOWEST = 0.05
 ONE_SHOT = "trains one supernet, and a table holds single trainings"
 
 
-def conduct_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
+def run_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
     """Run what is not done yet, and write results.json; the same request continues a benchmark that was stopped.
 
     Raises InputError, before anything is written, for whatever is unknown or does not fit.

@@ -13,7 +13,7 @@ from archwright.benchmark.tabular_benchmark import TableEntry, TabularBenchmark
 from archwright.errors import InputError
 from archwright.evaluate.history import Candidate, History, Objective, Proposal, key_of
 from archwright.search_strategy import Strategy, sized_for_budget
-from archwright.study.known_networks import EXHAUSTED_AFTER, TOLD_OF_PENDING
+from archwright.study.known_networks import EXHAUSTED_AFTER, MOST_PENDING_REPEATS
 
 OBJECTIVES = (Objective("accuracy", maximize=True),)
 PERCENT = 100.0
@@ -99,7 +99,7 @@ class _Search:
         self.running: list[tuple[float, int, TableEntry]] = []  # a heap by time of the end, then number
         self.ended: list[Query] = []
         self.clock = self.longest = 0.0
-        self.number = self.begun = self.known_in_a_row = self.told_of_pending = 0
+        self.number = self.begun = self.known_in_a_row = self.pending_repeats = 0
 
     @property
     def may_propose(self) -> bool:
@@ -107,7 +107,7 @@ class _Search:
             len(self.running) < self.in_flight
             and self.begun < self.queries
             and self.known_in_a_row < EXHAUSTED_AFTER
-            and self.told_of_pending < TOLD_OF_PENDING
+            and self.pending_repeats < MOST_PENDING_REPEATS
         )
 
     def propose(self) -> None:
@@ -125,7 +125,7 @@ class _Search:
             self.finished.append(replace(candidate, state="duplicate", scores=known.scores))
         else:
             self.known_in_a_row += 1
-            self.told_of_pending += 1
+            self.pending_repeats += 1
             self.pending[candidate.number] = candidate
 
     def _candidate(self, proposal: Proposal) -> Candidate:
@@ -141,7 +141,7 @@ class _Search:
     def _begin(self, candidate: Candidate) -> None:
         entry = self.benchmark.entry(candidate.architecture)
         self.begun += 1
-        self.known_in_a_row = self.told_of_pending = 0
+        self.known_in_a_row = self.pending_repeats = 0
         self.pending[candidate.number] = candidate
         takes = entry.seconds if entry.seconds is not None and self.benchmark.timed else 1.0
         heapq.heappush(self.running, (self.clock + takes, candidate.number, entry))
@@ -149,7 +149,7 @@ class _Search:
     def end_next(self) -> None:
         """The result of the query that ends first, for its candidate and those that waited for an equal network."""
         self.clock, number, entry = heapq.heappop(self.running)
-        self.told_of_pending = 0
+        self.pending_repeats = 0
         self.ended.append(Query(number, entry.valid, entry.test, self.clock if self.benchmark.timed else None))
         done = replace(self.pending.pop(number), state="complete", scores=(entry.valid / PERCENT,))
         self.first[done.key] = done

@@ -19,7 +19,7 @@ TOKEN_METRICS: dict[str, str] = {"character": "bits_per_character", "word": "per
 LOWER_IS_BETTER = frozenset(TOKEN_METRICS.values())
 
 
-def worth(metric: str, value: float) -> float:
+def as_score(metric: str, value: float) -> float:
     """A metric's value, turned so that higher is better, whichever way the metric goes; applied twice it is the value again.
 
     Everything that compares values of a metric compares these.

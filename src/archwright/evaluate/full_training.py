@@ -22,11 +22,11 @@ from archwright.data.splits import ProblemData, Split
 from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.read_test_split import read_test
-from archwright.evaluate.training_schedule import Plan, last_epoch, make_batches, make_plan
+from archwright.evaluate.training_schedule import TrainingSchedule, last_epoch, make_batches, make_schedule
 from archwright.network.baselines import build_baseline
 from archwright.ops.carried_state import own_stream
 from archwright.ops.global_batch_norm import global_statistics
-from archwright.process_group import ALONE, Team, gather_team
+from archwright.process_group import SINGLE_PROCESS, ProcessGroup, join_process_group
 from archwright.search_space import make_space
 from archwright.settings import with_settings
 from archwright.train.batches import Rows
@@ -48,27 +48,27 @@ def train_network(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: 
     Where several processes train it together each of them calls this. The first one's outcome is the whole.
     """
     device, recipe = device_of(job.device), with_settings(Recipe, job.recipe, "train")
-    team = gather_team(job.devices, device)
+    process_group = join_process_group(job.devices, device)
     seed_everything(job.seed)
     network = build_network(job, data.problem)
-    if not team.leads:
-        seed_everything(job.seed + team.rank)
+    if not process_group.is_rank_zero:
+        seed_everything(job.seed + process_group.rank)
     facts["parameters"] = parameter_count(network)
     facts["macs"] = multiply_accumulates(network, data.problem.input_shape)
     refusal = _needs_too_much_memory(job, recipe, network, data, device)
     if refusal:
         return Outcome("refused", refusal, **facts)
-    with global_statistics(network, team):
-        plan = make_plan(job, recipe, network, data, device, team)
-        facts.update(precision=plan.precision, seconds_per_epoch=plan.seconds_per_epoch, seconds=plan.seconds)
-        refusal = _takes_too_long(job, plan)
+    with global_statistics(network, process_group):
+        schedule = make_schedule(job, recipe, network, data, device, process_group)
+        facts.update(precision=schedule.precision, seconds_per_epoch=schedule.seconds_per_epoch, seconds=schedule.seconds)
+        refusal = _takes_too_long(job, schedule)
         if refusal or job.stage == "probe":
             return Outcome("refused" if refusal else "complete", refusal, **facts)
-        progress = _train(job, recipe, network, data, plan, device, team, on_epoch)
-    facts.update(_facts_of(job, progress, plan, device, team))
-    if team.leads:
+        progress = _train(job, recipe, network, data, schedule, device, process_group, on_epoch)
+    facts.update(_facts_of(job, progress, schedule, device, process_group))
+    if process_group.is_rank_zero:
         facts["latency_ms"] = latency_ms(network, data.problem.input_shape, device=device)
-    if team.leads and job.stage in ("final", "baseline"):
+    if process_group.is_rank_zero and job.stage in ("final", "baseline"):
         facts.update(_finish(job, data, progress, device, facts["peak_memory_mb"]))
     return Outcome("complete", **facts)
 
@@ -112,8 +112,8 @@ def _needs_too_much_memory(job: Job, recipe: Recipe, network: nn.Module, data: P
     return f"it needs at least {needed:.0f} MB to train with batches of {batch}, and the limit is {job.memory_limit:.0f} MB"
 
 
-def _takes_too_long(job: Job, plan: Plan) -> str:
-    limit, needed = job.epoch_seconds_limit, plan.seconds_per_epoch
+def _takes_too_long(job: Job, schedule: TrainingSchedule) -> str:
+    limit, needed = job.epoch_seconds_limit, schedule.seconds_per_epoch
     if limit is None or needed is None or needed <= limit:
         return ""
     return f"an epoch would take {needed:.1f} s by a measured estimate, and the limit is {limit:.1f} s"
@@ -124,51 +124,53 @@ def _train(
     recipe: Recipe,
     network: nn.Module,
     data: ProblemData,
-    plan: Plan,
+    schedule: TrainingSchedule,
     device: torch.device,
-    team: Team,
+    process_group: ProcessGroup,
     on_epoch: Callable[[Record], None] | None,
 ) -> Progress:
-    precision = TrainingPrecision.from_text(plan.precision)
+    precision = TrainingPrecision.from_text(schedule.precision)
     rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
-    step = SupervisedStep(network, data.problem, recipe, device, precision, team)
+    step = SupervisedStep(network, data.problem, recipe, device, precision, process_group)
     training = Training(
         step=step,
         network=network,
-        batches=make_batches(job, recipe, data, device, precision, plan.epochs, team),
-        validate=lambda: validate(network, rows, data, team),
-        judge=data.problem.metric,
+        batches=make_batches(job, recipe, data, device, precision, schedule.epochs, process_group),
+        validate=lambda: validate(network, rows, data, process_group),
+        monitor=data.problem.metric,
         train_metric=lambda kept, target: metric_of(decide(kept, data.problem.task), target, data.problem.metric),
         kept=lambda output, target: kept_of(output, target, data.problem.task),
         averaging=step.averaging,
-        epochs=plan.epochs,
-        until=last_epoch(plan.epochs, job.share),
+        epochs=schedule.epochs,
+        until=last_epoch(schedule.epochs, job.share),
         patience=recipe.patience,
         checkpoint=Path(job.folder) / CHECKPOINT,
         time_limit=job.time_limit,
-        team=team,
+        process_group=process_group,
     )
-    return run_training(training, on_epoch, seconds=plan.seconds)
+    return run_training(training, on_epoch, seconds=schedule.seconds)
 
 
-def validate(network: nn.Module, rows: Rows, data: ProblemData, team: Team = ALONE) -> dict[str, float]:
+def validate(network: nn.Module, rows: Rows, data: ProblemData, process_group: ProcessGroup = SINGLE_PROCESS) -> dict[str, float]:
     """The task's metric, the loss and, for a regression, `rmse` in the target's units: over all rows, in float32.
 
     A state that the network carries begins anew, goes through the rows in order, and is what it was before in the end.
-    The processes of a team share the work and have the same metrics.
+    The processes of a process group share the work and have the same metrics.
     """
     network.eval()
     with own_stream(network), torch.inference_mode():
-        pairs = [(kept_of(network(x), y, data.problem.task), y) for x, y in rows.in_order(team)]
-        shared = team if rows.divides(team) else ALONE
-        output, target = (shared.gathered(torch.cat(parts)) for parts in zip(*pairs, strict=True))
+        pairs = [(kept_of(network(x), y, data.problem.task), y) for x, y in rows.in_order(process_group)]
+        shared = process_group if rows.divides(process_group) else SINGLE_PROCESS
+        output, target = (shared.all_gather(torch.cat(parts)) for parts in zip(*pairs, strict=True))
     metrics = scores(output, target, data.problem)
     if data.preprocessing.target_std is not None:
         metrics["rmse"] = root_mean_square_error(output, target, torch.tensor(data.preprocessing.target_std, device=output.device))
     return metrics
 
 
-def _facts_of(job: Job, progress: Progress, plan: Plan, device: torch.device, team: Team) -> dict[str, Any]:
+def _facts_of(
+    job: Job, progress: Progress, schedule: TrainingSchedule, device: torch.device, process_group: ProcessGroup
+) -> dict[str, Any]:
     anew = [TRAINED_ANEW] if job.continues is not None and not progress.before else []
     return {
         "metrics": {key.removeprefix("val_"): value for key, value in progress.best.items() if key.startswith("val_")},
@@ -176,8 +178,8 @@ def _facts_of(job: Job, progress: Progress, plan: Plan, device: torch.device, te
         "curve": tuple(progress.curve),
         "seconds": progress.seconds - progress.before,
         "epochs": progress.epochs,
-        "seconds_per_epoch": (progress.seconds - plan.seconds) / progress.epochs,
-        "peak_memory_mb": sum(team.collected(peak_memory_mb(device))),
+        "seconds_per_epoch": (progress.seconds - schedule.seconds) / progress.epochs,
+        "peak_memory_mb": sum(process_group.all_gather_object(peak_memory_mb(device))),
     }
 
 

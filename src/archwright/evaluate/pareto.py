@@ -66,17 +66,17 @@ def fitness(population: Sequence[Candidate]) -> list[Fitness]:
 
     What has no scores (failed, running) is worse than all that has.
     """
-    worth = [WORST_FITNESS] * len(population)
+    values = [WORST_FITNESS] * len(population)
     scored = [(i, candidate.scores) for i, candidate in enumerate(population) if candidate.scores]
     if all(len(scores) == 1 for _, scores in scored):
         for i, scores in scored:
-            worth[i] = Fitness(scores[0], 0.0)
-        return worth
+            values[i] = Fitness(scores[0], 0.0)
+        return values
     for rank, front in enumerate(non_dominated_fronts([scores for _, scores in scored])):
         crowding = crowding_distances([scored[member][1] for member in front])
         for member, distance in zip(front, crowding, strict=True):
-            worth[scored[member][0]] = Fitness(-rank, distance)
-    return worth
+            values[scored[member][0]] = Fitness(-rank, distance)
+    return values
 
 
 def survivors(candidates: Sequence[Candidate], size: int) -> list[tuple[Candidate, Fitness]]:

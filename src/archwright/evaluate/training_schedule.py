@@ -15,7 +15,7 @@ from torch import nn
 from archwright.atomic_file import written_atomically
 from archwright.data.splits import ProblemData
 from archwright.evaluate.job import Job
-from archwright.process_group import ALONE, Team
+from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 from archwright.train.augmentation import Augment, augmentation_names, make_augmentation
 from archwright.train.batches import Batches, Rows
 from archwright.train.precision import (
@@ -38,7 +38,7 @@ WHOLE_FROM = 4
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingSchedule:
     """`precision` as text, `epochs` that fit, `seconds_per_epoch` where it was measured, `seconds` that deciding took."""
 
     precision: str
@@ -47,19 +47,26 @@ class Plan:
     seconds: float = 0.0
 
 
-def make_plan(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, team: Team = ALONE) -> Plan:
-    """The plan in the job's folder, else a new one, which is left there. The network and the random states are not touched.
+def make_schedule(
+    job: Job,
+    recipe: Recipe,
+    network: nn.Module,
+    data: ProblemData,
+    device: torch.device,
+    process_group: ProcessGroup = SINGLE_PROCESS,
+) -> TrainingSchedule:
+    """The schedule in the job's folder, else a new one, which is left there. The network and the random states are not touched.
 
-    A team measures together, as it will train, and has the first process's plan.
+    A process group measures together, as it will train, and has the first process's schedule.
     """
     file = Path(job.folder) / PLAN
-    if team.led(file.is_file()):
-        return Plan(**json.loads(file.read_text(encoding="utf-8")))
-    plan = team.led(_decide(job, recipe, network, data, device, team))
-    if team.leads:
+    if process_group.broadcast(file.is_file()):
+        return TrainingSchedule(**json.loads(file.read_text(encoding="utf-8")))
+    schedule = process_group.broadcast(_decide(job, recipe, network, data, device, process_group))
+    if process_group.is_rank_zero:
         with written_atomically(file) as unfinished:
-            unfinished.write_text(json.dumps(asdict(plan)), encoding="utf-8")
-    return plan
+            unfinished.write_text(json.dumps(asdict(schedule)), encoding="utf-8")
+    return schedule
 
 
 def make_batches(
@@ -69,11 +76,13 @@ def make_batches(
     device: torch.device,
     precision: TrainingPrecision,
     epochs: float,
-    team: Team = ALONE,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> Batches:
     """The training split's batches as the recipe wants them for a training of so many epochs."""
     rows = Rows(data.train, data.problem, data.preprocessing, device, precision.channels_last)
-    return Batches(rows, recipe.batch_size, job.seed, training_augmentation(recipe, rows, data, epochs), team=team)
+    return Batches(
+        rows, recipe.batch_size, job.seed, training_augmentation(recipe, rows, data, epochs), process_group=process_group
+    )
 
 
 def training_augmentation(recipe: Recipe, rows: Rows, data: ProblemData, epochs: float) -> Augment:
@@ -100,7 +109,9 @@ def last_epoch(epochs: float, share: float) -> float:
     return epochs if share >= 1 else min(epochs, max(1.0, float(round(share * epochs))))
 
 
-def _decide(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, team: Team) -> Plan:
+def _decide(
+    job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, process_group: ProcessGroup
+) -> TrainingSchedule:
     start = time.perf_counter()
     timed = job.stage == "probe" or job.time_goal is not None or job.epoch_seconds_limit is not None
     shape = data.problem.input_shape
@@ -109,13 +120,13 @@ def _decide(job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, dev
     else:
         options = [choose_precision(recipe.precision, network, shape, device)]
     if not timed and len(options) == 1:
-        return Plan(str(options[0]), job.epochs)
+        return TrainingSchedule(str(options[0]), job.epochs)
     with untouched_randomness():
-        training = {option: _training_seconds(job, recipe, network, data, device, option, team) for option in options}
+        training = {option: _training_seconds(job, recipe, network, data, device, option, process_group) for option in options}
         fastest = min(options, key=lambda option: training[option])
-        epoch = _epoch_seconds(training[fastest], network, data, device, fastest, team)
+        epoch = _epoch_seconds(training[fastest], network, data, device, fastest, process_group)
     spent = time.perf_counter() - start
-    return Plan(str(fastest), epochs_that_fit(job, epoch, spent), epoch, spent)
+    return TrainingSchedule(str(fastest), epochs_that_fit(job, epoch, spent), epoch, spent)
 
 
 def _training_seconds(
@@ -125,14 +136,14 @@ def _training_seconds(
     data: ProblemData,
     device: torch.device,
     precision: TrainingPrecision,
-    team: Team,
+    process_group: ProcessGroup,
 ) -> float:
     """An epoch's training steps, by some real ones on a copy of the network."""
-    step = SupervisedStep(copy.deepcopy(network), data.problem, recipe, device, precision, team)
-    batches = make_batches(job, recipe, data, device, precision, job.epochs, team)
+    step = SupervisedStep(copy.deepcopy(network), data.problem, recipe, device, precision, process_group)
+    batches = make_batches(job, recipe, data, device, precision, job.epochs, process_group)
     endless = (batch for number in range(1000) for batch in batches.epoch(number))
     hopeless = FAR_TOO_SLOW * (job.epoch_seconds_limit or math.inf) / batches.per_epoch
-    return time_steps(lambda: step(*next(endless), 0.5), device, hopeless, team) * batches.per_epoch
+    return time_steps(lambda: step(*next(endless), 0.5), device, hopeless, process_group) * batches.per_epoch
 
 
 def _epoch_seconds(
@@ -141,13 +152,13 @@ def _epoch_seconds(
     data: ProblemData,
     device: torch.device,
     precision: TrainingPrecision,
-    team: Team,
+    process_group: ProcessGroup,
 ) -> float:
     """With its validation, whose batches are timed on a copy of the network."""
     shadow = copy.deepcopy(network).to(device).eval()
     rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
     x = next(rows.in_order())[0][:TIMED_SAMPLES]
     with torch.inference_mode():
-        validating = time_steps(lambda: shadow(x), device, team=team)
-    own = len(rows) / team.size if rows.divides(team) else len(rows)
+        validating = time_steps(lambda: shadow(x), device, process_group=process_group)
+    own = len(rows) / process_group.size if rows.divides(process_group) else len(rows)
     return training_seconds + validating * own / len(x)

@@ -13,10 +13,11 @@ from archwright.train.checkpoint import load_checkpoint, save_checkpoint
 
 
 def take_over(job: Job) -> None:
-    """Copy the checkpoint and the plan of the training that `job` continues into its folder, unless it has begun before.
+    """Copy the checkpoint and the schedule of the training that `job` continues into its folder, unless it has begun before.
 
-    With the same plan, seed and learning rates the end is that of a training without a break. Where the checkpoint is gone the
-    training has to begin anew, and where the plan is gone, too, it makes its own. Raises OSError where the copy cannot be written.
+    With the same schedule, seed and learning rates the end is that of a training without a break. Where the checkpoint is gone the
+    training has to begin anew, and where the schedule is gone, too, it makes its own. Raises OSError where the copy cannot be
+    written.
     """
     folder = Path(job.folder)
     if job.continues is None or (folder / CHECKPOINT).is_file():
@@ -29,12 +30,12 @@ def take_over(job: Job) -> None:
         save_checkpoint(state, folder / CHECKPOINT)
 
 
-def _copy_plan(earlier: Path, plan: Path, anew: bool) -> None:
-    """A training that begins anew does not pay a second time for what the plan has cost."""
+def _copy_plan(earlier: Path, schedule: Path, anew: bool) -> None:
+    """A training that begins anew does not pay a second time for what the schedule has cost."""
     if not earlier.is_file():
         return
     content = json.loads(earlier.read_text(encoding="utf-8"))
-    with written_atomically(plan) as unfinished:
+    with written_atomically(schedule) as unfinished:
         unfinished.write_text(json.dumps({**content, "seconds": 0.0} if anew else content), encoding="utf-8")
 
 

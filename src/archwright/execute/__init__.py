@@ -33,7 +33,7 @@ def make_executor(name: str, resources: Resources = Resources(), run: str = RUN_
     return typing.cast(Executor, find(name, BUILT_IN, GROUP, "executor")(resources, run))
 
 
-def enlisted(name: str) -> AbstractContextManager[None]:
+def rank_service(name: str) -> AbstractContextManager[None]:
     """Where a whole command belongs that uses the executor `name`: under `mpiexec`, what is inside runs on the first rank alone.
 
     The other ranks serve meanwhile, and end with exit code 0. Raises InputError where "mpi" was asked for without MPI.
@@ -42,7 +42,7 @@ def enlisted(name: str) -> AbstractContextManager[None]:
         return nullcontext()
     from archwright.execute.mpi import rank_service  # mpi4py
 
-    return rank_service.enlisted()
+    return rank_service.rank_service()
 
 
 __all__ = ["Executor", "Resources", "enlisted", "executor_names", "make_executor", "threads_per_worker", "usable_cpus"]

@@ -18,7 +18,7 @@ from typing import Any
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import OnEpoch, attempt
 from archwright.execute.exit_code import why_it_ended
-from archwright.execute.exit_with_parent import die_with_the_parent
+from archwright.execute.exit_with_parent import exit_with_parent
 from archwright.execute.main_module import unpack_main
 from archwright.execute.messages import read, send
 from archwright.execute.threads import limit_threads
@@ -29,7 +29,7 @@ SETTLE_SECONDS = 0.5
 """A process that fails because another was killed may say so before that one's end is seen: it is looked for so long."""
 
 
-class Ranks:
+class DDPProcesses:
     """`job.devices` processes that each call the run function with the job; the first one's records and outcome count.
 
     They are forked from this process, which therefore has computed nothing yet, knows of no GPU, and has no other threads.
@@ -39,7 +39,7 @@ class Ranks:
         """Raises OSError where a process cannot be started."""
         self._start = time.monotonic()
         self._folder = Path(tempfile.mkdtemp(prefix="archwright-"))
-        self._ranks: list[_Rank] = []
+        self._ranks: list[_Process] = []
         try:
             for number in range(job.devices):
                 self._ranks.append(_start_rank(run, job, main, number, self._folder / "meeting"))
@@ -99,7 +99,7 @@ class Ranks:
 
 
 @dataclass
-class _Rank:
+class _Process:
     """One of the processes, and what has been heard of it."""
 
     number: int
@@ -122,21 +122,21 @@ class _Rank:
                 self.process.join()
 
 
-def _start_rank(run: str, job: Job, main: bytes, number: int, meeting: Path) -> _Rank:
+def _start_rank(run: str, job: Job, main: bytes, number: int, rendezvous: Path) -> _Process:
     context: Any = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
     reader, writer = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(run, job, main, number, str(meeting), writer), name=f"process {number + 1}")
+    process = context.Process(target=_work, args=(run, job, main, number, str(rendezvous), writer), name=f"process {number + 1}")
     with writer:
         process.start()
-    return _Rank(number, process, reader)
+    return _Process(number, process, reader)
 
 
-def _work(run: str, job: Job, main: bytes, number: int, meeting: str, pipe: Connection) -> None:
+def _work(run: str, job: Job, main: bytes, number: int, rendezvous: str, pipe: Connection) -> None:
     """What one of the processes does. At its end it waits for its own: a connection that it closed would be another's failure."""
-    from archwright.process_group import surroundings  # heavy: torch
+    from archwright.process_group import process_environment  # heavy: torch
 
-    die_with_the_parent()
-    os.environ.update(surroundings(number, job.devices, meeting))
+    exit_with_parent()
+    os.environ.update(process_environment(number, job.devices, rendezvous))
     limit_threads(job.threads)
     unpack_main(main)
     own = replace(job, device=f"cuda:{number}" if job.device.startswith("cuda") else job.device)

@@ -10,7 +10,7 @@ import threading
 from multiprocessing.connection import wait
 
 
-def die_with_the_parent() -> None:
+def exit_with_parent() -> None:
     """End this process and its group when its parent is gone. Starts a thread, so whoever wants to fork does that before."""
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -14,8 +14,8 @@ from typing import TextIO
 
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import attempt, log_of
-from archwright.execute.ddp_processes import Ranks
-from archwright.execute.exit_with_parent import die_with_the_parent
+from archwright.execute.ddp_processes import DDPProcesses
+from archwright.execute.exit_with_parent import exit_with_parent
 from archwright.execute.main_module import unpack_main
 from archwright.execute.messages import send
 from archwright.execute.threads import limit_threads
@@ -38,8 +38,8 @@ def carry_out(order: Order, pipe: Connection) -> None:
     _write_to_log(job)
     if order.visible is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = order.visible
-    ranks = Ranks(order.run, job, order.main) if job.devices > 1 else None
-    die_with_the_parent()
+    ranks = DDPProcesses(order.run, job, order.main) if job.devices > 1 else None
+    exit_with_parent()
     outcome = _alone(order, job, pipe) if ranks is None else ranks.outcome(lambda record: send(pipe, "epoch", record))
     sys.stdout.flush()
     send(pipe, "outcome", outcome.to_json())

@@ -19,7 +19,8 @@ SAMPLE_TOKENS = {"character": 600, "word": 120}
 def text_log_likelihoods(model: TrainedModel, tokens: Array, device: str | torch.device = "cpu") -> Array:
     """The natural logarithm of the probability of each token but the first. tokens: (n,), two at least; returns (n - 1,) float32.
 
-    In windows as in training, side by side in streams (`train/text_streams.py`); the rest of less than a window goes on from the last.
+    In windows as in training, side by side in streams (`train/text_streams.py`); what is left, less than a window, goes on
+    from the last.
     """
     x, y = windows(tokens, model.problem.input_shape[0])
     rest = torch.from_numpy(tokens[x.size :].copy())[None].to(device)

@@ -33,7 +33,7 @@ class Tally:
         return Tally(self.trainings + 1, self.epochs + epochs, self.seconds + seconds)
 
 
-class StudyMirror:
+class StudyCache:
     """What is known of the study `study_id`.
 
     `rows` by number, in the order of the numbers; `trials` counts also those that somebody else put into the study; `tally` of the

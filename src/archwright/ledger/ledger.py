@@ -26,7 +26,7 @@ from archwright.architecture.question import Question
 from archwright.errors import RunFolderError
 from archwright.evaluate.history import History, Objective, State
 from archwright.evaluate.job import Outcome, Stage
-from archwright.ledger.cache import StudyMirror, Tally
+from archwright.ledger.cache import StudyCache, Tally
 from archwright.ledger.json_file import without_nan
 from archwright.ledger.lease import Lease, Renewal, new_lease
 from archwright.ledger.row import (
@@ -63,7 +63,7 @@ class Ledger:
     Every row's `run_number` is the count of the run's rows before it, found while no other coordinator of the run can begin a
     row, and stored with it. (Trial ids will not do: other runs in the same database leave gaps in them, and PostgreSQL hands them
     out before a transaction commits, so that a lower one can appear after a higher one.) A `sequence` is found in the same way.
-    Where only one coordinator is allowed (SQLite, memory) its mirror is exact, and nothing is read again.
+    Where only one coordinator is allowed (SQLite, memory) its cache is exact, and nothing is read again.
     """
 
     def __init__(self, opened: OpenStorage, run_id: str, lease: Lease | None) -> None:
@@ -73,7 +73,7 @@ class Ledger:
         self.notes = opened.notes
         self.coordinator = lease.coordinator if lease is not None else ""
         self._leases: dict[str, Lease] = {}
-        self._studies: dict[str, StudyMirror] = {}
+        self._studies: dict[str, StudyCache] = {}
         self._begun = 0
         self._attempted: set[int] = set()
         self._again = False
@@ -163,27 +163,27 @@ class Ledger:
     def rows(self, stage: Stage | None = None, strategy: str | None = None) -> tuple[Row, ...]:
         """All rows of a stage and a strategy, or of all, in the order in which they were begun."""
         if stage == "search" and strategy is not None:
-            mirror = self._studies.get(study_name(stage, strategy))
-            return tuple(mirror.rows.values()) if mirror is not None else ()
-        all_rows = (row for mirror in self._studies.values() for row in mirror.rows.values())
+            cache = self._studies.get(study_name(stage, strategy))
+            return tuple(cache.rows.values()) if cache is not None else ()
+        all_rows = (row for cache in self._studies.values() for row in cache.rows.values())
         found = [row for row in all_rows if stage in (None, row.stage) and strategy in (None, row.strategy)]
         return tuple(sorted(found, key=lambda row: row.run_number))
 
     def latest(self, strategy: str) -> Iterator[Row]:
         """The rows of a strategy's search, the last one first."""
-        mirror = self._studies.get(study_name("search", strategy))
-        return reversed(mirror.rows.values()) if mirror is not None else iter(())
+        cache = self._studies.get(study_name("search", strategy))
+        return reversed(cache.rows.values()) if cache is not None else iter(())
 
     def count(self, strategy: str) -> int:
         """How many rows a strategy's search has."""
-        mirror = self._studies.get(study_name("search", strategy))
-        return len(mirror.rows) if mirror is not None else 0
+        cache = self._studies.get(study_name("search", strategy))
+        return len(cache.rows) if cache is not None else 0
 
     def waiting_for(self, row: Row) -> list[Row]:
         """The running rows that are to have this one's result, as they hold an equal network and no more epochs."""
-        mirror = self._studies[row.study]
-        equal = mirror.with_key(row.stage, row.strategy, row.key)
-        return [other for other in equal if other.state == "running" and mirror.known(other) is mirror.rows[row.number]]
+        cache = self._studies[row.study]
+        equal = cache.with_key(row.stage, row.strategy, row.key)
+        return [other for other in equal if other.state == "running" and cache.known(other) is cache.rows[row.number]]
 
     def known(self, row: Row) -> Row | None:
         """The earlier row with an equal network and no fewer epochs, where there is one: finished, refused or still pending."""
@@ -191,13 +191,13 @@ class Ledger:
 
     def first_with_key(self, stage: Stage, strategy: str, key: str, epochs: float = 0.0) -> Row | None:
         """The earliest row of a strategy with this network, to be judged after at least so many epochs."""
-        mirror = self._studies.get(study_name(stage, strategy))
-        return mirror.first_with_key(stage, strategy, key, epochs) if mirror is not None else None
+        cache = self._studies.get(study_name(stage, strategy))
+        return cache.first_with_key(stage, strategy, key, epochs) if cache is not None else None
 
     def searched(self, strategy: str, number: int) -> Row | None:
         """The row of this number in a strategy's search."""
-        mirror = self._studies.get(study_name("search", strategy))
-        return mirror.rows.get(number) if mirror is not None else None
+        cache = self._studies.get(study_name("search", strategy))
+        return cache.rows.get(number) if cache is not None else None
 
     def epochs_of(self, strategy: str, epochs: float | None, continues: int | None) -> float:
         """What a training of a strategy's search costs that ends after so many epochs: without those that it continues."""
@@ -205,18 +205,18 @@ class Ledger:
 
     def tally(self, strategy: str) -> Tally:
         """How many trainings of a strategy's search have ended, and what they took; counted as they end, not anew."""
-        mirror = self._studies.get(study_name("search", strategy))
-        return mirror.tally if mirror is not None else Tally()
+        cache = self._studies.get(study_name("search", strategy))
+        return cache.tally if cache is not None else Tally()
 
     def running_epochs(self, strategy: str) -> float:
         """The epochs of all trainings of a strategy's search that run; rows that wait for an equal network's result are none."""
-        mirror = self._studies.get(study_name("search", strategy))
-        return mirror.running_epochs if mirror is not None else 0.0
+        cache = self._studies.get(study_name("search", strategy))
+        return cache.running_epochs if cache is not None else 0.0
 
     def next_number(self, stage: Stage, strategy: str) -> int:
         """The number that the next row will get within its study."""
-        mirror = self._studies.get(study_name(stage, strategy))
-        return mirror.trials if mirror is not None else 0
+        cache = self._studies.get(study_name(stage, strategy))
+        return cache.trials if cache is not None else 0
 
     def history(self, strategy: str, objectives: tuple[Objective, ...]) -> History:
         """Everything seen so far in a strategy's search: by other coordinators, up to our last `begin`, `finish` or `refresh`.
@@ -226,13 +226,13 @@ class Ledger:
         name = study_name("search", strategy)
         if name not in self._studies:
             self._alone(lambda: self._declare(name, objectives))
-        mirror = self._studies[name]
-        if mirror.objectives != objectives:
-            told = ", ".join(objective.name for objective in mirror.objectives)
+        cache = self._studies[name]
+        if cache.objectives != objectives:
+            told = ", ".join(objective.name for objective in cache.objectives)
             raise RunFolderError(
                 f"the search by {strategy} in this run has the objectives {told}: ask for these, or give another --out"
             )
-        return mirror.history()
+        return cache.history()
 
     def running(self) -> list[Row]:
         """Rows that nobody works on any more: to be taken up again (`attempt`) under their own number and seed."""
@@ -254,11 +254,11 @@ class Ledger:
         self._leases = {key: Lease.from_json(value) for key, value in attributes.items() if key.startswith(LEASE)}
         for name, objectives in [(FINAL, FINAL_OBJECTIVES), *_declared(attributes).items()]:
             if name not in self._studies:
-                self._studies[name] = StudyMirror(self._existing_study_id(name), objectives)
+                self._studies[name] = StudyCache(self._existing_study_id(name), objectives)
             self._read(self._studies[name])
 
-    def _read(self, mirror: StudyMirror) -> None:
-        mirror.read(self._storage.get_all_trials(mirror.study_id, deepcopy=False))
+    def _read(self, cache: StudyCache) -> None:
+        cache.read(self._storage.get_all_trials(cache.study_id, deepcopy=False))
 
     # Writing.
 
@@ -308,23 +308,23 @@ class Ledger:
         return self._alone(lambda: self._create(row, questions, number))
 
     def _create(self, row: Row, questions: Sequence[Question], number: int | None) -> Row:
-        mirror = self._studies[row.study]
-        written = mirror.with_token(row.token)  # by an earlier try, if the storage failed after it
+        cache = self._studies[row.study]
+        written = cache.with_token(row.token)  # by an earlier try, if the storage failed after it
         if written is not None:
             return written
-        if number is not None and number != mirror.trials:
-            raise Overtaken(f"{row.study} has gone on to number {mirror.trials}")
+        if number is not None and number != cache.trials:
+            raise Overtaken(f"{row.study} has gone on to number {cache.trials}")
         row = replace(row, run_number=sum(len(other.rows) for other in self._studies.values()))
-        trial_id = self._storage.create_new_trial(mirror.study_id, trial_of(row, questions, mirror.objectives))
-        row = replace(row, trial_id=trial_id, number=self._number_of(trial_id, mirror))
-        mirror.put(row)
+        trial_id = self._storage.create_new_trial(cache.study_id, trial_of(row, questions, cache.objectives))
+        row = replace(row, trial_id=trial_id, number=self._number_of(trial_id, cache))
+        cache.put(row)
         return row
 
-    def _number_of(self, trial_id: int, mirror: StudyMirror) -> int:
+    def _number_of(self, trial_id: int, cache: StudyCache) -> int:
         """The next number, unless somebody else has put trials into the study; told from Optuna's memory, without a query."""
         try:
-            if self._storage.get_trial_id_from_study_id_trial_number(mirror.study_id, mirror.trials) == trial_id:
-                return mirror.trials
+            if self._storage.get_trial_id_from_study_id_trial_number(cache.study_id, cache.trials) == trial_id:
+                return cache.trials
         except KeyError:
             logger.warning("the study of run %s was changed by hand", self.run_id)
         return self._storage.get_trial_number_from_id(trial_id)
@@ -340,8 +340,8 @@ class Ledger:
         return self._alone(lambda: self._attempt_again(row.study, row.number))
 
     def _attempt_again(self, study: str, number: int) -> int:
-        mirror = self._studies[study]
-        row = mirror.rows[number]
+        cache = self._studies[study]
+        row = cache.rows[number]
         if row.sequence is not None or not (row.coordinator == self.coordinator or self._is_free(row)):
             raise Overtaken(f"row {row.run_number} is taken")
         retried = row.trial_id in self._attempted
@@ -349,7 +349,7 @@ class Ledger:
         attempt = {"coordinator": row.coordinator, "attempts": row.attempts}
         self._storage.set_trial_user_attr(row.trial_id, ATTEMPT, attempt)
         self._attempted.add(row.trial_id)
-        mirror.put(row)
+        cache.put(row)
         return row.attempts
 
     def finish(
@@ -369,27 +369,27 @@ class Ledger:
         told = cause if cause is not None else outcome.cause if outcome is not None else ""
         if scores is not None and not all(map(math.isfinite, scores)):
             state, scores, told = "failed", None, told or "the score is not a finite number"
-        mirror = self._studies[row.study]
-        if state == "complete" and row.stage == "search" and len(scores or ()) != len(mirror.objectives):
+        cache = self._studies[row.study]
+        if state == "complete" and row.stage == "search" and len(scores or ()) != len(cache.objectives):
             raise ValueError(f"row {row.run_number} is complete and has the scores {scores}: give one per objective")
         result = replace(row, state=state, cause=told, scores=scores, outcome=outcome)
         return self._alone(lambda: self._write_result(result))
 
     def _write_result(self, result: Row) -> Row:
         """The result, then Optuna's state: a kill between the two, where they are two, is made good by `_complete_results`."""
-        mirror = self._studies[result.study]
-        row = mirror.rows[result.number]
+        cache = self._studies[result.study]
+        row = cache.rows[result.number]
         if row.sequence is None:
-            row = replace(result, coordinator=row.coordinator, attempts=row.attempts, sequence=mirror.next_sequence)
+            row = replace(result, coordinator=row.coordinator, attempts=row.attempts, sequence=cache.next_sequence)
             try:
                 with self._opened.transaction():
                     self._storage.set_trial_user_attr(row.trial_id, RESULT, result_attribute(row))
-                    self._set_state(row, mirror)
+                    self._set_state(row, cache)
             except UpdateFinishedTrialError:
                 row = self._ended_elsewhere(row)
-            mirror.put(row)
+            cache.put(row)
         elif self._again:
-            self._set_state_too(row, mirror)
+            self._set_state_too(row, cache)
         return row
 
     def _ended_elsewhere(self, row: Row) -> Row:
@@ -397,25 +397,25 @@ class Ledger:
         stored = row_of(self._storage.get_trial(row.trial_id))
         return replace(stored or ended_elsewhere(row), sequence=row.sequence)
 
-    def _set_state(self, row: Row, mirror: StudyMirror) -> None:
+    def _set_state(self, row: Row, cache: StudyCache) -> None:
         """Raises OSError (worth another try, see `patiently`) where Optuna says that another program wrote at the same time."""
-        if self._storage.set_trial_state_values(row.trial_id, *optuna_result(row, mirror.objectives)) is False:
+        if self._storage.set_trial_state_values(row.trial_id, *optuna_result(row, cache.objectives)) is False:
             raise OSError(EBUSY, "another program wrote to the same trial")
 
-    def _set_state_too(self, row: Row, mirror: StudyMirror) -> None:
+    def _set_state_too(self, row: Row, cache: StudyCache) -> None:
         """Of a row whose result is written already; where its trial has been ended meanwhile, all is well."""
         with suppress(UpdateFinishedTrialError):
-            self._set_state(row, mirror)
+            self._set_state(row, cache)
 
     def _complete_results(self) -> None:
         """Tell Optuna the state of rows whose result was written by a coordinator that died before it could."""
         if self._lease is None:
             return
-        for mirror in self._studies.values():
-            unfinished = {trial._trial_id for trial in self._storage.get_all_trials(mirror.study_id, False, (TrialState.RUNNING,))}
-            for row in mirror.rows.values():
+        for cache in self._studies.values():
+            unfinished = {trial._trial_id for trial in self._storage.get_all_trials(cache.study_id, False, (TrialState.RUNNING,))}
+            for row in cache.rows.values():
                 if row.trial_id in unfinished and row.sequence is not None:
-                    self._set_state_too(row, mirror)
+                    self._set_state_too(row, cache)
 
     # Being alone.
 
@@ -486,7 +486,7 @@ class Ledger:
         declared = {**_declared(self._storage.get_study_user_attrs(self._final_id)), name: objectives}
         stored = {key: [[o.name, o.maximize] for o in value] for key, value in declared.items()}
         self._storage.set_study_user_attr(self._final_id, STUDIES, stored)
-        self._studies[name] = StudyMirror(study_id, objectives)
+        self._studies[name] = StudyCache(study_id, objectives)
         self._read(self._studies[name])
 
     def _study_id(self, name: str, objectives: Sequence[Objective]) -> int:

@@ -13,7 +13,7 @@ Activation = Literal["relu", "silu", "gelu"]
 
 
 @dataclass(frozen=True)
-class Stage:
+class ChainStage:
     """`depth` blocks of one operation at one width.
 
     `pooling`: how the stage halves its input before the blocks, None where it does not. `kernel` and `expansion` are None where
@@ -33,31 +33,31 @@ class Stage:
 class Chain:
     """A stem that reduces the input by `stem_stride`, then the stages, then the mean over positions and one linear layer."""
 
-    stages: tuple[Stage, ...]
+    stages: tuple[ChainStage, ...]
     activation: Activation
     stem_stride: int = 1
 
 
 @dataclass(frozen=True)
-class StageOptions:
+class ChainStageOptions:
     """The stages that may stand at one place of a chain: any of the operations, at any of the widths and depths, which ascend.
 
     `operations`: as stages of the largest width and depth, by name.
     """
 
-    operations: Mapping[str, Stage]
+    operations: Mapping[str, ChainStage]
     widths: tuple[int, ...]
     depths: tuple[int, ...]
 
     @classmethod
-    def of(cls, stages: Sequence[Stage]) -> StageOptions:
+    def of(cls, stages: Sequence[ChainStage]) -> ChainStageOptions:
         """`stages`: all combinations of operation (with kernel and expansion), width and depth, equal in all else."""
         widths, depths = (tuple(sorted({getattr(stage, what) for stage in stages})) for what in ("width", "depth"))
         largest = [stage for stage in stages if (stage.width, stage.depth) == (widths[-1], depths[-1])]
         return cls({operation_name(stage): stage for stage in largest}, widths, depths)
 
     @property
-    def largest(self) -> Stage:
+    def largest(self) -> ChainStage:
         """A stage of the largest width and depth."""
         return next(iter(self.operations.values()))
 
@@ -66,7 +66,7 @@ class StageOptions:
         """The answers to each question about the stage, as texts."""
         return {"operation": tuple(self.operations), "width": _texts(self.widths), "depth": _texts(self.depths)}
 
-    def stage(self, operation: str, width: str, depth: str) -> Stage:
+    def stage(self, operation: str, width: str, depth: str) -> ChainStage:
         """The stage with these answers."""
         return replace(self.operations[operation], width=int(width), depth=int(depth))
 
@@ -75,7 +75,7 @@ class StageOptions:
 class ChainOptions:
     """The chains that one supernet holds: at each place any of its stages."""
 
-    places: tuple[StageOptions, ...]
+    places: tuple[ChainStageOptions, ...]
     activation: Activation
     stem_stride: int = 1
 
@@ -101,7 +101,7 @@ def answers_of(chain: Chain) -> dict[str, str]:
     return answers
 
 
-def operation_name(stage: Stage) -> str:
+def operation_name(stage: ChainStage) -> str:
     """What a stage computes, with kernel and expansion where it has them: "conv 3", "bottleneck", "mbconv 5 x4"."""
     parts = [stage.operation, stage.kernel, f"x{stage.expansion}" if stage.expansion else None]
     return " ".join(str(part) for part in parts if part is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from archwright.network.chain_description import Chain, Stage
+from archwright.network.chain_description import Chain, ChainStage
 from archwright.ops.activation import activation as make_activation
 from archwright.ops.convolution import Bottleneck, ConvBatchNorm, MBConv, conv
 from archwright.ops.drop_path import DropPath
@@ -61,7 +61,7 @@ def stem(dimensions: int, inputs: int, width: int, stride: int, activation: str)
     )
 
 
-def transition(dimensions: int, inputs: int, stage: Stage, *, activation: str) -> nn.Sequential:
+def transition(dimensions: int, inputs: int, stage: ChainStage, *, activation: str) -> nn.Sequential:
     """From the width before to the width of this stage, at half the resolution where the stage pools. The first stage has none.
 
     Differs: ResNets change the shape inside the first block, which then needs a projection around it. Here every block keeps its
@@ -77,7 +77,7 @@ def transition(dimensions: int, inputs: int, stage: Stage, *, activation: str) -
     return nn.Sequential(*pool, ConvBatchNorm(dimensions, inputs, stage.width, 1, activation=activation))
 
 
-def _body(dimensions: int, stage: Stage, activation: str) -> nn.Module:
+def _body(dimensions: int, stage: ChainStage, activation: str) -> nn.Module:
     if stage.connectivity == "dense":
         return DenseBlocks(dimensions, stage, activation)
     return nn.Sequential(*(Block(dimensions, stage, activation) for _ in range(stage.depth)))
@@ -90,7 +90,7 @@ class Block(nn.Module):
     `growth` channels.
     """
 
-    def __init__(self, dimensions: int, stage: Stage, activation: str, number: int = 0) -> None:
+    def __init__(self, dimensions: int, stage: ChainStage, activation: str, number: int = 0) -> None:
         super().__init__()
         dense = stage.connectivity == "dense"
         inputs, outputs = (dense_width(stage, number), growth(stage)) if dense else (stage.width, stage.width)
@@ -120,7 +120,7 @@ class DenseBlocks(nn.Module):
     After Huang et al. 2017, arXiv:1608.06993. So there are never more than (1 + depth / 2) x width channels, whatever comes before.
     """
 
-    def __init__(self, dimensions: int, stage: Stage, activation: str) -> None:
+    def __init__(self, dimensions: int, stage: ChainStage, activation: str) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(Block(dimensions, stage, activation, number) for number in range(stage.depth))
         self.compress = compression(dimensions, stage, activation=activation)
@@ -132,17 +132,17 @@ class DenseBlocks(nn.Module):
         return compressed
 
 
-def growth(stage: Stage) -> int:
+def growth(stage: ChainStage) -> int:
     """The channels that each block of a dense stage adds."""
     return (stage.width + 1) // 2
 
 
-def dense_width(stage: Stage, blocks: int) -> int:
+def dense_width(stage: ChainStage, blocks: int) -> int:
     """The channels in a dense stage after so many blocks."""
     return stage.width + blocks * growth(stage)
 
 
-def compression(dimensions: int, stage: Stage, *, activation: str) -> nn.Sequential:
+def compression(dimensions: int, stage: ChainStage, *, activation: str) -> nn.Sequential:
     """The end of a dense stage: all that its blocks made, back to its width."""
     inputs = dense_width(stage, stage.depth)
     if dimensions == 0:
@@ -150,7 +150,7 @@ def compression(dimensions: int, stage: Stage, *, activation: str) -> nn.Sequent
     return ConvBatchNorm(dimensions, inputs, stage.width, 1, activation=activation)
 
 
-def branch(dimensions: int, stage: Stage, inputs: int, outputs: int, activation: str) -> nn.Sequential:
+def branch(dimensions: int, stage: ChainStage, inputs: int, outputs: int, activation: str) -> nn.Sequential:
     """The stage's operation from `inputs` to `outputs` channels at stride 1, ending in a batch norm without activation."""
     kernel = stage.kernel or 3
     match stage.operation:
@@ -176,7 +176,7 @@ def _pair(
     )
 
 
-def _after(stage: Stage, activation: str) -> nn.Module:
+def _after(stage: ChainStage, activation: str) -> nn.Module:
     """What follows a block: MBConv stays linear (Sandler et al. 2018, section 3.2), all others are activated."""
     return nn.Identity() if stage.operation == "mbconv" else make_activation(activation)
 

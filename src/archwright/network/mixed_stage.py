@@ -22,7 +22,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from archwright.network.chain_description import Stage, StageOptions, operation_name
+from archwright.network.chain_description import ChainStage, ChainStageOptions, operation_name
 from archwright.network.chain_network import Block, DenseBlocks, compression, dense_width, growth, transition
 from archwright.network.edge_gates import OpenGates
 from archwright.ops.channel_masks import channel_mask, channels_of, first_channels, load_first_channels, without_scale
@@ -54,7 +54,7 @@ class MixedStage(nn.Module):
     `before`: the largest width of the stage before; None for the first stage, which has no transition.
     """
 
-    def __init__(self, dimensions: int, before: int | None, options: StageOptions, activation: str) -> None:
+    def __init__(self, dimensions: int, before: int | None, options: ChainStageOptions, activation: str) -> None:
         super().__init__()
         self.options, largest = options, options.largest
         self.is_dense = largest.connectivity == "dense"
@@ -107,7 +107,7 @@ class MixedStage(nn.Module):
         starts = [0, *(dense_width(largest, block) for block in range(blocks))]
         return torch.cat([torch.arange(start, start + size, device=device) for start, size in zip(starts, sizes, strict=True)])
 
-    def fill(self, plain: nn.Sequential, stage: Stage) -> None:
+    def fill(self, plain: nn.Sequential, stage: ChainStage) -> None:
         """Copies into `plain`, the module of `stage` (transition and body), what this has of it."""
         before, body = plain
         if self.transition is not None:
@@ -127,7 +127,7 @@ def _plain_blocks(body: nn.Module) -> Iterator[Block]:
 class MaskedBlock(nn.Module):
     """The block `number` of one operation, at the largest width, of which any width can be used."""
 
-    def __init__(self, dimensions: int, options: StageOptions, operation: str, activation: str, number: int) -> None:
+    def __init__(self, dimensions: int, options: ChainStageOptions, operation: str, activation: str, number: int) -> None:
         super().__init__()
         stage = options.operations[operation]
         self.block = Block(dimensions, stage, activation, number)

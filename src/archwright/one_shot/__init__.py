@@ -10,7 +10,7 @@ from typing import Any
 from archwright.data.problem import Task
 from archwright.errors import UnknownName
 from archwright.one_shot.method import KINDS, OneShotMethod, is_one_shot_class
-from archwright.one_shot.options import TEXT
+from archwright.one_shot.options import FORMER_NAMES, TEXT
 from archwright.plugins import find, known_names
 from archwright.search_strategy import StrategyDescription
 from archwright.settings import with_settings
@@ -40,7 +40,8 @@ def make_one_shot(name: str, settings: Mapping[str, Any] | None = None, task: Ta
     """
     cls = _method_class(name)
     usual = {key: value for key, value in TEXT.items() if key in _defaults(cls)} if task == "language_modelling" else {}
-    method: OneShotMethod = with_settings(cls, {**usual, **(settings or {})}, f"strategy {name!r}")
+    given = {FORMER_NAMES.get(key, key): value for key, value in (settings or {}).items()}
+    method: OneShotMethod = with_settings(cls, {**usual, **given}, f"strategy {name!r}")
     return method
 
 

@@ -26,10 +26,10 @@ class ENAS(WeightOptions):
     Differs: the paper's controller makes 2,000 updates of one architecture an epoch; ours is trained for minutes, so it learns
     faster (`controller_rate.py`), and from several at a time, as in the authors' code. The entropy's weight is between those of
     section 3.1 (0.0001) and 3.2 (0.1). The rate of the weights falls once, by a single cosine, without Nesterov's momentum.
-    `hands_over` several: the best ones of those derived, and what was most probable on the way.
+    `derived_candidates` several: the best ones of those derived, and what was most probable on the way.
     """
 
-    hands_over: int = 1
+    derived_candidates: int = 1
     learning_rate: float = 0.05
     weight_decay: float = 1e-4
     weight_share: float = 0.9

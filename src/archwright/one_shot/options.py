@@ -16,13 +16,13 @@ Discretization = Literal["argmax", "perturbation", "progressive"]
 class WeightOptions:
     """How a supernet's weights are trained, as in Liu, Simonyan & Yang 2019, arXiv:1806.09055, appendix A.1.
 
-    `epochs`: none follows the budget. `hands_over`: how many architectures are trained from scratch afterwards. SGD with
+    `epochs`: none follows the budget. `derived_candidates`: how many architectures are trained from scratch afterwards. SGD with
     `momentum`; the rate falls by a cosine from `learning_rate` to `least_learning_rate`; gradients are clipped to the norm
     `gradient_clip`.
     """
 
     epochs: int | None = None
-    hands_over: int = 3
+    derived_candidates: int = 3
     learning_rate: float = 0.025
     least_learning_rate: float = 0.001
     momentum: float = 0.9
@@ -33,6 +33,10 @@ class WeightOptions:
 TEXT: Mapping[str, float] = {"learning_rate": 20.0, "momentum": 0.0, "weight_decay": 5e-7, "gradient_clip": 0.25}
 """What is different where the data are text and nothing else is given: the recurrent cells of the same paper, appendix A.1.2, and
 the gradient's norm of Merity et al. 2018, arXiv:1708.02182, whose training it takes over."""
+
+
+FORMER_NAMES = {"hands_over": "derived_candidates"}
+"""Settings that had another name once, by that: runs that were begun with it go on."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class PathOptions(WeightOptions):
 
 
 RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("epochs", "hands_over", "evaluations", "partial_channels"), (1, inf)),
+    **dict.fromkeys(("epochs", "derived_candidates", "evaluations", "partial_channels"), (1, inf)),
     **dict.fromkeys(("learning_rate", "least_learning_rate", "weight_decay", "gradient_clip"), (0.0, inf)),
     **dict.fromkeys(("alpha_learning_rate", "alpha_weight_decay", "entropy", "l1", "patience"), (0.0, inf)),
     **dict.fromkeys(("momentum", "warmup"), (0.0, 1.0)),

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archwright.ops.global_batch_norm import global_batch_norm, team_of
+from archwright.ops.global_batch_norm import global_batch_norm, process_group_of
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 Conv = nn.Conv1d | nn.Conv2d
@@ -108,9 +108,9 @@ def _normalise(leaf: BatchNorm, x: Tensor, mask: Tensor | None) -> Tensor:
         batches = leaf.get_buffer("num_batches_tracked").add_(1)
         momentum = 1.0 / float(batches) if momentum is None else momentum  # None: the mean over all batches
     mean, variance = (leaf.get_buffer(name)[: x.shape[1]] for name in ("running_mean", "running_var"))
-    team = team_of(leaf)
-    if leaf.training and team.size > 1:
-        return global_batch_norm(x, (mean, variance), mask, None, momentum or 0.0, leaf.eps, team)
+    process_group = process_group_of(leaf)
+    if leaf.training and process_group.size > 1:
+        return global_batch_norm(x, (mean, variance), mask, None, momentum or 0.0, leaf.eps, process_group)
     return functional.batch_norm(x, mean, variance, mask, None, leaf.training, momentum or 0.0, leaf.eps)
 
 

@@ -16,16 +16,16 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from archwright.errors import InputError
-from archwright.process_group import ALONE, Team
+from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 
 
 class _Global(_BatchNorm):
-    """What a batch normalisation becomes for the time of a training: while it trains, `team` normalises as one."""
+    """What a batch normalisation becomes for the time of a training: while it trains, `process_group` normalises as one."""
 
-    team: Team
+    process_group: ProcessGroup
 
     def forward(self, input: Tensor) -> Tensor:
-        if not self.training or self.team.size == 1:
+        if not self.training or self.process_group.size == 1:
             return super().forward(input)
         self._check_input_dim(input)  # type: ignore[no-untyped-call]
         momentum = 0.0 if self.momentum is None else self.momentum
@@ -33,7 +33,7 @@ class _Global(_BatchNorm):
             self.num_batches_tracked.add_(1)
             momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else momentum
         running = None if self.running_mean is None or self.running_var is None else (self.running_mean, self.running_var)
-        return global_batch_norm(input, running, self.weight, self.bias, momentum, self.eps, self.team)
+        return global_batch_norm(input, running, self.weight, self.bias, momentum, self.eps, self.process_group)
 
 
 class GlobalBatchNorm1d(_Global, nn.BatchNorm1d):
@@ -57,12 +57,12 @@ PLAIN: dict[type[_BatchNorm], type[_BatchNorm]] = {theirs: own for own, theirs i
 
 
 @contextmanager
-def global_statistics(network: nn.Module, team: Team) -> Iterator[None]:
+def global_statistics(network: nn.Module, process_group: ProcessGroup) -> Iterator[None]:
     """Inside, the batch normalisations of `network` train with the statistics of all processes' rows; then they are plain again.
 
     They stay the same objects, with the same names and weights. Raises InputError for one that normalises in a way of its own.
     """
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)] if team.size > 1 else []
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)] if process_group.size > 1 else []
     for norm in norms:
         if type(norm) not in GLOBAL:
             raise InputError(
@@ -71,31 +71,31 @@ def global_statistics(network: nn.Module, team: Team) -> Iterator[None]:
             )
     for norm in norms:
         norm.__class__ = GLOBAL[type(norm)]
-        cast(_Global, norm).team = team
+        cast(_Global, norm).process_group = process_group
     try:
         yield
     finally:
         for norm in norms:
-            del cast(_Global, norm).team
+            del cast(_Global, norm).process_group
             norm.__class__ = PLAIN[type(norm)]
 
 
 @contextmanager
 def own_statistics(network: nn.Module) -> Iterator[None]:
     """Inside, each process trains its batch normalisations by itself, on batches that all of them have."""
-    norms = [(module, module.team) for module in network.modules() if isinstance(module, _Global)]
+    norms = [(module, module.process_group) for module in network.modules() if isinstance(module, _Global)]
     for norm, _ in norms:
-        norm.team = ALONE
+        norm.process_group = SINGLE_PROCESS
     try:
         yield
     finally:
-        for norm, team in norms:
-            norm.team = team
+        for norm, process_group in norms:
+            norm.process_group = process_group
 
 
-def team_of(norm: nn.Module) -> Team:
+def process_group_of(norm: nn.Module) -> ProcessGroup:
     """Whose statistics a normalisation takes while it trains."""
-    return norm.team if isinstance(norm, _Global) else ALONE
+    return norm.process_group if isinstance(norm, _Global) else SINGLE_PROCESS
 
 
 def global_batch_norm(
@@ -105,10 +105,10 @@ def global_batch_norm(
     bias: Tensor | None,
     momentum: float,
     eps: float,
-    team: Team,
+    process_group: ProcessGroup,
 ) -> Tensor:
     """As PyTorch's `batch_norm` in training gives it for the rows of all processes. x: (B, C, ...), running: (C,) each."""
-    result, mean, variance, count = _Normalise.apply(x, weight, bias, eps, team)  # type: ignore[no-untyped-call]
+    result, mean, variance, count = _Normalise.apply(x, weight, bias, eps, process_group)  # type: ignore[no-untyped-call]
     if running is not None:
         with torch.no_grad():
             running[0].lerp_(mean.to(running[0]), momentum)
@@ -117,18 +117,18 @@ def global_batch_norm(
     return normalised
 
 
-def all_moments(mean: Tensor, second: Tensor, count: int, team: Team) -> tuple[Tensor, Tensor, Tensor]:
+def all_moments(mean: Tensor, second: Tensor, count: int, process_group: ProcessGroup) -> tuple[Tensor, Tensor, Tensor]:
     """Mean, second central moments and count () over the positions of all processes, from those of each: one exchange.
 
     mean: (..., C). second: variances (..., C) or covariances (..., C, C). No gradient.
     """
-    table = team.table(torch.cat([mean.new_tensor([count]), mean.reshape(-1), second.reshape(-1)]))
+    table = process_group.stacked_rows(torch.cat([mean.new_tensor([count]), mean.reshape(-1), second.reshape(-1)]))
     counts, means, seconds = torch.split(table, [1, mean.numel(), second.numel()], dim=1)
     shares = counts / counts.sum()  # (processes, 1)
     total = (shares * means).sum(dim=0)
-    off = (means - total).view(team.size, *mean.shape)
+    off = (means - total).view(process_group.size, *mean.shape)
     squares = off.square() if second.shape == mean.shape else off[..., :, None] * off[..., None, :]
-    spread = (shares * (seconds + squares.reshape(team.size, -1))).sum(dim=0)
+    spread = (shares * (seconds + squares.reshape(process_group.size, -1))).sum(dim=0)
     return total.view_as(mean), spread.view_as(second), counts.sum()
 
 
@@ -137,12 +137,12 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, team: Team
+        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, process_group: ProcessGroup
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         variance, mean = torch.var_mean(_wide(x), _positions(x), correction=0)
-        mean, variance, count = all_moments(mean, variance, x.numel() // x.shape[1], team)
+        mean, variance, count = all_moments(mean, variance, x.numel() // x.shape[1], process_group)
         ctx.save_for_backward(x, weight, mean, variance, count)
-        ctx.eps, ctx.team, ctx.shifted = eps, team, bias is not None
+        ctx.eps, ctx.process_group, ctx.shifted = eps, process_group, bias is not None
         ctx.mark_non_differentiable(mean, variance, count)
         return functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps), mean, variance, count
 
@@ -155,7 +155,7 @@ class _Normalise(torch.autograd.Function):
         r = (variance + ctx.eps).rsqrt()
         normalised = (_wide(x) - mean.view(shape)) * r.view(shape)
         own = torch.stack([_wide(gradient).sum(_positions(x)), (_wide(gradient) * normalised).sum(_positions(x))])
-        sums = (ctx.team.add(own) / count).view(2, *shape)
+        sums = (ctx.process_group.all_reduce(own) / count).view(2, *shape)
         scale = r if weight is None else r * weight
         d_x = (_wide(gradient) - sums[0] - normalised * sums[1]) * scale.view(shape)
         return d_x.to(x.dtype), None if weight is None else own[1], own[0] if ctx.shifted else None, None, None

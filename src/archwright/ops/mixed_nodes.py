@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from archwright.ops.candidate_operations import POOLS, Zero, candidate
 from archwright.ops.convolution import DilatedSeparableConv, FactorizedReduction, ReLUConvBatchNorm, SeparableConv
 from archwright.ops.memory_layout import channels_last
-from archwright.ops.mixed_sum import Chain, Conv, Layout, Stage, mixed_sum
+from archwright.ops.mixed_sum import Chain, Conv, ConvolutionStep, Layout, mixed_sum
 from archwright.ops.mixed_sum_kernel import Kernel
 from archwright.ops.native import fastest_kernel
 from archwright.ops.partial_channels import PartialChannels
@@ -152,8 +152,8 @@ class MixedNodes(nn.Module):
         of_others: list[int] = []
         for number, edge, column, name in self._computed(edges, active):
             place = edge * len(self.candidates) + column
-            for part, stages in self.chains[edge].get(name, ()):
-                chains.append(Chain(reads.setdefault((number, part), len(reads)), stages))
+            for part, steps in self.chains[edge].get(name, ()):
+                chains.append(Chain(reads.setdefault((number, part), len(reads)), steps))
                 of_chains.append(place)
             if not self.chains[edge].get(name):
                 others.append((number, edge, name))
@@ -195,19 +195,21 @@ WHOLE, STRAIGHT, SHIFTED = "whole", "straight", "shifted"
 """What a chain reads of a rectified state: all of it, its even positions, or its odd ones."""
 
 
-def chains_of(operation: nn.Module) -> tuple[tuple[str, tuple[Stage, ...]], ...]:
+def chains_of(operation: nn.Module) -> tuple[tuple[str, tuple[ConvolutionStep, ...]], ...]:
     """The chains that an operation is the sum of, each with what it reads; none for an operation that is no such sum."""
     if isinstance(operation, SeparableConv | DilatedSeparableConv):
         layers = iter(operation)
-        stages = tuple(Stage(cast(Conv, d), cast(Conv, p), cast(Norm, n)) for _, d, p, n in zip(*[layers] * 4, strict=True))
-        return ((WHOLE, stages),)
+        steps = tuple(
+            ConvolutionStep(cast(Conv, d), cast(Conv, p), cast(Norm, n)) for _, d, p, n in zip(*[layers] * 4, strict=True)
+        )
+        return ((WHOLE, steps),)
     if isinstance(operation, ReLUConvBatchNorm):
         _, conv, norm = (cast(Any, layer) for layer in operation)
-        return ((WHOLE, (Stage(None, conv, norm),)),) if set(conv.kernel_size) == set(conv.stride) == {1} else ()
+        return ((WHOLE, (ConvolutionStep(None, conv, norm),)),) if set(conv.kernel_size) == set(conv.stride) == {1} else ()
     if isinstance(operation, FactorizedReduction) and operation.shifted is not None:
         norm, middle = operation.norm, operation.straight.out_channels
-        straight = Stage(None, operation.straight, norm, (0, middle))
-        return ((STRAIGHT, (straight,)), (SHIFTED, (Stage(None, operation.shifted, norm, (middle, norm.num_features)),)))
+        straight = ConvolutionStep(None, operation.straight, norm, (0, middle))
+        return ((STRAIGHT, (straight,)), (SHIFTED, (ConvolutionStep(None, operation.shifted, norm, (middle, norm.num_features)),)))
     return ()
 
 

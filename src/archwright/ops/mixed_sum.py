@@ -2,7 +2,7 @@
 
     x_j = sum over i < j and candidates o of g_(ij, o) o(x_i)
 
-Most candidates are a chain of stages on the rectified state, and a stage ends in a 1x1 convolution W and a batch normalisation
+Most candidates are a chain of steps on the rectified state, and a step ends in a 1x1 convolution W and a batch normalisation
 without scale and shift, of some z: a depthwise convolution, or the state itself. Together with its gate g, all that is linear in z:
 
     g BN(W z) = A z + b,    A = g r W (each row with its own r),    b = -g r mu,    r = (v + eps)^(-1/2)
@@ -18,7 +18,7 @@ the sum, dA_t = sum over positions of G z_t^T and db = sum over positions of G g
 
 which is the gradient of gate, normalisation and 1x1 convolution in one. Where the N positions are divided among processes, m and K
 are those of all, dK and dm in dz are sums over all, and every other gradient is a process's own part of it. With g = 1 and a ReLU
-behind, the same equations are the first stage of a separable convolution. The gradient of a depthwise convolution with respect to
+behind, the same equations are the first step of a separable convolution. The gradient of a depthwise convolution with respect to
 its input is, at stride 1, a convolution with the flipped kernel.
 """
 
@@ -34,21 +34,21 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from archwright.ops.global_batch_norm import all_moments, team_of
+from archwright.ops.global_batch_norm import all_moments, process_group_of
 from archwright.ops.memory_layout import channels_last
 from archwright.ops.mixed_sum_kernel import Filters, Kernel, Maps
 from archwright.ops.running_statistics import Norm, running_statistics, update_statistics
-from archwright.process_group import ALONE, Team
+from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 
 Conv = nn.Conv1d | nn.Conv2d
 
 
 @dataclass(frozen=True)
-class Stage:
+class ConvolutionStep:
     """A depthwise convolution (or none), a 1x1 convolution W, a batch normalisation.
 
     `rows`: which of the normalisation's channels W makes, from the first to behind the last, where it makes only some of them. To
-    the rest this stage adds nothing: the rows of W that are missing count as zero.
+    the rest this step adds nothing: the rows of W that are missing count as zero.
     """
 
     depthwise: Conv | None
@@ -59,10 +59,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Chain:
-    """One or two stages, with a ReLU between them, on the rectified state of number `source`."""
+    """One or two steps, with a ReLU between them, on the rectified state of number `source`."""
 
     source: int
-    stages: tuple[Stage, ...]
+    steps: tuple[ConvolutionStep, ...]
 
 
 def mixed_sum(
@@ -81,8 +81,8 @@ def mixed_sum(
     rectified: (B, C, ...) each, of one or several sizes; others: (B, C, ...) each, of the result's. gates: (chains + others,),
     those of the chains first. At least one chain. Returns (B, C, ...).
     """
-    plan = _Plan(kernel, layout, len(rectified), len(others), training)
-    weights = [weight for chain in layout.chains for stage in chain.stages for weight in _weights(stage)]
+    plan = _Computation(kernel, layout, len(rectified), len(others), training)
+    weights = [weight for chain in layout.chains for step in chain.steps for weight in _weights(step)]
     precision = weights[0].dtype
     with torch.autocast(gates.device.type, enabled=False):  # statistics need full precision
         tensors = [channels_last(tensor.to(precision)) for tensor in (*rectified, *others)]
@@ -90,20 +90,20 @@ def mixed_sum(
     return total
 
 
-def _weights(stage: Stage) -> list[Tensor]:
-    return [conv.weight for conv in (stage.depthwise, stage.pointwise) if conv is not None]
+def _weights(step: ConvolutionStep) -> list[Tensor]:
+    return [conv.weight for conv in (step.depthwise, step.pointwise) if conv is not None]
 
 
 @dataclass(frozen=True)
-class _StageWeights:
+class _StepWeights:
     """depthwise: (C, 1, k, ...) or None. pointwise: (C, C, 1, ...)."""
 
     depthwise: Tensor | None
     pointwise: Tensor
 
 
-ChainWeights = Sequence[Sequence[_StageWeights]]
-"""Of each chain the weights of its stages."""
+ChainWeights = Sequence[Sequence[_StepWeights]]
+"""Of each chain the weights of its steps."""
 
 
 @dataclass(frozen=True)
@@ -112,23 +112,23 @@ class _Family:
 
     chains: tuple[int, ...]
     sources: tuple[int, ...]
-    stages: tuple[Stage, ...]  # of the first of them
+    steps: tuple[ConvolutionStep, ...]  # of the first of them
 
     @property
     def filtered(self) -> bool:
         """Whether it begins with a depthwise convolution."""
-        return self.stages[0].depthwise is not None
+        return self.steps[0].depthwise is not None
 
-    def filters(self, stage: int, weights: ChainWeights) -> Filters:
-        conv = self.stages[stage].depthwise
-        own = [depthwise for t in self.chains if (depthwise := weights[t][stage].depthwise) is not None]
+    def filters(self, step: int, weights: ChainWeights) -> Filters:
+        conv = self.steps[step].depthwise
+        own = [depthwise for t in self.chains if (depthwise := weights[t][step].depthwise) is not None]
         if conv is None or not own:
             raise TypeError("a stage without a depthwise convolution has no filters")
         return Filters(tuple(own), conv.stride[-1], conv.dilation[-1])
 
 
 Places = list[tuple[int, int]]
-"""Chains, and the number of a stage of each."""
+"""Chains, and the number of a step of each."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ class Layout:
     def families(self) -> list[_Family]:
         found: dict[tuple[Any, ...], list[int]] = {}
         for t, chain in enumerate(self.chains):
-            found.setdefault(tuple(map(_form, chain.stages)), []).append(t)
-        return [_Family(tuple(ts), tuple(self.chains[t].source for t in ts), self.chains[ts[0]].stages) for ts in found.values()]
+            found.setdefault(tuple(map(_form, chain.steps)), []).append(t)
+        return [_Family(tuple(ts), tuple(self.chains[t].source for t in ts), self.chains[ts[0]].steps) for ts in found.values()]
 
     @cached_property
     def order(self) -> list[int]:
@@ -151,35 +151,35 @@ class Layout:
 
     @cached_property
     def twice(self) -> list[int]:
-        """The families of two stages."""
-        return [f for f, family in enumerate(self.families) if len(family.stages) == 2]
+        """The families of two steps."""
+        return [f for f, family in enumerate(self.families) if len(family.steps) == 2]
 
     @cached_property
     def groups(self) -> list[list[int]]:
         """Families that begin with depthwise convolutions of the same states at the same stride."""
         found: dict[tuple[Any, ...], list[int]] = {}
         for f, family in enumerate(self.families):
-            conv = family.stages[0].depthwise
+            conv = family.steps[0].depthwise
             if conv is not None:
                 found.setdefault((family.sources, conv.stride), []).append(f)
         return list(found.values())
 
     @cached_property
     def last(self) -> Places:
-        """All chains, and their last stage."""
-        return [(t, len(self.chains[t].stages) - 1) for t in self.order]
+        """All chains, and their last step."""
+        return [(t, len(self.chains[t].steps) - 1) for t in self.order]
 
     @cached_property
     def first(self) -> Places:
-        """The chains of two stages, and their first stage."""
+        """The chains of two steps, and their first step."""
         return [(t, 0) for f in self.twice for t in self.families[f].chains]
 
-    def stages(self, places: Places) -> list[Stage]:
-        return [self.chains[t].stages[stage] for t, stage in places]
+    def steps(self, places: Places) -> list[ConvolutionStep]:
+        return [self.chains[t].steps[step] for t, step in places]
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Computation:
     """What `_MixedSum` computes, and how its tensors are divided: rectified states, others, weights."""
 
     kernel: Kernel
@@ -195,29 +195,29 @@ class _Plan:
         """What the families of each group read."""
         return [self.gathered(self.layout.families[group[0]].sources, rectified) for group in self.layout.groups]
 
-    def filters(self, stage: int, groups: Sequence[Sequence[int]], weights: ChainWeights) -> list[list[Filters]]:
-        """The depthwise convolutions of a stage, of several groups of families."""
-        return [[self.layout.families[f].filters(stage, weights) for f in group] for group in groups]
+    def filters(self, step: int, groups: Sequence[Sequence[int]], weights: ChainWeights) -> list[list[Filters]]:
+        """The depthwise convolutions of a step, of several groups of families."""
+        return [[self.layout.families[f].filters(step, weights) for f in group] for group in groups]
 
-    def divided(self, tensors: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], list[list[_StageWeights]]]:
-        """Rectified states, others, and for each chain the weights of its stages."""
+    def divided(self, tensors: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], list[list[_StepWeights]]]:
+        """Rectified states, others, and for each chain the weights of its steps."""
         behind = iter(tensors[self.states + self.others :])
         weights = [
-            [_StageWeights(next(behind) if stage.depthwise is not None else None, next(behind)) for stage in chain.stages]
+            [_StepWeights(next(behind) if step.depthwise is not None else None, next(behind)) for step in chain.steps]
             for chain in self.layout.chains
         ]
         return tensors[: self.states], tensors[self.states : self.states + self.others], weights
 
 
-def _form(stage: Stage) -> tuple[Any, ...]:
-    """What stages of one family have in common."""
-    conv = stage.depthwise
+def _form(step: ConvolutionStep) -> tuple[Any, ...]:
+    """What steps of one family have in common."""
+    conv = step.depthwise
     return () if conv is None else (conv.kernel_size, conv.stride, conv.dilation)
 
 
 @dataclass
 class _Values:
-    """What a pass computes: the z of each family's last stage; and of the families of two, the z of their first and its results."""
+    """What a pass computes: the z of each family's last step; and of the families of two, the z of their first and its results."""
 
     read: list[Maps]
     firsts: list[Maps]
@@ -232,7 +232,7 @@ class _MixedSum(torch.autograd.Function):
     """`mixed_sum` of a plan, gates, and the tensors of the plan; its backward gives each of them its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, plan: _Plan, gates: Tensor, *tensors: Tensor) -> Tensor:
+    def forward(ctx: Any, plan: _Computation, gates: Tensor, *tensors: Tensor) -> Tensor:
         rectified, others, weights = plan.divided(tensors)
         values, ctx.inner = _forward_to_last_stage(plan, rectified, weights)
         chains = len(plan.layout.chains)
@@ -248,7 +248,7 @@ class _MixedSum(torch.autograd.Function):
         gates, tensors, values = _cut(ctx.saved_tensors, plan, ctx.forms)
         rectified, others, weights = plan.divided(tensors)
         wanted, _, learning = plan.divided(ctx.needs_input_grad[2:])
-        found = _WeightGradients(any(stage.pointwise for own in learning for stage in own))
+        found = _WeightGradients(any(step.pointwise for own in learning for step in own))
 
         gradient = channels_last(gradient)
         d_bias = plan.kernel.sums([plan.kernel.gathered([gradient])])
@@ -267,7 +267,7 @@ class _MixedSum(torch.autograd.Function):
 
 @dataclass
 class _WeightGradients:
-    """The gradients of depthwise and 1x1 convolutions by chain and stage; none unless weights are `learning`."""
+    """The gradients of depthwise and 1x1 convolutions by chain and step; none unless weights are `learning`."""
 
     learning: bool
     filters: dict[tuple[int, int], Tensor] = field(default_factory=dict)
@@ -276,26 +276,28 @@ class _WeightGradients:
     def add_points(self, layout: Layout, places: Places, gradient: _NormalisedGradient) -> None:
         if gradient.weights is None:
             return
-        for place, stage, found in zip(places, layout.stages(places), gradient.weights, strict=True):
-            self.points[place] = found if stage.rows is None else found[slice(*stage.rows)]
+        for place, step, found in zip(places, layout.steps(places), gradient.weights, strict=True):
+            self.points[place] = found if step.rows is None else found[slice(*step.rows)]
 
-    def add_filters(self, stage: int, families: Sequence[_Family], gradients: Sequence[Sequence[Tensor]]) -> None:
+    def add_filters(self, step: int, families: Sequence[_Family], gradients: Sequence[Sequence[Tensor]]) -> None:
         for family, own in zip(families, gradients, strict=True):
-            self.filters.update(((t, stage), d) for t, d in zip(family.chains, own, strict=True))
+            self.filters.update(((t, step), d) for t, d in zip(family.chains, own, strict=True))
 
     def in_order(self, weights: ChainWeights) -> list[Tensor | None]:
         """As the weights came."""
         ordered: list[Tensor | None] = []
         for t, own in enumerate(weights):
-            for number, stage in enumerate(own):
-                ordered += [] if stage.depthwise is None else [self.filters.get((t, number))]
+            for number, step in enumerate(own):
+                ordered += [] if step.depthwise is None else [self.filters.get((t, number))]
                 found = self.points.get((t, number))
-                ordered.append(None if found is None else found.reshape(stage.pointwise.shape))
+                ordered.append(None if found is None else found.reshape(step.pointwise.shape))
         return ordered
 
 
-def _forward_to_last_stage(plan: _Plan, rectified: Sequence[Tensor], weights: ChainWeights) -> tuple[_Values, _Normalised | None]:
-    """What the last stages multiply, and the normalisation of the first stages where there are any before the last."""
+def _forward_to_last_stage(
+    plan: _Computation, rectified: Sequence[Tensor], weights: ChainWeights
+) -> tuple[_Values, _Normalised | None]:
+    """What the last steps multiply, and the normalisation of the first steps where there are any before the last."""
     found = plan.kernel.depthwise(plan.gathered_groups(rectified), plan.filters(0, plan.layout.groups, weights))
     begun = {
         f: maps for group, results in zip(plan.layout.groups, found, strict=True) for f, maps in zip(group, results, strict=True)
@@ -313,9 +315,9 @@ def _forward_to_last_stage(plan: _Plan, rectified: Sequence[Tensor], weights: Ch
 
 
 def _backward_to_first_stage(
-    plan: _Plan, inner: _Normalised, values: _Values, weights: ChainWeights, d_read: list[Maps], found: _WeightGradients
+    plan: _Computation, inner: _Normalised, values: _Values, weights: ChainWeights, d_read: list[Maps], found: _WeightGradients
 ) -> None:
-    """In `d_read` the gradients of what the last stages multiply give place to those of the first."""
+    """In `d_read` the gradients of what the last steps multiply give place to those of the first."""
     gradients, filters = [[d_read[f]] for f in plan.layout.twice], plan.filters(1, [[f] for f in plan.layout.twice], weights)
     if found.learning:
         d_filters = plan.kernel.depthwise_weight(gradients, filters, values.halves)
@@ -329,14 +331,14 @@ def _backward_to_first_stage(
 
 
 def _backward_to_states(
-    plan: _Plan,
+    plan: _Computation,
     rectified: Sequence[Tensor],
     weights: ChainWeights,
     d_read: list[Maps],
     wanted: Sequence[bool],
     found: _WeightGradients,
 ) -> list[Tensor | None]:
-    """The gradients of the rectified states, from those of what the first stages multiply; None where not `wanted`."""
+    """The gradients of the rectified states, from those of what the first steps multiply; None where not `wanted`."""
     xs, filters = plan.gathered_groups(rectified), plan.filters(0, plan.layout.groups, weights)
     gradients = [[d_read[f] for f in group] for group in plan.layout.groups]
     if found.learning:
@@ -354,7 +356,7 @@ def _backward_to_states(
     return d_states
 
 
-def _cut(saved: Sequence[Tensor], plan: _Plan, forms: Sequence[tuple[int, int]]) -> tuple[Tensor, list[Tensor], _Values]:
+def _cut(saved: Sequence[Tensor], plan: _Computation, forms: Sequence[tuple[int, int]]) -> tuple[Tensor, list[Tensor], _Values]:
     """Gates, the plan's tensors, and the values."""
     gates, *rest = saved
     given = len(rest) - sum(tensors for tensors, _ in forms)
@@ -369,7 +371,7 @@ class _Normalised:
     """g BN(W z) = A z + b for T terms at once, and its gradient: the equations at the head of this file.
 
     weights (W), covariance (K): (T, C, C). gates (g): (T,). mean (m), mu, r: (T, C). count: N. Where running statistics are used,
-    which do not depend on z, mean and covariance are None. `team`: the processes among which the positions are divided.
+    which do not depend on z, mean and covariance are None. `process_group`: the processes among which the positions are divided.
     """
 
     weights: Tensor
@@ -379,7 +381,7 @@ class _Normalised:
     mu: Tensor
     r: Tensor
     count: float
-    team: Team = ALONE
+    process_group: ProcessGroup = SINGLE_PROCESS
 
     @cached_property
     def scale(self) -> Tensor:
@@ -407,8 +409,8 @@ class _Normalised:
         d_mu, weighted = self._statistics_backward(d_scale, d_biases)
         if d_weights is not None:
             d_weights += 2 * weighted @ self.covariance + d_mu[:, :, None] * self.mean[:, None, :]
-        if self.team.size > 1:
-            d_mu, weighted = self._statistics_backward(*self.team.add(torch.stack([d_scale, d_biases])))
+        if self.process_group.size > 1:
+            d_mu, weighted = self._statistics_backward(*self.process_group.all_reduce(torch.stack([d_scale, d_biases])))
         slopes = 2 * self.weights.mT @ weighted
         shifts = (self.weights.mT @ d_mu[:, :, None] - slopes @ self.mean[:, :, None]).squeeze(2)
         factors = torch.stack([self.matrices.mT, slopes / self.count], dim=1)
@@ -434,30 +436,30 @@ class _NormalisedGradient:
 
 
 def _normalised(
-    plan: _Plan, read: Sequence[Maps], places: Places, weights: ChainWeights, gates: Tensor | None = None
+    plan: _Computation, read: Sequence[Maps], places: Places, weights: ChainWeights, gates: Tensor | None = None
 ) -> _Normalised:
-    """Of the stages at these places, of chains: with the statistics of what they read, or their running ones.
+    """Of the steps at these places, of chains: with the statistics of what they read, or their running ones.
 
     Without gates all are one.
     """
-    stages = plan.layout.stages(places)
-    norms, rows = [stage.norm for stage in stages], [stage.rows for stage in stages]
+    steps = plan.layout.steps(places)
+    norms, rows = [step.norm for step in steps], [step.rows for step in steps]
     own = [weights[t][number].pointwise for t, number in places]
-    matrices = torch.stack([_matrix(weight, stage.rows) for weight, stage in zip(own, stages, strict=True)])
+    matrices = torch.stack([_matrix(weight, step.rows) for weight, step in zip(own, steps, strict=True)])
     gates = matrices.new_ones(len(places)) if gates is None else gates
     count, eps = read[0].positions, norms[0].eps
     if not plan.training:
         mu, variance = running_statistics(norms, rows)
         return _Normalised(matrices, gates, None, None, mu, (variance + eps).rsqrt(), count)
     mean, covariance = plan.kernel.moments(read)
-    team, positions = team_of(norms[0]), float(count)
-    if team.size > 1:
-        mean, covariance, total = all_moments(mean, covariance, count, team)
+    process_group, positions = process_group_of(norms[0]), float(count)
+    if process_group.size > 1:
+        mean, covariance, total = all_moments(mean, covariance, count, process_group)
         positions = float(total)
     mu = (matrices @ mean[:, :, None]).squeeze(2)
     variance = ((matrices @ covariance) * matrices).sum(dim=2).clamp_min(0.0)
     update_statistics(norms, mu, variance, positions, rows)
-    return _Normalised(matrices, gates, mean, covariance, mu, (variance + eps).rsqrt(), positions, team)
+    return _Normalised(matrices, gates, mean, covariance, mu, (variance + eps).rsqrt(), positions, process_group)
 
 
 def _matrix(weight: Tensor, rows: tuple[int, int] | None) -> Tensor:

@@ -59,7 +59,7 @@ def _of_rows(statistics: Sequence[Tensor], rows: Rows) -> list[Tensor]:
 
 
 def _statistics(norms: Sequence[Norm]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """Means, variances, numbers of batches."""
+    """AvailableTime, variances, numbers of batches."""
     found: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for norm in norms:
         own = norm._buffers  # many times quicker than by attribute, and there are hundreds

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from archwright.data.problem import LOWER_IS_BETTER, worth
+from archwright.data.problem import LOWER_IS_BETTER, as_score
 from archwright.formatting import finite, metric_name
 from archwright.report.chart import (
     FAINT,
@@ -59,8 +59,8 @@ def incumbent(data: ReportData, strategy: str) -> list[tuple[float, float]]:
     best, line = float("-inf"), []
     for row, elapsed in _timed(data, strategy):
         value = data.value(row)
-        if value is not None and row.get("state") == "complete" and data.worth(value) > best:
-            best = data.worth(value)
+        if value is not None and row.get("state") == "complete" and data.as_score(value) > best:
+            best = data.as_score(value)
             line.append((elapsed, value))
     return line
 
@@ -172,8 +172,8 @@ def pareto_chart(data: ReportData) -> str | None:
 def pareto_front(points: Sequence[tuple[float, float]], metric: str = "accuracy") -> list[tuple[float, float]]:
     """The (cost, value) pairs that no other beats in both, from cheap to dear; of equals one."""
     front: list[tuple[float, float]] = []
-    for cost, value in sorted(points, key=lambda point: (point[0], -worth(metric, point[1]))):
-        if not front or worth(metric, value) > worth(metric, front[-1][1]):
+    for cost, value in sorted(points, key=lambda point: (point[0], -as_score(metric, point[1]))):
+        if not front or as_score(metric, value) > as_score(metric, front[-1][1]):
             front.append((cost, value))
     return front
 
@@ -198,7 +198,7 @@ def has_place(data: ReportData, method: Mapping[str, Any]) -> bool:
 
 def _cut_tail(axes: Axes, cloud: Sequence[float], finals: Sequence[float], metric: str) -> None:
     """Without the candidates' worst twentieth: one failed network would press all others into a line."""
-    seen = sorted(cloud, key=lambda value: worth(metric, value))[len(cloud) // 20 :] + list(finals)
+    seen = sorted(cloud, key=lambda value: as_score(metric, value))[len(cloud) // 20 :] + list(finals)
     low, high = min(seen), max(seen)
     margin = 0.07 * (high - low) or 0.05 * abs(high) or 0.05
     axes.set_ylim(low - margin, high + margin)

@@ -9,7 +9,7 @@ from archwright.architecture.cell_graph import CellGraph, CellPair
 from archwright.architecture.layer_graph import LayerGraph
 from archwright.architecture.recurrent_cell import RecurrentCell
 from archwright.data.problem import Problem
-from archwright.network.chain_description import Chain, Stage
+from archwright.network.chain_description import Chain, ChainStage
 from archwright.report.layer_drawing import draw_layers
 from archwright.report.operation_families import colour_of
 from archwright.report.picture import CARD, CHARACTER, INK, MUTED, RULE, Picture, draw_legend, stacked, width_of
@@ -222,7 +222,7 @@ def _arrow(picture: Picture, x: float, y: float, end: float) -> None:
 
 
 def _row_of_cards(
-    picture: Picture, stages: Sequence[Stage], before: int, x: float, y: float, height: float, widest: int, problem: Problem
+    picture: Picture, stages: Sequence[ChainStage], before: int, x: float, y: float, height: float, widest: int, problem: Problem
 ) -> float:
     """The cards of some stages, an arrow before each; returns the right end."""
     for i, stage in enumerate(stages):
@@ -240,7 +240,7 @@ def _row_of_cards(
     return x - 26
 
 
-def _blocks(picture: Picture, stage: Stage, x: float, floor: float, colour: str, widest: int) -> None:
+def _blocks(picture: Picture, stage: ChainStage, x: float, floor: float, colour: str, widest: int) -> None:
     """One bar a block, the line through them, and an arc for each connection that goes around blocks."""
     tall = 14 + (TALLEST - 14) * (stage.width / widest) ** 0.5
     gaps = [x + BAR_GAP / 2 + k * (BAR + BAR_GAP) for k in range(stage.depth + 1)]
@@ -258,7 +258,7 @@ def _blocks(picture: Picture, stage: Stage, x: float, floor: float, colour: str,
         picture.shapes.append(f'<path d="{path}" fill="none" stroke="{INK}" stroke-width="1.2"/>')
 
 
-def _stage_words(stage: Stage, problem: Problem) -> list[str]:
+def _stage_words(stage: ChainStage, problem: Problem) -> list[str]:
     """What a card says: blocks, width, connections, and what only some stages have."""
     kernel = " × ".join([str(stage.kernel)] * max(problem.dimensions, 1)) if stage.kernel else ""
     unit = "channels" if problem.dimensions else "features"

@@ -94,7 +94,7 @@ def no_better_than_chance(data: ReportData) -> list[str]:
     if (
         not values
         or floor is None
-        or data.worth(best := max(values, key=data.worth)) > data.worth(floor) + _least_gain(data, floor)
+        or data.as_score(best := max(values, key=data.as_score)) > data.as_score(floor) + _least_gain(data, floor)
     ):
         return []
     guess = GUESSES.get(data.metric, "guessing")
@@ -143,9 +143,9 @@ def simple_baseline_within_noise(data: ReportData) -> list[str]:
     networks = [m for m in data.methods if finite(m.get("macs")) is not None and finite(m.get("mean")) is not None]
     if not simple or not networks:
         return []
-    best, network = (max(methods, key=lambda m: data.worth(m["mean"])) for methods in (simple, networks))
-    worst = min(map(data.worth, network.get("ci95") or [network["mean"]]))
-    if data.worth(best["mean"]) < worst:
+    best, network = (max(methods, key=lambda m: data.as_score(m["mean"])) for methods in (simple, networks))
+    worst = min(map(data.as_score, network.get("ci95") or [network["mean"]]))
+    if data.as_score(best["mean"]) < worst:
         return []
     return [
         f"A classical model without a network, {best['name']}, is at least as good as the best network, within noise "
@@ -192,7 +192,7 @@ def ranking_noise(data: ReportData) -> list[str]:
                 f"(Kendall's tau {concordance:.2f}): its short trainings are noisy. "
                 "A larger --top-k or more epochs in the search would choose better."
             )
-    lost = [data.worth(search) - data.worth(final) for search, final in pairs]
+    lost = [data.as_score(search) - data.as_score(final) for search, final in pairs]
     if lost and mean(lost) > OVERFITTING[data.metric] / 2 * scale_of(data.metric, pairs[0][1]):
         found.append(
             f"Retrained from scratch, the chosen networks are {difference_text(data.metric, mean(lost), signed=False)} worse on "
@@ -269,7 +269,7 @@ def _least(data: ReportData, name: str, thresholds: Mapping[str, float]) -> floa
 def _gap(data: ReportData, name: str) -> float | None:
     """How much better training is than validation at the best validation epoch, mean over seeds."""
     best = [_best_of(data, curve) for curve in data.curves[name]]
-    gaps = [data.worth(train) - data.worth(val) for val, train in best if val is not None and train is not None]
+    gaps = [data.as_score(train) - data.as_score(val) for val, train in best if val is not None and train is not None]
     return mean(gaps) if gaps else None
 
 
@@ -277,7 +277,7 @@ def _best_of(data: ReportData, curve: Curve) -> tuple[float | None, float | None
     """(validation, training) metric of the best validation epoch."""
     pairs = [(finite(record.get(f"val_{data.metric}")), finite(record.get("train_metric"))) for record in curve]
     known = [(val, train) for val, train in pairs if val is not None and train is not None]
-    return max(known, key=lambda pair: (data.worth(pair[0]), data.worth(pair[1])), default=(None, None))
+    return max(known, key=lambda pair: (data.as_score(pair[0]), data.as_score(pair[1])), default=(None, None))
 
 
 def left_out(data: ReportData) -> list[str]:
@@ -303,7 +303,7 @@ def cut_short(data: ReportData) -> list[str]:
 def _rising(data: ReportData, curve: Curve) -> bool:
     """Whether the last tenth of the epochs gained a fifth of what the second half gained, and that is more than nothing."""
     known = [value for record in curve if (value := finite(record.get(f"val_{data.metric}"))) is not None]
-    values = [data.worth(value) for value in known]
+    values = [data.as_score(value) for value in known]
     if len(values) < 4:
         return bool(values) and len(values) > 1 and max(values) == values[-1]
     tail = max(1, len(values) // 10)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
-from archwright.data.problem import worth
+from archwright.data.problem import as_score
 from archwright.formatting import MOST, finite
 
 STRIP_WIDTH, STRIP_HEIGHT = 150.0, 22.0
@@ -54,7 +54,7 @@ def difference_picture(metric: str, difference: float, interval: Sequence[float]
     def x(value: float) -> float:
         return 300 + 300 * value / reach
 
-    difference, ends = worth(metric, difference), sorted(worth(metric, end) for end in interval)
+    difference, ends = as_score(metric, difference), sorted(as_score(metric, end) for end in interval)
     colour = "var(--good)" if ends[0] > 0 else "var(--bad)" if ends[1] < 0 else "var(--muted)"
     parts = [
         _line(0, 600, 20, "var(--rule)", 1.5),

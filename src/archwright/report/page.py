@@ -253,7 +253,7 @@ def _states(data: ReportData) -> dict[str, Any] | None:
 
 def _ranking(data: ReportData) -> list[dict[str, str]]:
     """The best candidates of the search by validation, each network once per strategy."""
-    best = sorted(data.complete, key=lambda row: -data.worth(data.value(row)))[:TOP_CANDIDATES]
+    best = sorted(data.complete, key=lambda row: -data.as_score(data.value(row)))[:TOP_CANDIDATES]
     return [
         {
             "strategy": str(row.get("strategy")),

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import inf
 from typing import Any, Literal
 
-from archwright.data.problem import Problem, worth
+from archwright.data.problem import Problem, as_score
 from archwright.formatting import finite
 
 Row = Mapping[str, Any]
@@ -135,9 +135,9 @@ class ReportData:
                 values.setdefault((row.get("strategy"), row.get("key")), []).append(self.value(row) or 0.0)
         return {key: sum(of) / len(of) for key, of in values.items()}
 
-    def worth(self, value: float | None) -> float:
+    def as_score(self, value: float | None) -> float:
         """A metric's value, turned so that higher is better; one that is missing is worse than all."""
-        return -inf if value is None else worth(self.metric, value)
+        return -inf if value is None else as_score(self.metric, value)
 
     def value(self, row: Row) -> float | None:
         """The validation metric of a candidate."""

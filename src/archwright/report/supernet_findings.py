@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from statistics import mean
 from typing import Any
 
-from archwright.data.problem import worth
+from archwright.data.problem import as_score
 from archwright.formatting import difference_text, finite, metric_name, metric_text, plural, scale_of, seconds_text
 from archwright.report.report_data import ReportData, Supernet
 
@@ -94,7 +94,7 @@ def _controller(supernet: Supernet | None) -> str:
 
 def is_wide(metric: str, mixed: float, alone: float) -> bool:
     """Whether a mixture lost much when it was cut down to one architecture."""
-    return worth(metric, mixed - alone) > WIDE_GAP * scale_of(metric, mixed)
+    return as_score(metric, mixed - alone) > WIDE_GAP * scale_of(metric, mixed)
 
 
 def _strongest_share(supernet: Supernet) -> float:

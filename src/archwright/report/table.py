@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from archwright.data.problem import LOWER_IS_BETTER, worth
+from archwright.data.problem import LOWER_IS_BETTER, as_score
 from archwright.formatting import (
     MISSING,
     count_text,
@@ -83,7 +83,7 @@ def in_order(methods: Sequence[Method]) -> list[Method]:
 
 
 def _worth(method: Method) -> float:
-    return worth(str(method.get("metric")), method.get("mean") or 0.0)
+    return as_score(str(method.get("metric")), method.get("mean") or 0.0)
 
 
 def rich_table(results: Mapping[str, Any], essential: bool = False) -> Table:

@@ -85,11 +85,11 @@ class Chain(SearchSpace):
         stages = tuple(self._stage(i, choose) for i in range(self._stages))
         return network.Chain(stages, cast(network.Activation, activation), self.stem_stride or 1)
 
-    def _stage(self, i: int, choose: Choose) -> network.Stage:
+    def _stage(self, i: int, choose: Choose) -> network.ChainStage:
         depth = choose(f"stage{i}/depth", self._depths)
         width = choose(f"stage{i}/width", self._widths(i))
         connectivity = choose(f"stage{i}/connectivity", _options(self.connectivity, CONNECTIVITIES))
-        plan = network.Stage(depth, width, "linear", cast(network.Connectivity, connectivity))
+        plan = network.ChainStage(depth, width, "linear", cast(network.Connectivity, connectivity))
         if self._dimensions == 0:
             return plan
         operation = choose(f"stage{i}/operation", _options(self.operation, OPERATIONS))
@@ -115,7 +115,7 @@ class Chain(SearchSpace):
         space._check_shareable(partial_channels, auxiliary_skip)
         from archwright.network.chain_supernet import ChainSupernet
 
-        places = tuple(network.StageOptions.of(space._all_stages(i)) for i in range(space._stages))
+        places = tuple(network.ChainStageOptions.of(space._all_stages(i)) for i in range(space._stages))
         options = network.ChainOptions(places, cast(network.Activation, space.activation), space.stem_stride or 1)
         return ChainSupernet(options, problem.input_shape, problem.outputs, describe=space.describe, compose=space.compose)
 
@@ -133,8 +133,8 @@ class Chain(SearchSpace):
                 f"for example by {mends}"
             )
 
-    def _all_stages(self, i: int) -> list[network.Stage]:
-        def decide(choose: Choose) -> network.Stage:
+    def _all_stages(self, i: int) -> list[network.ChainStage]:
+        def decide(choose: Choose) -> network.ChainStage:
             return self._stage(i, choose)
 
         return [replay(decide, answers) for answers in enumerate_answers(decide)]
@@ -258,7 +258,7 @@ def _place(name: str) -> int:
     return int(stage.removeprefix("stage")) if stage else -1
 
 
-def _flat_layers(stages: Sequence[network.Stage]) -> Iterator[tuple[str, int, int]]:
+def _flat_layers(stages: Sequence[network.ChainStage]) -> Iterator[tuple[str, int, int]]:
     """After the stem: the kind, width and number of the layers; a dense stage, which ends with a compression of its own, is one."""
     for i, stage in enumerate(stages):
         if i > 0:

@@ -74,8 +74,8 @@ def _centres(members: list[Candidate]) -> list[Candidate]:
     if all(len(member.scores or ()) == 1 for member in scored):
         return [max(scored, key=lambda member: member.score)] if scored else []
     front = pareto_front(scored)
-    worth = fitness(front)
-    return [front[i] for i in sorted(range(len(front)), key=worth.__getitem__, reverse=True)]
+    fitnesses = fitness(front)
+    return [front[i] for i in sorted(range(len(front)), key=fitnesses.__getitem__, reverse=True)]
 
 
 def _ascend(space: SearchSpace, centre: Candidate, known: Mapping[str, Candidate]) -> tuple[Candidate, dict[str, Architecture]]:

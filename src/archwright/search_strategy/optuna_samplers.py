@@ -19,7 +19,7 @@ from archwright.architecture.variation import questions_asked
 from archwright.errors import InputError, UnknownSetting
 from archwright.evaluate.history import History, Proposal
 from archwright.search_space import SearchSpace
-from archwright.search_strategy.optuna_adapter.in_memory_study import NOTE, Mirror, quiet
+from archwright.search_strategy.optuna_adapter.in_memory_study import NOTE, InMemoryStudy, quiet
 from archwright.search_strategy.optuna_adapter.sampler_names import PREFIX, SAMPLERS
 from archwright.search_strategy.surrogates.one_thread import one_thread
 from archwright.settings import check_known, read_value
@@ -44,7 +44,9 @@ class OptunaStrategy:
 
     sampler: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    _mirrors: list[Mirror] = field(default_factory=list, init=False, repr=False, compare=False)  # a cache of one, never the truth
+    _mirrors: list[InMemoryStudy] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )  # a cache of one, never the truth
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", _read_settings(self.sampler, self.settings))
@@ -64,8 +66,8 @@ class OptunaStrategy:
         seed = rng.getrandbits(31)
         sequence = _first_seed(history, default=seed) if self.sampler in ONE_SEQUENCE else None
         with quiet(), one_thread() if self.sampler == "gp" else nullcontext():
-            mirror = self._mirror(space, history)
-            architecture, written = mirror.ask(self._sampler_for(space, seed, sequence))
+            study = self._mirror(space, history)
+            architecture, written = study.ask(self._sampler_for(space, seed, sequence))
         note = written if sequence is None else {**written, "seed": sequence}
         return Proposal(architecture, note={NOTE: note} if note else {})
 
@@ -85,9 +87,9 @@ class OptunaStrategy:
             return f"optuna:grid meets networks again where questions are not always asked ({named}): optuna:bruteforce does not"
         return None
 
-    def _mirror(self, space: SearchSpace, history: History) -> Mirror:
+    def _mirror(self, space: SearchSpace, history: History) -> InMemoryStudy:
         if not self._mirrors or not self._mirrors[0].follows(space, history):
-            self._mirrors[:] = [Mirror(space, len(history.objectives))]
+            self._mirrors[:] = [InMemoryStudy(space, len(history.objectives))]
         self._mirrors[0].follow(history)
         return self._mirrors[0]
 

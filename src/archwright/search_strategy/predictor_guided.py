@@ -87,8 +87,8 @@ class PredictorGuided:
         ideas = self._ideas(space, history, rng)
         if not ideas:
             return Proposal(space.sample(rng))
-        worth = self._worth(space, history, [idea.architecture for idea in ideas], rng)
-        return ideas[int(np.argmax(worth))]
+        acquisition = self._acquisition(space, history, [idea.architecture for idea in ideas], rng)
+        return ideas[int(np.argmax(acquisition))]
 
     def _start(self, space: SearchSpace, history: History, rng: Random) -> Architecture:
         """Of some random networks the one that the model, before any result, is least sure about, given those tried before."""
@@ -119,7 +119,7 @@ class PredictorGuided:
                 ideas.append(Proposal(mutant, parent=parent.number))
         return ideas
 
-    def _worth(self, space: SearchSpace, history: History, ideas: Sequence[Architecture], rng: Random) -> Array:
+    def _acquisition(self, space: SearchSpace, history: History, ideas: Sequence[Architecture], rng: Random) -> Array:
         """What trying each idea is worth, (M,): the acquisition, below all else where the model sees a known network in it."""
         results = _results(history)
         architectures = [*(c.architecture for c in (*results, *history.pending)), *ideas]
@@ -128,10 +128,10 @@ class PredictorGuided:
         mean, deviation = self._predict(space, history, rows, targets, rng)
         usual = "thompson_sampling" if self.model == "ensemble" else "expected_improvement"
         if (self.acquisition or usual) == "thompson_sampling":
-            worth = independent_thompson_samples(mean, deviation, rng)
+            acquisition = independent_thompson_samples(mean, deviation, rng)
         else:
-            worth = expected_improvement(mean, deviation, float(targets.max()))
-        return np.where(_seen_before(rows, len(ideas)), worth - np.ptp(worth) - 1.0, worth)
+            acquisition = expected_improvement(mean, deviation, float(targets.max()))
+        return np.where(_seen_before(rows, len(ideas)), acquisition - np.ptp(acquisition) - 1.0, acquisition)
 
     def _predict(self, space: SearchSpace, history: History, rows: Inputs, targets: Array, rng: Random) -> tuple[Array, Array]:
         """Mean and standard deviation for the last of `rows`, the ideas; the first have `targets`, those between are running."""

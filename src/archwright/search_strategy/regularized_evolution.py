@@ -46,9 +46,9 @@ class RegularizedEvolution:
         population = _youngest(history, size)  # the oldest die, not the worst
         if len(population) < size:  # begin at random
             return Proposal(space.sample(rng))
-        worth = fitness(population)
+        fitnesses = fitness(population)
         sample = rng.choices(range(size), k=self.sample_size or max(2, size // 4))
-        parent = population[max(sample, key=worth.__getitem__)]
+        parent = population[max(sample, key=fitnesses.__getitem__)]
         if not _can_change(space, parent):
             return Proposal(parent.architecture, parent=parent.number)
         return Proposal(space.mutate(parent.architecture, rng), parent=parent.number)  # each cycle: one birth

@@ -93,9 +93,9 @@ def rewards_of(results: Sequence[Candidate], latest: int) -> list[float]:
     With several objectives the share of these results that are worse than it is.
     """
     if any(len(candidate.scores or ()) > 1 for candidate in results):
-        worth = fitness(results[-latest:])
-        ranked = sorted(worth)
-        return [bisect_left(ranked, one) / len(ranked) for one in worth]
+        fitnesses = fitness(results[-latest:])
+        ranked = sorted(fitnesses)
+        return [bisect_left(ranked, one) / len(ranked) for one in fitnesses]
     scores = [candidate.score for candidate in results]
     worst = accumulate((inf if score == WORST else score for score in scores), min)
     return [max(pair) for pair in zip(scores, worst, strict=True)][-latest:]

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from archwright.data.problem import Problem, worth
+from archwright.data.problem import Problem, as_score
 from archwright.formatting import (
     difference_interval_text,
     difference_text,
@@ -54,7 +54,7 @@ def make_verdict(problem: Problem, methods: Sequence[Method], predictions: Mappi
 def best_on_validation(methods: Sequence[Method], kind: str) -> Method | None:
     """The method of this kind that is best on validation, in the mean over seeds; the first of equals. None if all failed."""
     finished = [(method, mean) for method in methods if method["kind"] == kind and (mean := validation_mean(method)) is not None]
-    return max(finished, key=lambda pair: worth(pair[0]["metric"], pair[1]), default=(None, 0.0))[0]
+    return max(finished, key=lambda pair: as_score(pair[0]["metric"], pair[1]), default=(None, 0.0))[0]
 
 
 def validation_mean(method: Method) -> float | None:
@@ -94,7 +94,7 @@ def _judge(metric: str, searched: Method, baseline: Method, comparison: Comparis
     if not comparison.beyond_noise:
         choice, why = _within_noise(metric, searched, baseline, comparison)
         return choice, f"Within noise, {ours} and {theirs} cannot be told apart ({numbers}): use {_named(choice, searched)}, {why}."
-    if worth(metric, comparison.difference) > 0:
+    if as_score(metric, comparison.difference) > 0:
         return searched["name"], f"Yes, {ours} beats {theirs} beyond noise ({numbers}): use the searched network."
     return baseline["name"], f"No, {theirs} beats {ours} beyond noise ({numbers}): use {baseline['name']}."
 
@@ -114,7 +114,7 @@ def _within_noise(metric: str, searched: Method, baseline: Method, comparison: C
     """Which of two that cannot be told apart, and why: the cheaper, unless they look too unlike to go by cost."""
     if abs(comparison.difference) <= FAR_APART * scale_of(metric, baseline.get("mean")):
         return _cheaper(searched, baseline)
-    better = searched if worth(metric, comparison.difference) > 0 else baseline
+    better = searched if as_score(metric, comparison.difference) > 0 else baseline
     return better["name"], "which did better here, though that may be chance: more seeds would tell"
 
 
@@ -169,6 +169,6 @@ def _random_note(
     numbers = _difference(problem.metric, comparison)
     if not comparison.beyond_noise:
         return f"Random search at the same cost cannot be told apart from it ({numbers}): the strategy brought nothing measurable."
-    if worth(problem.metric, comparison.difference) > 0:
+    if as_score(problem.metric, comparison.difference) > 0:
         return f"The strategy beats random search at the same cost ({numbers})."
     return f"Random search at the same cost did better on the test split ({numbers}), though not on validation."

@@ -27,7 +27,7 @@ from archwright.train.recipe import Recipe, recipe_for
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """What a request names, made and checked before anything is written. Its strategies are of two kinds, each by name.
 
     `request`: with the space and the baselines that suit the data, where none were asked for.
@@ -60,7 +60,7 @@ class Parts:
         return max(asked.devices, usable_cpus() // (asked.cpus or 1) if asked.minutes is not None else 1)
 
 
-def make_parts(request: Request, source: Source | None = None) -> Parts:
+def make_components(request: Request, source: Source | None = None) -> Components:
     """Everything a request names. Raises InputError for whatever is unknown or does not fit, before a file is written."""
     request.check_settings()
     if request.executor not in executor_names() and ":" not in request.executor:
@@ -82,7 +82,7 @@ def make_parts(request: Request, source: Source | None = None) -> Parts:
     augmentation_names(recipe.augmentation, data.problem, inf)  # raises where they do not fit
     if request.minutes is not None and recipe.precision == "auto":
         recipe = replace(recipe, precision="measure")
-    return Parts(
+    return Components(
         request,
         data,
         space,

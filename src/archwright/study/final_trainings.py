@@ -10,7 +10,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.evaluate.job import Job, Stage
 from archwright.ledger.ledger import LOOK_EVERY_S, Ledger, Overtaken
 from archwright.ledger.row import Row
-from archwright.study.scheduler import Crew, training_seed
+from archwright.study.scheduler import Scheduler, training_seed
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def train_finally(
     trainings: Sequence[FinalTraining],
     plan: str,
     epochs: float,
-    crew: Crew,
+    scheduler: Scheduler,
     ledger: Ledger,
     make_job: Callable[[Row], Job],
     late: Callable[[], bool],
@@ -69,29 +69,29 @@ def train_finally(
     Once `late` says so no further training begins, beyond one seed of each contender; those left out are returned.
     """
     while True:
-        left_out = _train_once(_open_rows(trainings, plan, epochs, ledger, late), crew, make_job)
+        left_out = _train_once(_open_rows(trainings, plan, epochs, ledger, late), scheduler, make_job)
         if not ledger.others_work(*{training.contender.stage for training in trainings}):
             return left_out
         time.sleep(LOOK_EVERY_S)  # for their results, or until what they left is free
 
 
-def _train_once(todo: Iterator[Row | FinalTraining], crew: Crew, make_job: Callable[[Row], Job]) -> list[FinalTraining]:
+def _train_once(todo: Iterator[Row | FinalTraining], scheduler: Scheduler, make_job: Callable[[Row], Job]) -> list[FinalTraining]:
     """Train the rows to their end; returns the trainings among them that are left out."""
     left_out: list[FinalTraining] = []
     exhausted = False
     while True:
-        while crew.free > 0 and not exhausted:
+        while scheduler.free > 0 and not exhausted:
             item = next(todo, None)
             if item is None:
                 exhausted = True
             elif isinstance(item, FinalTraining):
                 left_out.append(item)
             else:
-                crew.start(item, make_job(item))
-        if exhausted and not crew.busy:
+                scheduler.start(item, make_job(item))
+        if exhausted and not scheduler.busy:
             return left_out
-        for row, outcome in crew.finished():
-            crew.record(row, outcome.state, outcome, cause=outcome.cause)
+        for row, outcome in scheduler.finished():
+            scheduler.record(row, outcome.state, outcome, cause=outcome.cause)
 
 
 def _open_rows(

@@ -9,12 +9,12 @@ from typing import Self
 
 from rich.console import Console
 
-from archwright.data.problem import worth
+from archwright.data.problem import as_score
 from archwright.formatting import metric_text, seconds_text
 from archwright.ledger.row import Row
 from archwright.study.candidates_table import STAGES
 from archwright.study.live_line import LiveLine
-from archwright.study.scheduler import Crew
+from archwright.study.scheduler import Scheduler
 
 SHOWN = 8
 """Trainings under way that the live line names; of more, the number."""
@@ -62,16 +62,16 @@ class Progress:
             self.say(line)
             return
         self._done += 1
-        if value is not None and (self._best is None or worth(self._metric, value) > worth(self._metric, self._best)):
+        if value is not None and (self._best is None or as_score(self._metric, value) > as_score(self._metric, self._best)):
             self._best = value
         self.say(f"[{self._count()}] {line}{self._tail()}")
 
-    def look(self, crew: Crew) -> None:
+    def look(self, scheduler: Scheduler) -> None:
         """Refresh the live line, where the last time is a moment ago."""
         if not self._line.shown or time.monotonic() - self._looked < LOOK_EVERY_S:
             return
         self._looked = time.monotonic()
-        under_way = crew.progress()
+        under_way = scheduler.progress()
         now = [_training_text(row, record) for row, record in under_way[:SHOWN]]
         if len(under_way) > SHOWN:
             now.append(f"and {len(under_way) - SHOWN} more")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from archwright.cost.energy import energy_wh
-from archwright.data.problem import Problem, worth
+from archwright.data.problem import Problem, as_score
 from archwright.ledger.ledger import Ledger
 from archwright.ledger.row import Row
 from archwright.statistics.intervals import TestRun, mean_with_interval
@@ -39,7 +39,7 @@ class Method:
     @property
     def best_run(self) -> Row:
         """The run with the best validation metric; the first of equals."""
-        return max(self.runs, key=lambda row: worth(self.metric, validation(row)))
+        return max(self.runs, key=lambda row: as_score(self.metric, validation(row)))
 
 
 def validation(row: Row) -> float:
@@ -53,7 +53,7 @@ def method_of(name: str, kind: str, metric: str, contenders: Sequence[Contender]
     finished = [(c, rows_of(ledger, c, plan)) for c in contenders if c.method == name]
     complete = [(c, tuple(row for row in rows if row.state == "complete")) for c, rows in finished]
     usable = [(c, rows) for c, rows in complete if rows]
-    contender, runs = max(usable, key=lambda pair: worth(metric, mean(map(validation, pair[1]))), default=(None, ()))
+    contender, runs = max(usable, key=lambda pair: as_score(metric, mean(map(validation, pair[1]))), default=(None, ()))
     return Method(name, kind, metric, contender, runs, tuple(row for _, rows in finished for row in rows))
 
 

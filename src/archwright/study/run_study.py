@@ -30,15 +30,15 @@ from archwright.search_strategy import MultiFidelityStrategy, Strategy, limitati
 from archwright.settings import settings_of
 from archwright.statistics.verdict import best_on_validation, make_verdict
 from archwright.study.candidates_table import CandidatesTable
-from archwright.study.components import Parts, make_parts
+from archwright.study.components import Components, make_components
 from archwright.study.final_trainings import Contender, FinalTraining, final_trainings, train_finally
 from archwright.study.one_shot_results import failed_supernets, one_shot_json
 from archwright.study.progress import Progress
 from archwright.study.request import Request
 from archwright.study.results import Method, failures, method_json, method_of, problem_json, read_accesses, test_runs, versions
 from archwright.study.run_folder import Clock, RunFolder, training_key
-from archwright.study.scheduler import Crew
-from archwright.study.search_loop import Lane, Limits, best_candidates, search
+from archwright.study.scheduler import Scheduler
+from archwright.study.search_loop import SearchLimits, StrategyRun, best_candidates, search
 from archwright.study.shared_run import check_study, home_of
 from archwright.study.shared_weight_scores import architectures_of, score_with_shared_weights
 from archwright.study.study_plan import (
@@ -46,14 +46,14 @@ from archwright.study.study_plan import (
     LEAST_PROBE_SECONDS,
     PROBE_SHARE,
     PROBED_ARCHITECTURES,
-    Planned,
     Skipped,
-    planned_by_minutes,
-    planned_by_trials,
+    StudyPlan,
+    study_plan_by_minutes,
+    study_plan_by_trials,
 )
 from archwright.study.supernet_search import KEY, SupernetSearch
-from archwright.study.time_plan import FULLER, LEAST_SEARCH_EPOCHS
-from archwright.study.utilization import idle_shares, keep
+from archwright.study.time_plan import LEAST_SEARCH_EPOCHS, MULTI_FIDELITY_FACTOR
+from archwright.study.utilization import idle_shares, store_utilization
 
 ON_SEVERAL_DEVICES = ("final", "baseline", "supernet")
 """Stages whose trainings are few and long: one at a time may take several devices."""
@@ -61,30 +61,30 @@ SIZED_ARCHITECTURES = 20
 """Networks of a space whose mean size a baseline of texts is given."""
 
 
-def conduct(request: Request, source: Source | None = None) -> RunFolder:
+def run_study(request: Request, source: Source | None = None) -> RunFolder:
     """Run what is asked, or what is left of it, and write everything but the report. Returns the run's folder.
 
     Of a run that began elsewhere (`Request.study`) the search alone: there are no results here then.
     """
     check_study(request)
-    parts = make_parts(request, source)
-    request = parts.request
+    components = make_components(request, source)
+    request = components.request
     folder = RunFolder(request.folder.absolute())
-    folder.check(request, parts.data.problem)
+    folder.check(request, components.data.problem)
     if is_finished(folder, request):
         return folder
     with (
-        make_executor(request.executor, parts.resources) as executor,
-        Progress(parts.data.problem.metric) as progress,
+        make_executor(request.executor, components.resources) as executor,
+        Progress(components.data.problem.metric) as progress,
     ):
         check_devices(request.devices, executor.workers)
         check_storage(request.storage, folder.path)
-        folder.claim(request, parts.data.problem)
+        folder.claim(request, components.data.problem)
         with Ledger.open(request.storage, folder.path, folder.run_id) as ledger:
             folder.extend(request)
-            home = home_of(ledger, folder, request, parts.data.problem)
-            save_problem(parts.data, folder.data)
-            run = Run(parts, folder, ledger, executor, progress)
+            home = home_of(ledger, folder, request, components.data.problem)
+            save_problem(components.data, folder.data)
+            run = Run(components, folder, ledger, executor, progress)
             if home is None:
                 run.finish()
             else:
@@ -101,32 +101,32 @@ def is_finished(folder: RunFolder, request: Request) -> bool:
 
 
 class Run:
-    """One start of a run: its parts, its ledger, and the trainings in flight."""
+    """One start of a run: its components, its ledger, and the trainings in flight."""
 
-    def __init__(self, parts: Parts, folder: RunFolder, ledger: Ledger, executor: Executor, progress: Progress) -> None:
-        self.parts = parts
-        self.request = parts.request
-        self.problem = parts.data.problem
+    def __init__(self, components: Components, folder: RunFolder, ledger: Ledger, executor: Executor, progress: Progress) -> None:
+        self.components = components
+        self.request = components.request
+        self.problem = components.data.problem
         self.folder = folder
         self.ledger = ledger
         self.executor = executor
         self.progress = progress
         self.clock = Clock(folder.path / "clock.json")
         self.table = CandidatesTable(folder.candidates, self.problem.metric)
-        self.crew = Crew(executor, ledger, self.clock, self._look, self._recorded)
+        self.scheduler = Scheduler(executor, ledger, self.clock, self._look, self._recorded)
         self.threads = executor.threads
 
     def finish(self) -> None:
         """All stages, each continuing what an earlier start left."""
         self._begin()
-        lanes = self.search()
-        self.score_with_shared_weights(lanes)
-        left_out = self.train_finals(lanes)
+        strategy_runs = self.search()
+        self.score_with_shared_weights(strategy_runs)
+        left_out = self.train_finals(strategy_runs)
         while self.ledger.others_work():
             time.sleep(LOOK_EVERY_S)
         while not is_finished(self.folder, self.request):  # by another coordinator
             if self.ledger.claim("results"):
-                self.write_results(lanes, left_out)
+                self.write_results(strategy_runs, left_out)
                 return
             time.sleep(LOOK_EVERY_S)
 
@@ -138,7 +138,7 @@ class Run:
         self.progress.say(f"the search is over; the final trainings and the report are made in {home}")
 
     def _begin(self) -> None:
-        for note in (*self.parts.data.notes, *self.ledger.notes):
+        for note in (*self.components.data.notes, *self.ledger.notes):
             self.progress.say(note)
         self._write_table()
 
@@ -150,23 +150,28 @@ class Run:
         return "trials" if self.request.minutes is None else f"minutes={self.request.minutes:g}"
 
     @cached_property
-    def planned(self) -> Planned:
+    def study_plan(self) -> StudyPlan:
         """What fits; decided once for a run and kept in the ledger."""
         stored = self.ledger.setting(f"plan {self.bound}")
         if stored is not None:
-            return Planned.from_json(stored)
+            return StudyPlan.from_json(stored)
         if self.request.minutes is None:
-            planned = planned_by_trials(self.request, self.parts.budget, self.problem.n_train)
+            study_plan = study_plan_by_trials(self.request, self.components.budget, self.problem.n_train)
         else:
             self.progress.say("measuring how long an epoch takes")
-            planned = planned_by_minutes(
-                self.request, self.parts.budget, self.problem.n_train, lambda: self.clock.seconds, self.executor, self._probes()
+            study_plan = study_plan_by_minutes(
+                self.request,
+                self.components.budget,
+                self.problem.n_train,
+                lambda: self.clock.seconds,
+                self.executor,
+                self._probes(),
             )
-        return Planned.from_json(self.ledger.settle(f"plan {self.bound}", planned.to_json()))
+        return StudyPlan.from_json(self.ledger.settle(f"plan {self.bound}", study_plan.to_json()))
 
     def _probes(self) -> dict[str, list[Job]]:
         rng = Random(f"{self.request.seed}/probe")
-        sampled = [self.parts.space.sample(rng) for _ in range(PROBED_ARCHITECTURES)]
+        sampled = [self.components.space.sample(rng) for _ in range(PROBED_ARCHITECTURES)]
         probes = {"space": [self._probe(f"probe-space-{i}", architecture=a.to_json()) for i, a in enumerate(sampled)]}
         if self.request.devices > 1:
             probes[FINAL] = [self._probe(f"probe-final-{i}", FINAL, architecture=a.to_json()) for i, a in enumerate(sampled)]
@@ -195,7 +200,7 @@ class Run:
     def _common(self) -> dict[str, Any]:
         return {
             "data": str(self.folder.data),
-            "recipe": settings_of(self.parts.recipe),
+            "recipe": settings_of(self.components.recipe),
             "device": self.request.device,
             "threads": self.threads,
             "memory_limit": self.request.memory,
@@ -203,7 +208,7 @@ class Run:
 
     def job(self, row: Row) -> Job:
         """The training of a row: what the ledger says, within what the plan allows."""
-        plan = self.planned.plan
+        plan = self.study_plan.plan
         whole = plan.search_epochs if row.stage == "search" else row.epochs or 1.0
         return Job(
             key=training_key(row),
@@ -226,7 +231,7 @@ class Run:
 
     def _epoch_limit(self, row: Row) -> float | None:
         """Candidates that are too slow are refused, but not what a supernet was trained for: then all of that was in vain."""
-        return self.planned.plan.epoch_limit if row.stage == "search" and row.strategy not in self.parts.one_shot else None
+        return self.study_plan.plan.epoch_limit if row.stage == "search" and row.strategy not in self.components.one_shot else None
 
     def _baseline(self, name: str | None) -> dict[str, Any]:
         """What the job of a baseline says of it; one of texts is to be as large as the searched networks."""
@@ -237,7 +242,7 @@ class Run:
     @cached_property
     def _usual_parameters(self) -> int:
         """Of a network of the space: the mean over some."""
-        space, rng = self.parts.space, Random(f"{self.request.seed}/size")
+        space, rng = self.components.space, Random(f"{self.request.seed}/size")
         with torch.device("meta"):
             networks = [space.network(space.sample(rng), self.problem) for _ in range(SIZED_ARCHITECTURES)]
         return round(mean(map(parameter_count, networks)))
@@ -258,11 +263,11 @@ class Run:
         return None if seconds is None else seconds / self._devices(row.stage, row.baseline)
 
     def _worker_seconds(self, row: Row) -> float | None:
-        plan = self.planned.plan
+        plan = self.study_plan.plan
         if row.stage == "search" and plan.search_goal is not None and self._has_fidelities(row.strategy):
-            return FULLER * plan.search_goal
+            return MULTI_FIDELITY_FACTOR * plan.search_goal
         if row.stage == "supernet":
-            return plan.supernet_goal if self.parts.one_shot[row.strategy].epochs is None else None
+            return plan.supernet_goal if self.components.one_shot[row.strategy].epochs is None else None
         goals = {"search": plan.search_goal, "final": plan.final_goal, "baseline": plan.baseline_goal}
         return goals.get(row.stage, plan.scoring_goal)
 
@@ -270,7 +275,7 @@ class Run:
         """What the job says of the supernet that it trains, or scores candidates with; None for any other job."""
         if row.stage not in ("supernet", "shared_scores"):
             return None
-        space, method = self.parts.space, self.parts.one_shot[row.strategy]
+        space, method = self.components.space, self.components.one_shot[row.strategy]
         asked = {
             "space": space.reference,
             "space_settings": settings_of(space),
@@ -290,10 +295,10 @@ class Run:
         self._write_table_if_due()
         self.progress.finished(row)
 
-    def _look(self, crew: Crew) -> None:
+    def _look(self, scheduler: Scheduler) -> None:
         """Now and then while trainings run: the same again."""
         self._write_table_if_due()
-        self.progress.look(crew)
+        self.progress.look(scheduler)
 
     def _write_table_if_due(self) -> None:
         if self.table.is_due:
@@ -304,38 +309,38 @@ class Run:
 
     # Stages.
 
-    def search(self) -> list[Lane]:
+    def search(self) -> list[StrategyRun]:
         """The search of every strategy."""
-        request, plan = self.request, self.planned.plan
-        for skipped in self.planned.skipped:
+        request, plan = self.request, self.study_plan.plan
+        for skipped in self.study_plan.skipped:
             self.progress.say(f"left out: {skipped.name}: {skipped.reason}")
-        lanes = [self._lane(name, plan.search_epochs) for name in request.all_strategies]
-        deadline = self.planned.search_until
+        strategy_runs = [self._strategy_run(name, plan.search_epochs) for name in request.all_strategies]
+        deadline = self.study_plan.search_until
         self.progress.phase(
             "search", self._trainings_of_search(), None if deadline is None else partial(self._seconds_until, deadline)
         )
-        limits = Limits(request.trials, deadline, lambda: self.clock.seconds)
-        with self._occupied("search"):
-            search(lanes, self.crew, self.job, limits, request.seed)
+        limits = SearchLimits(request.trials, deadline, lambda: self.clock.seconds)
+        with self._measuring_utilization("search"):
+            search(strategy_runs, self.scheduler, self.job, limits, request.seed)
         self._forget_checkpoints()
         self._write_table()
-        return lanes
+        return strategy_runs
 
     def _trainings_of_search(self) -> int | None:
         """How many candidates may be trained, where that is bounded: of a one-shot method no more than it hands over."""
         trials = self.request.trials
-        if trials is None or any(map(self._has_fidelities, self.parts.strategies)):
+        if trials is None or any(map(self._has_fidelities, self.components.strategies)):
             return None
-        handed_over = [method.hands_over for method in self.parts.one_shot.values()]
-        return trials * len(self.parts.strategies) + sum(min(trials, count) for count in handed_over)
+        handed_over = [method.derived_candidates for method in self.components.one_shot.values()]
+        return trials * len(self.components.strategies) + sum(min(trials, count) for count in handed_over)
 
-    def _lane(self, name: str, epochs: float) -> Lane:
+    def _strategy_run(self, name: str, epochs: float) -> StrategyRun:
         strategy = self._strategy(name)
-        space = searched_space(strategy, self.parts.space)
-        return Lane(name, strategy, space, self.ledger, self.parts.objectives, epochs)
+        space = searched_space(strategy, self.components.space)
+        return StrategyRun(name, strategy, space, self.ledger, self.components.objectives, epochs)
 
     def _has_fidelities(self, name: str) -> bool:
-        return isinstance(self.parts.strategies.get(name), MultiFidelityStrategy)
+        return isinstance(self.components.strategies.get(name), MultiFidelityStrategy)
 
     def _forget_checkpoints(self) -> None:
         """No training is to go on from here; should the run be given more trials, it is done again from its beginning."""
@@ -346,44 +351,48 @@ class Run:
 
     def _strategy(self, name: str) -> Strategy:
         """What proposes, its sizes chosen for the budget; says so where it cannot model all of the space."""
-        plan = self.planned.plan
-        if name in self.parts.one_shot:
-            return SupernetSearch(name, self.ledger, float(self.parts.one_shot[name].epochs or plan.supernet_epochs or 1))
+        plan = self.study_plan.plan
+        if name in self.components.one_shot:
+            return SupernetSearch(name, self.ledger, float(self.components.one_shot[name].epochs or plan.supernet_epochs or 1))
         expected = plan.expected_trials
         if expected is not None and plan.search_goal is not None and self._has_fidelities(name):
-            expected = max(1, expected // FULLER)
-        sized = sized_for_budget(self.parts.strategies[name], expected)
-        if (told := limitations(sized, self.parts.space)) is not None:
+            expected = max(1, expected // MULTI_FIDELITY_FACTOR)
+        sized = sized_for_budget(self.components.strategies[name], expected)
+        if (told := limitations(sized, self.components.space)) is not None:
             self.progress.say(told)
         return sized
 
-    def score_with_shared_weights(self, lanes: Sequence[Lane]) -> None:
+    def score_with_shared_weights(self, strategy_runs: Sequence[StrategyRun]) -> None:
         """Candidates trained from scratch are scored with each supernet's weights as well, to tell what such scores are worth."""
-        searches = [lane.supernet for lane in lanes if lane.supernet is not None and lane.supernet.found]
+        searches = [
+            strategy_run.supernet
+            for strategy_run in strategy_runs
+            if strategy_run.supernet is not None and strategy_run.supernet.found
+        ]
         if searches:
             self.progress.phase("scores with shared weights", len(searches))
-            of_this_space = [lane.name for lane in lanes if lane.space == self.parts.space]
-            score_with_shared_weights(searches, self.ledger, self.crew, self.job, self.request.seed, of_this_space)
+            of_this_space = [strategy_run.name for strategy_run in strategy_runs if strategy_run.space == self.components.space]
+            score_with_shared_weights(searches, self.ledger, self.scheduler, self.job, self.request.seed, of_this_space)
 
     def _seconds_until(self, deadline: float) -> float:
         return deadline - self.clock.seconds
 
-    def contenders(self, lanes: Sequence[Lane]) -> list[Contender]:
+    def contenders(self, strategy_runs: Sequence[StrategyRun]) -> list[Contender]:
         """The best candidates of every strategy."""
         return [
-            Contender("final", lane.name, row.key, row.architecture, row.number)
-            for lane in lanes
-            for row in best_candidates(lane, self.planned.plan.top_k)
+            Contender("final", strategy_run.name, row.key, row.architecture, row.number)
+            for strategy_run in strategy_runs
+            for row in best_candidates(strategy_run, self.study_plan.plan.top_k)
         ]
 
     def baselines(self) -> list[Contender]:
-        return [Contender("baseline", name, name) for name in self.planned.baselines]
+        return [Contender("baseline", name, name) for name in self.study_plan.baselines]
 
-    def train_finals(self, lanes: Sequence[Lane]) -> list[FinalTraining]:
+    def train_finals(self, strategy_runs: Sequence[StrategyRun]) -> list[FinalTraining]:
         """The final trainings of the best candidates, then those of the baselines; returns those there was no time for."""
-        plan = self.planned.plan
+        plan = self.study_plan.plan
         stages: tuple[tuple[Stage, list[Contender], float | None], ...] = (
-            ("final", self.contenders(lanes), self.planned.final_until),
+            ("final", self.contenders(strategy_runs), self.study_plan.final_until),
             ("baseline", self.baselines(), None if self.request.minutes is None else 60 * self.request.minutes),
         )
         left_out = []
@@ -392,19 +401,19 @@ class Run:
             self.progress.phase(stage, len(trainings), None if until is None else partial(self._seconds_until, until))
             goal = plan.final_goal if stage == "final" else plan.baseline_goal
             late = partial(self._late, until, None if goal is None else goal / self._devices(stage, None))
-            with self._occupied(stage):
-                left_out += train_finally(trainings, self.bound, plan.final_epochs, self.crew, self.ledger, self.job, late)
+            with self._measuring_utilization(stage):
+                left_out += train_finally(trainings, self.bound, plan.final_epochs, self.scheduler, self.ledger, self.job, late)
             self._write_table()
         return left_out
 
     @contextmanager
-    def _occupied(self, stage: str) -> Iterator[None]:
+    def _measuring_utilization(self, stage: str) -> Iterator[None]:
         """Count how busy the workers are in a stage, and tell it at its end."""
-        occupation = self.crew.count_from_now()
+        utilization = self.scheduler.count_from_now()
         yield
-        if occupation.trainings:
-            keep(stage, occupation, self.ledger)
-            self.progress.say(f"{stage}: workers were idle for {occupation.idle_share:.0%} of the time")
+        if utilization.trainings:
+            store_utilization(stage, utilization, self.ledger)
+            self.progress.say(f"{stage}: workers were idle for {utilization.idle_share:.0%} of the time")
 
     def _late(self, until: float | None, goal: float | None) -> bool:
         """Whether most of a training that began now would lie behind the end of its stage's time."""
@@ -412,21 +421,26 @@ class Run:
 
     # Results.
 
-    def write_results(self, lanes: Sequence[Lane], left_out: Sequence[FinalTraining]) -> None:
+    def write_results(self, strategy_runs: Sequence[StrategyRun], left_out: Sequence[FinalTraining]) -> None:
         """model/ and, last of all, results.json: once it is there the run is finished."""
         metric = self.problem.metric
-        methods = [method_of(lane.name, "search", metric, self.contenders(lanes), self.ledger, self.bound) for lane in lanes]
-        methods += [
-            method_of(name, "baseline", metric, self.baselines(), self.ledger, self.bound) for name in self.planned.baselines
+        methods = [
+            method_of(strategy_run.name, "search", metric, self.contenders(strategy_runs), self.ledger, self.bound)
+            for strategy_run in strategy_runs
         ]
-        supernets = {lane.name: lane.supernet for lane in lanes if lane.supernet is not None}
+        methods += [
+            method_of(name, "baseline", metric, self.baselines(), self.ledger, self.bound) for name in self.study_plan.baselines
+        ]
+        supernets = {
+            strategy_run.name: strategy_run.supernet for strategy_run in strategy_runs if strategy_run.supernet is not None
+        }
         as_json = [self._method_json(method, supernets.get(method.name)) for method in methods]
         verdict = make_verdict(self.problem, as_json, {m.name: test_runs(m, self.folder) for m in methods})
         searched = best_on_validation(as_json, "search")
         if searched is not None:
             self._save_model(next(method for method in methods if method.name == searched["name"]))
         late = [Skipped(t.contender.method, f"seed {t.seed_index + 1}: no time was left for it") for t in left_out]
-        skipped = [*self.planned.skipped, *failed_supernets(supernets.values()), *failures(methods), *late]
+        skipped = [*self.study_plan.skipped, *failed_supernets(supernets.values()), *failures(methods), *late]
         write_json(
             self.folder.results,
             {
@@ -445,14 +459,17 @@ class Run:
         as_json = method_json(method, self.problem, self.ledger, self.threads, str(device_of(self.request.device)))
         if supernet is None:
             return as_json
-        return {**as_json, "one_shot": one_shot_json(supernet, self.parts.space, self.problem.metric, self.ledger, self.folder)}
+        return {
+            **as_json,
+            "one_shot": one_shot_json(supernet, self.components.space, self.problem.metric, self.ledger, self.folder),
+        }
 
     def _save_model(self, method: Method) -> None:
         """model/: the run of the best searched network that validation chose."""
         row = method.best_run
         assert row.architecture is not None
         network = trained_network(self.job(row), self.problem)
-        for note in save_model(self.folder.model, network, row.architecture, self.problem, self.parts.data.preprocessing):
+        for note in save_model(self.folder.model, network, row.architecture, self.problem, self.components.data.preprocessing):
             self.progress.say(note)
 
     def _settings(self) -> dict[str, Any]:
@@ -469,10 +486,10 @@ class Run:
             "gpus": request.gpus,
             "devices": request.devices,
             "threads": self.threads,
-            "plan": self.planned.plan.to_json(),
-            "budget": settings_of(self.parts.budget),
-            "recipe": settings_of(self.parts.recipe),
-            "space_settings": settings_of(self.parts.space),
+            "plan": self.study_plan.plan.to_json(),
+            "budget": settings_of(self.components.budget),
+            "recipe": settings_of(self.components.recipe),
+            "space_settings": settings_of(self.components.space),
             "seconds": round(self.clock.seconds, 1),
             "idle": {stage: round(share, 4) for stage, share in idle_shares(self.ledger).items()},
         }

@@ -14,7 +14,7 @@ from archwright.execute.executor import Executor
 from archwright.ledger.ledger import Ledger, Overtaken
 from archwright.ledger.row import Row
 from archwright.study.run_folder import Clock
-from archwright.study.utilization import Occupation
+from archwright.study.utilization import Utilization
 
 ATTEMPTS = 3
 """How often a training is begun that ends for the machine's fault, before that is its result."""
@@ -26,11 +26,11 @@ def training_seed(*parts: object) -> int:
     return int.from_bytes(digest[:4], "big") >> 1
 
 
-class Crew:
+class Scheduler:
     """Starts trainings on an executor and hands back the finished ones with their rows."""
 
     def __init__(
-        self, executor: Executor, ledger: Ledger, clock: Clock, look: Callable[[Crew], None], recorded: Callable[[Row], None]
+        self, executor: Executor, ledger: Ledger, clock: Clock, look: Callable[[Scheduler], None], recorded: Callable[[Row], None]
     ) -> None:
         self._executor = executor
         self._ledger = ledger
@@ -40,17 +40,17 @@ class Crew:
         self._rows: dict[str, tuple[Row, int]] = {}
         self._taken = 0
         self._searched: Counter[str] = Counter()
-        self._occupation = self.count_from_now()
+        self._utilization = self.count_from_now()
 
     @property
     def free(self) -> int:
         """Workers without a training; below zero where one waits that takes several."""
         return self._executor.workers - self._taken
 
-    def count_from_now(self) -> Occupation:
+    def count_from_now(self) -> Utilization:
         """How busy the workers are from now on, counted until this is asked for again; to be asked while none is."""
-        self._occupation = Occupation(self._executor.workers)
-        return self._occupation
+        self._utilization = Utilization(self._executor.workers)
+        return self._utilization
 
     @property
     def busy(self) -> bool:
@@ -75,7 +75,7 @@ class Crew:
         Path(job.folder).mkdir(parents=True, exist_ok=True)
         self._rows[job.key] = (row, attempt)
         self._count(row, job, 1)
-        self._occupation.begins(job.key, job.devices)
+        self._utilization.begins(job.key, job.devices)
         self._executor.submit(job)
 
     def _count(self, row: Row, job: Job, more: int) -> None:
@@ -88,7 +88,7 @@ class Crew:
         for job, outcome in self._executor.wait(timeout):
             row, attempt = self._rows.pop(job.key)
             self._count(row, job, -1)
-            self._occupation.ends(job.key)
+            self._utilization.ends(job.key)
             if outcome.machine_fault and attempt < ATTEMPTS:
                 self.start(row, job)
             else:

@@ -10,7 +10,7 @@ from archwright.architecture.architecture import Architecture, short_hash
 from archwright.evaluate.job import Job, Stage
 from archwright.ledger.ledger import Ledger
 from archwright.ledger.row import Row
-from archwright.study.scheduler import Crew, training_seed
+from archwright.study.scheduler import Scheduler, training_seed
 from archwright.study.supernet_search import SupernetSearch, begin_once
 
 STAGE: Stage = "shared_scores"
@@ -33,7 +33,7 @@ def scorable(ledger: Ledger, seed: int, strategies: Collection[str]) -> list[Row
 def score_with_shared_weights(
     searches: Sequence[SupernetSearch],
     ledger: Ledger,
-    crew: Crew,
+    scheduler: Scheduler,
     make_job: Callable[[Row], Job],
     seed: int,
     strategies: Collection[str],
@@ -43,12 +43,12 @@ def score_with_shared_weights(
     `strategies`: those that searched the supernet's own space.
     """
     todo = [row for search in searches if (row := _open_row(search.name, ledger, seed, strategies)) is not None]
-    while todo or crew.busy:
-        while todo and crew.free > 0:
+    while todo or scheduler.busy:
+        while todo and scheduler.free > 0:
             row = todo.pop(0)
-            crew.start(row, make_job(row))
-        for row, outcome in crew.finished():
-            crew.record(row, outcome.state, outcome)
+            scheduler.start(row, make_job(row))
+        for row, outcome in scheduler.finished():
+            scheduler.record(row, outcome.state, outcome)
 
 
 def _open_row(strategy: str, ledger: Ledger, seed: int, strategies: Collection[str]) -> Row | None:

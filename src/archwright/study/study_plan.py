@@ -10,7 +10,7 @@ from typing import Any
 from archwright.evaluate.job import Job, Outcome, Stage
 from archwright.execute.executor import Executor
 from archwright.study.request import Request
-from archwright.study.time_plan import LEAST_FINAL_EPOCHS, Budget, Means, Plan, plan_by_minutes, plan_by_trials
+from archwright.study.time_plan import LEAST_FINAL_EPOCHS, AvailableTime, Budget, TimePlan, plan_by_minutes, plan_by_trials
 
 PROBED_ARCHITECTURES = 4
 PROBE_SHARE, LEAST_PROBE_SECONDS = 0.03, 20.0
@@ -32,13 +32,13 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class Planned:
+class StudyPlan:
     """A plan, the baselines that fit, and what was left out.
 
     `search_until`, `final_until`: seconds of the run's clock after which no further training of that stage begins; None is never.
     """
 
-    plan: Plan
+    plan: TimePlan
     baselines: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
     search_until: float | None = None
@@ -54,9 +54,9 @@ class Planned:
         }
 
     @classmethod
-    def from_json(cls, text: Mapping[str, Any]) -> Planned:
+    def from_json(cls, text: Mapping[str, Any]) -> StudyPlan:
         return cls(
-            Plan.from_json(text["plan"]),
+            TimePlan.from_json(text["plan"]),
             tuple(text["baselines"]),
             tuple(Skipped(**s) for s in text["skipped"]),
             text["search_until"],
@@ -64,21 +64,21 @@ class Planned:
         )
 
 
-def planned_by_trials(request: Request, budget: Budget, n_train: int) -> Planned:
+def study_plan_by_trials(request: Request, budget: Budget, n_train: int) -> StudyPlan:
     """All that was asked for is trained."""
     assert request.trials is not None
     plan = plan_by_trials(n_train, request.epochs, request.seeds, request.top_k, request.trials, budget)
-    return Planned(plan, request.baselines or ())
+    return StudyPlan(plan, request.baselines or ())
 
 
-def planned_by_minutes(
+def study_plan_by_minutes(
     request: Request,
     budget: Budget,
     n_train: int,
     clock: Callable[[], float],
     executor: Executor,
     probes: Mapping[str, Sequence[Job]],
-) -> Planned:
+) -> StudyPlan:
     """What fits. `probes` holds jobs that measure networks of the space (under `space`) and each baseline (under its name).
 
     Under `final`, where final trainings take several devices: the same networks of the space on these.
@@ -89,9 +89,9 @@ def planned_by_minutes(
     )
     assert request.minutes is not None
     now = clock()
-    means = Means(60 * request.minutes - now, executor.workers, len(request.all_strategies), request.devices)
+    available = AvailableTime(60 * request.minutes - now, executor.workers, len(request.all_strategies), request.devices)
     plan = plan_by_minutes(
-        n_train, request.epochs, request.seeds, request.top_k, means, budget, of_space or [means.usable / 10], of_final
+        n_train, request.epochs, request.seeds, request.top_k, available, budget, of_space or [available.usable / 10], of_final
     )
     skipped = []
     if plan.seeds < request.seeds:
@@ -99,13 +99,13 @@ def planned_by_minutes(
             Skipped("seeds", f"{request.seeds} were asked for, {plan.seeds} fit into the final trainings' share of the time")
         )
     baselines = {name: measured[probes[name][0].key] for name in request.baselines or ()}
-    fitted = _fit_baselines(plan, baselines, means, budget, least_baseline_epochs(plan, of_final or of_space))
-    return Planned(
+    fitted = _fit_baselines(plan, baselines, available, budget, least_baseline_epochs(plan, of_final or of_space))
+    return StudyPlan(
         fitted.plan,
         fitted.names,
         (*skipped, *fitted.skipped),
-        search_until=now + budget.search * means.usable / means.workers,
-        final_until=now + (means.usable - fitted.seconds) / means.workers,
+        search_until=now + budget.search * available.usable / available.workers,
+        final_until=now + (available.usable - fitted.seconds) / available.workers,
     )
 
 
@@ -126,19 +126,21 @@ def _of_workers(outcome: Outcome, devices: int) -> Outcome:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedBaselines:
     """The plan with the baselines' part settled, which of them are trained, and the worker-seconds that they will take."""
 
-    plan: Plan
+    plan: TimePlan
     names: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     seconds: float
 
 
-def _fit_baselines(plan: Plan, measured: Mapping[str, Outcome], means: Means, budget: Budget, least_epochs: float) -> Fitted:
+def _fit_baselines(
+    plan: TimePlan, measured: Mapping[str, Outcome], available: AvailableTime, budget: Budget, least_epochs: float
+) -> FittedBaselines:
     """Leave out the slowest baseline until each of the others gets enough epochs; time that they do not need goes to the finals."""
     kept = dict(measured)
-    share = budget.baselines * means.usable / plan.seeds
+    share = budget.baselines * available.usable / plan.seeds
     skipped: list[Skipped] = []
     while kept:
         needs = {name: _seconds(outcome, plan.final_epochs, plan) for name, outcome in kept.items()}
@@ -147,16 +149,16 @@ def _fit_baselines(plan: Plan, measured: Mapping[str, Outcome], means: Means, bu
         slowest = max(least, key=lambda name: least[name])
         if least[slowest] <= goal:
             used = sum(min(need, goal) for need in needs.values())
-            fitting = _with_spare(replace(plan, baseline_goal=goal), (share - used) * plan.seeds, means)
-            return Fitted(fitting, tuple(kept), tuple(skipped), used * plan.seeds)
+            fitting = _with_spare(replace(plan, baseline_goal=goal), (share - used) * plan.seeds, available)
+            return FittedBaselines(fitting, tuple(kept), tuple(skipped), used * plan.seeds)
         skipped.append(Skipped(slowest, _too_slow(kept.pop(slowest), least[slowest], goal)))
-    return Fitted(_with_spare(plan, share * plan.seeds, means), (), tuple(skipped), 0.0)
+    return FittedBaselines(_with_spare(plan, share * plan.seeds, available), (), tuple(skipped), 0.0)
 
 
-def _with_spare(plan: Plan, spare: float, means: Means) -> Plan:
+def _with_spare(plan: TimePlan, spare: float, available: AvailableTime) -> TimePlan:
     """The plan with these worker-seconds added to the final trainings."""
     assert plan.final_goal is not None
-    return replace(plan, final_goal=plan.final_goal + spare / (means.strategies * plan.top_k * plan.seeds))
+    return replace(plan, final_goal=plan.final_goal + spare / (available.strategies * plan.top_k * plan.seeds))
 
 
 def fill_evenly(needs: Iterable[float], total: float) -> float:
@@ -167,7 +169,7 @@ def fill_evenly(needs: Iterable[float], total: float) -> float:
     return left / len(waiting) if waiting else total
 
 
-def least_baseline_epochs(plan: Plan, epoch_seconds: Sequence[float]) -> float:
+def least_baseline_epochs(plan: TimePlan, epoch_seconds: Sequence[float]) -> float:
     """A baseline that trains less than a quarter of the most epochs would be no fair comparison.
 
     Unless the searched networks' final trainings are expected to be about as short, by measured seconds an epoch of some of them.
@@ -178,7 +180,7 @@ def least_baseline_epochs(plan: Plan, epoch_seconds: Sequence[float]) -> float:
     return min(fair, max(1.0, ABOUT * plan.final_goal / median(epoch_seconds)))
 
 
-def _seconds(outcome: Outcome, epochs: float, plan: Plan) -> float:
+def _seconds(outcome: Outcome, epochs: float, plan: TimePlan) -> float:
     """Seconds of a training of so many epochs; a classical model's whole fit stands for the most epochs."""
     if outcome.seconds_per_epoch is None:
         return float("inf")

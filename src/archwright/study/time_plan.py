@@ -16,7 +16,7 @@ from archwright.errors import UnknownSetting
 
 TRIALS_AIMED_AT = 20
 """Trainings a strategy should get out of its time: fewer are hardly a search."""
-FULLER = 4
+MULTI_FIDELITY_FACTOR = 4
 """How many times as long a full training may be where most networks get a part of one: a part of the usual would be hardly any."""
 LEAST_SEARCH_EPOCHS = 0.25
 """A candidate that sees less of the data than this in its training is refused."""
@@ -59,7 +59,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TimePlan:
     """What one run's trainings may cost. Seconds are of one worker, so that a training on two devices lasts half as many;
     None means without a limit.
 
@@ -85,7 +85,7 @@ class Plan:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, text: Mapping[str, Any]) -> Plan:
+    def from_json(cls, text: Mapping[str, Any]) -> TimePlan:
         return cls(**text)
 
 
@@ -94,15 +94,15 @@ def usual_epochs(n_train: int) -> int:
     return int(min(80, max(20, 1_200_000 // max(n_train, 1))))
 
 
-def plan_by_trials(n_train: int, epochs: int | None, seeds: int, top_k: int, trials: int, budget: Budget) -> Plan:
+def plan_by_trials(n_train: int, epochs: int | None, seeds: int, top_k: int, trials: int, budget: Budget) -> TimePlan:
     """No clock: all trainings take `epochs`; where that was not given, the search's take a quarter of the usual."""
     final = budget.final_epochs or epochs or usual_epochs(n_train)
     search = budget.search_epochs or epochs or max(1, final // 4)
-    return Plan(search, final, seeds, top_k, expected_trials=trials, supernet_epochs=epochs or usual_epochs(n_train))
+    return TimePlan(search, final, seeds, top_k, expected_trials=trials, supernet_epochs=epochs or usual_epochs(n_train))
 
 
 @dataclass(frozen=True)
-class Means:
+class AvailableTime:
     """What there is to divide: seconds left of the run, workers, and how many share them.
 
     `devices`: how many workers a final training, a baseline or a supernet takes.
@@ -130,11 +130,11 @@ def plan_by_minutes(
     epochs: int | None,
     seeds: int,
     top_k: int,
-    means: Means,
+    available: AvailableTime,
     budget: Budget,
     epoch_seconds: Sequence[float],
     final_epoch_seconds: Sequence[float] = (),
-) -> Plan:
+) -> TimePlan:
     """Seconds for each training, from the measured seconds an epoch of some networks of the space.
 
     `final_epoch_seconds`: of workers, where a final training takes several and so is measured apart.
@@ -147,18 +147,20 @@ def plan_by_minutes(
     typical, of_final = median(epoch_seconds), final_epoch_seconds or epoch_seconds
     most = float(budget.final_epochs or epochs or usual_epochs(n_train))
     search_epochs = budget.search_epochs or most
-    search_seconds = budget.search * means.usable / means.strategies
-    supernet_seconds = min(search_seconds, budget.search * means.usable / means.workers * means.devices)  # it is one training
+    search_seconds = budget.search * available.usable / available.strategies
+    supernet_seconds = min(
+        search_seconds, budget.search * available.usable / available.workers * available.devices
+    )  # it is one training
     search_goal = None if budget.search_epochs else search_seconds / TRIALS_AIMED_AT
     one_trial = inf if search_goal is None else max(search_goal, LEAST_SEARCH_EPOCHS * typical)
     least = min(most, LEAST_FINAL_EPOCHS)
-    while seeds > 1 and _goal(budget.final, means, means.strategies * top_k * seeds) < least * min(of_final):
+    while seeds > 1 and _goal(budget.final, available, available.strategies * top_k * seeds) < least * min(of_final):
         seeds -= 1
-    final_goal = _goal(budget.final, means, means.strategies * top_k * seeds)
+    final_goal = _goal(budget.final, available, available.strategies * top_k * seeds)
     slowest = final_goal / max(least, most / 3) * typical / median(of_final)
     if search_goal is not None:
         slowest = min(slowest, search_goal / LEAST_SEARCH_EPOCHS)
-    return Plan(
+    return TimePlan(
         search_epochs=search_epochs,
         final_epochs=most,
         seeds=seeds,
@@ -173,7 +175,7 @@ def plan_by_minutes(
     )
 
 
-def _goal(share: float, means: Means, trainings: int) -> float:
+def _goal(share: float, available: AvailableTime, trainings: int) -> float:
     """Worker-seconds a training: the share of their time, divided by the trainings; workers left idle in the last round count."""
-    rounds = -(-trainings // means.at_a_time)
-    return share * means.usable / means.workers / rounds * means.devices
+    rounds = -(-trainings // available.at_a_time)
+    return share * available.usable / available.workers / rounds * available.devices

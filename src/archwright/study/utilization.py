@@ -11,7 +11,7 @@ from archwright.ledger.ledger import Ledger
 SETTING = "occupation "
 
 
-class Occupation:
+class Utilization:
     """Worker-seconds of one stage, in one start of one coordinator. A training on several devices takes as many workers.
 
     `trainings`: how many have begun.
@@ -45,10 +45,10 @@ class Occupation:
         return {"available": round(self._workers * (self._clock() - self._start), 3), "busy": round(self._busy, 3)}
 
 
-def keep(stage: str, occupation: Occupation, ledger: Ledger) -> None:
+def store_utilization(stage: str, utilization: Utilization, ledger: Ledger) -> None:
     """Add a stage that has ended to what is known of the run; what ran in a start that was killed is not known."""
     name = f"{SETTING}{stage}/{ledger.coordinator}"
-    ledger.set_setting(name, _added(ledger.setting(name, {}), occupation.to_json()))
+    ledger.set_setting(name, _added(ledger.setting(name, {}), utilization.to_json()))
 
 
 def idle_shares(ledger: Ledger) -> dict[str, float]:

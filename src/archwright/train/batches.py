@@ -12,7 +12,7 @@ from archwright.data.preprocessing import Preprocessing
 from archwright.data.problem import Problem
 from archwright.data.raw_data import Array
 from archwright.data.splits import Split
-from archwright.process_group import ALONE, Team
+from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 from archwright.train.augmentation import Augment
 from archwright.train.text_streams import evaluation_batches, stream_order
 from archwright.train.trained_model import evaluation_batch, normalisation
@@ -50,21 +50,24 @@ class Rows:
         """In the memory order that the network likes."""
         return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
 
-    def in_order(self, team: Team = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
+    def in_order(self, process_group: ProcessGroup = SINGLE_PROCESS) -> Iterator[tuple[Tensor, Tensor]]:
         """All rows once, in batches for evaluation; where they are sequential in the order of streams.
 
-        Of a team each process takes one block, but of sequential rows, or where there are too few, all of them.
+        Of a process group each process takes one block, but of sequential rows, or where there are too few, all of them.
         """
         if self.sequential:
             yield from (self.take(torch.from_numpy(rows).to(self.device)) for rows in evaluation_batches(len(self)))
             return
-        size, block = evaluation_batch(self.x.shape[1:]), team.part(len(self)) if self.divides(team) else slice(0, len(self))
+        size, block = (
+            evaluation_batch(self.x.shape[1:]),
+            process_group.shard(len(self)) if self.divides(process_group) else slice(0, len(self)),
+        )
         for start in range(block.start, block.stop, size):
             yield self.take(slice(start, min(start + size, block.stop)))
 
-    def divides(self, team: Team) -> bool:
-        """Whether `in_order` gives each process of a team a block of its own."""
-        return not self.sequential and len(self) >= team.size
+    def divides(self, process_group: ProcessGroup) -> bool:
+        """Whether `in_order` gives each process of a process group a block of its own."""
+        return not self.sequential and len(self) >= process_group.size
 
 
 class Batches:
@@ -72,17 +75,23 @@ class Batches:
 
     What is left over when an epoch is cut into batches waits for another epoch's order; a split smaller than a batch is one batch.
     `among`: the rows (indices) that are taken at all; by default every one. Sequential rows are never shuffled: a batch is the next
-    window of each of `batch_size` streams, and every epoch is the same. Of each batch the processes of a `team` take their parts.
-    Raises InputError where one of them would have none.
+    window of each of `batch_size` streams, and every epoch is the same. Of each batch the processes of a `process_group` take
+    their parts. Raises InputError where one of them would have none.
     """
 
     def __init__(
-        self, rows: Rows, batch_size: int, seed: int, augment: Augment, among: Array | None = None, team: Team = ALONE
+        self,
+        rows: Rows,
+        batch_size: int,
+        seed: int,
+        augment: Augment,
+        among: Array | None = None,
+        process_group: ProcessGroup = SINGLE_PROCESS,
     ) -> None:
         self.rows, self.seed, self.augment = rows, seed, augment
         self.among = np.arange(len(rows)) if among is None else among
         self.batch_size = min(batch_size, len(self.among))
-        self.part = team.part(self.batch_size)
+        self.part = process_group.shard(self.batch_size)
         self.per_epoch = len(self.among) // self.batch_size
         self._order = -1, torch.empty(0, dtype=torch.int64)
 

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from archwright.cost.macs import multiply_accumulates
 from archwright.errors import InputError
-from archwright.process_group import ALONE, Team
+from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 from archwright.train.random_state import random_state, restore_random_state
 
 Number = Literal["float32", "bfloat16", "float16"]
@@ -97,30 +97,35 @@ def precision_options(input_shape: tuple[int, ...], device: torch.device) -> lis
     return [TrainingPrecision(number, order) for number in numbers for order in orders]
 
 
-def make_fabric(device: torch.device, precision: TrainingPrecision, team: Team = ALONE) -> Fabric:
-    """Fabric for one device, or for those of a team, with automatic mixed precision where it is asked for.
+def make_fabric(device: torch.device, precision: TrainingPrecision, process_group: ProcessGroup = SINGLE_PROCESS) -> Fabric:
+    """Fabric for one device, or for those of a process group, with automatic mixed precision where it is asked for.
 
     It is told where it is, and so does not look for Slurm or MPI: what those started is the search, and not this training.
-    A team's gradients are averaged by DistributedDataParallel, over nccl on GPUs and gloo elsewhere (see `gather_team`).
+    A process group's gradients are averaged by DistributedDataParallel, over nccl on GPUs and gloo elsewhere (see
+    `join_process_group`).
     """
     plugin: Precision = Precision()
     if precision.number != "float32":
         scaler = torch.amp.GradScaler(device.type) if precision.number == "float16" else None
         plugin = MixedPrecision("16-mixed" if scaler else "bf16-mixed", device.type, scaler)
-    if team.size > 1:
+    if process_group.size > 1:
         together = DDPStrategy(broadcast_buffers=False, find_unused_parameters=True)
-        fabric = Fabric(accelerator=device.type, strategy=together, devices=team.size, plugins=[LightningEnvironment(), plugin])
+        fabric = Fabric(
+            accelerator=device.type, strategy=together, devices=process_group.size, plugins=[LightningEnvironment(), plugin]
+        )
         fabric.launch()
         return fabric
     devices: Any = [device.index or 0] if device.type == "cuda" else 1
     return Fabric(accelerator=device.type, devices=devices, plugins=[LightningEnvironment(), plugin])
 
 
-def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = math.inf, team: Team = ALONE) -> float:
+def time_steps(
+    step: Callable[[], Any], device: torch.device, hopeless: float = math.inf, process_group: ProcessGroup = SINGLE_PROCESS
+) -> float:
     """Seconds of one step: the mean of a few after a warm-up, as they will be while others train on the same machine.
 
-    Where already the warm-up's last step takes more than `hopeless` seconds, its time is returned. A team takes steps together,
-    and each as long as its slowest process.
+    Where already the warm-up's last step takes more than `hopeless` seconds, its time is returned. A process group takes steps
+    together, and each as long as its slowest process.
     """
     warm_up = GPU_WARM_UP_STEPS if device.type == "cuda" else WARM_UP_STEPS
     times: list[float] = []
@@ -129,7 +134,7 @@ def time_steps(step: Callable[[], Any], device: torch.device, hopeless: float = 
         start = time.perf_counter()
         step()
         _wait_for(device)
-        times.append(team.slowest(time.perf_counter() - start))
+        times.append(process_group.slowest(time.perf_counter() - start))
         if len(times) == warm_up and times[-1] > hopeless:
             return times[-1]
     return statistics.mean(times[warm_up:])

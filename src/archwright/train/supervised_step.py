@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from archwright.data.problem import Problem
 from archwright.ops.drop_path import set_drop_path
 from archwright.ops.variational_dropout import Place, set_variational_dropout
-from archwright.process_group import ALONE, Team
+from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 from archwright.train.auxiliary_head import AuxiliaryHead
 from archwright.train.averaged_sgd import Averaging, NoAveraging, NonMonotoneAveraging
 from archwright.train.loss import loss_function
@@ -25,8 +25,8 @@ from archwright.train.recipe import Recipe
 class SupervisedStep:
     """Forward, backward, clip, update; learning rate and drop-path follow the share of the training that is done.
 
-    Moves `network` to the device. `saved` holds everything with a state, by name, for the checkpoint. Of a team each process has
-    its part of every batch, and its loss is weighted so that the mean over the processes is that of the batch.
+    Moves `network` to the device. `saved` holds everything with a state, by name, for the checkpoint. Of a process group each
+    process has its part of every batch, and its loss is weighted so that the mean over the processes is that of the batch.
     """
 
     def __init__(
@@ -36,16 +36,16 @@ class SupervisedStep:
         recipe: Recipe,
         device: torch.device,
         precision: TrainingPrecision,
-        team: Team = ALONE,
+        process_group: ProcessGroup = SINGLE_PROCESS,
     ) -> None:
         self.recipe, self.network = recipe, network.to(device)
         if precision.channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         set_variational_dropout(network, variational_dropout(recipe))
         batch_size = min(recipe.batch_size, problem.n_train)
-        self.loss = team.weighted(loss_function(problem.task, recipe.label_smoothing), batch_size)
+        self.loss = process_group.weighted_loss(loss_function(problem.task, recipe.label_smoothing), batch_size)
         self.auxiliary = _auxiliary_head(network, problem, device) if recipe.auxiliary else None
-        self.fabric: Fabric = make_fabric(device, precision, team)
+        self.fabric: Fabric = make_fabric(device, precision, process_group)
         parts = [network] if self.auxiliary is None else [network, self.auxiliary]
         optimizer = make_optimizer(recipe, *parts, fused=precision.number != "float16" and device.type in ("cpu", "cuda"))
         self._averaging = NonMonotoneAveraging(network, recipe.averaging_interval) if recipe.optimizer == "nt_asgd" else None

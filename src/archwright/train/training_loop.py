@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from archwright.data.problem import worth
+from archwright.data.problem import as_score
 from archwright.ops.carried_state import begin_stream
-from archwright.process_group import ALONE, Team
+from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 from archwright.train.averaged_sgd import Averaging, NoAveraging
 from archwright.train.batches import Batches
 from archwright.train.checkpoint import load_checkpoint, save_checkpoint
@@ -49,10 +49,11 @@ class Step(Protocol):
 class Training:
     """What is trained, on what, and who says how good it is.
 
-    `network`: its weights of the best epoch are kept. `validate`: metrics on the validation split; `judge` names the one that
+    `network`: its weights of the best epoch are kept. `validate`: metrics on the validation split; `monitor` names the one that
     decides. `train_metric`: the same metric of an epoch's outputs and targets, of which `kept` (output, target) is what it needs.
-    `averaging`: of the weights that are validated and kept. `epochs` may be fractional. `team`: the processes that train together,
-    each with its part of the batches; all of them see the same records and end at the same step, and the first one writes.
+    `averaging`: of the weights that are validated and kept. `epochs` may be fractional. `process_group`: the processes that train
+    together, each with its part of the batches; all of them see the same records and end at the same step, and the first one
+    writes.
     `until`: the epoch after which it ends, where that is before the last; a longer one goes on from its checkpoint if it is whole.
     `patience`: epochs without a better one before it stops, 0 is never. `ended`: asked before each epoch whether the step has
     come to an end by itself. `time_limit`: seconds, over all resumes.
@@ -62,7 +63,7 @@ class Training:
     network: nn.Module
     batches: Batches
     validate: Callable[[], Mapping[str, float]]
-    judge: str
+    monitor: str
     train_metric: Callable[[Tensor, Tensor], float]
     epochs: float
     until: float | None = None
@@ -72,7 +73,7 @@ class Training:
     time_limit: float | None = None
     kept: Callable[[Tensor, Tensor], Tensor] = lambda output, target: output
     averaging: Averaging = field(default_factory=NoAveraging)
-    team: Team = ALONE
+    process_group: ProcessGroup = SINGLE_PROCESS
 
     @property
     def steps(self) -> int:
@@ -120,7 +121,7 @@ def run_training(training: Training, on_epoch: Callable[[Record], None] | None =
         trained = _epoch(training, progress, clock)
         with training.averaging.applied():
             record = {**trained, **_validate(training, trained["epoch"]), **training.step.record(), "seconds": clock.seconds()}
-            record = training.team.led(record)
+            record = training.process_group.broadcast(record)
             progress.seconds = record["seconds"]
             _keep(training, progress, record)
         training.averaging.judged(record["val_loss"])
@@ -150,9 +151,9 @@ def _epoch(training: Training, progress: Progress, clock: _Clock) -> Record:
             break
     epoch = progress.step / per_epoch
     loss = torch.stack(losses).mean()
-    training.team.average([loss])
+    training.process_group.average([loss])
     train_loss = _check_finite(loss, epoch)
-    output, target = (training.team.gathered(torch.cat(rows)) for rows in (outputs, targets))
+    output, target = (training.process_group.all_gather(torch.cat(rows)) for rows in (outputs, targets))
     train_metric = training.train_metric(output.float(), target)
     return {"epoch": epoch, "train_loss": train_loss, "train_metric": train_metric}
 
@@ -172,13 +173,13 @@ def _keep(training: Training, progress: Progress, record: Record) -> None:
 
 
 def _worth(training: Training, record: Record) -> float:
-    return worth(training.judge, record[f"val_{training.judge}"])
+    return as_score(training.monitor, record[f"val_{training.monitor}"])
 
 
 def _save(training: Training, progress: Progress, file: Path) -> None:
     """A full disk costs the checkpoint, not the training."""
-    states = training.team.collected(random_state())
-    if not training.team.leads:
+    states = training.process_group.all_gather_object(random_state())
+    if not training.process_group.is_rank_zero:
         return
     parts = {name: part.state_dict() for name, part in training.step.saved.items()}
     try:
@@ -195,8 +196,8 @@ def _resume(training: Training) -> Progress | None:
         return None
     for name, part in training.step.saved.items():
         part.load_state_dict(state["parts"][name])
-    if len(state["random"]) == training.team.size:  # else other processes go on, each with random numbers of its own
-        restore_random_state(state["random"][training.team.rank])
+    if len(state["random"]) == training.process_group.size:  # else other processes go on, each with random numbers of its own
+        restore_random_state(state["random"][training.process_group.rank])
     return Progress(**state["progress"])
 
 

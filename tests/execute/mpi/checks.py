@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archwright.errors import InputError
-from archwright.execute import Resources, enlisted, make_executor, usable_cpus
+from archwright.execute import Resources, make_executor, rank_service, usable_cpus
 
 
 @pytest.fixture
@@ -135,6 +135,6 @@ def test_the_file_that_all_ranks_looked_for_is_gone_at_the_end(two, job, tmp_pat
 
 
 def test_inside_is_inside():
-    with enlisted("mpi"):
+    with rank_service("mpi"):
         assert make_executor("mpi").workers == 2
     assert make_executor("mpi").workers == 2

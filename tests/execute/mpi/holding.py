@@ -3,7 +3,7 @@
 import sys
 
 from archwright.evaluate.job import Job
-from archwright.execute import Resources, enlisted, fork_server, make_executor
+from archwright.execute import Resources, fork_server, make_executor, rank_service
 from archwright.ledger.interruption import Interrupted, interruptible
 
 fork_server.PRELOADED = ["torch"]
@@ -11,7 +11,7 @@ fork_server.PRELOADED = ["torch"]
 try:
     with (
         interruptible(),
-        enlisted("mpi"),
+        rank_service("mpi"),
         make_executor("mpi", Resources(device="cpu"), "small_jobs:obey") as executor,
     ):
         for name, deeds in {"hold": {"ignore_terminate": 1, "hold": 10**12}, "helper": {"helper": 1, "sleep": 60}}.items():

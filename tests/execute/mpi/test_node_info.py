@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from archwright.execute import fork_server, usable_cpus
-from archwright.execute.mpi.node_info import Station, station_here
+from archwright.execute.mpi.node_info import NodeInfo, node_info_here
 
 
 @pytest.fixture
@@ -14,8 +14,8 @@ def light(monkeypatch):
 
 
 def test_a_station_tells_what_there_is_and_travels_as_json(light):
-    here = station_here()
-    assert Station.from_json(json.loads(json.dumps(here.to_json()))) == here
+    here = node_info_here()
+    assert NodeInfo.from_json(json.loads(json.dumps(here.to_json()))) == here
     assert (here.host, here.cpus) == (socket.gethostname(), usable_cpus())
     assert set(here.cores) == os.sched_getaffinity(0)
     assert len(here.gpus) == len(here.gpu_ids)

@@ -4,12 +4,12 @@ import pytest
 
 from archwright.errors import InputError
 from archwright.execute import Resources
-from archwright.execute.mpi.node_info import Station
+from archwright.execute.mpi.node_info import NodeInfo
 from archwright.execute.mpi.node_shares import check_placement, check_stations, places_on_gpus, threads_of_ranks
 
-ONE = Station("n1", tuple(range(8)), 8, 1000.0, ("0", "1"), ("GPU-a", "GPU-b"))
+ONE = NodeInfo("n1", tuple(range(8)), 8, 1000.0, ("0", "1"), ("GPU-a", "GPU-b"))
 OTHER = replace(ONE, host="n2", gpu_ids=("GPU-c", "GPU-d"))
-PLAIN = Station("n3", tuple(range(4)), 4, None)
+PLAIN = NodeInfo("n3", tuple(range(4)), 4, None)
 
 
 def with_own_gpu(identity):

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from archwright.execute import enlisted, fork_server, training_process
+from archwright.execute import fork_server, rank_service, training_process
 from archwright.execute.mpi import worker_rank
 
 fork_server.PRELOADED = ["torch"]  # the small jobs need no more
 worker_rank.SEEN_WITHIN_SECONDS = training_process.GRACE_SECONDS = 0.3
 os.environ["UNDER_MPI"] = "1"
 
-with enlisted("mpi"):
+with rank_service("mpi"):
     code = pytest.main(sys.argv[1:])
 sys.exit(code)

@@ -94,7 +94,7 @@ def test_how_many_trainings_a_node_has_room_for(need, node, room):
     assert need.room_in(node) == room
 
 
-ALONE = """
+SINGLE_PROCESS = """
 import signal
 from archwright.evaluate.job import Job
 from archwright.execute import Resources, make_executor
@@ -110,5 +110,5 @@ assert not ray.is_initialized()
 
 def test_without_an_address_a_cluster_of_this_machine_starts_and_ends_in_silence(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    done = subprocess.run([sys.executable, "-W", "error", "-c", ALONE], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-W", "error", "-c", SINGLE_PROCESS], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -28,7 +28,7 @@ def same(first, second):
 
 def test_weights_and_controller_see_rows_of_their_own(stage_of, toy_data):
     stage = stage_of("enas")
-    weights, rewards = set(stage.batches.among.tolist()), set(stage.scene.alpha_batches.among.tolist())
+    weights, rewards = set(stage.batches.among.tolist()), set(stage.context.alpha_batches.among.tolist())
     assert weights.isdisjoint(rewards)
     assert weights | rewards == set(range(len(toy_data.train)))
     assert len(weights) == round(0.9 * len(toy_data.train))
@@ -42,7 +42,7 @@ def test_a_reward_is_measured_on_images_as_they_are(toy, tmp_path):
     job = replace(toy.toy_job(tmp_path, "enas"), supernet=asked, recipe={"augmentation": "crop", "batch_size": 4})
     stage = _set_up(job, data, torch.device("cpu"), job.epochs)
     known = stage.batches.rows.take(slice(None))[0].flatten(1)
-    for batches, untouched in ((stage.batches, False), (stage.scene.alpha_batches, True)):
+    for batches, untouched in ((stage.batches, False), (stage.context.alpha_batches, True)):
         x = batches.batch(0)[0].flatten(1)
         assert (float(torch.cdist(x, known).min(dim=1).values.max()) < 0.1) == untouched
 
@@ -50,7 +50,7 @@ def test_a_reward_is_measured_on_images_as_they_are(toy, tmp_path):
 def test_they_take_turns(stage_of):
     """Three steps of the weights, two updates of the controller, and so on; neither moves the other's."""
     stage = stage_of("enas", weight_steps=3, controller_steps=2, controller_samples=4)
-    search, supernet, controller = stage.search, stage.scene.supernet, stage.search.policy.controller
+    search, supernet, controller = stage.search, stage.context.supernet, stage.search.policy.controller
     moved = []
     for number in range(7):
         before = state_of(controller)
@@ -67,9 +67,9 @@ def test_they_take_turns(stage_of):
 def test_each_reward_costs_one_path_and_each_step_as_many_as_it_averages(stage_of):
     stage = stage_of("enas", samples=3, controller_samples=5)
     stage.search.train(*stage.batches.batch(0), 0.1)
-    assert stage.scene.supernet.computed == 3 * 4
+    assert stage.context.supernet.computed == 3 * 4
     stage.search.learn()
-    assert stage.scene.supernet.computed == (3 + 5) * 4
+    assert stage.context.supernet.computed == (3 + 5) * 4
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_each_reward_costs_one_path_and_each_step_as_many_as_it_averages(stage_o
     ],
 )
 def test_phases_follow_the_budget(settings, steps, per_epoch, expected):
-    class Scene:
+    class SearchContext:
         pass
 
-    scene = Scene()
-    scene.steps, scene.steps_per_epoch = steps, per_epoch
-    phases = Phases.of(make_one_shot("enas", settings), scene)
+    context = SearchContext()
+    context.steps, context.steps_per_epoch = steps, per_epoch
+    phases = Phases.of(make_one_shot("enas", settings), context)
     assert phases == expected
     assert phases.updates(steps) == sum(expected.controller_steps for step in range(1, steps + 1) if phases.due(step))
 
@@ -118,19 +118,19 @@ def test_the_expected_gates_are_the_mean_of_what_is_drawn(stage_of):
 
 def test_the_best_on_one_batch_is_derived(stage_of):
     """Of those that the policy draws, by brute force: the largest reward on the batch after the last of the updates."""
-    stage = stage_of("enas", derive=12, hands_over=12, controller_samples=3)
-    search, scene = stage.search, stage.scene
+    stage = stage_of("enas", derive=12, derived_candidates=12, controller_samples=3)
+    search, context = stage.search, stage.context
     search.learn()
     rng = search.step.random("derive")
     drawn = [search.policy.draw(rng)[0] for _ in range(12)]
-    x, y = scene.alpha_batches.batch(3)
-    scene.supernet.train()
+    x, y = context.alpha_batches.batch(3)
+    context.supernet.train()
     with torch.no_grad():
-        errors = {key_of(scene.space, one): float(scene.loss(scene.supernet(x, scene.gates_of(one)), y)) for one in drawn}
+        errors = {key_of(context.space, one): float(context.loss(context.supernet(x, context.gates_of(one)), y)) for one in drawn}
     conclusion = search.conclude(0)
-    assert key_of(scene.space, conclusion.architecture) == min(errors, key=errors.get)
-    assert {key_of(scene.space, one.architecture) for one in conclusion.others} == set(errors) - {min(errors, key=errors.get)}
-    assert all(one.score == scene.score_of(one.architecture) for one in conclusion.others)
+    assert key_of(context.space, conclusion.architecture) == min(errors, key=errors.get)
+    assert {key_of(context.space, one.architecture) for one in conclusion.others} == set(errors) - {min(errors, key=errors.get)}
+    assert all(one.score == context.score_of(one.architecture) for one in conclusion.others)
     assert conclusion.supernet_score is None
     again = search.conclude(0)
     assert (again.architecture, again.others) == (conclusion.architecture, conclusion.others)
@@ -139,14 +139,14 @@ def test_the_best_on_one_batch_is_derived(stage_of):
 def test_what_is_trained_is_what_the_policy_draws(stage_of):
     """A policy that is sure of an architecture trains it alone."""
     stage = stage_of("enas", tanh_constant=50.0, weight_decay=0.0)
-    search, best = stage.search, stage.scene.space.sample(Random(5))
+    search, best = stage.search, stage.context.space.sample(Random(5))
     with torch.no_grad():
         for name, answer in best.answers.items():
             search.policy.controller.head.bias[search.policy.controller._token(name, answer)[1]] = 50.0
-    before = stage.scene.supernet.scale.detach().clone()
+    before = stage.context.supernet.scale.detach().clone()
     for number in range(5):
         search.train(*stage.batches.batch(number), 0.1)
-    moved = stage.scene.supernet.scale != before
-    learnable = torch.tensor([name != "none" for name in stage.scene.supernet.mixture.edges[0].candidates])
-    assert torch.equal(moved, (stage.scene.gates_of(best) > 0) & learnable)
+    moved = stage.context.supernet.scale != before
+    learnable = torch.tensor([name != "none" for name in stage.context.supernet.mixture.edges[0].candidates])
+    assert torch.equal(moved, (stage.context.gates_of(best) > 0) & learnable)
     assert search.snapshot() == best

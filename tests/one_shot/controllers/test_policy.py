@@ -43,8 +43,8 @@ def policy_of(rate=0.01, seed=3, **settings):
 
 
 def gain_of(policy, rewards):
-    judged = policy.controller.judge(ALL)
-    return judged, policy.method.gain(rewards, judged.entropy, judged.divergence(policy._prior))
+    distributions = policy.controller.distributions(ALL)
+    return distributions, policy.method.gain(rewards, distributions.entropy, distributions.divergence(policy._prior))
 
 
 def test_the_gradient_is_on_average_that_of_the_expected_gain():
@@ -52,10 +52,10 @@ def test_the_gradient_is_on_average_that_of_the_expected_gain():
     policy = policy_of(entropy=0.3, skip_weight=0.8, temperature=1.0)
     rewards = torch.rand(len(ALL), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     parameters = list(policy.controller.parameters())
-    judged, gain = gain_of(policy, rewards)
+    distributions, gain = gain_of(policy, rewards)
     expected = [torch.zeros_like(parameter) for parameter in parameters]
-    for i, p in enumerate(judged.log_prob.exp().tolist()):
-        loss = policy_loss(judged.log_prob[i : i + 1], gain[i : i + 1], torch.tensor([0.37], dtype=torch.float64))
+    for i, p in enumerate(distributions.log_prob.exp().tolist()):
+        loss = policy_loss(distributions.log_prob[i : i + 1], gain[i : i + 1], torch.tensor([0.37], dtype=torch.float64))
         gradients = torch.autograd.grad(loss, parameters, retain_graph=True)
         expected = [total - p * gradient for total, gradient in zip(expected, gradients, strict=True)]
     draw = torch.Generator().manual_seed(1)
@@ -70,10 +70,10 @@ def expected_gain(policy, rewards, direction, step):
     with torch.no_grad():
         for parameter, d in zip(policy.controller.parameters(), direction, strict=True):
             parameter.add_(d, alpha=step)
-        judged, gain = gain_of(policy, rewards)
+        distributions, gain = gain_of(policy, rewards)
         for parameter, d in zip(policy.controller.parameters(), direction, strict=True):
             parameter.sub_(d, alpha=step)
-        return float((judged.log_prob.exp() * gain).sum())
+        return float((distributions.log_prob.exp() * gain).sum())
 
 
 def test_the_penalty_is_the_divergence_of_skips_from_their_rate():
@@ -82,10 +82,10 @@ def test_the_penalty_is_the_divergence_of_skips_from_their_rate():
     with torch.no_grad():
         for parameter in policy.controller.parameters():
             parameter.zero_()
-        judged = policy.controller.judge(ALL)
+        distributions = policy.controller.distributions(ALL)
         by_hand = 0.5 * torch.tensor(0.5 / 0.4).log() + 0.5 * torch.tensor(0.5 / 0.6).log()
-        assert judged.divergence(policy._prior).tolist() == pytest.approx([float(by_hand)] * len(ALL), rel=1e-5)
-        gain = policy.method.gain(torch.ones(len(ALL)), torch.zeros(len(ALL)), judged.divergence(policy._prior))
+        assert distributions.divergence(policy._prior).tolist() == pytest.approx([float(by_hand)] * len(ALL), rel=1e-5)
+        gain = policy.method.gain(torch.ones(len(ALL)), torch.zeros(len(ALL)), distributions.divergence(policy._prior))
         assert gain.tolist() == pytest.approx([1 - 0.8 * 0.020411] * len(ALL), abs=1e-5)
 
 
@@ -93,10 +93,10 @@ def test_without_rewards_skips_are_drawn_at_their_rate():
     policy = policy_of(rate=0.02, entropy=0.0, skip_weight=5.0, skip_probability=0.3)
     for number in range(150):
         drawn = [policy.draw(Random(f"{number}/{i}"))[0] for i in range(4)]
-        lesson = policy.learn(drawn, [0.0] * 4)
+        update = policy.learn(drawn, [0.0] * 4)
     shares = [policy.draw(Random(seed))[0].answers["skip1"] for seed in range(400)]
     assert sum(shares) / 400 == pytest.approx(0.3, abs=0.08)
-    assert lesson.skip_divergence < 1e-3
+    assert update.skip_divergence < 1e-3
 
 
 def test_baselines_are_the_moving_averages_of_what_came_before():
@@ -106,8 +106,8 @@ def test_baselines_are_the_moving_averages_of_what_came_before():
         drawn = [policy.draw(Random(seed))[0] for seed in range(2)]
         lessons.append(policy.learn(drawn, rewards[start : start + 2]))
     expected = moving_averages(rewards, 0.95)
-    assert [lesson.baseline for lesson in lessons] == pytest.approx([sum(expected[i : i + 2]) / 2 for i in (0, 2, 4)])
-    assert [lesson.reward for lesson in lessons] == pytest.approx([0.5, 0.4, 0.45])
+    assert [update.baseline for update in lessons] == pytest.approx([sum(expected[i : i + 2]) / 2 for i in (0, 2, 4)])
+    assert [update.reward for update in lessons] == pytest.approx([0.5, 0.4, 0.45])
 
 
 def test_a_controller_goes_on_where_another_stopped():

@@ -17,7 +17,7 @@ USEFUL = torch.tensor([[0.0, 0.1, 1.0, 0.2], [0.0, 0.0, 0.0, 0.1], [0.0, 2.0, 0.
 """What each candidate is worth where it is there at all."""
 
 
-def worth(gates):
+def score(gates):
     present = float((USEFUL * (gates > 0)).sum())
     return round(present, 6), 0.0
 
@@ -25,13 +25,13 @@ def worth(gates):
 @pytest.mark.parametrize("seed", range(5))
 def test_planted_operations_are_found_though_their_gates_are_small(seed):
     gates = torch.tensor([[0.1, 0.7, 0.05, 0.15], [0.1, 0.1, 0.7, 0.1], [0.2, 0.05, 0.7, 0.05]])
-    assert perturbation_choice(MIXTURE, gates, worth, Random(seed)) == {"0->3": "conv", "2->3": "skip_connect"}
+    assert perturbation_choice(MIXTURE, gates, score, Random(seed)) == {"0->3": "conv", "2->3": "skip_connect"}
     assert argmax_choice(MIXTURE, gates) == {"0->3": "skip_connect", "1->3": "conv"}
 
 
 def test_the_loss_decides_where_the_metric_cannot():
     gates = torch.full((3, 4), 0.25)
-    choice = perturbation_choice(MIXTURE, gates, lambda g: (0.5, worth(g)[0]), Random(0))
+    choice = perturbation_choice(MIXTURE, gates, lambda g: (0.5, score(g)[0]), Random(0))
     assert choice == {"0->3": "conv", "2->3": "skip_connect"}
 
 
@@ -40,7 +40,7 @@ def test_the_sum_of_an_edges_gates_stays_while_a_candidate_is_missing():
 
     def record(gates):
         seen.append(gates.sum(dim=1))
-        return worth(gates)
+        return score(gates)
 
     mixture = Mixture(MIXTURE.edges, {})
     perturbation_choice(mixture, torch.full((3, 4), 0.1), record, Random(0))
@@ -50,5 +50,5 @@ def test_the_sum_of_an_edges_gates_stays_while_a_candidate_is_missing():
 
 def test_the_gates_that_were_given_are_left_alone():
     gates = torch.full((3, 4), 0.25)
-    perturbation_choice(MIXTURE, gates, worth, Random(1))
+    perturbation_choice(MIXTURE, gates, score, Random(1))
     assert (gates == 0.25).all()

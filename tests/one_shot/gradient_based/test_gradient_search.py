@@ -9,7 +9,7 @@ import torch
 @pytest.mark.parametrize("share", [0.5, 0.7])
 def test_weights_and_alphas_see_rows_of_their_own(stage_of, share, toy_data):
     stage = stage_of(weight_share=share)
-    weights, alphas = set(stage.batches.among.tolist()), set(stage.scene.alpha_batches.among.tolist())
+    weights, alphas = set(stage.batches.among.tolist()), set(stage.context.alpha_batches.among.tolist())
     assert weights.isdisjoint(alphas)
     assert weights | alphas == set(range(len(toy_data.train)))
     assert len(weights) == round(share * len(toy_data.train))
@@ -23,17 +23,17 @@ def state_of(parts):
 def test_alphas_move_only_after_the_warm_up(stage_of, done, moves):
     stage = stage_of(warmup=0.5)
     before = stage.search.alphas.alpha.detach().clone()
-    weights = state_of([stage.scene.supernet])
+    weights = state_of([stage.context.supernet])
     stage.search(*stage.batches.batch(0), done)
     assert torch.equal(before, stage.search.alphas.alpha) != moves
-    assert not all(torch.equal(a, b) for a, b in zip(weights, state_of([stage.scene.supernet]), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(weights, state_of([stage.context.supernet]), strict=True))
     assert stage.search.counts == moves
 
 
 def test_no_gradient_is_left_behind(stage_of):
     stage = stage_of()
     stage.search(*stage.batches.batch(0), 0.5)
-    parameters = [*stage.scene.supernet.parameters(), *stage.search.alphas.parameters()]
+    parameters = [*stage.context.supernet.parameters(), *stage.search.alphas.parameters()]
     assert all(parameter.grad is None for parameter in parameters)
 
 
@@ -42,11 +42,11 @@ def test_the_auxiliary_skip_fades_with_the_search(stage_of):
     weights = []
     for done in (0.1, 0.9):
         stage.search(*stage.batches.batch(0), done)
-        weights.append(stage.scene.supernet.auxiliary_skip)
+        weights.append(stage.context.supernet.auxiliary_skip)
     assert weights == pytest.approx([0.9, 0.1])
-    score = stage.scene.score_of(stage.search.snapshot())
-    stage.scene.supernet.auxiliary_skip = 0.0
-    assert stage.scene.score_of(stage.search.snapshot()) == score
+    score = stage.context.score_of(stage.search.snapshot())
+    stage.context.supernet.auxiliary_skip = 0.0
+    assert stage.context.score_of(stage.search.snapshot()) == score
 
 
 def test_a_record_says_how_the_search_stands(stage_of):

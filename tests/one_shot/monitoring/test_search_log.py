@@ -8,7 +8,7 @@ import torch
 
 from archwright.architecture.architecture import Architecture
 from archwright.network.supernet import Edge, Mixture
-from archwright.one_shot.monitoring.search_log import Diary, Report
+from archwright.one_shot.monitoring.search_log import Report, SearchLog
 
 MIXTURE = Mixture((Edge("a", ("x", "y"), "1"), Edge("b", ("x", "y", "z"), "2")), {})
 CURVE = [{"epoch": 1.0, "val_r2": 0.1}, {"epoch": 2.0, "val_r2": 0.2, "temperature": 3.0}]
@@ -18,15 +18,15 @@ def architecture(answer):
     return Architecture("space", {}, {"question": answer})
 
 
-def diary():
-    made = Diary(MIXTURE)
+def search_log():
+    made = SearchLog(MIXTURE)
     made.add(torch.tensor([[0.25, 0.75, 0.0], [0.2, 0.3, 0.5]]), architecture(1), 0.3, counts=False)
     made.add(torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), architecture(2), 0.4, counts=True)
     return made
 
 
 def test_a_file_has_edges_and_epochs(tmp_path):
-    Report(tmp_path, "darts", {"epochs": None}, diary()).write(CURVE)
+    Report(tmp_path, "darts", {"epochs": None}, search_log()).write(CURVE)
     text = json.loads((tmp_path / "one_shot.json").read_text())
     assert text["edges"][1] == {"name": "b", "candidates": ["x", "y", "z"], "target": "2"}
     assert text["epochs"][0]["weights"] == [[0.25, 0.75], [0.2, 0.3, 0.5]]
@@ -36,10 +36,10 @@ def test_a_file_has_edges_and_epochs(tmp_path):
 
 
 def test_only_snapshots_that_count_are_looked_at_again():
-    assert diary().snapshots(CURVE) == [(architecture(2), 2.0)]
+    assert search_log().snapshots(CURVE) == [(architecture(2), 2.0)]
 
 
 def test_a_resumed_search_goes_on_in_the_same_diary():
-    again = Diary(MIXTURE)
-    again.load_state_dict(json.loads(json.dumps(diary().state_dict())))
-    assert again.snapshots(CURVE) == diary().snapshots(CURVE)
+    again = SearchLog(MIXTURE)
+    again.load_state_dict(json.loads(json.dumps(search_log().state_dict())))
+    assert again.snapshots(CURVE) == search_log().snapshots(CURVE)

@@ -12,7 +12,7 @@ def test_each_step_computes_one_path_and_all_rows_are_for_the_weights(toy, toy_d
     stage = _set_up(job, toy_data, torch.device("cpu"), job.epochs)
     assert len(stage.batches.among) == len(toy_data.train)
     stage.search(*stage.batches.batch(0), 0.0)
-    assert stage.scene.supernet.computed == 4
+    assert stage.context.supernet.computed == 4
 
 
 def test_on_average_all_candidates_are_equal(toy, toy_data, tmp_path):

@@ -17,12 +17,12 @@ from archwright.one_shot.gradient_based.gradient_search import GradientSearch
 from archwright.one_shot.supernet import supernet_training
 from archwright.one_shot.supernet.averaged_gradients import averaged_gradients
 from archwright.one_shot.supernet.supernet_training import train_supernet
-from archwright.process_group import ALONE
+from archwright.process_group import SINGLE_PROCESS
 from archwright.train.checkpoint import load_checkpoint
 
 
 class Two:
-    """As a team is in the second of two processes, whose other gave tensors of ones."""
+    """As a process group is in the second of two processes, whose other gave tensors of ones."""
 
     size, rank = 2, 1
 
@@ -42,7 +42,7 @@ class Killed(BaseException):
     """Like `kill -9`: nobody catches it."""
 
 
-def killed(team, job, data):
+def killed(process_group, job, data):
     """A search until the first step of its third epoch, when every process stops."""
     step = GradientSearch.__call__
 
@@ -53,10 +53,10 @@ def killed(team, job, data):
 
     GradientSearch.__call__ = stopping
     with contextlib.suppress(Killed):
-        searched(team, job, data)
+        searched(process_group, job, data)
 
 
-def searched(team, job, data):
+def searched(process_group, job, data):
     """What comes of a search in this process, and what it has learned of the candidates."""
     stages, set_up = [], supernet_training._set_up
 
@@ -72,7 +72,7 @@ def searched(team, job, data):
         supernet_training._set_up = set_up
     found = [entry["architecture"] for entry in outcome.found]
     scores = [entry["score"] for entry in outcome.found]
-    supernet = {name: tensor.clone() for name, tensor in stages[-1].scene.supernet.state_dict().items()}
+    supernet = {name: tensor.clone() for name, tensor in stages[-1].context.supernet.state_dict().items()}
     curve = [{**record, "seconds": 0.0} for record in outcome.curve]
     return {
         "found": found,
@@ -105,7 +105,7 @@ def test_two_processes_find_what_one_does(method, toy, toy_data, tmp_path, in_tw
     """In batches of 31, which do not divide evenly."""
     one = replace(toy.toy_job(tmp_path / "one", method, epochs=3.0, learning_rate=0.1), recipe={"batch_size": 31})
     two = replace(one, folder=str(tmp_path / "two"), devices=2)
-    expected = searched(ALONE, one, toy_data)
+    expected = searched(SINGLE_PROCESS, one, toy_data)
     first, second = in_two_processes(searched, two, toy_data)
     assert_equal(first, expected)
     assert_equal(second, first, 0.0)
@@ -131,7 +131,7 @@ def test_real_supernets_too(space, few_digits, tmp_path, in_two_processes):
     asked = {"space": space, "space_settings": settings, "method": method, "method_settings": {}}
     job = Job("supernet", "supernet", str(few_digits), str(tmp_path / "one"), 2, 1.0, supernet=asked, recipe={"batch_size": 15})
     data = open_problem(few_digits)
-    expected = searched(ALONE, job, data)
+    expected = searched(SINGLE_PROCESS, job, data)
     first, second = in_two_processes(searched, replace(job, folder=str(tmp_path / "two"), devices=2), data)
     assert_equal(first, expected)
     assert_equal(second, first, 0.0)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from archwright.one_shot import make_one_shot
-from archwright.one_shot.supernet.supernet_schedule import make_search_plan
+from archwright.one_shot.supernet.supernet_schedule import make_supernet_schedule
 
 
 def never():
@@ -19,32 +19,32 @@ def never():
 @pytest.mark.parametrize(("epochs", "evaluations"), [(0.5, 20), (10.0, 200), (1000.0, 1000)])
 def test_without_a_time_goal_nothing_is_measured(epochs, evaluations, toy, tmp_path):
     job = toy.toy_job(tmp_path, "single_path_uniform", epochs=epochs)
-    plan = make_search_plan(job, make_one_shot("single_path_uniform"), never)
-    assert (plan.epochs, plan.evaluations, plan.seconds_per_epoch) == (epochs, evaluations, None)
+    schedule = make_supernet_schedule(job, make_one_shot("single_path_uniform"), never)
+    assert (schedule.epochs, schedule.evaluations, schedule.seconds_per_epoch) == (epochs, evaluations, None)
 
 
 def test_evaluations_that_were_asked_for_are_taken(toy, tmp_path):
     job = toy.toy_job(tmp_path, "random_weight_sharing")
-    assert make_search_plan(job, make_one_shot("random_weight_sharing", {"evaluations": 7}), never).evaluations == 7
+    assert make_supernet_schedule(job, make_one_shot("random_weight_sharing", {"evaluations": 7}), never).evaluations == 7
 
 
 def test_a_plan_is_kept(toy, tmp_path):
     job = toy.toy_job(tmp_path, "darts", epochs=3.0)
-    first = make_search_plan(job, make_one_shot("darts"), never)
-    again = make_search_plan(replace(job, epochs=9.0, time_goal=1.0), make_one_shot("darts"), never)
+    first = make_supernet_schedule(job, make_one_shot("darts"), never)
+    again = make_supernet_schedule(replace(job, epochs=9.0, time_goal=1.0), make_one_shot("darts"), never)
     assert again == first
     assert json.loads((tmp_path / "plan.json").read_text())["epochs"] == 3.0
 
 
 @pytest.mark.parametrize("method", ["darts", "single_path_uniform"])
 def test_measuring_draws_nothing_and_more_time_gives_more_epochs(method, toy, toy_data, tmp_path):
-    from archwright.one_shot.supernet.supernet_training import _plan
+    from archwright.one_shot.supernet.supernet_training import _schedule
 
     cpu, before, plans = torch.device("cpu"), torch.get_rng_state(), []
     for goal in (2.0, 40.0):
         folder = tmp_path / str(goal)
         folder.mkdir()
         job = replace(toy.toy_job(folder, method, epochs=1e6), time_goal=goal)
-        plans.append(_plan(job, make_one_shot(method), toy_data, cpu))
+        plans.append(_schedule(job, make_one_shot(method), toy_data, cpu))
     assert torch.equal(torch.get_rng_state(), before)
     assert plans[1].epochs > 2 * plans[0].epochs > 0

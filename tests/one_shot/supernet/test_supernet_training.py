@@ -19,7 +19,7 @@ from archwright.evaluate.job import Job
 from archwright.evaluate.run_job import run_job
 from archwright.one_shot import make_one_shot, one_shot_names
 from archwright.one_shot.method import Found
-from archwright.one_shot.supernet.supernet_training import _handed_over, _set_up, train_supernet
+from archwright.one_shot.supernet.supernet_training import _derived, _set_up, train_supernet
 from archwright.search_space import make_space
 
 SPACES = {
@@ -75,31 +75,31 @@ def cell_stage(few_digits, tmp_path):
 
 
 def test_the_shared_weight_score_is_that_of_the_extracted_network(cell_stage, few_digits):
-    scene = cell_stage.scene
-    architecture = scene.space.sample(Random(3))
-    plain = scene.supernet.extract(architecture).train()
+    context = cell_stage.context
+    architecture = context.space.sample(Random(3))
+    plain = context.supernet.extract(architecture).train()
     for norm in (module for module in plain.modules() if isinstance(module, nn.BatchNorm2d)):
         norm.momentum = None  # PyTorch's plain mean over all batches
         norm.reset_running_stats()
     with torch.no_grad():
-        for x in scene.score.calibration:
+        for x in context.score.calibration:
             plain(x)
     alone = validate(plain, cell_stage.val, open_problem(few_digits))
-    assert scene.metrics_of(architecture) == pytest.approx(alone, rel=1e-4)
+    assert context.metrics_of(architecture) == pytest.approx(alone, rel=1e-4)
 
 
 def test_alphas_that_have_decided_leave_no_discretization_gap(cell_stage):
     """Of a mixture that is one network already, discretization takes nothing away."""
-    scene, search = cell_stage.scene, cell_stage.search
-    architecture = scene.space.sample(Random(4))
-    gates = scene.supernet.gates_of(architecture)
+    context, search = cell_stage.context, cell_stage.search
+    architecture = context.space.sample(Random(4))
+    gates = context.supernet.gates_of(architecture)
     gates[:, 0] += gates.sum(dim=1) == 0  # the other edges have decided for `none`
     with torch.no_grad():
         search.alphas.alpha.copy_(40 * gates)
     conclusion = search.conclude(0)
     assert conclusion.architecture == architecture
-    assert conclusion.supernet_score == scene.score_of(architecture)
-    assert scene.score(search.expected) == pytest.approx(scene.metrics_of(architecture), rel=1e-4)
+    assert conclusion.supernet_score == context.score_of(architecture)
+    assert context.score(search.expected) == pytest.approx(context.metrics_of(architecture), rel=1e-4)
 
 
 def test_a_failing_search_tells_how_far_it_came(few_digits, tmp_path):
@@ -117,9 +117,9 @@ def test_a_job_without_a_supernet_is_an_error(toy_data, tmp_path):
 def test_the_last_word_is_handed_over_even_if_it_is_not_among_the_best():
     found = [Found(Architecture("s", {}, {"q": i}), 1.0 - i / 10, 1.0) for i in range(5)]
     last_word = found[4].architecture
-    assert _handed_over(found, last_word, 3) == [found[0], found[1], found[4]]
-    assert _handed_over(found, found[1].architecture, 3) == found[:3]
-    assert _handed_over(found, last_word, 1) == [found[4]]
+    assert _derived(found, last_word, 3) == [found[0], found[1], found[4]]
+    assert _derived(found, found[1].architecture, 3) == found[:3]
+    assert _derived(found, last_word, 1) == [found[4]]
 
 
 def test_the_settings_are_in_the_report(few_digits, tmp_path):

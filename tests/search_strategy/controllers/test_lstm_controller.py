@@ -122,15 +122,15 @@ def test_the_divergence_from_a_prior_is_that_of_torch():
     """The mean over the questions that have one, by torch's own KL divergence; a question that is not asked does not count."""
     one = controller()
     prior = one.log_prior({"0/op": [0.2, 0.5, 0.3], "1/op": [0.9, 0.1]})
-    judged = one.judge([{"depth": 1, "0/op": True, "end": "a"}, {"depth": 2, "0/op": 1, "1/op": None, "end": "a"}])
+    distributions = one.distributions([{"depth": 1, "0/op": True, "end": "a"}, {"depth": 2, "0/op": 1, "1/op": None, "end": "a"}])
     firsts = dict(zip([question.name for question in QUESTIONS], one.firsts, strict=True))
 
     def kl(row, place, name, p):
-        log_p = judged.log_p[row, place, firsts[name] : firsts[name] + len(p)]
+        log_p = distributions.log_p[row, place, firsts[name] : firsts[name] + len(p)]
         return torch.nn.functional.kl_div(torch.tensor(p).log(), log_p, reduction="sum", log_target=True)
 
     expected = [kl(0, 1, "0/op", [0.2, 0.5, 0.3]), (kl(1, 1, "0/op", [0.2, 0.5, 0.3]) + kl(1, 2, "1/op", [0.9, 0.1])) / 2]
-    assert torch.allclose(judged.divergence(prior), torch.stack(expected), atol=1e-6)
-    assert torch.equal(judged.divergence(one.log_prior({})), torch.zeros(2))
-    gradients = torch.autograd.grad(judged.divergence(prior).sum(), list(one.parameters()))
+    assert torch.allclose(distributions.divergence(prior), torch.stack(expected), atol=1e-6)
+    assert torch.equal(distributions.divergence(one.log_prior({})), torch.zeros(2))
+    gradients = torch.autograd.grad(distributions.divergence(prior).sum(), list(one.parameters()))
     assert all(gradient.isfinite().all() for gradient in gradients)

@@ -8,7 +8,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from archwright.evaluate.history import Candidate, History, key_of
-from archwright.search_strategy.optuna_adapter.in_memory_study import Mirror
+from archwright.search_strategy.optuna_adapter.in_memory_study import InMemoryStudy
 
 
 def some(toy, states, space="conditional", scores=(0.5,)):
@@ -30,18 +30,18 @@ def history_of(toy, candidates):
 
 
 def mirror_of(toy, candidates, space="conditional"):
-    mirror = Mirror(toy.spaces[space], 1)
-    mirror.follow(history_of(toy, candidates))
-    return mirror
+    study = InMemoryStudy(toy.spaces[space], 1)
+    study.follow(history_of(toy, candidates))
+    return study
 
 
-def contents(mirror):
-    return [(t.number, t.state, t.values, t.params, t.system_attrs) for t in mirror.study.get_trials(deepcopy=False)]
+def contents(study):
+    return [(t.number, t.state, t.values, t.params, t.system_attrs) for t in study.study.get_trials(deepcopy=False)]
 
 
 def test_states_and_values_are_those_of_the_candidates(toy):
-    mirror = mirror_of(toy, some(toy, ["failed", "complete", "complete", "running", "duplicate", "failed", "refused"]))
-    trials = mirror.study.get_trials()
+    study = mirror_of(toy, some(toy, ["failed", "complete", "complete", "running", "duplicate", "failed", "refused"]))
+    trials = study.study.get_trials()
     C, R, F = TrialState.COMPLETE, TrialState.RUNNING, TrialState.FAIL
     assert [trial.state for trial in trials] == [F, C, C, R, C, C, C]
     assert [trial.values for trial in trials] == [None, [1.5], [2.5], None, [4.5], [1.5], [1.5]]  # the worst seen, where it failed
@@ -55,14 +55,14 @@ def test_answers_are_mirrored_as_positions_and_1_is_not_true(toy):
 
 
 def test_following_step_by_step_gives_what_building_at_once_gives(toy):
-    mirror, states = Mirror(toy.spaces["conditional"], 1), ["running"] * 5
+    study, states = InMemoryStudy(toy.spaces["conditional"], 1), ["running"] * 5
     final = some(toy, ["complete", "failed", "complete", "duplicate", "running"])
     for number in range(5):
         now = [*final[:number], *some(toy, states)[number:]]
         history = history_of(toy, now)
-        assert mirror.follows(toy.spaces["conditional"], history)
-        mirror.follow(history)
-    assert contents(mirror) == contents(mirror_of(toy, [*final[:4], *some(toy, states)[4:]]))
+        assert study.follows(toy.spaces["conditional"], history)
+        study.follow(history)
+    assert contents(study) == contents(mirror_of(toy, [*final[:4], *some(toy, states)[4:]]))
 
 
 def test_a_number_that_the_history_leaves_out_is_a_failed_trial(toy):
@@ -74,7 +74,7 @@ def test_a_number_that_the_history_leaves_out_is_a_failed_trial(toy):
 @pytest.mark.parametrize("changed", ["shorter", "scores", "note", "architecture", "space", "objectives"])
 def test_a_history_that_is_another_is_not_followed(toy, changed):
     candidates = some(toy, ["complete", "complete"])
-    mirror, space = mirror_of(toy, candidates), toy.spaces["conditional"]
+    study, space = mirror_of(toy, candidates), toy.spaces["conditional"]
     first, last = candidates
     other = {
         "shorter": [first],
@@ -85,12 +85,12 @@ def test_a_history_that_is_another_is_not_followed(toy, changed):
     history = history_of(toy, other)
     if changed == "objectives":
         history = replace(history, objectives=toy.two)
-    assert mirror.follows(space, history_of(toy, candidates))
-    assert not mirror.follows(toy.spaces["flat"] if changed == "space" else space, history)
+    assert study.follows(space, history_of(toy, candidates))
+    assert not study.follows(toy.spaces["flat"] if changed == "space" else space, history)
 
 
 def test_a_proposal_that_was_never_recorded_is_forgotten(toy):
     candidates = some(toy, ["complete"])
-    mirror = mirror_of(toy, candidates)
-    mirror.ask(RandomSampler(0))
-    assert not mirror.follows(toy.spaces["conditional"], history_of(toy, candidates))
+    study = mirror_of(toy, candidates)
+    study.ask(RandomSampler(0))
+    assert not study.follows(toy.spaces["conditional"], history_of(toy, candidates))

@@ -19,7 +19,7 @@ from archwright.execute.attempt import RUN_JOB
 from archwright.execute.capacity import check_limits
 from archwright.execute.executor import refuse_address
 from archwright.execute.mpi.node_shares import check_placement, check_stations, places_on_gpus, threads_of_ranks
-from archwright.execute.mpi.rank_service import enlisted_ranks
+from archwright.execute.mpi.rank_service import serving_ranks
 from archwright.execute.mpi.worker_rank import take_order
 from archwright.execute.resources import Resources
 from archwright.execute.training_process import LOOK_EVERY_SECONDS
@@ -31,11 +31,11 @@ class Mpi:
     def __init__(self, resources: Resources, run: str = RUN_JOB) -> None:
         refuse_address("mpi", resources)
         _refuse_devices(resources.devices)
-        self._ranks = enlisted_ranks()
+        self._ranks = serving_ranks()
         self._workers = _workers_of(resources, len(self._ranks.numbers))
-        self._stations = self._ranks.stations
-        check_stations(resources, self._stations)
-        self._places = places_on_gpus(self._stations)
+        self._node_infos = self._ranks.node_infos
+        check_stations(resources, self._node_infos)
+        self._places = places_on_gpus(self._node_infos)
         self._resources = resources
         self._run = run
         self._number = self._ranks.new_executor()
@@ -50,12 +50,12 @@ class Mpi:
 
     @property
     def threads(self) -> int:
-        return threads_of_ranks(self._resources, self._stations)
+        return threads_of_ranks(self._resources, self._node_infos)
 
     def submit(self, job: Job) -> None:
         _refuse_devices(job.devices)
         check_limits(job)
-        check_placement(job, self._resources, self._stations)
+        check_placement(job, self._resources, self._node_infos)
         self._queue.append(job)
         self._start_queued()
 

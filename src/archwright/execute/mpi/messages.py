@@ -14,7 +14,7 @@ PAUSE_SECONDS = 0.02
 """Between two looks for a message: waiting inside MPI would keep a core busy."""
 
 
-class Mail:
+class MessageChannel:
     """JSON over a communicator of its own, which no one else uses. Sending never waits for the receiver."""
 
     def __init__(self, comm: Intracomm) -> None:

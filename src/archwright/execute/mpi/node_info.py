@@ -17,7 +17,7 @@ from archwright.execute.threads import usable_cpus
 
 
 @dataclass(frozen=True)
-class Station:
+class NodeInfo:
     """`cores`: the numbers of those it may use, `cpus`: how many of them a container allows, `memory`: the node's, in MB.
 
     `gpus`: what CUDA_VISIBLE_DEVICES calls those that it sees, `gpu_ids`: the same by names that no other GPU has. Slurm may show
@@ -35,15 +35,15 @@ class Station:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, text: Mapping[str, Any]) -> Station:
+    def from_json(cls, text: Mapping[str, Any]) -> NodeInfo:
         lists = {name: tuple(text[name]) for name in ("cores", "gpus", "gpu_ids")}
         return cls(**{**text, **lists})
 
 
-def station_here() -> Station:
+def node_info_here() -> NodeInfo:
     """This process's. Its fork server is asked for the GPUs, so that neither torch nor CUDA is loaded here."""
     gpus, ids = _gpus_here()
-    return Station(socket.gethostname(), _cores_here(), usable_cpus(), machine_memory_mb(), tuple(gpus), tuple(ids))
+    return NodeInfo(socket.gethostname(), _cores_here(), usable_cpus(), machine_memory_mb(), tuple(gpus), tuple(ids))
 
 
 def _cores_here() -> tuple[int, ...]:

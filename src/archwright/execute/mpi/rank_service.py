@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from archwright.errors import InputError
-from archwright.execute.mpi.messages import Mail
-from archwright.execute.mpi.node_info import Station
+from archwright.execute.mpi.messages import MessageChannel
+from archwright.execute.mpi.node_info import NodeInfo
 from archwright.execute.mpi.worker_rank import serve
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ HOW = "mpiexec -n 3 archwright search ... --executor mpi"
 class ServingRanks:
     """The other ranks, as rank 0 sees them: what there is where they are, the pool of them, and what they tell meanwhile."""
 
-    def __init__(self, world: Intracomm, mail: Mail) -> None:
+    def __init__(self, world: Intracomm, channel: MessageChannel) -> None:
         self._world = world
-        self._mail = mail
+        self._channel = channel
         self._stack = ExitStack()
         self._pool: MPIPoolExecutor | None = None
         self._called = self._sent_home = False
-        self._stations: dict[int, Station] = {}
+        self._node_infos: dict[int, NodeInfo] = {}
         self._gone: set[int] = set()
         self._executors = itertools.count()
         self.records: dict[str, Mapping[str, Any]] = {}
@@ -44,13 +44,13 @@ class ServingRanks:
         return range(1, self._world.Get_size())
 
     @property
-    def stations(self) -> list[Station]:
+    def node_infos(self) -> list[NodeInfo]:
         """Of each rank; the first time it waits until all have told theirs."""
-        if not self._stations:
+        if not self._node_infos:
             self._tell({"tell": True})
-        while len(self._stations) < len(self.numbers):
-            self._take(self._mail.wait())
-        return [self._stations[rank] for rank in self.numbers]
+        while len(self._node_infos) < len(self.numbers):
+            self._take(self._channel.wait())
+        return [self._node_infos[rank] for rank in self.numbers]
 
     @property
     def pool(self) -> MPIPoolExecutor:
@@ -74,7 +74,7 @@ class ServingRanks:
 
     def look(self) -> None:
         """Read what has come; `records` has the last epoch's of each training then, by the job's key."""
-        self._take(self._mail.received())
+        self._take(self._channel.received())
 
     def send_home(self) -> None:
         """End the pool and the other ranks, and wait until they have said goodbye."""
@@ -82,7 +82,7 @@ class ServingRanks:
         self._tell({"serve": self._pool is not None and not self._called, "home": True})
         self._stack.close()
         while len(self._gone) < len(self.numbers):
-            self._take(self._mail.wait())
+            self._take(self._channel.wait())
 
     def check_here(self) -> None:
         """Raises InputError where they have ended."""
@@ -94,12 +94,12 @@ class ServingRanks:
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         for rank in self.numbers:
-            self._mail.send(rank, message)
+            self._channel.send(rank, message)
 
     def _take(self, messages: list[tuple[int, dict[str, Any]]]) -> None:
         for rank, message in messages:
             if "station" in message:
-                self._stations[rank] = Station.from_json(message["station"])
+                self._node_infos[rank] = NodeInfo.from_json(message["station"])
             elif "record" in message:
                 self.records[message["key"]] = message["record"]
             else:
@@ -107,7 +107,7 @@ class ServingRanks:
 
 
 @contextmanager
-def enlisted() -> Iterator[None]:
+def rank_service() -> Iterator[None]:
     """All ranks enter: what is inside runs on rank 0 alone, and no other rank comes out: each ends with exit code 0.
 
     They serve until rank 0 leaves, in whatever way. One inside another is the same one. Raises InputError where there is no MPI,
@@ -120,10 +120,10 @@ def enlisted() -> Iterator[None]:
     mpi = _loaded_mpi()
     world = mpi.COMM_WORLD
     _check_world(mpi)
-    mail = Mail(world.Dup())
+    channel = MessageChannel(world.Dup())
     if world.Get_rank() > 0:
-        serve(world, mail)
-    ranks = ServingRanks(world, mail)
+        serve(world, channel)
+    ranks = ServingRanks(world, channel)
     _RANKS.set(ranks)
     try:
         yield
@@ -131,8 +131,8 @@ def enlisted() -> Iterator[None]:
         ranks.send_home()
 
 
-def enlisted_ranks() -> ServingRanks:
-    """Those that serve this process. Raises InputError outside of `enlisted`."""
+def serving_ranks() -> ServingRanks:
+    """Those that serve this process. Raises InputError outside of `rank_service`."""
     ranks = _RANKS.get()
     if ranks is None:
         raise InputError(f"the executor 'mpi' works inside `with archwright.execute.enlisted('mpi'):`, or start {HOW}")

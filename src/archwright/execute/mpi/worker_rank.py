@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from archwright.errors import InputError
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.device_placement import place_job
-from archwright.execute.mpi.messages import Mail
-from archwright.execute.mpi.node_info import Station, station_here
+from archwright.execute.mpi.messages import MessageChannel
+from archwright.execute.mpi.node_info import NodeInfo, node_info_here
 from archwright.execute.resources import Resources
 from archwright.execute.training_process import LOOK_EVERY_SECONDS, TrainingProcess, not_started
 
@@ -33,12 +33,12 @@ SEEN_WITHIN_SECONDS = 5.0
 """A network file system may show a new file a moment later elsewhere."""
 
 
-def serve(world: Intracomm, mail: Mail) -> NoReturn:
+def serve(world: Intracomm, channel: MessageChannel) -> NoReturn:
     """Work for rank 0 until it sends this rank home; then end this process with exit code 0. Trouble here ends the whole job."""
     try:
         _leave_signals_to_rank_0()
         _forget_the_launcher()
-        service = Service(world.Get_rank(), mail)
+        service = Service(world.Get_rank(), channel)
         _SERVICE.set(service)
         service.run(world)
     except BaseException:
@@ -53,11 +53,11 @@ def take_order(order: str) -> str:
 
 
 class Service:
-    """One serving rank. It reads its mail while it waits and while it trains."""
+    """One serving rank. It reads its messages while it waits and while it trains."""
 
-    def __init__(self, rank: int, mail: Mail) -> None:
+    def __init__(self, rank: int, channel: MessageChannel) -> None:
         self._rank = rank
-        self._mail = mail
+        self._channel = channel
         self._called = self._home = False
         self._stopped: set[int] = set()
         self._seen: set[str] = set()
@@ -72,12 +72,12 @@ class Service:
                 with MPICommExecutor(world, root=0):
                     pass  # on this side it serves on entering, until rank 0 closes its own
             else:
-                self._take(self._mail.wait())
-        self._mail.send(0, {"goodbye": True})
+                self._take(self._channel.wait())
+        self._channel.send(0, {"goodbye": True})
 
     @cached_property
-    def _station(self) -> Station:
-        return station_here()
+    def _station(self) -> NodeInfo:
+        return node_info_here()
 
     def carry_out(self, order: dict[str, Any]) -> Outcome:
         """Do a job as rank 0 ordered it; see `Mpi`."""
@@ -97,8 +97,8 @@ class Service:
         while (outcome := process.look()) is None:
             if len(process.records) > told:
                 told = len(process.records)
-                self._mail.send(0, {"key": process.job.key, "record": process.records[-1]})
-            self._take(self._mail.received())
+                self._channel.send(0, {"key": process.job.key, "record": process.records[-1]})
+            self._take(self._channel.received())
             if self._home or executor in self._stopped:
                 process.end()
                 return Outcome("failed", cause="ended with its coordinator", machine_fault=True)
@@ -108,7 +108,7 @@ class Service:
     def _take(self, messages: list[tuple[int, dict[str, Any]]]) -> None:
         for _, message in messages:
             if message.get("tell"):
-                self._mail.send(0, {"station": self._station.to_json()})
+                self._channel.send(0, {"station": self._station.to_json()})
             self._called = self._called or message.get("serve", False)
             self._home = self._home or message.get("home", False)
             self._stopped.update(message.get("stop", ()))

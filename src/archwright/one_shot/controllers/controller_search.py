@@ -16,11 +16,11 @@ from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import key_of
 from archwright.one_shot.controllers.controller_rate import controller_rate
 from archwright.one_shot.controllers.minibatch_mode import minibatch_mode
-from archwright.one_shot.controllers.policy import Lesson, Policy
+from archwright.one_shot.controllers.policy import Policy, PolicyUpdate
 from archwright.one_shot.method import ControllerMethod, Found
 from archwright.one_shot.monitoring.monitors import watched
 from archwright.one_shot.single_path.path_training import PathTraining
-from archwright.one_shot.supernet.search_context import Conclusion, Scene, StepNumber
+from archwright.one_shot.supernet.search_context import Conclusion, SearchContext, StepNumber
 from archwright.ops.carried_state import begin_stream, carries_state, own_stream
 from archwright.train.batches import Batches
 
@@ -39,10 +39,10 @@ class Phases:
     controller_steps: int
 
     @classmethod
-    def of(cls, method: ControllerMethod, scene: Scene) -> Phases:
+    def of(cls, method: ControllerMethod, context: SearchContext) -> Phases:
         """Where the method leaves it open: an epoch, at most a fiftieth of the search; two rewards for a step of the weights."""
         least = ceil(method.controller_samples / REWARDS_PER_STEP)
-        weight_steps = method.weight_steps or max(least, min(scene.steps_per_epoch, scene.steps // LEAST_PHASES))
+        weight_steps = method.weight_steps or max(least, min(context.steps_per_epoch, context.steps // LEAST_PHASES))
         updates = round(REWARDS_PER_STEP * weight_steps / method.controller_samples)
         return cls(weight_steps, method.controller_steps or max(1, updates))
 
@@ -58,22 +58,22 @@ class Phases:
 class ControllerSearch:
     """Each step trains what the controller draws; after each phase the controller learns from rewards on batches of other rows."""
 
-    def __init__(self, method: ControllerMethod, scene: Scene) -> None:
-        self.method, self.scene = method, scene
-        self.phases = Phases.of(method, scene)
-        self.training = PathTraining(method, scene)
-        rate = controller_rate(method, self.phases.updates(scene.steps))
-        self.policy = Policy(method, scene.space, rate, scene.seed)
-        self.step, self.update = StepNumber(scene.seed), StepNumber(scene.seed)
-        self.lessons: list[Lesson] = []
+    def __init__(self, method: ControllerMethod, context: SearchContext) -> None:
+        self.method, self.context = method, context
+        self.phases = Phases.of(method, context)
+        self.training = PathTraining(method, context)
+        rate = controller_rate(method, self.phases.updates(context.steps))
+        self.policy = Policy(method, context.space, rate, context.seed)
+        self.step, self.update = StepNumber(context.seed), StepNumber(context.seed)
+        self.lessons: list[PolicyUpdate] = []
         self.done = 0.0
         self._expected = -1, torch.empty(0)
-        self._carries_state = carries_state(scene.supernet)
+        self._carries_state = carries_state(context.supernet)
 
     @property
     def saved(self) -> Mapping[str, Any]:
         return {
-            "supernet": self.scene.supernet,
+            "supernet": self.context.supernet,
             "weight_optimizer": self.training.update.optimizer,
             "policy": self.policy,
             "step": self.step,
@@ -81,7 +81,7 @@ class ControllerSearch:
         }
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
-        if self.step.number % self.scene.steps_per_epoch == 0:
+        if self.step.number % self.context.steps_per_epoch == 0:
             self.lessons = []
         trained = self.train(x, y, done)
         if self.phases.due(self.step.number):
@@ -109,19 +109,24 @@ class ControllerSearch:
     @torch.no_grad()
     def rewards(self, architectures: Sequence[Architecture], numbers: Sequence[int]) -> list[float]:
         """That of each architecture with the shared weights on the batch of this number."""
-        supernet, batches = self.scene.supernet, cast(Batches, self.scene.alpha_batches)  # a controller has always rows of its own
+        supernet, batches = (
+            self.context.supernet,
+            cast(Batches, self.context.alpha_batches),
+        )  # a controller has always rows of its own
         rewards = []
         with minibatch_mode(supernet), own_stream(supernet):
             for architecture, number in zip(architectures, numbers, strict=True):
                 if self._carries_state:
                     begin_stream(supernet)
                 x, y = batches.batch(number)
-                output = supernet(x, self.scene.gates_of(architecture))
-                rewards.append(self.scene.reward(self.scene.team.gathered(output), self.scene.team.gathered(y)))
+                output = supernet(x, self.context.gates_of(architecture))
+                rewards.append(
+                    self.context.reward(self.context.process_group.all_gather(output), self.context.process_group.all_gather(y))
+                )
         return rewards
 
     def record(self) -> Mapping[str, float]:
-        watching = watched(self.scene.supernet.mixture, self.expected.cpu())
+        watching = watched(self.context.supernet.mixture, self.expected.cpu())
         return {"learning_rate": self.training.update.rate(self.done), **watching, **self._taught()}
 
     def _taught(self) -> dict[str, float]:
@@ -129,9 +134,9 @@ class ControllerSearch:
         if not self.lessons:
             return {}
         names = {"reward": "reward", "baseline": "baseline", "controller_entropy": "entropy"}
-        if self.scene.space.skips():
+        if self.context.space.skips():
             names["skip_divergence"] = "skip_divergence"
-        return {key: mean(getattr(lesson, name) for lesson in self.lessons) for key, name in names.items()}
+        return {key: mean(getattr(update, name) for update in self.lessons) for key, name in names.items()}
 
     @property
     def stopped(self) -> str:
@@ -145,8 +150,8 @@ class ControllerSearch:
 
     def mean_gates(self) -> Tensor:
         """Over architectures that are drawn with the same random numbers each time, so that the mean moves as the policy does."""
-        rng = Random(self.scene.seed)
-        return torch.stack([self.scene.gates_of(self.policy.draw(rng)[0]) for _ in range(AVERAGED)]).mean(dim=0)
+        rng = Random(self.context.seed)
+        return torch.stack([self.context.gates_of(self.policy.draw(rng)[0]) for _ in range(AVERAGED)]).mean(dim=0)
 
     @property
     def mixture_gates(self) -> None:
@@ -163,8 +168,8 @@ class ControllerSearch:
         pass
 
     def conclude(self, evaluations: int) -> Conclusion:
-        best, *others = self.derive()[: self.method.hands_over]
-        found = [Found(architecture, self.scene.score_of(architecture), 0.0) for architecture in others]
+        best, *others = self.derive()[: self.method.derived_candidates]
+        found = [Found(architecture, self.context.score_of(architecture), 0.0) for architecture in others]
         return Conclusion(best, "policy", None, found, ())
 
     def derive(self) -> list[Architecture]:
@@ -175,7 +180,7 @@ class ControllerSearch:
         rng = self.step.random("derive")
         drawn: dict[str, tuple[Architecture, float]] = {}
         for architecture, log_prob in (self.policy.draw(rng) for _ in range(self.method.derive)):
-            drawn.setdefault(key_of(self.scene.space, architecture), (architecture, log_prob))
+            drawn.setdefault(key_of(self.context.space, architecture), (architecture, log_prob))
         architectures = [architecture for architecture, _ in drawn.values()]
         rewards = self.rewards(architectures, [self.update.number * self.method.controller_samples] * len(architectures))
         ranked = sorted(zip(rewards, drawn.values(), strict=True), key=lambda pair: (-pair[0], -pair[1][1]))

@@ -19,7 +19,7 @@ from archwright.search_strategy.controllers.policy_gradient import moving_averag
 
 
 @dataclass(frozen=True)
-class Lesson:
+class PolicyUpdate:
     """What an update was made from: means over its architectures, each before the controller moved."""
 
     reward: float
@@ -49,22 +49,22 @@ class Policy:
         """The one whose every answer is the most probable after those before."""
         return self.space.architecture(self.controller.most_probable(self.space.decide).answers)
 
-    def learn(self, drawn: Sequence[Architecture], rewards: Sequence[float]) -> Lesson:
+    def learn(self, drawn: Sequence[Architecture], rewards: Sequence[float]) -> PolicyUpdate:
         """One update from architectures that were drawn as the controller is now, and their rewards."""
-        judged = self.controller.judge([architecture.answers for architecture in drawn])
-        divergence = judged.divergence(self._prior)
-        gain = self.method.gain(torch.tensor(rewards), judged.entropy, divergence)
+        distributions = self.controller.distributions([architecture.answers for architecture in drawn])
+        divergence = distributions.divergence(self._prior)
+        gain = self.method.gain(torch.tensor(rewards), distributions.entropy, divergence)
         baselines = self._baselines(gain.tolist())
         self.optimizer.zero_grad()
-        torch.autograd.backward(policy_loss(judged.log_prob, gain, torch.tensor(baselines)))
+        torch.autograd.backward(policy_loss(distributions.log_prob, gain, torch.tensor(baselines)))
         self.optimizer.step()
-        means = (float(value.mean().detach()) for value in (judged.entropy, divergence))
-        return Lesson(mean(rewards), mean(baselines), *means)
+        means = (float(value.mean().detach()) for value in (distributions.entropy, divergence))
+        return PolicyUpdate(mean(rewards), mean(baselines), *means)
 
-    def _baselines(self, worths: list[float]) -> list[float]:
+    def _baselines(self, gains: list[float]) -> list[float]:
         """That of each, from what came before it."""
         before = [] if self.baseline is None else [self.baseline]
-        averages = moving_averages([*before, *worths, 0.0], self.method.baseline_decay)
+        averages = moving_averages([*before, *gains, 0.0], self.method.baseline_decay)
         self.baseline = averages[-1]
         return averages[len(before) : -1]
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from archwright.network.supernet import Choice, Mixture
 from archwright.one_shot.discretization.argmax import eligible
 
-Worth = tuple[float, float]
+Score = tuple[float, float]
 """A supernet's validation metric and minus its loss, which tells apart what a small split's metric cannot."""
 
 
-def perturbation_choice(mixture: Mixture, gates: Tensor, worth: Callable[[Tensor], Worth], rng: Random) -> Choice:
+def perturbation_choice(mixture: Mixture, gates: Tensor, score: Callable[[Tensor], Score], rng: Random) -> Choice:
     """Wang et al. 2021, arXiv:2108.04392, Algorithm 1: first the candidate on each edge, then the edges into each target.
 
     Each in random order; the one without which the supernet is worth least stays. gates: (edges, most candidates), those of the
@@ -23,22 +23,22 @@ def perturbation_choice(mixture: Mixture, gates: Tensor, worth: Callable[[Tensor
     """
     gates, chosen = gates.detach().clone(), {}
     for number in rng.sample(range(len(mixture.edges)), len(mixture.edges)):
-        chosen[number] = _most_missed_candidate(mixture, gates, number, worth)
+        chosen[number] = _most_missed_candidate(mixture, gates, number, score)
         strength = float(gates[number].sum())
         gates[number] = 0.0
         gates[number, chosen[number]] = strength
     kept: list[int] = []
     for target in rng.sample(list(mixture.targets), len(mixture.targets)):
-        numbers = _most_missed_edges(mixture, gates, target, worth)
+        numbers = _most_missed_edges(mixture, gates, target, score)
         gates[[number for number in mixture.targets[target] if number not in numbers]] = 0.0
         kept += numbers
     return {mixture.edges[number].name: mixture.edges[number].candidates[chosen[number]] for number in sorted(kept)}
 
 
-def _most_missed_candidate(mixture: Mixture, gates: Tensor, number: int, worth: Callable[[Tensor], Worth]) -> int:
+def _most_missed_candidate(mixture: Mixture, gates: Tensor, number: int, score: Callable[[Tensor], Score]) -> int:
     """Only candidates that take part can be missed; the other gates of the edge grow so that their sum stays."""
     present = [i for i in eligible(mixture, number) if float(gates[number, i]) > 0] or eligible(mixture, number)[:1]
-    return min(present, key=lambda i: worth(_without_candidate(gates, number, i))) if len(present) > 1 else present[0]
+    return min(present, key=lambda i: score(_without_candidate(gates, number, i))) if len(present) > 1 else present[0]
 
 
 def _without_candidate(gates: Tensor, number: int, position: int) -> Tensor:
@@ -49,11 +49,11 @@ def _without_candidate(gates: Tensor, number: int, position: int) -> Tensor:
     return left
 
 
-def _most_missed_edges(mixture: Mixture, gates: Tensor, target: str, worth: Callable[[Tensor], Worth]) -> list[int]:
+def _most_missed_edges(mixture: Mixture, gates: Tensor, target: str, score: Callable[[Tensor], Score]) -> list[int]:
     numbers, keeps = mixture.targets[target], mixture.keeps(target)
     if keeps >= len(numbers):
         return list(numbers)
-    return sorted(numbers, key=lambda number: worth(_without_edge(gates, number)))[:keeps]
+    return sorted(numbers, key=lambda number: score(_without_edge(gates, number)))[:keeps]
 
 
 def _without_edge(gates: Tensor, number: int) -> Tensor:

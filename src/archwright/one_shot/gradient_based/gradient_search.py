@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from archwright.architecture.architecture import Architecture
-from archwright.data.problem import worth
+from archwright.data.problem import as_score
 from archwright.network.supernet import Choice, Mixture
 from archwright.one_shot.discretization.argmax import argmax_choice
-from archwright.one_shot.discretization.perturbation import Worth, perturbation_choice
+from archwright.one_shot.discretization.perturbation import Score, perturbation_choice
 from archwright.one_shot.discretization.progressive import ProgressiveDecisions
 from archwright.one_shot.gradient_based.alpha_rate import alpha_rate
 from archwright.one_shot.gradient_based.alphas import Alphas
@@ -23,7 +23,7 @@ from archwright.one_shot.method import GradientMethod
 from archwright.one_shot.monitoring.monitors import search_notes, skip_share, watched
 from archwright.one_shot.monitoring.rank_stability import RankStability
 from archwright.one_shot.supernet.averaged_gradients import Gradients, averaged_gradients
-from archwright.one_shot.supernet.search_context import Conclusion, Scene, StepNumber
+from archwright.one_shot.supernet.search_context import Conclusion, SearchContext, StepNumber
 from archwright.one_shot.supernet.weight_update import WeightUpdate
 from archwright.ops.carried_state import own_stream
 from archwright.train.batches import Batches
@@ -33,33 +33,33 @@ from archwright.train.loss import Loss
 class GradientSearch:
     """Each step moves the alphas on a batch of their own, unless it is still warming up, and then the weights on theirs.
 
-    Alphas are drawn from PyTorch's global generator. Where the scene has no batches for them, they learn from the weights' batches,
-    in the same backward pass.
+    Alphas are drawn from PyTorch's global generator. Where the context has no batches for them, they learn from the weights'
+    batches, in the same backward pass.
     """
 
-    def __init__(self, method: GradientMethod, scene: Scene) -> None:
-        self.method, self.scene = method, scene
-        self.mixture: Mixture = scene.supernet.mixture
-        self.alphas = Alphas(self.mixture, edge_normalisation=method.edge_normalisation).to(scene.device)
-        self.update = WeightUpdate(method, scene.supernet)
+    def __init__(self, method: GradientMethod, context: SearchContext) -> None:
+        self.method, self.context = method, context
+        self.mixture: Mixture = context.supernet.mixture
+        self.alphas = Alphas(self.mixture, edge_normalisation=method.edge_normalisation).to(context.device)
+        self.update = WeightUpdate(method, context.supernet)
         self.alpha_optimizer = torch.optim.Adam(
             self.alphas.parameters(),
-            lr=alpha_rate(method, scene.steps),
+            lr=alpha_rate(method, context.steps),
             betas=method.alpha_betas,
             weight_decay=method.alpha_weight_decay,
         )
-        self.decisions = ProgressiveDecisions(self.mixture).to(scene.device)
+        self.decisions = ProgressiveDecisions(self.mixture).to(context.device)
         self.stability = RankStability(self.mixture, method.patience)
-        self.step = StepNumber(scene.seed)
-        self.differentiate = averaged_gradients(scene.team)
+        self.step = StepNumber(context.seed)
+        self.differentiate = averaged_gradients(context.process_group)
         self.done = 0.0
-        self._connections = connection_mask(self.mixture).to(scene.device) if method.l1 else None
+        self._connections = connection_mask(self.mixture).to(context.device) if method.l1 else None
         self._start = self.expected.clone()
 
     @property
     def saved(self) -> Mapping[str, Any]:
         return {
-            "supernet": self.scene.supernet,
+            "supernet": self.context.supernet,
             "alphas": self.alphas,
             "weight_optimizer": self.update.optimizer,
             "alpha_optimizer": self.alpha_optimizer,
@@ -70,9 +70,9 @@ class GradientSearch:
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
         self._set(done)
-        if self.counts and self.scene.alpha_batches is not None:
-            self._move(self._alpha_gradients(x, y, self.scene.alpha_batches))
-        loss, output = self._train(x, y, together=self.counts and self.scene.alpha_batches is None)
+        if self.counts and self.context.alpha_batches is not None:
+            self._move(self._alpha_gradients(x, y, self.context.alpha_batches))
+        loss, output = self._train(x, y, together=self.counts and self.context.alpha_batches is None)
         self.step.number += 1
         return loss, output
 
@@ -80,7 +80,7 @@ class GradientSearch:
         """What follows the share of the search that is done."""
         self.done = done
         if self.method.auxiliary_skip:
-            self.scene.supernet.auxiliary_skip = auxiliary_skip_weight(done)
+            self.context.supernet.auxiliary_skip = auxiliary_skip_weight(done)
         if self.method.discretization == "progressive" and self.counts:
             warmup = self.method.warmup
             self.decisions.catch_up(self.expected, (done - warmup) / (1 - warmup) if warmup < 1 else 0.0)
@@ -89,8 +89,8 @@ class GradientSearch:
         """Move the weights, and the alphas where they learn from the same batch."""
         alphas = list(self.alphas.parameters()) if together else []
         gates = self._gates("weights")
-        output = self.scene.supernet(x, gates if together else gates.detach())
-        loss = self.scene.loss(output, y)
+        output = self.context.supernet(x, gates if together else gates.detach())
+        loss = self.context.loss(output, y)
         gradients = self.differentiate(loss + self._penalty() if together else loss, [*alphas, *self.update.weights])
         if together:
             self._move(gradients[: len(alphas)])
@@ -102,11 +102,11 @@ class GradientSearch:
         x_alpha, y_alpha = batches.batch(self.step.number)
         alphas = list(self.alphas.parameters())
         if not self.method.second_order:
-            return self.differentiate(self._loss(self.scene.alpha_loss, x_alpha, y_alpha) + self._penalty(), alphas)
+            return self.differentiate(self._loss(self.context.alpha_loss, x_alpha, y_alpha) + self._penalty(), alphas)
         return list(
             second_order_gradient(
-                lambda: self._loss(self.scene.loss, x, y),
-                lambda: self._loss(self.scene.alpha_loss, x_alpha, y_alpha) + self._penalty(),
+                lambda: self._loss(self.context.loss, x, y),
+                lambda: self._loss(self.context.alpha_loss, x_alpha, y_alpha) + self._penalty(),
                 self.update.weights,
                 alphas,
                 self.update.rate(self.done),
@@ -123,8 +123,8 @@ class GradientSearch:
         self.alpha_optimizer.zero_grad(set_to_none=True)
 
     def _loss(self, loss: Loss, x: Tensor, y: Tensor) -> Tensor:
-        with own_stream(self.scene.supernet):
-            return loss(self.scene.supernet(x, self._gates("alphas")), y)
+        with own_stream(self.context.supernet):
+            return loss(self.context.supernet(x, self._gates("alphas")), y)
 
     def _gates(self, purpose: str) -> Tensor:
         return self.decisions.gates(self.method.gates(self.alphas, self.done, self.step.generator(purpose)))
@@ -165,7 +165,7 @@ class GradientSearch:
         return self.done >= self.method.warmup
 
     def snapshot(self) -> Architecture:
-        architecture: Architecture = self.scene.supernet.architecture_of(self._choice())
+        architecture: Architecture = self.context.supernet.architecture_of(self._choice())
         return architecture
 
     def epoch_ends(self) -> None:
@@ -173,11 +173,11 @@ class GradientSearch:
             self.stability.look(self.expected)
 
     def conclude(self, evaluations: int) -> Conclusion:
-        with without_auxiliary_skip(self.scene.supernet):
+        with without_auxiliary_skip(self.context.supernet):
             choice = self._perturbed() if self.method.discretization == "perturbation" else self._choice()
-            supernet_score = self.scene.score(self.expected)[self.scene.metric]
+            supernet_score = self.context.score(self.expected)[self.context.metric]
         return Conclusion(
-            self.scene.supernet.architecture_of(choice),
+            self.context.supernet.architecture_of(choice),
             self.method.discretization,
             supernet_score,
             (),
@@ -192,8 +192,8 @@ class GradientSearch:
     def _perturbed(self) -> Choice:
         """Without new BatchNorm statistics, as in the paper: what differs is only what was taken away."""
 
-        def worth_of(gates: Tensor) -> Worth:
-            metrics = self.scene.score(gates, recalibrate=False)
-            return worth(self.scene.metric, metrics[self.scene.metric]), -metrics["loss"]
+        def score_of(gates: Tensor) -> Score:
+            metrics = self.context.score(gates, recalibrate=False)
+            return as_score(self.context.metric, metrics[self.context.metric]), -metrics["loss"]
 
-        return perturbation_choice(self.mixture, self.expected, worth_of, self.step.random("perturbation"))
+        return perturbation_choice(self.mixture, self.expected, score_of, self.step.random("perturbation"))

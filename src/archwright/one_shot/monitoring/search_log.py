@@ -18,10 +18,10 @@ FILE = "one_shot.json"
 DECIMALS = 6
 
 
-class Diary:
+class SearchLog:
     """An entry an epoch: the expected gates, the snapshot, its shared-weight score, and whether it counts already.
 
-    Kept with the checkpoint, so that a resumed search goes on in the same diary.
+    Kept with the checkpoint, so that a resumed search goes on in the same search log.
     """
 
     def __init__(self, mixture: Mixture) -> None:
@@ -61,7 +61,7 @@ class Report:
     folder: Path
     method: str
     settings: Mapping[str, Any]
-    diary: Diary
+    search_log: SearchLog
 
     def write(
         self,
@@ -70,11 +70,12 @@ class Report:
         stopped: str = "",
         notes: Sequence[str] = (),
     ) -> None:
-        """The whole file anew. curve: the training loop's records, one for each entry of the diary."""
+        """The whole file anew. curve: the training loop's records, one for each entry of the search log."""
         edges = [
-            {"name": edge.name, "candidates": list(edge.candidates), "target": edge.target} for edge in self.diary.mixture.edges
+            {"name": edge.name, "candidates": list(edge.candidates), "target": edge.target}
+            for edge in self.search_log.mixture.edges
         ]
-        epochs = [{"temperature": None, **record, **entry} for record, entry in zip(curve, self.diary.entries, strict=False)]
+        epochs = [{"temperature": None, **record, **entry} for record, entry in zip(curve, self.search_log.entries, strict=False)]
         text = {
             "method": self.method,
             "settings": dict(self.settings),

@@ -14,7 +14,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.one_shot.method import Found, PathMethod
 from archwright.one_shot.monitoring.monitors import watched
 from archwright.one_shot.single_path.path_training import PathTraining
-from archwright.one_shot.supernet.search_context import Conclusion, Scene, StepNumber
+from archwright.one_shot.supernet.search_context import Conclusion, SearchContext, StepNumber
 
 AVERAGED = 256
 """Architectures whose mean stands for the uniform distribution over a space."""
@@ -23,15 +23,15 @@ AVERAGED = 256
 class PathSearch:
     """Each step trains one architecture drawn from the space (Guo et al. 2020, arXiv:1904.00420, section 3.2)."""
 
-    def __init__(self, method: PathMethod, scene: Scene) -> None:
-        self.method, self.scene = method, scene
-        self.training = PathTraining(method, scene)
-        self.step = StepNumber(scene.seed)
+    def __init__(self, method: PathMethod, context: SearchContext) -> None:
+        self.method, self.context = method, context
+        self.training = PathTraining(method, context)
+        self.step = StepNumber(context.seed)
         self.done = 0.0
 
     @property
     def saved(self) -> Mapping[str, Any]:
-        return {"supernet": self.scene.supernet, "weight_optimizer": self.training.update.optimizer, "step": self.step}
+        return {"supernet": self.context.supernet, "weight_optimizer": self.training.update.optimizer, "step": self.step}
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
         self.done = done
@@ -40,7 +40,7 @@ class PathSearch:
         return trained
 
     def record(self) -> Mapping[str, float]:
-        watching = watched(self.scene.supernet.mixture, self.expected.cpu())
+        watching = watched(self.context.supernet.mixture, self.expected.cpu())
         return {"learning_rate": self.training.update.rate(self.done), **watching}
 
     @property
@@ -50,7 +50,7 @@ class PathSearch:
     @cached_property
     def expected(self) -> Tensor:
         rng = Random(0)
-        gates = [self.scene.gates_of(self.scene.space.sample(rng)) for _ in range(AVERAGED)]
+        gates = [self.context.gates_of(self.context.space.sample(rng)) for _ in range(AVERAGED)]
         return torch.stack(gates).mean(dim=0)
 
     @property
@@ -69,9 +69,9 @@ class PathSearch:
 
     def conclude(self, evaluations: int) -> Conclusion:
         rng = self.step.random("find")
-        found = self.method.find(self.scene.space, self.scene.score_of, evaluations, rng)
+        found = self.method.find(self.context.space, self.context.score_of, evaluations, rng)
         others = [Found(architecture, score, 0.0) for architecture, score in found[1:]]
         return Conclusion(found[0][0], self.method.looks_by, None, others, ())
 
     def _draw(self, purpose: str) -> Architecture:
-        return self.scene.space.sample(self.step.random(purpose))
+        return self.context.space.sample(self.step.random(purpose))

@@ -11,7 +11,7 @@ from torch import Tensor
 from archwright.architecture.architecture import Architecture
 from archwright.one_shot.method import OneShotMethod
 from archwright.one_shot.supernet.averaged_gradients import averaged_gradients
-from archwright.one_shot.supernet.search_context import Scene
+from archwright.one_shot.supernet.search_context import SearchContext
 from archwright.one_shot.supernet.weight_update import WeightUpdate
 from archwright.ops.carried_state import begin_stream, own_stream
 
@@ -19,10 +19,10 @@ from archwright.ops.carried_state import begin_stream, own_stream
 class PathTraining:
     """Moves the weights by the mean of the losses of a few architectures (Pham et al. 2018, arXiv:1802.03268, eq. 1)."""
 
-    def __init__(self, method: OneShotMethod, scene: Scene) -> None:
-        self.scene = scene
-        self.update = WeightUpdate(method, scene.supernet)
-        self.differentiate = averaged_gradients(scene.team)
+    def __init__(self, method: OneShotMethod, context: SearchContext) -> None:
+        self.context = context
+        self.update = WeightUpdate(method, context.supernet)
+        self.differentiate = averaged_gradients(context.process_group)
 
     def __call__(self, x: Tensor, y: Tensor, architectures: Sequence[Architecture], done: float) -> tuple[Tensor, Tensor]:
         """x: (B, *input_shape), y: as the loss takes it. Returns the loss () and the last one's output, detached.
@@ -30,14 +30,14 @@ class PathTraining:
         A state that is carried from batch to batch is the last one's; the others read theirs as if nothing came before.
         """
         *others, last = architectures
-        with own_stream(self.scene.supernet) if others else nullcontext():
+        with own_stream(self.context.supernet) if others else nullcontext():
             outputs = [self._anew(x, architecture) for architecture in others]
-        outputs.append(self.scene.supernet(x, self.scene.gates_of(last)))
-        loss = torch.stack([self.scene.loss(output, y) for output in outputs]).mean()
+        outputs.append(self.context.supernet(x, self.context.gates_of(last)))
+        loss = torch.stack([self.context.loss(output, y) for output in outputs]).mean()
         self.update(self.differentiate(loss, self.update.weights), done)
         return loss.detach(), outputs[-1].detach()
 
     def _anew(self, x: Tensor, architecture: Architecture) -> Tensor:
-        begin_stream(self.scene.supernet)
-        output: Tensor = self.scene.supernet(x, self.scene.gates_of(architecture))
+        begin_stream(self.context.supernet)
+        output: Tensor = self.context.supernet(x, self.context.gates_of(architecture))
         return output

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from archwright.process_group import Team
+from archwright.process_group import ProcessGroup
 
 Gradients = list[Tensor | None]
 Differentiate = Callable[[Tensor, Sequence[Tensor]], Gradients]
 """(loss (), parameters) -> a gradient each, None where the loss does not depend on it."""
 
 
-def averaged_gradients(team: Team) -> Differentiate:
+def averaged_gradients(process_group: ProcessGroup) -> Differentiate:
     """Gradients of the mean loss over all processes: one exchange for all parameters together.
 
     What the loss depends on must be the same in every process.
@@ -25,7 +25,7 @@ def averaged_gradients(team: Team) -> Differentiate:
 
     def differentiate(loss: Tensor, parameters: Sequence[Tensor]) -> Gradients:
         gradients: Gradients = list(torch.autograd.grad(loss, parameters, allow_unused=True))
-        team.average([gradient for gradient in gradients if gradient is not None])
+        process_group.average([gradient for gradient in gradients if gradient is not None])
         return gradients
 
     return differentiate

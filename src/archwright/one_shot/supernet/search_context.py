@@ -11,12 +11,12 @@ import torch
 from torch import Generator, Tensor
 
 from archwright.architecture.architecture import Architecture
-from archwright.data.problem import worth
+from archwright.data.problem import as_score
 from archwright.one_shot.controllers.reward import Reward
 from archwright.one_shot.gradient_based.auxiliary_skip import without_auxiliary_skip
 from archwright.one_shot.method import Found
 from archwright.one_shot.supernet.shared_weight_score import SharedWeightScore
-from archwright.process_group import ALONE, Team
+from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 from archwright.search_space import SearchSpace
 from archwright.train.batches import Batches
 from archwright.train.loss import Loss
@@ -24,13 +24,13 @@ from archwright.train.training_loop import Step
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class SearchContext:
     """All that a search works on. `supernet`: an nn.Module and a `Supernet`. `score`: of any gates.
 
     `alpha_batches`: of other rows than the weights' batches, which the training loop brings, for alphas or a controller; None where
     there are neither, or alphas learn from the weights' batches. `loss`: of a batch of the weights', `alpha_loss`: of the others.
     `reward`: of an output on such a batch. `metric`: the name of the validation metric that decides. `steps`: how many there are to
-    be, and `steps_per_epoch`. `team`: the processes that search together, each with its part of the batches.
+    be, and `steps_per_epoch`. `process_group`: the processes that search together, each with its part of the batches.
     """
 
     supernet: Any
@@ -45,7 +45,7 @@ class Scene:
     alpha_batches: Batches | None
     seed: int
     device: torch.device
-    team: Team = ALONE
+    process_group: ProcessGroup = SINGLE_PROCESS
 
     def metrics_of(self, architecture: Architecture) -> Mapping[str, float]:
         """The architecture's validation metrics with the shared weights, as if it were extracted."""
@@ -54,7 +54,7 @@ class Scene:
 
     def score_of(self, architecture: Architecture) -> float:
         """The one of `metrics_of` that decides, turned so that higher is better."""
-        return worth(self.metric, self.metrics_of(architecture)[self.metric])
+        return as_score(self.metric, self.metrics_of(architecture)[self.metric])
 
     def gates_of(self, architecture: Architecture) -> Tensor:
         """Its one-hot gates, (edges, most candidates), on the supernet's device."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from archwright.ops.global_batch_norm import team_of
+from archwright.ops.global_batch_norm import process_group_of
 from archwright.ops.memory_layout import channels_last
 from archwright.ops.mixed_sum_kernel import Filters, Maps, PlainKernel
 from archwright.ops.running_statistics import move_statistics
@@ -111,7 +111,7 @@ class NativeKernel:
         return mean, covariance
 
     def pooled(self, x: Tensor, pool: nn.Module) -> Tensor:
-        if not (isinstance(pool, nn.Sequential) and pool.training and _fit([x])) or team_of(pool[1]).size > 1:
+        if not (isinstance(pool, nn.Sequential) and pool.training and _fit([x])) or process_group_of(pool[1]).size > 1:
             return PLAIN.pooled(x, pool)
         window, norm = pool
         if not isinstance(window, nn.MaxPool2d | nn.AvgPool2d) or not isinstance(norm, nn.BatchNorm2d):

@@ -35,7 +35,7 @@ class Sampled:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class AnswerDistributions:
     """What a controller says of N sets of answers with at most L questions; T tokens are all pairs of question and option.
 
     `log_p`: (N, L, T), the log-probability of each option of a question after the answers before; minus infinity for what is no
@@ -142,7 +142,7 @@ class Controller(nn.Module):
         description, answers = ask(decide, answer)
         return Sampled(description, answers, torch.stack(log_probs).sum(), torch.stack(entropies).sum())
 
-    def judge(self, batch: Sequence[Mapping[str, Option]]) -> Judged:
+    def distributions(self, batch: Sequence[Mapping[str, Option]]) -> AnswerDistributions:
         """N sets of answers, each in the order of asking. Raises InputError at a question or an answer that is not known."""
         places, tokens = self._padded(batch)  # (N, L), -1 behind the last question of a shorter one
         there = places >= 0
@@ -150,15 +150,15 @@ class Controller(nn.Module):
         before = torch.cat([torch.full_like(tokens[:, :1], self.begin), tokens[:, :-1]], dim=1)
         outputs, _ = self.lstm(self.answered[before] + self.asked[places])
         log_p = self._logits(outputs).masked_fill(~self.options[places], -torch.inf).log_softmax(dim=2)
-        return Judged(log_p, tokens, there)
+        return AnswerDistributions(log_p, tokens, there)
 
     def log_prob(self, batch: Sequence[Mapping[str, Option]]) -> tuple[Tensor, Tensor]:
-        """Of what `judge` says: (N,) log-probabilities, and (N,) entropies as in `Sampled`."""
-        judged = self.judge(batch)
-        return judged.log_prob, judged.entropy
+        """Of what `distributions` says: (N,) log-probabilities, and (N,) entropies as in `Sampled`."""
+        distributions = self.distributions(batch)
+        return distributions.log_prob, distributions.entropy
 
     def log_prior(self, probabilities: Mapping[str, Sequence[float]]) -> Tensor:
-        """(T,): a prior for `Judged.divergence`, from the probabilities of all options of some questions."""
+        """(T,): a prior for `AnswerDistributions.divergence`, from the probabilities of all options of some questions."""
         prior = self.asked.new_full((self.begin,), torch.nan)
         for name, of in probabilities.items():
             first = self.firsts[self.questions[name][0]]

@@ -24,7 +24,7 @@ NOTE = "optuna"
 """Where a candidate's note holds what the sampler wrote down: `trial` beside its trial, `study` beside the whole study."""
 
 
-class Mirror:
+class InMemoryStudy:
     """A study whose trials are a space's candidates, for samplers to be asked on.
 
     An answer is mirrored as its position among the options, since Optuna does not tell 1 from True. All objectives are scores,
@@ -42,7 +42,7 @@ class Mirror:
         self.study_id = self.storage.get_study_id_from_name(self.study.study_name)
 
     def follows(self, space: SearchSpace, history: History) -> bool:
-        """Whether `follow` can bring this mirror up to that history: what it holds is there, too, at most running still."""
+        """Whether `follow` can bring this study up to that history: what it holds is there, too, at most running still."""
         candidates = {candidate.number: candidate for candidate in history.candidates}
         return (
             space == self.space

@@ -142,6 +142,6 @@ def _parents(members: Sequence[Candidate]) -> list[Candidate]:
 
 def ranks_of(candidates: Sequence[Candidate]) -> list[float]:
     """Of each candidate the share of them that are worse, from 0 to 1; what failed is worse than all that did not."""
-    worth = fitness(candidates)
-    ranked = sorted(worth)
-    return [bisect_left(ranked, one) / max(1, len(ranked) - 1) for one in worth]
+    fitnesses = fitness(candidates)
+    ranked = sorted(fitnesses)
+    return [bisect_left(ranked, one) / max(1, len(ranked) - 1) for one in fitnesses]

@@ -62,8 +62,8 @@ def promotion(history: History, climbers: Sequence[Candidate], ladder: Sequence[
     promoted = {candidate.continues for candidate in history.candidates}
     for rung, above in reversed(list(pairwise(ladder))):
         standing = [candidate for candidate in climbers if candidate.epochs == rung and candidate.state in ("complete", "failed")]
-        worth = fitness(standing)
-        order = sorted(range(len(standing)), key=worth.__getitem__, reverse=True)
+        fitnesses = fitness(standing)
+        order = sorted(range(len(standing)), key=fitnesses.__getitem__, reverse=True)
         for candidate in (standing[i] for i in order[: len(standing) // eta]):
             if candidate.scores and candidate.number not in promoted:
                 return Proposal(candidate.architecture, parent=candidate.parent, continues=candidate.number, epochs=above)
