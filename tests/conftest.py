@@ -158,7 +158,7 @@ def in_two_processes(tmp_path):
 
     def run(function, *arguments):
         context = multiprocessing.get_context("fork")
-        rendezvous = str(tmp_path / f"meeting{len(list(tmp_path.glob('rendezvous*.begun')))}")
+        rendezvous = str(tmp_path / f"rendezvous{len(list(tmp_path.glob('rendezvous*.begun')))}")
         Path(f"{rendezvous}.begun").touch()
         pipes, processes = [], []
         for rank in (0, 1):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from archwright.benchmark import bench
+from archwright.benchmark import run_benchmark as run_benchmark_module
 from archwright.cli import main
 
 SENTENCE = re.compile(r"archwright: [^\n]+\n")
@@ -50,7 +50,7 @@ def test_a_benchmark_prints_its_table_and_writes_results_and_report(call, tmp_pa
 
 def test_the_same_command_prints_the_same_and_another_is_refused(call, monkeypatch):
     _, out, _ = call("nasbench201", "--strategies", "random", *SHORT)
-    monkeypatch.setattr(bench, "Workers", None)
+    monkeypatch.setattr(run_benchmark_module, "Workers", None)
     assert call("nasbench201", "--strategies", "random", *SHORT) == (0, out, "")
     code, out, err = call("nasbench201", "--strategies", "random,grid", *SHORT)
     assert (code, out) == (2, "")

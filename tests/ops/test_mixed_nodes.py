@@ -112,7 +112,7 @@ def test_edges_are_numbered_node_by_node():
 
 
 @pytest.mark.parametrize(
-    ("name", "stride", "stages"),
+    ("name", "stride", "steps"),
     [
         ("sep_conv_3x3", 2, [2]),
         ("dil_conv_5x5", 1, [1]),

@@ -40,9 +40,9 @@ def rank_service(name: str) -> AbstractContextManager[None]:
     """
     if name != "mpi":
         return nullcontext()
-    from archwright.execute.mpi import rank_service  # mpi4py
+    from archwright.execute.mpi.rank_service import mpi_rank_service  # mpi4py
 
-    return rank_service.rank_service()
+    return mpi_rank_service()
 
 
-__all__ = ["Executor", "Resources", "enlisted", "executor_names", "make_executor", "threads_per_worker", "usable_cpus"]
+__all__ = ["Executor", "Resources", "executor_names", "make_executor", "rank_service", "threads_per_worker", "usable_cpus"]

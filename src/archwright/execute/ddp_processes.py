@@ -42,7 +42,7 @@ class DDPProcesses:
         self._ranks: list[_Process] = []
         try:
             for number in range(job.devices):
-                self._ranks.append(_start_rank(run, job, main, number, self._folder / "meeting"))
+                self._ranks.append(_start_rank(run, job, main, number, self._folder / "rendezvous"))
         except OSError:
             self.end()
             raise

@@ -89,7 +89,7 @@ class ServingRanks:
         if self._sent_home:
             raise InputError(
                 "the other ranks ended with the first search: for several in one script put them all into "
-                "`with archwright.execute.enlisted('mpi'):`"
+                "`with archwright.execute.rank_service('mpi'):`"
             )
 
     def _tell(self, message: Mapping[str, Any]) -> None:
@@ -107,7 +107,7 @@ class ServingRanks:
 
 
 @contextmanager
-def rank_service() -> Iterator[None]:
+def mpi_rank_service() -> Iterator[None]:
     """All ranks enter: what is inside runs on rank 0 alone, and no other rank comes out: each ends with exit code 0.
 
     They serve until rank 0 leaves, in whatever way. One inside another is the same one. Raises InputError where there is no MPI,
@@ -132,10 +132,10 @@ def rank_service() -> Iterator[None]:
 
 
 def serving_ranks() -> ServingRanks:
-    """Those that serve this process. Raises InputError outside of `rank_service`."""
+    """Those that serve this process. Raises InputError outside of `mpi_rank_service`."""
     ranks = _RANKS.get()
     if ranks is None:
-        raise InputError(f"the executor 'mpi' works inside `with archwright.execute.enlisted('mpi'):`, or start {HOW}")
+        raise InputError(f"the executor 'mpi' works inside `with archwright.execute.rank_service('mpi'):`, or start {HOW}")
     ranks.check_here()
     return ranks
 
