@@ -12,7 +12,7 @@ from archwright.errors import InputError
 from archwright.evaluate.history import Proposal
 from archwright.search_space import SearchSpace
 from archwright.search_strategy import make_strategy
-from archwright.study.known_networks import EXHAUSTED_AFTER, MOST_PENDING_REPEATS
+from archwright.study.proposals import EXHAUSTED_AFTER, MOST_PENDING_REPEATS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from archwright.benchmark.tabular_benchmark import TableEntry, TabularBenchmark
 from archwright.errors import InputError
 from archwright.evaluate.history import Candidate, History, Objective, Proposal, key_of
 from archwright.search_strategy import Strategy, sized_for_budget
-from archwright.study.known_networks import EXHAUSTED_AFTER, MOST_PENDING_REPEATS
+from archwright.study.proposals import EXHAUSTED_AFTER, MOST_PENDING_REPEATS, next_new, settle_repeats
 
 OBJECTIVES = (Objective("accuracy", maximize=True),)
 PERCENT = 100.0
@@ -79,8 +79,8 @@ def simulate(
     begun = time.process_time()
     search = _Search(benchmark, name, sized_for_budget(strategy, queries), queries, seed, in_flight)
     while True:
-        while search.may_propose:
-            search.propose()
+        while search.has_room and (candidate := next_new(search)) is not None:
+            search.begin(candidate)
         seconds = time.process_time() - begun
         if not search.running or (slowest is not None and seconds - search.longest > slowest * queries):
             return SimulatedSearch(search.ended, search.number, seconds, search.longest)
@@ -88,7 +88,7 @@ def simulate(
 
 
 class _Search:
-    """The candidates of one simulated search, and its clock."""
+    """The candidates of one simulated search, as `proposals.next_new` asks for them, and its clock."""
 
     def __init__(self, benchmark: TabularBenchmark, name: str, strategy: Strategy, queries: int, seed: int, in_flight: int) -> None:
         self.benchmark, self.name, self.strategy = benchmark, name, strategy
@@ -102,31 +102,27 @@ class _Search:
         self.number = self.begun = self.known_in_a_row = self.pending_repeats = 0
 
     @property
-    def may_propose(self) -> bool:
-        return (
-            len(self.running) < self.in_flight
-            and self.begun < self.queries
-            and self.known_in_a_row < EXHAUSTED_AFTER
-            and self.pending_repeats < MOST_PENDING_REPEATS
-        )
+    def has_room(self) -> bool:
+        """Whether another query may begin."""
+        return len(self.running) < self.in_flight and self.begun < self.queries
 
-    def propose(self) -> None:
+    @property
+    def exhausted(self) -> bool:
+        return self.known_in_a_row >= EXHAUSTED_AFTER
+
+    @property
+    def waits(self) -> bool:
+        return self.pending_repeats >= MOST_PENDING_REPEATS
+
+    def propose(self) -> Candidate:
         begun = time.process_time()
         history = History(OBJECTIVES, tuple(self.finished), tuple(self.pending.values()))
         proposal = self.strategy.propose(self.benchmark.space, history, Random(f"{self.seed}/{self.name}/{self.number}"))
         candidate = self._candidate(proposal)
         self.longest = max(self.longest, time.process_time() - begun)
         self.number += 1
-        known = self.first.setdefault(candidate.key, candidate)
-        if known is candidate:
-            self._begin(candidate)
-        elif known.scores is not None:
-            self.known_in_a_row += 1
-            self.finished.append(replace(candidate, state="duplicate", scores=known.scores))
-        else:
-            self.known_in_a_row += 1
-            self.pending_repeats += 1
-            self.pending[candidate.number] = candidate
+        self.pending[candidate.number] = candidate
+        return candidate
 
     def _candidate(self, proposal: Proposal) -> Candidate:
         if proposal.continues is not None or proposal.epochs is not None:
@@ -138,11 +134,25 @@ class _Search:
         seen = len(self.finished)
         return Candidate(self.number, proposal.architecture, key, "running", parent=proposal.parent, note=note, seen=seen)
 
-    def _begin(self, candidate: Candidate) -> None:
+    def known(self, candidate: Candidate) -> Candidate | None:
+        first = self.first.setdefault(candidate.key, candidate)
+        self.known_in_a_row = 0 if first is candidate else self.known_in_a_row + 1
+        return None if first is candidate else first
+
+    def is_pending(self, candidate: Candidate) -> bool:
+        return candidate.scores is None
+
+    def repeats(self, candidate: Candidate) -> list[Candidate]:
+        return [pending for pending in self.pending.values() if pending.key == candidate.key]
+
+    def settle(self, candidate: Candidate, known: Candidate) -> None:
+        del self.pending[candidate.number]
+        self.finished.append(replace(candidate, state="duplicate", scores=known.scores))
+
+    def begin(self, candidate: Candidate) -> None:
+        """Look the candidate up; its result arrives when its training would have ended."""
         entry = self.benchmark.entry(candidate.architecture)
         self.begun += 1
-        self.known_in_a_row = self.pending_repeats = 0
-        self.pending[candidate.number] = candidate
         takes = entry.seconds if entry.seconds is not None and self.benchmark.timed else 1.0
         heapq.heappush(self.running, (self.clock + takes, candidate.number, entry))
 
@@ -154,6 +164,4 @@ class _Search:
         done = replace(self.pending.pop(number), state="complete", scores=(entry.valid / PERCENT,))
         self.first[done.key] = done
         self.finished.append(done)
-        for waiting in [candidate for candidate in self.pending.values() if candidate.key == done.key]:
-            del self.pending[waiting.number]
-            self.finished.append(replace(waiting, state="duplicate", scores=done.scores))
+        settle_repeats(self, done)

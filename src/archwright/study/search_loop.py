@@ -7,7 +7,7 @@ method first trains its supernet, which is one training, and proposes what that 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from random import Random
@@ -21,7 +21,7 @@ from archwright.ledger.ledger import LOOK_EVERY_S, Ledger, Overtaken
 from archwright.ledger.row import Row
 from archwright.search_space import SearchSpace
 from archwright.search_strategy import Strategy
-from archwright.study.known_networks import EXHAUSTED_AFTER, MOST_PENDING_REPEATS
+from archwright.study.proposals import EXHAUSTED_AFTER, MOST_PENDING_REPEATS, next_new, settle_repeats
 from archwright.study.scheduler import Scheduler, training_seed
 from archwright.study.supernet_search import STAGE, SupernetSearch
 
@@ -114,201 +114,207 @@ class StrategyRun:
 
 
 def search(strategy_runs: Sequence[StrategyRun], scheduler: Scheduler, make_job: MakeJob, limits: SearchLimits, seed: int) -> None:
-    """Run all strategy runs until each has used its budget or is exhausted; continues what an earlier start left unfinished.
+    """Search with all strategies until each has used its budget or is exhausted; continues what an earlier start left unfinished.
 
-    Nothing of the search runs any more when this returns, in no coordinator.
+    No training of the search is under way any more when this returns, in no coordinator.
     """
-    by_name = {strategy_run.name: strategy_run for strategy_run in strategy_runs}
-    waiting = _left_over(strategy_runs)
+    proposals = {run.name: _RunProposals(run, scheduler, limits, seed) for run in strategy_runs}
+    ledger = strategy_runs[0].ledger
+    waiting = _left_over(ledger)
     while True:
-        waiting = _begin(waiting, scheduler, make_job)
-        while (
-            scheduler.free > 0
-            and not waiting
-            and (strategy_run := _next_strategy_run(strategy_runs, scheduler, limits)) is not None
-        ):
-            _propose(strategy_run, scheduler, make_job, limits, seed)
+        waiting = _take_up(waiting, proposals, scheduler, make_job)
+        while scheduler.free > 0 and not waiting and (run := _next_strategy_run(strategy_runs, scheduler, limits)) is not None:
+            _begin_next(proposals[run.name], scheduler, make_job, seed)
         if not scheduler.busy and not waiting and _next_strategy_run(strategy_runs, scheduler, limits) is None:
-            if not strategy_runs[0].ledger.others_work("search", STAGE):
+            if not ledger.others_work("search", STAGE):
                 return
             time.sleep(LOOK_EVERY_S)  # for results that what comes next depends on
-            waiting = _left_over(strategy_runs)
+            waiting = _left_over(ledger)
         for row, outcome in scheduler.finished():
-            _record(by_name[row.strategy], scheduler, row, outcome)
+            _record(proposals[row.strategy], scheduler, row, outcome)
 
 
-def _left_over(strategy_runs: Sequence[StrategyRun]) -> list[tuple[StrategyRun, Row]]:
+def _left_over(ledger: Ledger) -> list[Row]:
     """Rows of the search that nobody works on any more, of an earlier start or of another coordinator."""
-    by_name = {strategy_run.name: strategy_run for strategy_run in strategy_runs}
-    return [(by_name[row.strategy], row) for row in strategy_runs[0].ledger.running() if row.stage in ("search", STAGE)]
+    return [row for row in ledger.running() if row.stage in ("search", STAGE)]
 
 
-def _begin(waiting: list[tuple[StrategyRun, Row]], scheduler: Scheduler, make_job: MakeJob) -> list[tuple[StrategyRun, Row]]:
-    """Take up rows that an earlier start left running; those for which there is no worker yet wait on."""
+def _take_up(waiting: list[Row], proposals: Mapping[str, _RunProposals], scheduler: Scheduler, make_job: MakeJob) -> list[Row]:
+    """Continue rows that an earlier start left running; those for which there is no worker yet wait on."""
     left = []
-    for strategy_run, row in waiting:
-        known = strategy_run.ledger.known(row) if row.stage == "search" else None
+    for row in waiting:
+        own = proposals[row.strategy]
+        known = own.known(row) if row.stage == "search" else None
         if known is not None:
-            _settle(scheduler, row, known)
+            if not own.is_pending(known):
+                own.settle(row, known)
         elif scheduler.free > 0:
             scheduler.start(row, make_job(row))
         else:
-            left.append((strategy_run, row))
+            left.append(row)
     return left
 
 
 def _next_strategy_run(strategy_runs: Sequence[StrategyRun], scheduler: Scheduler, limits: SearchLimits) -> StrategyRun | None:
     """The strategy whose turn it is: the one that has spent least; None where all are done, or wait for a result."""
     able = [
-        strategy_run
-        for strategy_run in strategy_runs
-        if not (
-            strategy_run.waits
-            or strategy_run.exhausted
-            or _spent(strategy_run, limits)
-            or _has_drawn_level(strategy_run, strategy_runs, limits)
-        )
+        run
+        for run in strategy_runs
+        if not (run.waits or run.exhausted or _spent(run, limits) or _has_drawn_level(run, strategy_runs, limits))
     ]
     if limits.trials is not None:
-        return min(able, key=lambda strategy_run: strategy_run.trainings, default=None)
+        return min(able, key=lambda run: run.trainings, default=None)
     return min(
         able,
-        key=lambda strategy_run: (
-            strategy_run.seconds + scheduler.searching(strategy_run.name) * strategy_run.typical_seconds,
-            strategy_run.trainings,
+        key=lambda run: (
+            run.seconds + scheduler.searching(run.name) * run.typical_seconds,
+            run.trainings,
         ),
         default=None,
     )
 
 
-def _spent(strategy_run: StrategyRun, limits: SearchLimits) -> bool:
+def _spent(run: StrategyRun, limits: SearchLimits) -> bool:
     if limits.trials is not None:
-        return strategy_run.trainings >= limits.trials
+        return run.trainings >= limits.trials
     assert limits.deadline is not None
-    return strategy_run.ledger.count(strategy_run.name) > 0 and limits.clock() + strategy_run.typical_seconds / 2 > limits.deadline
+    return run.ledger.count(run.name) > 0 and limits.clock() + run.typical_seconds / 2 > limits.deadline
 
 
-def _has_drawn_level(strategy_run: StrategyRun, strategy_runs: Sequence[StrategyRun], limits: SearchLimits) -> bool:
+def _has_drawn_level(run: StrategyRun, strategy_runs: Sequence[StrategyRun], limits: SearchLimits) -> bool:
     """Whether random search has had as many seconds as the dearest of the others, which are all at their end.
 
     It is there for a comparison at the same cost. Others that came to nothing are no measure of that.
     """
-    others = [other for other in strategy_runs if other is not strategy_run]
-    if limits.trials is not None or strategy_run.name != COMPARISON or not all(other.exhausted for other in others):
+    others = [other for other in strategy_runs if other is not run]
+    if limits.trials is not None or run.name != COMPARISON or not all(other.exhausted for other in others):
         return False
     taken = [other.seconds for other in others if other.history.complete]
-    return bool(taken) and strategy_run.seconds >= max(taken)
+    return bool(taken) and run.seconds >= max(taken)
 
 
-def _propose(strategy_run: StrategyRun, scheduler: Scheduler, make_job: MakeJob, limits: SearchLimits, seed: int) -> None:
-    """Ask the strategy until it names a network that is not known, and begin its training; or until it has to wait.
-
-    A one-shot method whose supernet is not trained yet begins with that.
-    """
-    if strategy_run.supernet is not None and not strategy_run.supernet.ended:
-        training = strategy_run.supernet.begin(seed)
-        scheduler.start(training, make_job(training))
-        return
-    while not (strategy_run.waits or strategy_run.exhausted):
-        row = _ask(strategy_run, limits, seed)
-        if row is None:
-            continue
-        known = strategy_run.ledger.known(row)
-        if known is None:
-            strategy_run.pending_repeats = 0
-            scheduler.start(row, make_job(row))
-            return
-        _settle(scheduler, row, known)
-        strategy_run.pending_repeats += known.state == "running"
+def _begin_next(proposals: _RunProposals, scheduler: Scheduler, make_job: MakeJob, seed: int) -> None:
+    """Begin the training of the strategy's next new network, unless it has to wait; of a one-shot method first its supernet's."""
+    supernet = proposals.run.supernet
+    row = supernet.begin(seed) if supernet is not None and not supernet.ended else next_new(proposals)
+    if row is not None:
+        scheduler.start(row, make_job(row))
 
 
-def _ask(strategy_run: StrategyRun, limits: SearchLimits, seed: int) -> Row | None:
-    """A new row for what the strategy proposes; None where another coordinator took the number meanwhile, or nothing is begun.
-
-    A proposal that takes more than is left of the trials is not: the strategy waits for a result that may change its mind.
-    """
-    history = strategy_run.history
-    number = strategy_run.ledger.next_number("search", strategy_run.name)
-    proposal = strategy_run.strategy.propose(strategy_run.space, history, Random(f"{seed}/{strategy_run.name}/{number}"))
-    key, epochs = key_of(strategy_run.space, proposal.architecture), proposal.epochs or strategy_run.epochs
-    continued = _continued(strategy_run, proposal, key, epochs)
-    known = strategy_run.ledger.first_with_key("search", strategy_run.name, key, epochs)
-    if (
-        known is None
-        and limits.trials is not None
-        and strategy_run.trainings + strategy_run.cost(proposal) > limits.trials + ROUNDING
-    ):
-        strategy_run.asked_beyond_limit = True
-        return None
-    try:
-        return strategy_run.ledger.begin(
-            stage="search",
-            strategy=strategy_run.name,
-            architecture=proposal.architecture,
-            questions=tuple(questions_asked(strategy_run.space.decide, proposal.architecture.answers).values()),
-            key=key,
-            parent=proposal.parent,
-            continues=proposal.continues,
-            note=proposal.note,
-            seen=len(history.finished),
-            seed=continued.seed if continued is not None else training_seed(seed, strategy_run.name, number),
-            epochs=epochs,
-            number=number,
-        )
-    except Overtaken:
-        return None
-
-
-def _continued(strategy_run: StrategyRun, proposal: Proposal, key: str, epochs: float) -> Row | None:
-    """The row whose training the proposal goes on with. Raises InputError where the strategy asks for what cannot be."""
-    if epochs > strategy_run.epochs:
-        raise InputError(
-            f"strategy {strategy_run.name!r} asks for {epochs:g} epochs, and a full training of the search has "
-            f"{strategy_run.epochs:g}"
-        )
-    if proposal.continues is None:
-        return None
-    row = strategy_run.ledger.searched(strategy_run.name, proposal.continues)
-    if row is None or row.key != key or row.state != "complete" or (row.epochs or 0.0) >= epochs:
-        raise InputError(
-            f"strategy {strategy_run.name!r} wants to train candidate {proposal.continues} on to {epochs:g} epochs: "
-            "`continues` takes the number of a complete candidate with the same network and fewer epochs"
-        )
-    return row
-
-
-def _settle(scheduler: Scheduler, row: Row, known: Row) -> None:
-    """Give a row the result of the equal network that is known; one that is pending leaves it waiting."""
-    if known.state == "running":
-        return
-    if known.state == "refused":
-        scheduler.record(row, "refused", cause=known.cause)
-    else:
-        free = replace(known.outcome, seconds=0.0) if known.outcome is not None else None
-        scheduler.record(row, "duplicate", free, known.scores, f"the network of {known.run_number}")
-
-
-def _record(strategy_run: StrategyRun, scheduler: Scheduler, row: Row, outcome: Outcome) -> None:
+def _record(proposals: _RunProposals, scheduler: Scheduler, row: Row, outcome: Outcome) -> None:
     """Write down what came of a training, for its row and for those that waited for an equal network."""
-    strategy_run.pending_repeats, strategy_run.asked_beyond_limit = 0, False
+    run = proposals.run
+    run.pending_repeats, run.asked_beyond_limit = 0, False
     if row.stage == STAGE:
         scheduler.record(row, outcome.state, outcome)
         return
-    scores = scores_of(strategy_run.objectives, outcome)
+    scores = scores_of(run.objectives, outcome)
     if outcome.state == "complete" and scores is None:
         done = scheduler.record(row, "failed", outcome, cause="an objective was not measured")
     else:
         done = scheduler.record(row, outcome.state, outcome, scores, outcome.cause)
-    for waiting in strategy_run.ledger.waiting_for(done):
-        _settle(scheduler, waiting, done)
+    settle_repeats(proposals, done)
 
 
-def best_candidates(strategy_run: StrategyRun, k: int) -> list[Row]:
+class _RunProposals:
+    """The rows of a strategy's search, as `proposals.next_new` asks for them."""
+
+    def __init__(self, run: StrategyRun, scheduler: Scheduler, limits: SearchLimits, seed: int) -> None:
+        self.run = run
+        self._scheduler = scheduler
+        self._limits = limits
+        self._seed = seed
+
+    @property
+    def pending_repeats(self) -> int:
+        return self.run.pending_repeats
+
+    @pending_repeats.setter
+    def pending_repeats(self, count: int) -> None:
+        self.run.pending_repeats = count
+
+    @property
+    def exhausted(self) -> bool:
+        return self.run.exhausted
+
+    @property
+    def waits(self) -> bool:
+        return self.run.waits
+
+    def propose(self) -> Row | None:
+        """A new row for what the strategy proposes; None where another coordinator took the number meanwhile.
+
+        A proposal that takes more than is left of the trials is not written down either: the strategy waits for a result that may
+        change its mind.
+        """
+        run, history = self.run, self.run.history
+        number = run.ledger.next_number("search", run.name)
+        proposal = run.strategy.propose(run.space, history, Random(f"{self._seed}/{run.name}/{number}"))
+        key, epochs = key_of(run.space, proposal.architecture), proposal.epochs or run.epochs
+        continued = _continued(run, proposal, key, epochs)
+        if run.ledger.first_with_key("search", run.name, key, epochs) is None and self._is_too_much(proposal):
+            run.asked_beyond_limit = True
+            return None
+        try:
+            return run.ledger.begin(
+                stage="search",
+                strategy=run.name,
+                architecture=proposal.architecture,
+                questions=tuple(questions_asked(run.space.decide, proposal.architecture.answers).values()),
+                key=key,
+                parent=proposal.parent,
+                continues=proposal.continues,
+                note=proposal.note,
+                seen=len(history.finished),
+                seed=continued.seed if continued is not None else training_seed(self._seed, run.name, number),
+                epochs=epochs,
+                number=number,
+            )
+        except Overtaken:
+            return None
+
+    def _is_too_much(self, proposal: Proposal) -> bool:
+        trials = self._limits.trials
+        return trials is not None and self.run.trainings + self.run.cost(proposal) > trials + ROUNDING
+
+    def known(self, row: Row) -> Row | None:
+        return self.run.ledger.known(row)
+
+    def is_pending(self, row: Row) -> bool:
+        return row.state == "running"
+
+    def repeats(self, row: Row) -> list[Row]:
+        return self.run.ledger.waiting_for(row)
+
+    def settle(self, row: Row, known: Row) -> None:
+        if known.state == "refused":
+            self._scheduler.record(row, "refused", cause=known.cause)
+        else:
+            free = replace(known.outcome, seconds=0.0) if known.outcome is not None else None
+            self._scheduler.record(row, "duplicate", free, known.scores, f"the network of {known.run_number}")
+
+
+def _continued(run: StrategyRun, proposal: Proposal, key: str, epochs: float) -> Row | None:
+    """The row whose training the proposal continues. Raises InputError where the strategy asks for what cannot be."""
+    if epochs > run.epochs:
+        raise InputError(f"strategy {run.name!r} asks for {epochs:g} epochs, and a full training of the search has {run.epochs:g}")
+    if proposal.continues is None:
+        return None
+    row = run.ledger.searched(run.name, proposal.continues)
+    if row is None or row.key != key or row.state != "complete" or (row.epochs or 0.0) >= epochs:
+        raise InputError(
+            f"strategy {run.name!r} wants to train candidate {proposal.continues} on to {epochs:g} epochs: `continues` takes the "
+            "number of a complete candidate with the same network and fewer epochs"
+        )
+    return row
+
+
+def best_candidates(run: StrategyRun, k: int) -> list[Row]:
     """The k best complete candidates by their first score, each network once; the earlier of equals.
 
     Only scores after as many epochs are compared: those of the most come first, and the next only where there are fewer than k.
     """
-    complete = [row for row in strategy_run.rows if row.state == "complete" and row.scores]
+    complete = [row for row in run.rows if row.state == "complete" and row.scores]
     ranked = sorted(complete, key=lambda row: (-(row.epochs or 0.0), -(row.scores or (0.0,))[0], row.number))
     first = {row.key: row for row in reversed(ranked)}
     return [row for row in ranked if first[row.key] is row][:k]
