@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from archwright.evaluate.job import Outcome
@@ -82,6 +83,29 @@ def start_helper(job, on_epoch, value):
     (Path(job.folder) / "helper").write_text(str(helper.pid))
 
 
+def await_file(job, on_epoch, name):
+    while not (Path(job.folder) / name).exists():
+        time.sleep(0.01)
+
+
+def stop_in_a_message(job, on_epoch, value):
+    """After the first bytes of a long one that are written at once."""
+
+    def write_and_stop(pipe, content):
+        os.write(pipe.fileno(), content)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    Connection._send = write_and_stop
+    on_epoch({"text": "long" * 10_000})
+
+
+def fork_helper(job, on_epoch, value):
+    """It has all open files of this process, as helpers have that multiprocessing forks."""
+    if os.fork() == 0:
+        time.sleep(60)
+        os._exit(0)
+
+
 def tell_surroundings(job, on_epoch, value):
     import torch
 
@@ -133,6 +157,10 @@ DEEDS = {
     "fill": fill_memory,
     "write_result_and_die": write_result_and_die,
     "helper": start_helper,
+    "await": await_file,
+    "stop_in_a_message": stop_in_a_message,
+    "fork_helper": fork_helper,
+    "close_files": lambda job, on_epoch, value: os.closerange(3, 1024),
     "go_on": go_on,
     "tell": tell_surroundings,
     "mpi": begin_mpi,

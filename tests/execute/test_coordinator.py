@@ -115,6 +115,7 @@ def test_trainings_end_soon_after_their_coordinator_was_killed(start, tmp_path, 
     eventually(lambda: not any(map(is_alive, pids)), 10)
 
 
+@pytest.mark.usefixtures("as_in_a_terminal")
 def test_ctrl_c_reaches_the_coordinator_alone_and_its_script_runs_once(start, tmp_path, pid_in):
     coordinator = start(INTERRUPTED)
     assert [coordinator.stdout.readline() for _ in range(2)] == ["started\n", "waiting\n"]

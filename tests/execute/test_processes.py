@@ -37,6 +37,13 @@ def test_waiting_ends_with_the_timeout(two, job):
     assert 0.3 <= time.monotonic() - start < 10
 
 
+def test_waiting_ends_with_the_timeout_though_a_training_has_stopped_in_the_middle_of_a_message(two, job, pid_in, eventually):
+    two.submit(stopped := job("stopped", stop_in_a_message=1))
+    stat = Path(f"/proc/{pid_in(stopped.folder)}/stat")
+    eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+    assert two.wait(0.3) == []
+
+
 def test_progress_is_the_last_epoch_of_what_runs(two, job, eventually):
     two.submit(job("learns", seed=7, epochs=3, sleep=60))
     two.submit(job("silent", sleep=60))

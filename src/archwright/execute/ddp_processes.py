@@ -7,8 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -20,11 +19,13 @@ from archwright.execute.attempt import OnEpoch, attempt
 from archwright.execute.exit_code import why_it_ended
 from archwright.execute.exit_with_parent import exit_with_parent
 from archwright.execute.main_module import unpack_main
-from archwright.execute.messages import read, send
+from archwright.execute.messages import Inbox, send
 from archwright.execute.threads import limit_threads
 
 END_SECONDS = 5.0
 """How long a killed process is waited for: one that sits in a broken driver may never end."""
+LOOK_EVERY_SECONDS = 1.0
+"""How often to look for an end that no handle tells of: a helper that a process has forked holds its files open."""
 SETTLE_SECONDS = 0.5
 """A process that fails because another was killed may say so before that one's end is seen: it is looked for so long."""
 
@@ -52,12 +53,13 @@ class DDPProcesses:
         told = 0
         try:
             while True:
-                connection.wait([handle for rank in self._ranks for handle in rank.handles])
+                connection.wait([handle for rank in self._ranks for handle in rank.handles], LOOK_EVERY_SECONDS)
                 for rank in self._ranks:
                     rank.look()
-                for record in self._ranks[0].records[told:]:
+                records = self._ranks[0].inbox.records
+                for record in records[told:]:
                     on_epoch(record)
-                told = len(self._ranks[0].records)
+                told = len(records)
                 found = self._found()
                 if found is not None:
                     return found
@@ -73,25 +75,32 @@ class DDPProcesses:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _found(self) -> Outcome | None:
-        """What the first process has finished is whole. Else a death comes before a failure, which may only follow from it."""
+        """What the first process has finished is whole. Else a death comes before a failure, which may only follow from it.
+
+        It judges by all that `look` has heard. What is heard and left unjudged, no handle tells of again.
+        """
         first = self._ranks[0].outcome
         if first is not None and first.state != "failed":
             return first
         failed = next((rank.outcome for rank in self._ranks if rank.outcome is not None and rank.outcome.state == "failed"), None)
         if failed is not None:
-            working = [rank.process.sentinel for rank in self._ranks if rank.outcome is None]
-            connection.wait(working, SETTLE_SECONDS if working else 0)
+            self._settle()
         return self._death() or failed
+
+    def _settle(self) -> None:
+        """See the end of a process that was killed, if that is why another one failed."""
+        working = [rank for rank in self._ranks if rank.outcome is None]
+        connection.wait([rank.process.sentinel for rank in working], SETTLE_SECONDS if working else 0)
+        for rank in working:
+            rank.look()
 
     def _death(self) -> Outcome | None:
         for rank in self._ranks:
-            rank.look()
-            if rank.outcome is None and rank.process.exitcode is not None:
-                who = f"process {rank.number + 1} of {len(self._ranks)}"
+            if rank.died is not None:
                 return Outcome(
                     "failed",
-                    cause=why_it_ended(rank.process.exitcode, who),
-                    curve=tuple(self._ranks[0].records),
+                    cause=why_it_ended(rank.died, f"process {rank.number + 1} of {len(self._ranks)}"),
+                    curve=tuple(self._ranks[0].inbox.records),
                     seconds=time.monotonic() - self._start,
                     machine_fault=True,
                 )
@@ -100,26 +109,32 @@ class DDPProcesses:
 
 @dataclass
 class _Process:
-    """One of the processes, and what has been heard of it."""
+    """One of the processes, and what has been heard of it. `died`: the exit code of one that has ended with no outcome."""
 
     number: int
     process: BaseProcess
-    pipe: Connection
-    records: list[Mapping[str, Any]] = field(default_factory=list)
+    inbox: Inbox
     outcome: Outcome | None = None
+    died: int | None = None
 
     @property
     def handles(self) -> list[Any]:
         """What becomes ready when there is something to look at; nothing once its outcome is here."""
-        return [self.pipe, self.process.sentinel] if self.outcome is None else []
+        return [self.inbox.pipe, self.process.sentinel] if self.outcome is None else []
 
     def look(self) -> None:
-        """Hear what it has said. One that has died says nothing."""
-        if self.outcome is None:
-            try:
-                self.outcome = read(self.pipe, self.records)
-            except (EOFError, OSError):
-                self.process.join()
+        """Hear what it has said, and whether that was all."""
+        if self.outcome is not None:
+            return
+        ended = self.process.exitcode is not None or bool(connection.wait([self.process.sentinel], 0))
+        try:
+            self.outcome = self.inbox.read()  # after that question: what it said before its end is in the pipe
+        except (EOFError, OSError):
+            ended = True
+        if ended and self.outcome is None:
+            self.process.kill()  # it may live on with all its files closed; one that is ending keeps its exit code
+            self.process.join()
+            self.died = self.process.exitcode
 
 
 def _start_rank(run: str, job: Job, main: bytes, number: int, rendezvous: Path) -> _Process:
@@ -128,7 +143,7 @@ def _start_rank(run: str, job: Job, main: bytes, number: int, rendezvous: Path) 
     process = context.Process(target=_work, args=(run, job, main, number, str(rendezvous), writer), name=f"process {number + 1}")
     with writer:
         process.start()
-    return _Process(number, process, reader)
+    return _Process(number, process, Inbox(reader))
 
 
 def _work(run: str, job: Job, main: bytes, number: int, rendezvous: str, pipe: Connection) -> None:

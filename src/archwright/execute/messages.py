@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
 from archwright.evaluate.job import Outcome
 
+PIECE_BYTES = 500
+"""POSIX writes at least 512 bytes to a pipe as a whole: where a piece has begun to come, it is there (4 bytes are its length)."""
+END = b"\n"
+
 
 def send(pipe: Connection, kind: str, content: Mapping[str, Any]) -> None:
     """{"epoch": record} after each epoch, {"outcome": ...} at the end."""
-    pipe.send_bytes(json.dumps({kind: dict(content)}).encode())
+    message = json.dumps({kind: dict(content)}).encode() + END
+    for start in range(0, len(message), PIECE_BYTES):
+        pipe.send_bytes(message[start : start + PIECE_BYTES])
 
 
-def read(pipe: Connection, records: list[Mapping[str, Any]]) -> Outcome | None:
-    """Take all that was sent: epochs go behind `records`; the outcome, if it is among it. Raises EOFError or OSError at the end."""
-    while pipe.poll():
-        message = json.loads(pipe.recv_bytes())
-        if "outcome" in message:
-            return Outcome.from_json(message["outcome"])
-        records.append(message["epoch"])
-    return None
+@dataclass
+class Inbox:
+    """Reads what a process sends, and never waits for it: it may have been stopped in the middle of a message."""
+
+    pipe: Connection
+    records: list[Mapping[str, Any]] = field(default_factory=list)
+    _begun: bytearray = field(default_factory=bytearray)
+
+    def read(self) -> Outcome | None:
+        """Take all that has come: epochs go behind `records`; the outcome, if it is there. EOFError or OSError at the end."""
+        while self.pipe.poll():
+            self._begun += self.pipe.recv_bytes()
+            if self._begun.endswith(END):
+                message = json.loads(self._begun)
+                self._begun.clear()
+                if "outcome" in message:
+                    return Outcome.from_json(message["outcome"])
+                self.records.append(message["epoch"])
+        return None

@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from multiprocessing.connection import Connection
 from typing import Any
 
 from archwright.evaluate.job import Job, Outcome
@@ -18,7 +17,7 @@ from archwright.execute.device_placement import Placement
 from archwright.execute.exit_code import why_it_ended
 from archwright.execute.fork_server import start_process
 from archwright.execute.main_module import pack_main
-from archwright.execute.messages import read
+from archwright.execute.messages import Inbox
 from archwright.execute.process_memory import family_mb, oom_kills, resident_mb
 from archwright.execute.training_process_main import Order, carry_out
 
@@ -49,14 +48,14 @@ class TrainingProcess:
         self._oom_kills = oom_kills()
         text = json.dumps(replace(job, device=placement.device).to_json())
         order = Order(text, run, placement.visible, pack_main(job, run))
-        self._pipe: Connection | None
-        self._process, self._pipe = start_process(carry_out, order, name)
+        self._process, pipe = start_process(carry_out, order, name)
+        self._inbox: Inbox | None = Inbox(pipe, self.records)
         self._start = time.monotonic()
 
     @property
     def handles(self) -> list[Any]:
         """What becomes ready when there is something to look at (for `multiprocessing.connection.wait`)."""
-        return [self._process.sentinel, *([self._pipe] if self._pipe else [])]
+        return [self._process.sentinel, *([self._inbox.pipe] if self._inbox else [])]
 
     @property
     def pid(self) -> int:
@@ -71,9 +70,9 @@ class TrainingProcess:
 
     def end(self) -> None:
         """Kill it and all it started. At once: whatever a training writes, it writes atomically."""
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
+        if self._inbox is not None:
+            self._inbox.pipe.close()
+            self._inbox = None
         self._process.kill()
         if hasattr(os, "killpg"):
             with suppress(ProcessLookupError, PermissionError):
@@ -83,9 +82,9 @@ class TrainingProcess:
     def _received(self) -> Outcome | None:
         """Read all that was sent; the outcome, if it is among it."""
         try:
-            return read(self._pipe, self.records) if self._pipe is not None else None
+            return self._inbox.read() if self._inbox is not None else None
         except (EOFError, OSError):
-            self._pipe = None
+            self._inbox = None
         return None
 
     def _ended(self) -> Outcome | None:
