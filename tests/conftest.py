@@ -5,6 +5,7 @@ import io
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -232,6 +233,14 @@ def is_alive():
 
     assert look(os.getpid())
     return look
+
+
+@pytest.fixture
+def as_in_a_terminal():
+    """Ctrl-C is heard, here and by what is started: whoever runs the tests may have it ignored, as shells do for background jobs."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -465,6 +465,7 @@ def test_a_report_is_written_anew(call, small_run, tmp_path):
 # Signals.
 
 
+@pytest.mark.usefixtures("as_in_a_terminal")
 @pytest.mark.parametrize(
     ("number", "told", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)]
 )
@@ -476,6 +477,7 @@ def test_a_search_that_a_signal_ended_says_how_to_go_on(call, small_run, monkeyp
     )
 
 
+@pytest.mark.usefixtures("as_in_a_terminal")
 def test_what_cannot_be_continued_does_not_say_so(call, monkeypatch, tmp_path):
     monkeypatch.setattr(main_job, "rewrite_report", lambda _: signal.raise_signal(signal.SIGINT))
     assert call("report", tmp_path) == (130, "", "archwright: interrupted\n")

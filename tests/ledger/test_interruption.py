@@ -45,6 +45,7 @@ def start():
         process.communicate(timeout=10)
 
 
+@pytest.mark.usefixtures("as_in_a_terminal")
 @pytest.mark.parametrize(
     ("number", "told", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)]
 )
@@ -82,6 +83,7 @@ def test_even_what_is_being_written_is_ended_by_a_second_signal(start):
     assert process.wait(10) == -signal.SIGINT
 
 
+@pytest.mark.usefixtures("as_in_a_terminal")
 def test_a_signal_is_heeded_though_the_writing_failed():
     def fail():
         with uninterrupted():
@@ -98,6 +100,9 @@ def test_an_ignored_signal_stays_ignored():
         with interruptible(), uninterrupted():
             signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        with pytest.raises(Interrupted, match="SIGTERM"), interruptible():
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # and so it was while the command ended
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -103,6 +103,7 @@ def test_what_cannot_be_shown_is_refused_in_a_sentence(run, tmp_path, monkeypatc
     assert refused(run) == "the dashboard needs optuna-dashboard: pip install 'archwright[dashboard]'"
 
 
+@pytest.mark.usefixtures("as_in_a_terminal")
 def test_the_command_says_where_it_listens_and_ctrl_c_ends_it(run, monkeypatch, capsys):
     from archwright.cli import main
 

@@ -62,7 +62,8 @@ def _interrupt(number: int, _: FrameType | None) -> NoReturn:
 
 def _end_at_the_next() -> None:
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
