@@ -17,17 +17,17 @@ def test_what_the_machine_can_just_give_is_no_error():
 
 
 def test_too_many_cores_are_an_error():
-    with pytest.raises(InputError, match="2 workers with 3 cores each need 6, and this machine gives 4"):
+    with pytest.raises(InputError, match="2 workers with 3 cores each would need 6, but this machine has 4"):
         check_machine(Resources(2, cpus=3, device="cpu"), 2)
 
 
 def test_too_much_memory_is_an_error():
-    with pytest.raises(InputError, match="3 workers with 400 MB each need 1200 MB, and this machine has 1000"):
+    with pytest.raises(InputError, match="3 workers with 400 MB each would need 1200 MB, but this machine has 1000"):
         check_machine(Resources(3, memory=400, device="cpu"), 3)
 
 
 def test_a_training_on_more_devices_than_there_are_workers_is_an_error(job):
-    with pytest.raises(InputError, match="on 3 devices takes as many workers, and there are 2"):
+    with pytest.raises(InputError, match="on 3 devices takes as many workers, but only 2 will run"):
         check_job(job("wide", fields={"devices": 3}), Resources(2, device="cpu"), 2)
     check_job(job("fits", fields={"devices": 2}), Resources(2, device="cpu"), 2)
 

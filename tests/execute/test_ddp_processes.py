@@ -24,7 +24,7 @@ folder, deeds, late = sys.argv[1:]
 
 def wait_for_the_late(record):
     Path(folder, "passed on").touch()
-    while not all(ranks._ranks[int(number)].inbox.pipe.poll() for number in late):
+    while not all(ranks._processes[int(number)].inbox.pipe.poll() for number in late):
         time.sleep(0.01)
 
 ranks = DDPProcesses("small_jobs:obey", Job("job", "search", "", folder, 7, 1, recipe=json.loads(deeds), devices=2), b"")

@@ -38,14 +38,14 @@ def test_parts_of_a_gpu_are_filled_one_gpu_after_the_other(gpus):
     gpus(2)
     visible = [place(on(gpus=0.3), [worker]).visible for worker in range(6)]
     assert visible == ["0", "0", "0", "1", "1", "1"]
-    with pytest.raises(InputError, match=r"7 workers with 0\.3 of a GPU each need 3 GPUs.*cuda:0, cuda:1; give fewer"):
+    with pytest.raises(InputError, match=r"7 workers with 0\.3 of a GPU each would need 3 GPUs.*cuda:0, cuda:1; request fewer"):
         place(on(gpus=0.3), [6])
 
 
 def test_a_training_on_several_devices_sees_one_gpu_for_each(gpus):
     gpus(3, "4,5,6")
     assert place(on("cuda"), [1, 2]) == Placement("cuda", "5,6")
-    with pytest.raises(InputError, match="2 devices needs as many GPUs, and it has 1"):
+    with pytest.raises(InputError, match="2 devices needs as many GPUs, but has 1"):
         place(on("cuda:1"), [0, 1])
     gpus(1)
     with pytest.raises(InputError, match="2 devices needs as many GPUs"):
@@ -70,7 +70,7 @@ def test_a_machine_with_too_few_gpus_for_a_training_says_so(gpus):
     gpus(2)
     check_places(on(gpus=0.5), 2, 4)
     for resources, workers in ((on(gpus=0.5), 2), (on("cuda:1"), 4)):
-        with pytest.raises(InputError, match="2 devices needs as many GPUs, and it has 1"):
+        with pytest.raises(InputError, match="2 devices needs as many GPUs, but has 1"):
             check_places(resources, 2, workers)
     check_places(on("cpu"), 3, 3)
     check_places(on("cuda:1"), 1, 4)
@@ -104,7 +104,7 @@ def test_without_gpus_auto_leaves_it_to_the_training_and_cuda_is_an_error(gpus, 
 
 def test_a_part_of_a_gpu_where_there_is_none_is_an_error(gpus):
     gpus(0)
-    with pytest.raises(InputError, match=r"1 workers with 0\.5 of a GPU each need 1 GPUs.*none"):
+    with pytest.raises(InputError, match=r"1 worker with 0\.5 of a GPU each would need 1 GPU.*none"):
         place(on(gpus=0.5), [0])
 
 

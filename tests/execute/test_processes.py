@@ -104,7 +104,7 @@ def test_a_hang_is_ended_though_it_ignores_sigterm_and_holds_the_interpreter(two
     monkeypatch.setattr(training_process, "GRACE_SECONDS", 0.3)
     two.submit(hanging := job("hangs", fields={"time_limit": 0.5}, ignore_terminate=1, hold=10**12))
     outcome = only_outcome(two)
-    assert re.fullmatch(r"timed out after \d+ s: hung \(allowed were 0.5 s\)", outcome.cause)
+    assert re.fullmatch(r"timed out after \d+ s: hung \(the limit is 0.5 s\)", outcome.cause)
     assert (outcome.state, outcome.machine_fault) == ("failed", False)
     assert 0.8 < outcome.seconds < 10
     assert not is_alive(pid_in(hanging.folder))

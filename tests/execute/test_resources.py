@@ -7,8 +7,8 @@ from archwright.execute import Resources
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"workers": 0}, "0 workers"),
-        ({"cpus": 0}, "0 cores"),
+        ({"workers": 0}, "workers is 0"),
+        ({"cpus": 0}, "cpus is 0"),
         ({"gpus": 1.5}, "from 0 to 1"),
         ({"gpus": -0.1}, "from 0 to 1"),
         ({"memory": 0.0}, "above zero"),
@@ -16,8 +16,8 @@ from archwright.execute import Resources
         ({"device": "cuda:"}, "choose from auto, cpu, cuda"),
         ({"device": "cuda:x"}, "choose from auto, cpu, cuda"),
         ({"device": ""}, "choose from auto, cpu, cuda"),
-        ({"gpus": 0.5, "device": "cpu"}, "leave one of them out"),
-        ({"gpus": 0, "device": "cuda"}, "leave one of them out"),
+        ({"gpus": 0.5, "device": "cpu"}, "omit one of them"),
+        ({"gpus": 0, "device": "cuda"}, "omit one of them"),
     ],
 )
 def test_what_no_machine_could_give_is_an_error(given, told):

@@ -1,4 +1,4 @@
-"""Where evaluations run: one file an executor, found by name."""
+"""Where trainings run: one file per executor, found by name."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def executor_names() -> list[str]:
 def make_executor(name: str, resources: Resources = Resources(), run: str = RUN_JOB) -> Executor:  # noqa: B008 (it is frozen)
     """The executor `name` (or `module:Class`) with these resources, ready for jobs. `run`: the `module:function` that does a job.
 
-    Raises UnknownName, or InputError for what there is not.
+    Raises UnknownName, or InputError for unavailable resources.
     """
     return typing.cast(Executor, find(name, BUILT_IN, GROUP, "executor")(resources, run))
 
 
 def rank_service(name: str) -> AbstractContextManager[None]:
-    """Where a whole command belongs that uses the executor `name`: under `mpiexec`, what is inside runs on the first rank alone.
+    """Wrap a whole command that uses the executor `name`: under `mpiexec`, the body runs on rank 0 only.
 
-    The other ranks serve meanwhile, and end with exit code 0. Raises InputError where "mpi" was asked for without MPI.
+    The other ranks serve trainings meanwhile, and exit with code 0. Raises InputError where "mpi" was asked for without MPI.
     """
     if name != "mpi":
         return nullcontext()

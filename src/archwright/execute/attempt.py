@@ -18,12 +18,12 @@ OnEpoch = Callable[[Mapping[str, Any]], None]
 
 
 def attempt(run: str, job: Job, on_epoch: OnEpoch) -> Outcome:
-    """What the function `run` (`module:function`) makes of the job; an exception is a failure, its traceback goes to log.txt."""
+    """The outcome of `run` (`module:function`) on the job; an exception is a failure, and its traceback goes to log.txt."""
     start = time.monotonic()
     try:
         function: Callable[[Job, OnEpoch], Outcome] = find(run, {}, "", "run function")
         outcome = function(job, on_epoch)
-        json.dumps(outcome.to_json())  # it must be able to travel
+        json.dumps(outcome.to_json())  # it is sent as JSON
     except Exception as error:
         with log_of(job).open("a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
@@ -34,13 +34,13 @@ def attempt(run: str, job: Job, on_epoch: OnEpoch) -> Outcome:
 
 
 def log_of(job: Job) -> Path:
-    """Where the training's output goes: log.txt in the job's folder, which is made."""
+    """Where the training's output goes: log.txt in the job's folder, which is created if need be."""
     Path(job.folder).mkdir(parents=True, exist_ok=True)
     return Path(job.folder) / "log.txt"
 
 
 def written_outcome(job: Job) -> Outcome | None:
-    """A result that was finished, though whoever worked at it did not live to send it; None where there is none."""
+    """A finished result whose process died before it could send it; None if there is none."""
     try:
         return Outcome.from_json(json.loads((Path(job.folder) / RESULT).read_text(encoding="utf-8")))
     except FileNotFoundError:

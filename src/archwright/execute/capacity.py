@@ -1,4 +1,4 @@
-"""What this machine can give: more is an error, said before anything starts."""
+"""What this machine can provide: requesting more is an error, raised before anything starts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from archwright.execute.device_placement import check_places, place, with_device
 from archwright.execute.process_memory import MB, can_measure
 from archwright.execute.resources import Resources
 from archwright.execute.threads import threads_per_worker, usable_cpus
+from archwright.formatting import plural
 
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 
 
 def check_machine(resources: Resources, workers: int) -> None:
-    """Raises InputError where this machine cannot give each of so many workers what a training is to have."""
+    """Raises InputError if this machine cannot provide the requested resources to each of `workers` workers."""
     check_devices(resources.devices, workers)
     place(resources, [workers - 1])
     check_places(resources, resources.devices, workers)
@@ -25,49 +26,51 @@ def check_machine(resources: Resources, workers: int) -> None:
 
 
 def check_cores(resources: Resources, workers: int, cpus: int) -> None:
-    """Raises InputError where so many cores are too few for the workers on them."""
+    """Raises InputError if `cpus` cores are too few for the workers."""
     if resources.cpus is not None and resources.cpus * workers > cpus:
         raise InputError(
-            f"{workers} workers with {resources.cpus} cores each need {resources.cpus * workers}, and this machine gives {cpus}: "
-            "give fewer workers, or fewer cpus"
+            f"{plural(workers, 'worker')} with {plural(resources.cpus, 'core')} each would need {resources.cpus * workers}, but "
+            f"this machine has {cpus}: request fewer workers, or fewer cpus"
         )
 
 
 def check_memory(resources: Resources, workers: int, memory: float | None) -> None:
-    """Raises InputError where so many MB are too few for the workers that share them; None is not known."""
+    """Raises InputError if `memory` MB (None: unknown) are too few for the workers."""
     if resources.memory is not None and memory is not None and resources.memory * workers > memory:
         raise InputError(
-            f"{workers} workers with {resources.memory:g} MB each need {resources.memory * workers:g} MB, and this machine has "
-            f"{memory:.0f}: give fewer workers, or less memory"
+            f"{plural(workers, 'worker')} with {resources.memory:g} MB each would need {resources.memory * workers:g} MB, but this "
+            f"machine has {memory:.0f} MB: request fewer workers, or less memory"
         )
 
 
 def check_job(job: Job, resources: Resources, workers: int) -> None:
-    """Raises InputError where a job asks for what so many workers on this machine cannot give."""
+    """Raises InputError if a job requests resources that `workers` workers on this machine cannot provide."""
     check_devices(job.devices, workers)
     check_places(with_device_of(job, resources), job.devices, workers)
     check_limits(job)
 
 
 def check_limits(job: Job) -> None:
-    """Raises InputError where this machine cannot hold a job to its limits."""
+    """Raises InputError if this machine cannot enforce the limits of a job."""
     if job.memory_limit is not None and not can_measure():
-        raise InputError("a memory limit needs Linux's /proc, which is not here: leave the limit out")
+        raise InputError("a memory limit needs Linux's /proc, which this system does not have: omit the limit")
 
 
 def check_devices(devices: int, workers: int) -> None:
-    """Raises InputError where a training asks for more devices than there are workers."""
+    """Raises InputError if a training requests more devices than there are workers."""
     if devices > workers:
-        raise InputError(f"a training on {devices} devices takes as many workers, and there are {workers}: give more workers")
+        raise InputError(
+            f"a training on {devices} devices takes as many workers, but only {workers} will run: request more workers"
+        )
 
 
 def threads_of(resources: Resources, workers: int) -> int:
-    """Threads of a training: the cores that were asked for, else an equal share of this machine's."""
+    """Threads per training: the requested cores, or else an equal share of this machine's."""
     return resources.cpus if resources.cpus is not None else threads_per_worker(workers)
 
 
 def machine_memory_mb(limit_file: Path = CGROUP_MEMORY) -> float | None:
-    """Memory of this machine in MB (10^6 bytes), or what its container is allowed; None where nobody says."""
+    """Memory of this machine in MB (10^6 bytes), or the limit of its container; None if unknown."""
     try:
         physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / MB
     except (ValueError, OSError, AttributeError):

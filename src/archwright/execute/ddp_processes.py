@@ -1,10 +1,11 @@
-"""One training by several processes of this machine, together: whatever ends one of them ends all, and is the outcome."""
+"""One training in several processes of this machine (data parallel): whatever ends one of them ends all, and is the outcome."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -23,43 +24,43 @@ from archwright.execute.messages import Inbox, send
 from archwright.execute.threads import limit_threads
 
 END_SECONDS = 5.0
-"""How long a killed process is waited for: one that sits in a broken driver may never end."""
+"""How long to wait for a killed process: one that is stuck in a broken driver may never exit."""
 LOOK_EVERY_SECONDS = 1.0
-"""How often to look for an end that no handle tells of: a helper that a process has forked holds its files open."""
+"""How often to check for an exit that no handle announces: a child that a process has forked keeps its files open."""
 SETTLE_SECONDS = 0.5
-"""A process that fails because another was killed may say so before that one's end is seen: it is looked for so long."""
+"""How long to wait for the exit of a killed process that made another one fail: the failure may be reported first."""
 
 
 class DDPProcesses:
-    """`job.devices` processes that each call the run function with the job; the first one's records and outcome count.
+    """`job.devices` processes that each call the run function with the job; the records and outcome of rank 0 count.
 
-    They are forked from this process, which therefore has computed nothing yet, knows of no GPU, and has no other threads.
+    They are forked from this process, which must not have computed anything, touched a GPU or started a thread before.
     """
 
     def __init__(self, run: str, job: Job, main: bytes) -> None:
-        """Raises OSError where a process cannot be started."""
+        """Raises OSError if a process cannot be started."""
         self._start = time.monotonic()
         self._folder = Path(tempfile.mkdtemp(prefix="archwright-"))
-        self._ranks: list[_Process] = []
+        self._processes: list[_Process] = []
         try:
             for number in range(job.devices):
-                self._ranks.append(_start_rank(run, job, main, number, self._folder / "rendezvous"))
+                self._processes.append(_start_process(run, job, main, number, self._folder / "rendezvous"))
         except OSError:
             self.end()
             raise
 
     def outcome(self, on_epoch: OnEpoch) -> Outcome:
-        """Wait until the first process is done, or any has failed or died; nothing of them is left then."""
-        told = 0
+        """Wait until rank 0 is done, or any process has failed or died; none of them is left then."""
+        reported = 0
         try:
             while True:
-                connection.wait([handle for rank in self._ranks for handle in rank.handles], LOOK_EVERY_SECONDS)
-                for rank in self._ranks:
-                    rank.look()
-                records = self._ranks[0].inbox.records
-                for record in records[told:]:
+                connection.wait([handle for one in self._processes for handle in one.handles], LOOK_EVERY_SECONDS)
+                for one in self._processes:
+                    one.look()
+                records = self._processes[0].inbox.records
+                for record in records[reported:]:
                     on_epoch(record)
-                told = len(records)
+                reported = len(records)
                 found = self._found()
                 if found is not None:
                     return found
@@ -67,40 +68,40 @@ class DDPProcesses:
             self.end()
 
     def end(self) -> None:
-        """Kill them."""
-        for rank in self._ranks:
-            rank.process.kill()
-        for rank in self._ranks:
-            rank.process.join(END_SECONDS)
+        """Kill all of them."""
+        for one in self._processes:
+            one.process.kill()
+        for one in self._processes:
+            one.process.join(END_SECONDS)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _found(self) -> Outcome | None:
-        """What the first process has finished is whole. Else a death comes before a failure, which may only follow from it.
+        """A finished outcome of rank 0 is complete. Otherwise a death outranks a failure, which may only be its consequence.
 
-        It judges by all that `look` has heard. What is heard and left unjudged, no handle tells of again.
+        Every outcome that `look` has read is considered here: no handle will announce it again.
         """
-        first = self._ranks[0].outcome
+        first = self._processes[0].outcome
         if first is not None and first.state != "failed":
             return first
-        failed = next((rank.outcome for rank in self._ranks if rank.outcome is not None and rank.outcome.state == "failed"), None)
+        failed = next((one.outcome for one in self._processes if one.outcome is not None and one.outcome.state == "failed"), None)
         if failed is not None:
             self._settle()
         return self._death() or failed
 
     def _settle(self) -> None:
-        """See the end of a process that was killed, if that is why another one failed."""
-        working = [rank for rank in self._ranks if rank.outcome is None]
-        connection.wait([rank.process.sentinel for rank in working], SETTLE_SECONDS if working else 0)
-        for rank in working:
-            rank.look()
+        """Wait for the exit of a process that was killed, in case that made another one fail."""
+        working = [one for one in self._processes if one.outcome is None]
+        connection.wait([one.process.sentinel for one in working], SETTLE_SECONDS if working else 0)
+        for one in working:
+            one.look()
 
     def _death(self) -> Outcome | None:
-        for rank in self._ranks:
-            if rank.died is not None:
+        for one in self._processes:
+            if one.died is not None:
                 return Outcome(
                     "failed",
-                    cause=why_it_ended(rank.died, f"process {rank.number + 1} of {len(self._ranks)}"),
-                    curve=tuple(self._ranks[0].inbox.records),
+                    cause=why_it_ended(one.died, f"process {one.number + 1} of {len(self._processes)}"),
+                    curve=tuple(self._processes[0].inbox.records),
                     seconds=time.monotonic() - self._start,
                     machine_fault=True,
                 )
@@ -109,7 +110,7 @@ class DDPProcesses:
 
 @dataclass
 class _Process:
-    """One of the processes, and what has been heard of it. `died`: the exit code of one that has ended with no outcome."""
+    """One of the processes, and what it has sent. `died`: the exit code of one that exited without an outcome."""
 
     number: int
     process: BaseProcess
@@ -119,25 +120,25 @@ class _Process:
 
     @property
     def handles(self) -> list[Any]:
-        """What becomes ready when there is something to look at; nothing once its outcome is here."""
+        """What becomes ready when there is news; nothing once its outcome is here."""
         return [self.inbox.pipe, self.process.sentinel] if self.outcome is None else []
 
     def look(self) -> None:
-        """Hear what it has said, and whether that was all."""
+        """Read what it has sent, and find out whether it has exited."""
         if self.outcome is not None:
             return
         ended = self.process.exitcode is not None or bool(connection.wait([self.process.sentinel], 0))
         try:
-            self.outcome = self.inbox.read()  # after that question: what it said before its end is in the pipe
+            self.outcome = self.inbox.read()  # after the check: all that it sent before its exit is in the pipe
         except (EOFError, OSError):
             ended = True
         if ended and self.outcome is None:
-            self.process.kill()  # it may live on with all its files closed; one that is ending keeps its exit code
-            self.process.join()
-            self.died = self.process.exitcode
+            self.process.kill()  # it may live on with its files closed; one that is exiting keeps its exit code
+            self.process.join(END_SECONDS)
+            self.died = -signal.SIGKILL if self.process.exitcode is None else self.process.exitcode
 
 
-def _start_rank(run: str, job: Job, main: bytes, number: int, rendezvous: Path) -> _Process:
+def _start_process(run: str, job: Job, main: bytes, number: int, rendezvous: Path) -> _Process:
     context: Any = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
     reader, writer = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(run, job, main, number, str(rendezvous), writer), name=f"process {number + 1}")
@@ -147,7 +148,7 @@ def _start_rank(run: str, job: Job, main: bytes, number: int, rendezvous: Path) 
 
 
 def _work(run: str, job: Job, main: bytes, number: int, rendezvous: str, pipe: Connection) -> None:
-    """What one of the processes does. At its end it waits for its own: a connection that it closed would be another's failure."""
+    """What each process does. It then waits to be killed: closing its connections would make the others fail."""
     from archwright.process_group import process_environment  # heavy: torch
 
     exit_with_parent()

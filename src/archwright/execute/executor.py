@@ -1,4 +1,4 @@
-"""The interface of everything that runs jobs: hand them in, wait for whichever ends first."""
+"""The interface of everything that runs jobs: submit them, and wait for whichever finishes first."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from archwright.execute.resources import Resources
 
 
 class Executor(Protocol):
-    """Runs trainings on `workers` workers at a time; each submitted job comes back once, in the order in which they end.
+    """Runs as many trainings at a time as it has workers; each submitted job comes back once, in order of completion.
 
-    A job on several devices takes the places of as many workers. `threads`: those of each worker, for the caller to put into its
-    jobs. Limits are watched and queued jobs are started while somebody waits. To try a failed job again is the caller's decision.
+    A job on several devices occupies as many workers. `threads`: per worker, for the caller to put into its jobs. Limits are
+    enforced, and queued jobs started, while `wait` runs. Whether to retry a failed job is the caller's decision.
     """
 
     @property
@@ -25,16 +25,16 @@ class Executor(Protocol):
     def threads(self) -> int: ...
 
     def submit(self, job: Job) -> None:
-        """Take a job; it starts as soon as a worker is free. Raises InputError if it asks for what there is not."""
+        """Take a job; it starts as soon as a worker is free. Raises InputError if it requests unavailable resources."""
 
     def wait(self, timeout: float | None = None) -> list[tuple[Job, Outcome]]:
-        """What has ended, as soon as at least one has; [] after `timeout` seconds, or at once when there is nothing to wait for."""
+        """The finished jobs, as soon as there is one; [] after `timeout` seconds, or at once if no job is queued or running."""
 
     def progress(self) -> Mapping[str, Mapping[str, Any]]:
-        """The last epoch's record of each job under way that has one, by the job's key."""
+        """The latest epoch's record of each running job that has one, by the job's key."""
 
     def close(self) -> None:
-        """End what runs and forget what waits. A second call does nothing."""
+        """Kill running jobs and drop queued ones. A second call does nothing."""
 
     def __enter__(self) -> Self: ...
 
@@ -43,6 +43,6 @@ class Executor(Protocol):
 
 
 def refuse_address(name: str, resources: Resources) -> None:
-    """Raises InputError where a cluster was named, to an executor that joins none."""
+    """Raises InputError if an address was given to an executor that joins no cluster."""
     if resources.address is not None:
-        raise InputError(f"the executor {name!r} joins no cluster, and has no address ({resources.address}): leave it out")
+        raise InputError(f"the executor {name!r} joins no cluster: omit the address {resources.address}")

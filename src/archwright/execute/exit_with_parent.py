@@ -1,4 +1,4 @@
-"""A process that ends when its parent does, even by `kill -9`, with all that it has started."""
+"""A process that exits when its parent does, even after `kill -9`, together with all that it has started."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from multiprocessing.connection import wait
 
 
 def exit_with_parent() -> None:
-    """End this process and its group when its parent is gone. Starts a thread, so whoever wants to fork does that before."""
+    """Exit, with the whole process group, when the parent is gone. Starts a thread: fork before this call, not after."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
     threading.Thread(target=_watch, args=(parent.sentinel,), daemon=True).start()
     if sys.platform == "linux":
-        _end_by_signal(parent.sentinel)
+        _exit_by_signal(parent.sentinel)
 
 
 def _watch(sentinel: int) -> None:
@@ -27,8 +27,8 @@ def _watch(sentinel: int) -> None:
     os._exit(1)
 
 
-def _end_by_signal(sentinel: int) -> None:
-    """Have the kernel send SIGIO, which ends a process, when the pipe closes: C code that holds the GIL would stop the thread."""
+def _exit_by_signal(sentinel: int) -> None:
+    """Have the kernel send SIGIO, which kills, when the pipe closes: C code that holds the GIL would block the thread."""
     import fcntl
 
     fcntl.fcntl(sentinel, fcntl.F_SETOWN, -os.getpgrp())

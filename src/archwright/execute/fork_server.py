@@ -23,11 +23,11 @@ PRELOADED = [
 ]
 
 PAUSES_SECONDS = (0.1, 1.0)
-"""Between tries to start a process: a server that was killed takes a moment to be gone, and only then there is a new one."""
+"""Between attempts to start a process: a killed server takes a moment to disappear, and only then a new one is started."""
 
 
 def start_process(target: Callable[[Any, Connection], None], order: Any, name: str) -> tuple[BaseProcess, Connection]:
-    """A new process that runs `target(order, pipe)`, and our end of the pipe. Raises OSError or EOFError if there can be none."""
+    """A new process that runs `target(order, pipe)`, and our end of the pipe. Raises OSError or EOFError if that fails."""
     for pause in PAUSES_SECONDS:
         try:
             return _start_once(target, order, name)
@@ -46,7 +46,7 @@ def _start_once(target: Callable[[Any, Connection], None], order: Any, name: str
 
 
 def start_context() -> ForkServerContext | SpawnContext:
-    """The server's context, the server running (not waited for); fresh interpreters where there is no fork."""
+    """The fork server's context, with the server started but not waited for; fresh interpreters on systems without fork."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

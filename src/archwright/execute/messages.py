@@ -1,4 +1,4 @@
-"""What a training process says to the process that started it: JSON through a pipe."""
+"""What a training process sends to the process that started it: JSON through a pipe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from archwright.evaluate.job import Outcome
 
 PIECE_BYTES = 500
-"""POSIX writes at least 512 bytes to a pipe as a whole: where a piece has begun to come, it is there (4 bytes are its length)."""
+"""POSIX writes up to 512 bytes to a pipe atomically: once a piece begins to arrive, all of it is there (4 bytes are its length)."""
 END = b"\n"
 
 
@@ -24,19 +24,19 @@ def send(pipe: Connection, kind: str, content: Mapping[str, Any]) -> None:
 
 @dataclass
 class Inbox:
-    """Reads what a process sends, and never waits for it: it may have been stopped in the middle of a message."""
+    """Reads what a process sends without ever blocking: the process may have been stopped in the middle of a message."""
 
     pipe: Connection
     records: list[Mapping[str, Any]] = field(default_factory=list)
-    _begun: bytearray = field(default_factory=bytearray)
+    _partial: bytearray = field(default_factory=bytearray)
 
     def read(self) -> Outcome | None:
-        """Take all that has come: epochs go behind `records`; the outcome, if it is there. EOFError or OSError at the end."""
+        """Read all that has arrived: epochs are appended to `records`, the outcome is returned. EOFError or OSError at the end."""
         while self.pipe.poll():
-            self._begun += self.pipe.recv_bytes()
-            if self._begun.endswith(END):
-                message = json.loads(self._begun)
-                self._begun.clear()
+            self._partial += self.pipe.recv_bytes()
+            if self._partial.endswith(END):
+                message = json.loads(self._partial)
+                self._partial.clear()
                 if "outcome" in message:
                     return Outcome.from_json(message["outcome"])
                 self.records.append(message["epoch"])

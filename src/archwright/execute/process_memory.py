@@ -1,4 +1,4 @@
-"""How much memory another process holds, and whether the system has been ending processes for want of it. Linux: /proc."""
+"""How much memory another process holds, and whether the system has killed processes for lack of it. Linux: /proc."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ MB = 1_000_000
 
 
 def resident_mb(pid: int) -> float | None:
-    """Resident memory of a process in MB (10^6 bytes), what it shares with others counted in.
+    """Resident memory of a process in MB (10^6 bytes), including what it shares with others.
 
-    None if it is gone, or where there is no /proc.
+    None if it has exited, or without /proc.
     """
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
@@ -21,16 +21,16 @@ def resident_mb(pid: int) -> float | None:
 
 
 def family_mb(pid: int) -> float | None:
-    """Memory of a process and of all that it has started, in MB (10^6 bytes): what several share is counted once.
+    """Memory of a process and all its descendants in MB (10^6 bytes), shared pages counted once.
 
-    None if it is gone, or where there is no /proc.
+    None if it has exited, or without /proc.
     """
     own = _proportional_mb(pid)
     return None if own is None else own + sum(family_mb(child) or 0.0 for child in children(pid))
 
 
 def _proportional_mb(pid: int) -> float | None:
-    """A shared page counts by the share of one among those that have it; an old kernel cannot tell, and it counts whole."""
+    """Each shared page is divided by the number of processes that map it; old kernels do not tell, and it counts in full."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 / MB for line in lines if line.startswith("Pss:"))
@@ -39,7 +39,7 @@ def _proportional_mb(pid: int) -> float | None:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started and that are there; none where nobody tells."""
+    """The living child processes of a process; none if unknown."""
     try:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
@@ -52,7 +52,7 @@ def can_measure() -> bool:
 
 
 def oom_kills(file: Path = Path("/proc/vmstat")) -> int:
-    """How many processes this system has ended for want of memory since it was started; 0 where nobody counts."""
+    """How many processes this system has killed for lack of memory since boot; 0 if unknown."""
     try:
         lines = file.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""`processes`: each training in a process of its own on this machine; a free worker gets the next job at once."""
+"""`processes`: each training in a process of its own on this machine; a free worker takes the next job at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from archwright.execute.training_process import LOOK_EVERY_SECONDS, TrainingProc
 
 
 class Processes:
-    """Memory is given back after each training, a hang is ended, a crash is a result (machine_fault: worth another try)."""
+    """Memory is released after each training, a hang is killed, and a crash is a result (machine_fault: worth a retry)."""
 
     def __init__(self, resources: Resources, run: str = RUN_JOB) -> None:
         refuse_address("processes", resources)
@@ -76,7 +76,7 @@ class Processes:
         self.close()
 
     def _start_queued(self) -> None:
-        """Jobs in their order, as long as enough workers are free. One that cannot be started has failed by the machine's fault."""
+        """Start jobs in order while enough workers are free. One that cannot be started has failed through a machine fault."""
         taken = {worker for workers in self._running for worker in workers}
         free = [worker for worker in range(self._workers) if worker not in taken]
         while self._queue and (workers := choose_workers(self._queue[0], self._resources, free)):
@@ -89,7 +89,7 @@ class Processes:
                 self._finished.append((job, not_started(error)))
 
     def _look(self) -> None:
-        """Take the workers whose training has ended off the list."""
+        """Collect the outcomes of trainings that have ended, and free their workers."""
         for workers, process in list(self._running.items()):
             outcome = process.look()
             if outcome is not None:

@@ -1,4 +1,4 @@
-"""`serial`: jobs run in this process, one after the other, while somebody waits. For debugging and notebooks."""
+"""`serial`: jobs run in this process, one after the other, within `wait`. For debugging and notebooks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from archwright.execute.resources import Resources
 
 
 class Serial:
-    """Breakpoints and prints work; but a crash is a crash of everything, and no limit is enforced from outside."""
+    """Breakpoints and prints work; but a crash takes everything down, and no limit is enforced from outside."""
 
     def __init__(self, resources: Resources, run: str = RUN_JOB) -> None:
         refuse_address("serial", resources)
         if resources.workers not in (None, 1):
-            raise InputError(f"the executor 'serial' has one worker, not {resources.workers}: choose 'processes' for more")
+            raise InputError(f"the executor 'serial' has 1 worker, not {resources.workers}: choose 'processes' for more")
         _check_devices(resources.devices)
         check_machine(resources, 1)
         self._resources = resources
@@ -44,7 +44,7 @@ class Serial:
         self._queue.append(job)
 
     def wait(self, timeout: float | None = None) -> list[tuple[Job, Outcome]]:
-        """The next job and its outcome: it runs now, for as long as it takes, whatever `timeout` says."""
+        """Run the next job to its end, however long that takes: `timeout` is ignored."""
         if not self._queue:
             return []
         job = self._queue.popleft()

@@ -1,4 +1,4 @@
-"""How the processor's cores are divided between the workers."""
+"""How the processor's cores are shared among the workers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def threads_per_worker(workers: int) -> int:
 
 
 def usable_cpus(quota_file: Path = CGROUP_QUOTA) -> int:
-    """The cores this process may use: what Slurm or `taskset` left to it, and what a container is allowed."""
+    """The cores that this process may use: those that Slurm or `taskset` assigned, within the limit of its container."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cpus, _container_quota(quota_file) or cpus)
 
 
 def _container_quota(file: Path) -> int | None:
-    """Whole cores by the control group's limit, a file such as "200000 100000" (microseconds in each period) or "max 100000"."""
+    """Whole cores allowed by the control group, whose file reads "200000 100000" (microseconds per period) or "max 100000"."""
     try:
         allowed, period = file.read_text().split()
         return max(1, int(allowed) // int(period))
@@ -29,7 +29,7 @@ def _container_quota(file: Path) -> int | None:
 
 
 def limit_threads(threads: int) -> None:
-    """For this process and for those it starts."""
+    """Set the number of threads of this process and of those that it starts."""
     import torch  # heavy
 
     torch.set_num_threads(threads)

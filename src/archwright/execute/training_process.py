@@ -1,4 +1,4 @@
-"""The coordinator's side of one training process: start it, read what it sends, hold it to its limits, say how it ended."""
+"""The coordinator's side of one training process: start it, read its messages, enforce its limits, say how it ended."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from archwright.execute.process_memory import family_mb, oom_kills, resident_mb
 from archwright.execute.training_process_main import Order, carry_out
 
 LOOK_EVERY_SECONDS = 0.1
-"""How often to `look` at a training that says nothing: for its limits."""
+"""How often to check a silent training against its limits."""
 GRACE_SECONDS = 5.0
-"""A training ends itself at its time limit; one that is still there so much later hangs."""
+"""A training stops by itself at its time limit; one that is still running this much later hangs."""
 
 END_SECONDS = 5.0
-"""How long a killed process is waited for: one that sits in a broken driver may never end."""
+"""How long to wait for a killed process: one that is stuck in a broken driver may never exit."""
 LOST = 255
-"""The exit code that multiprocessing gives to a process whose fork server has died."""
+"""The exit code that multiprocessing reports for a process whose fork server has died."""
 
 
 def not_started(error: OSError | EOFError) -> Outcome:
-    """What came of a job whose process could not be started: the machine's fault."""
+    """The outcome of a job whose process could not be started: a machine fault."""
     return Outcome("failed", cause=f"no process could be started: {error}", machine_fault=True)
 
 
 class TrainingProcess:
-    """One job in a process of its own. Ask `look` for its outcome whenever one of `handles` is ready, and now and then."""
+    """One job in a process of its own. Call `look` for its outcome whenever one of `handles` is ready, and now and then."""
 
     def __init__(self, job: Job, run: str, placement: Placement, name: str) -> None:
-        """Raises OSError or EOFError where no process can be started."""
+        """Raises OSError or EOFError if no process can be started."""
         self.job = job
         self.records: list[Mapping[str, Any]] = []
         self._peak_mb = 0.0
@@ -54,7 +54,7 @@ class TrainingProcess:
 
     @property
     def handles(self) -> list[Any]:
-        """What becomes ready when there is something to look at (for `multiprocessing.connection.wait`)."""
+        """What becomes ready when there is news (for `multiprocessing.connection.wait`)."""
         return [self._process.sentinel, *([self._inbox.pipe] if self._inbox else [])]
 
     @property
@@ -62,14 +62,14 @@ class TrainingProcess:
         return self._process.pid or 0
 
     def look(self) -> Outcome | None:
-        """The outcome, if the training has ended or goes beyond a limit; the process is gone then. None while it runs."""
+        """The outcome, once the training has ended or exceeded a limit; the process is gone then. None while it runs."""
         outcome = self._received() or self._ended() or self._beyond_a_limit()
         if outcome is not None:
             self.end()
         return outcome
 
     def end(self) -> None:
-        """Kill it and all it started. At once: whatever a training writes, it writes atomically."""
+        """Kill it and all that it started, at once: whatever a training writes, it writes atomically."""
         if self._inbox is not None:
             self._inbox.pipe.close()
             self._inbox = None
@@ -80,7 +80,7 @@ class TrainingProcess:
         self._process.join(END_SECONDS)
 
     def _received(self) -> Outcome | None:
-        """Read all that was sent; the outcome, if it is among it."""
+        """Read all messages; the outcome, if it has arrived."""
         try:
             return self._inbox.read() if self._inbox is not None else None
         except (EOFError, OSError):
@@ -88,22 +88,22 @@ class TrainingProcess:
         return None
 
     def _ended(self) -> Outcome | None:
-        """How it ended without a word: by what it has written, else by its exit code."""
+        """How it exited without sending a result: from what it has written, else from its exit code."""
         code = self._process.exitcode
         if code is None:
             return None
         return self._received() or written_outcome(self.job) or self._failed(self._why_it_ended(code), machine_fault=True)
 
     def _why_it_ended(self, code: int) -> str:
-        lost = "lost: it, or the server that forked it, has ended with no exit code"
+        lost = "lost: it, or the server that forked it, exited without an exit code"
         cause = lost if code == LOST else why_it_ended(code)
         starved = code in (LOST, -signal.SIGKILL) and oom_kills() > self._oom_kills
-        return f"out of memory: {cause} while the system was ending processes for want of memory" if starved else cause
+        return f"out of memory: {cause} while the system was killing processes for lack of memory" if starved else cause
 
     def _beyond_a_limit(self) -> Outcome | None:
         seconds, limit = time.monotonic() - self._start, self.job.time_limit
         if limit is not None and seconds > limit + GRACE_SECONDS:
-            return self._failed(f"timed out after {seconds:.0f} s: hung (allowed were {limit:g} s)")
+            return self._failed(f"timed out after {seconds:.0f} s: hung (the limit is {limit:g} s)")
         if self.job.memory_limit is None:
             return None
         used = resident_mb(self.pid) if self.job.devices == 1 else family_mb(self.pid)

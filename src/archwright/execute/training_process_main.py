@@ -1,4 +1,4 @@
-"""What happens inside a training process: it cuts itself loose from the terminal, does its job, and dies with its coordinator."""
+"""What happens inside a training process: it detaches from the terminal, runs its job, and exits with its coordinator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from archwright.execute.threads import limit_threads
 
 @dataclass(frozen=True)
 class Order:
-    """All that a training process is told. `job`: as JSON text. `visible`: its GPUs, as CUDA_VISIBLE_DEVICES wants them."""
+    """All that a training process is told. `job`: as JSON text. `visible`: its GPUs, for CUDA_VISIBLE_DEVICES."""
 
     job: str
     run: str
@@ -32,15 +32,15 @@ class Order:
 
 
 def carry_out(order: Order, pipe: Connection) -> None:
-    """Do the job, here or in several processes of our own, telling of each epoch and of the end."""
+    """Run the job, here or in several child processes, and report each epoch and the outcome."""
     job = Job.from_json(json.loads(order.job))
-    _leave_the_terminal()
+    _detach_from_terminal()
     _write_to_log(job)
     if order.visible is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = order.visible
-    ranks = DDPProcesses(order.run, job, order.main) if job.devices > 1 else None
+    processes = DDPProcesses(order.run, job, order.main) if job.devices > 1 else None
     exit_with_parent()
-    outcome = _alone(order, job, pipe) if ranks is None else ranks.outcome(lambda record: send(pipe, "epoch", record))
+    outcome = _alone(order, job, pipe) if processes is None else processes.outcome(lambda record: send(pipe, "epoch", record))
     sys.stdout.flush()
     send(pipe, "outcome", outcome.to_json())
 
@@ -51,16 +51,16 @@ def _alone(order: Order, job: Job, pipe: Connection) -> Outcome:
     return attempt(order.run, job, lambda record: send(pipe, "epoch", record))
 
 
-def _leave_the_terminal() -> None:
-    """Ctrl-C reaches the coordinator alone, and this process leads a group that can be ended as one."""
+def _detach_from_terminal() -> None:
+    """Ctrl-C reaches only the coordinator, and this process leads a process group that can be killed as one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    multiprocessing.current_process().daemon = False  # a training may have helpers of its own
+    multiprocessing.current_process().daemon = False  # a training may have child processes
     if hasattr(os, "setsid"):
         os.setsid()
 
 
 def _write_to_log(job: Job) -> None:
-    """Everything printed, by C code and crashes too, goes to log.txt."""
+    """Everything printed, also by C code and crashes, goes to log.txt."""
     log = os.open(log_of(job), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -70,5 +70,5 @@ def _write_to_log(job: Job) -> None:
 
 
 def _writer_to(descriptor: int) -> TextIO:
-    """Each line is written at once: a killed process leaves a log that is complete."""
+    """Line-buffered: a killed process leaves a complete log."""
     return open(descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
