@@ -1,4 +1,4 @@
-"""What a signal does to a process: a small script is sent real ones."""
+"""The effect of real signals on a process that runs a small script."""
 
 import signal
 import subprocess
@@ -13,12 +13,12 @@ SCRIPT = """
 import signal, time
 from archwright.ledger.interruption import interruptible, uninterrupted
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, whatever started the tests
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, however the tests were started
 try:
     with interruptible():
         with {context}:
             print("working", flush=True)
-            time.sleep(0.5 if {heeded_late} else 60)
+            time.sleep(0.5 if {deferred} else 60)
             print("written", flush=True)
         time.sleep(60)
 finally:
@@ -29,11 +29,11 @@ finally:
 
 @pytest.fixture
 def start():
-    """Starts the script and waits until it works."""
+    """Start the script and wait until it is at work."""
     started = []
 
-    def run(context="interruptible()", heeded_late=False, ending=0):
-        script = SCRIPT.format(context=context, heeded_late=heeded_late, ending=ending)
+    def run(context="interruptible()", deferred=False, ending=0):
+        script = SCRIPT.format(context=context, deferred=deferred, ending=ending)
         pipe = subprocess.PIPE
         started.append(process := subprocess.Popen([sys.executable, "-c", script], stdout=pipe, stderr=pipe, text=True))
         assert process.stdout.readline() == "working\n"
@@ -47,11 +47,11 @@ def start():
 
 @pytest.mark.usefixtures("as_in_a_terminal")
 @pytest.mark.parametrize(
-    ("number", "told", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)]
+    ("number", "message", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)]
 )
-def test_a_signal_is_raised_with_its_words_and_its_exit_code(number, told, code):
+def test_a_signal_is_raised_with_its_message_and_exit_code(number, message, code):
     before = signal.getsignal(number)
-    with pytest.raises(Interrupted, match=f"^{told}$") as raised, interruptible():
+    with pytest.raises(Interrupted, match=f"^{message}$") as raised, interruptible():
         signal.raise_signal(number)
     assert raised.value.exit_code == code
     assert signal.getsignal(number) == before
@@ -66,15 +66,15 @@ def test_a_second_signal_ends_the_process_at_once(start, number):
     assert process.wait(10) == -signal.SIGTERM
 
 
-def test_what_is_being_written_is_written_first(start):
-    process = start("uninterrupted()", heeded_late=True)
+def test_a_write_in_progress_is_completed_first(start):
+    process = start("uninterrupted()", deferred=True)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=10)
     assert out == "written\nending\n"
     assert err.splitlines()[-1].endswith("Interrupted: ended by SIGTERM")
 
 
-def test_even_what_is_being_written_is_ended_by_a_second_signal(start):
+def test_a_second_signal_ends_even_a_write_in_progress(start):
     process = start("uninterrupted()")
     process.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -84,7 +84,7 @@ def test_even_what_is_being_written_is_ended_by_a_second_signal(start):
 
 
 @pytest.mark.usefixtures("as_in_a_terminal")
-def test_a_signal_is_heeded_though_the_writing_failed():
+def test_a_deferred_signal_is_raised_even_if_the_write_failed():
     def fail():
         with uninterrupted():
             signal.raise_signal(signal.SIGINT)
@@ -107,7 +107,7 @@ def test_an_ignored_signal_stays_ignored():
         signal.signal(signal.SIGINT, before)
 
 
-def test_other_threads_write_as_they_are():
+def test_other_threads_write_without_deferring_signals():
     done = []
 
     def write():

@@ -1,4 +1,4 @@
-"""The journal after a power cut, a full disk, a kill."""
+"""The journal after a power failure, a full disk, or a kill."""
 
 import json
 import os
@@ -32,19 +32,19 @@ def names(storage):
     return [study.study_name for study in storage.get_all_studies()]
 
 
-def test_a_last_line_cut_short_breaks_a_journal_that_is_not_repaired(path):
-    """The fact that the repair is there for: should Optuna mend it one day, this says so."""
+def test_a_truncated_last_line_breaks_a_journal_that_is_not_repaired(path):
+    """The reason for the repair: this test fails if Optuna ever fixes it."""
     path.write_bytes(path.read_bytes()[:-5])
     storage = JournalStorage(JournalFileBackend(str(path)))
     for name in ("next", "after that"):
-        with suppress(AssertionError, ValueError):  # neither is found again
+        with suppress(AssertionError, ValueError):  # neither can be read back
             storage.create_new_study([StudyDirection.MAXIMIZE], name)
     with pytest.raises(ValueError, match="Expecting"):
         JournalStorage(JournalFileBackend(str(path)))
 
 
-@pytest.mark.parametrize("kept_of_last_line", [1, 20, -2, -1], ids=["one byte", "some", "most", "all but the line's end"])
-def test_a_last_line_cut_short_is_moved_aside(path, kept_of_last_line):
+@pytest.mark.parametrize("kept_of_last_line", [1, 20, -2, -1], ids=["one byte", "some", "most", "all but the newline"])
+def test_a_truncated_last_line_is_moved_aside(path, kept_of_last_line):
     whole = path.read_bytes()
     lines = whole.splitlines(keepends=True)
     rest = lines[-1][:kept_of_last_line]
@@ -61,7 +61,7 @@ def test_a_last_line_cut_short_is_moved_aside(path, kept_of_last_line):
     assert again.get_study_user_attrs(0) == {}
 
 
-def test_a_second_cut_does_not_overwrite_the_bytes_of_the_first(path):
+def test_a_second_repair_does_not_overwrite_the_bytes_of_the_first(path):
     for rest in (b'{"op_c', b"\0\0\0\0\n"):
         path.write_bytes(path.read_bytes() + rest)
         open_journal(path)
@@ -69,14 +69,14 @@ def test_a_second_cut_does_not_overwrite_the_bytes_of_the_first(path):
     assert path.with_name("run.journal.cut-2").read_bytes() == b"\0\0\0\0\n"
 
 
-def test_the_first_line_of_a_journal_can_be_cut_too(path):
+def test_the_first_line_of_a_journal_can_be_truncated_too(path):
     path.write_bytes(path.read_bytes()[:7])
     storage, notes = open_journal(path)
     assert len(notes) == 1
     assert names(storage) == []
 
 
-def test_a_long_tail_is_found(path, monkeypatch):
+def test_the_end_of_a_long_tail_is_found(path, monkeypatch):
     monkeypatch.setattr(journal, "TAIL_BYTES", 16)
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"op_code":4,' + b"x" * 500)
@@ -84,8 +84,8 @@ def test_a_long_tail_is_found(path, monkeypatch):
     assert path.read_bytes() == whole
 
 
-def test_whoever_appends_mends_what_another_left_meanwhile(path):
-    """A coordinator that runs on must not append behind the half line of one that died."""
+def test_an_append_first_repairs_what_another_process_left(path):
+    """A surviving coordinator must not append to the partial line of one that died."""
     storage, _ = open_journal(path)
     with path.open("ab") as file:
         file.write(b'{"op_code":0,"worker')
@@ -96,7 +96,7 @@ def test_whoever_appends_mends_what_another_left_meanwhile(path):
 
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"precious", b'{"a": 1}\n'], ids=["csv", "text", "json"])
-def test_a_file_that_is_no_journal_is_left_alone(tmp_path, content):
+def test_a_file_that_is_not_a_journal_is_left_untouched(tmp_path, content):
     file = tmp_path / "data.csv"
     file.write_bytes(content)
     with pytest.raises(InputError, match="not an Optuna journal"):
@@ -105,7 +105,7 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path, content):
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_broken_line_in_the_middle_is_named(path):
+def test_a_broken_line_in_the_middle_is_an_error(path):
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b'{"op_code":\n' + lines[1])
     with pytest.raises(InputError, match="not JSON"):
@@ -113,7 +113,7 @@ def test_a_broken_line_in_the_middle_is_named(path):
 
 
 def test_the_lock_of_a_killed_process_is_taken_over_after_the_grace_period(path, monkeypatch, tmp_path):
-    """Really killed while it holds the lock; the path is relative to the working folder, which Optuna's own lock cannot take."""
+    """With a real kill while the lock is held; the path is relative, which Optuna's own lock cannot handle."""
     held = subprocess.Popen(
         [sys.executable, "-c", f"open({str(path) + '.lock'!r}, 'x'); print('held', flush=True); import time; time.sleep(60)"],
         stdout=subprocess.PIPE,
@@ -130,7 +130,7 @@ def test_the_lock_of_a_killed_process_is_taken_over_after_the_grace_period(path,
     assert not path.with_name("run.journal.lock").exists()
 
 
-def test_an_append_is_far_quicker_than_the_grace_period(path):
+def test_an_append_is_much_faster_than_the_grace_period(path):
     storage, _ = open_journal(path)
     slowest = 0.0
     for number in range(50):
@@ -140,7 +140,7 @@ def test_an_append_is_far_quicker_than_the_grace_period(path):
     assert slowest < LOCK_GRACE_S / 2
 
 
-def test_a_lock_that_was_taken_away_ends_quietly(tmp_path):
+def test_releasing_a_lock_that_was_taken_over_is_no_error(tmp_path):
     with file_lock(tmp_path / "turn"):
         (tmp_path / "turn.lock").unlink()
 

@@ -1,4 +1,4 @@
-"""Who is at work on a run."""
+"""The coordinators' leases."""
 
 import os
 import subprocess
@@ -22,10 +22,10 @@ def sleeper():
 
 
 def lease_of(pid):
-    return replace(new_lease(), pid=pid, started=module._started(pid))
+    return replace(new_lease(), pid=pid, started=module._start_time(pid))
 
 
-def test_each_start_of_a_process_has_a_name_of_its_own():
+def test_each_start_of_a_process_has_its_own_name():
     assert new_lease().coordinator != new_lease().coordinator
     assert Lease.from_json(new_lease().to_json()).pid == os.getpid()
 
@@ -33,33 +33,33 @@ def test_each_start_of_a_process_has_a_name_of_its_own():
 def test_a_living_process_holds_its_lease(sleeper):
     lease = lease_of(sleeper.pid)
     assert lease.alive() is True
-    assert not lease.run_out()
+    assert not lease.has_expired()
     assert lease.excludes_others()
 
 
-def test_the_lease_of_a_killed_process_has_run_out_at_once(sleeper):
+def test_the_lease_of_a_killed_process_expires_at_once(sleeper):
     lease = lease_of(sleeper.pid)
     sleeper.kill()
     deadline = time.monotonic() + 10
-    while not lease.run_out() and time.monotonic() < deadline:  # a zombie until it is waited for: dead all the same
+    while not lease.has_expired() and time.monotonic() < deadline:  # a zombie until it is waited for, which counts as dead
         time.sleep(0.01)
-    assert lease.run_out()
+    assert lease.has_expired()
     sleeper.wait()
-    assert lease.run_out()
+    assert lease.has_expired()
     assert not lease.excludes_others()
 
 
-def test_another_process_under_the_same_number_is_not_taken_for_it(sleeper):
+def test_another_process_with_the_same_pid_is_not_mistaken_for_it(sleeper):
     assert replace(lease_of(sleeper.pid), started="12345").alive() is False
 
 
 def test_on_another_machine_only_the_expiry_counts():
     there = replace(new_lease(), host="elsewhere")
     assert there.alive() is None
-    assert not there.run_out()
+    assert not there.has_expired()
     assert there.excludes_others()
     late = replace(there, expires=time.time() - 1)
-    assert late.run_out()
+    assert late.has_expired()
     assert not late.excludes_others()
 
 
@@ -67,14 +67,14 @@ def test_another_container_on_this_machine_counts_as_another_machine():
     assert replace(new_lease(), namespace="pid:[1]").alive() is None
 
 
-def test_a_process_that_slept_past_its_lease_loses_its_trials_but_not_the_right_to_write_alone():
+def test_a_process_suspended_past_its_lease_loses_its_rows_but_not_its_exclusive_right_to_write():
     late = replace(new_lease(), expires=time.time() - 1)
-    assert late.run_out()
+    assert late.has_expired()
     assert late.excludes_others()
     assert not late.ended().excludes_others()
 
 
-def test_a_thread_renews_the_lease_and_goes_on_after_a_failed_write(monkeypatch):
+def test_a_thread_renews_the_lease_and_continues_after_a_failed_write(monkeypatch):
     monkeypatch.setattr(module, "RENEWED_EVERY_S", 0.02)
     written, left = [], threading.Event()
 

@@ -1,4 +1,4 @@
-"""What is begun and finished is there again, once, whatever happened in between; on every kind of storage."""
+"""Every row that was begun or finished is stored exactly once, whatever happens in between, on every kind of storage."""
 
 import json
 import subprocess
@@ -51,7 +51,7 @@ def open_ledger(url, tmp_path, **more):
 
 
 def optuna_study(ledger, strategy):
-    """The strategy's study as Optuna itself sees it."""
+    """The strategy's study, opened with Optuna itself."""
     return optuna.Study(study_name=f"{ledger.run_id}/search/{strategy}", storage=ledger._storage)
 
 
@@ -83,7 +83,7 @@ def finish(ledger, row, score=0.9):
     return ledger.finish(row, "complete", OUTCOME, scores=(score,))
 
 
-def test_all_that_was_written_is_read_again(url, tmp_path):
+def test_everything_written_is_read_back(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
         first = finish(ledger, begin(ledger, note={"species": [1, 2]}, seen=0))
@@ -107,7 +107,7 @@ def test_all_that_was_written_is_read_again(url, tmp_path):
         assert [row.run_number for row in again.running()] == [1, 2]
 
 
-def test_epochs_of_running_trainings_are_counted_row_by_row_and_anew_when_read(url, tmp_path):
+def test_epochs_of_running_trainings_are_counted_row_by_row_and_recounted_when_read(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
         first = finish(ledger, begin(ledger, epochs=1.0))
@@ -158,12 +158,12 @@ def test_optuna_sees_parameters_states_and_values_in_their_own_direction(url, tm
         assert [candidate.state for candidate in history.refused] == ["refused"]
 
 
-def test_options_that_optuna_takes_for_equal_are_given_to_it_as_text():
+def test_options_that_optuna_considers_equal_are_passed_to_it_as_strings():
     assert categorical((1, True, 1.0)).choices == ("1", "True", "1.0")
     assert categorical((None, 1, "a", 0.5)).choices == (None, 1, "a", 0.5)
 
 
-def test_the_finished_are_in_order_of_completion(url, tmp_path):
+def test_finished_candidates_are_in_order_of_completion(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
         rows = [begin(ledger, key=str(number)) for number in range(4)]
@@ -178,7 +178,7 @@ def test_the_finished_are_in_order_of_completion(url, tmp_path):
         assert finish(again, again.rows()[1]).sequence == 3
 
 
-def test_rows_are_in_order_of_their_numbers_and_the_first_of_equals_is_known(url, tmp_path):
+def test_rows_are_ordered_by_number_and_the_first_of_equal_ones_is_known(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
         first = begin(ledger, key="same")
@@ -191,7 +191,7 @@ def test_rows_are_in_order_of_their_numbers_and_the_first_of_equals_is_known(url
         assert again.first_with_key("search", "random", "same") == first
 
 
-def test_a_history_does_not_change_afterwards(tmp_path):
+def test_a_history_is_immutable(tmp_path):
     with open_ledger("memory:", tmp_path) as ledger:
         history = ledger.history("random", ONE)
         finish(ledger, begin(ledger))
@@ -207,7 +207,7 @@ def test_a_final_training_has_its_validation_metric_as_value(tmp_path):
         assert trial.values == [0.9]
 
 
-def test_a_score_that_is_no_number_is_a_failure(url, tmp_path):
+def test_a_score_that_is_not_a_number_is_a_failure(url, tmp_path):
     nan = float("nan")
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
@@ -218,14 +218,14 @@ def test_a_score_that_is_no_number_is_a_failure(url, tmp_path):
         assert again.rows()[0].outcome.metrics == {"accuracy": None}
 
 
-def test_a_complete_row_needs_a_score_per_objective(tmp_path):
+def test_a_complete_row_needs_one_score_per_objective(tmp_path):
     with open_ledger("memory:", tmp_path) as ledger:
         ledger.history("random", TWO)
         with pytest.raises(ValueError, match="one per objective"):
             ledger.finish(begin(ledger), "complete", OUTCOME, scores=(0.9,))
 
 
-def test_what_concerns_the_run_is_kept(url, tmp_path):
+def test_settings_of_the_run_are_kept(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         assert ledger.setting("plan", 5) == 5
         ledger.set_setting("plan", {"epochs": 3, "limit": float("inf")})
@@ -249,23 +249,23 @@ def test_other_objectives_are_refused(url, tmp_path):
         again.history("random", TWO)
 
 
-# Killed.
+# Kills.
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
-def test_a_kill_at_any_moment_loses_and_doubles_nothing(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(journal_module, "LOCK_GRACE_S", 3)  # the last kill may well have left two locks
+def test_a_kill_at_any_moment_loses_and_duplicates_nothing(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_module, "LOCK_GRACE_S", 3)  # the last kill may have left two locks
     url = f"journal:{tmp_path}/run.journal" if kind == "journal" else ""
     folder = tmp_path / "run"
     folder.mkdir()
     script = Path(__file__).with_name("write_until_killed.py")
     subprocess.run([sys.executable, str(script), url, str(folder), "5"], check=True, timeout=110)
-    said = [int(line) for line in (folder / "finished.txt").read_text().split()]
+    reported = [int(line) for line in (folder / "finished.txt").read_text().split()]
     with Ledger.open(url or None, folder, "run") as ledger:
         rows = ledger.rows("search", "random")
         finished = {row.number: row for row in rows if row.sequence is not None}
-        assert len(said) == len(set(said)) > 9
-        assert set(said) <= set(finished)
+        assert len(reported) == len(set(reported)) > 9
+        assert set(reported) <= set(finished)
         assert [row.number for row in rows] == [row.run_number for row in rows] == list(range(len(rows)))
         assert sorted(row.sequence for row in finished.values()) == list(range(len(finished)))
         assert all(row.scores == (row.number / 1e4,) and row.key == f"key {row.number}" for row in finished.values())
@@ -274,8 +274,8 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(kind, tmp_path, monkeypa
         assert [trial.number for trial in trials if trial.state == TrialState.COMPLETE] == sorted(finished)
 
 
-def test_a_result_cut_in_two_is_completed_when_the_ledger_is_opened(url, tmp_path, monkeypatch):
-    """Killed between writing the result and telling Optuna the state."""
+def test_a_half_written_result_is_completed_when_the_ledger_is_opened(url, tmp_path, monkeypatch):
+    """A kill between writing the result and setting Optuna's state."""
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
         row = begin(ledger)
@@ -289,7 +289,7 @@ def test_a_result_cut_in_two_is_completed_when_the_ledger_is_opened(url, tmp_pat
         assert (trial.state, trial.values) == (TrialState.COMPLETE, [0.9])
 
 
-def test_what_a_dead_coordinator_left_is_taken_up_under_its_own_number_and_seed(url, tmp_path):
+def test_rows_of_a_dead_coordinator_are_resumed_under_their_own_number_and_seed(url, tmp_path):
     with open_ledger(url, tmp_path) as dead:
         dead.history("random", ONE)
         begin(dead, key="a")
@@ -297,14 +297,14 @@ def test_what_a_dead_coordinator_left_is_taken_up_under_its_own_number_and_seed(
     with open_ledger(url, tmp_path) as ledger:
         (row,) = ledger.running()
         assert (row.number, row.seed, row.key) == (0, 7, "a")
-        assert ledger.attempt(row) == 1  # it was no fault of the machine
+        assert ledger.attempt(row) == 1  # not a machine fault
         assert ledger.running() == []
         assert ledger.rows()[0].coordinator == ledger.coordinator
         finish(ledger, row)
         assert [candidate.number for candidate in ledger.history("random", ONE).finished] == [1, 0]
 
 
-def test_attempts_are_counted_over_restarts(url, tmp_path):
+def test_attempts_are_counted_across_restarts(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
         row = begin(ledger)
@@ -318,7 +318,7 @@ def test_attempts_are_counted_over_restarts(url, tmp_path):
 # Several coordinators.
 
 
-def test_a_second_coordinator_of_a_run_in_sqlite_is_told_who_holds_it(tmp_path):
+def test_a_second_coordinator_in_sqlite_gets_an_error_that_names_the_first(tmp_path):
     with open_ledger(None, tmp_path) as ledger:
         row = begin(ledger, stage="final")
         with pytest.raises(RunFolderError, match=r"in use by process \d+ on .*wait for it.*postgresql"):
@@ -329,7 +329,7 @@ def test_a_second_coordinator_of_a_run_in_sqlite_is_told_who_holds_it(tmp_path):
         assert len(ledger.running()) == 1
 
 
-def test_a_reader_sees_what_is_new_when_it_refreshes_and_makes_no_run(tmp_path):
+def test_a_reader_sees_new_rows_after_a_refresh_and_creates_no_run(tmp_path):
     with pytest.raises(RunFolderError, match="holds no run"):
         open_ledger(None, tmp_path, coordinate=False)
     assert list(tmp_path.iterdir()) == []
@@ -359,7 +359,7 @@ def test_coordinators_share_numbers_sequences_and_histories(shared_url, tmp_path
         assert one.rows() == two.rows()
 
 
-def test_a_number_taken_meanwhile_is_not_taken_twice(shared_url, tmp_path):
+def test_a_number_taken_by_another_coordinator_is_not_taken_twice(shared_url, tmp_path):
     with open_ledger(shared_url, tmp_path) as one, open_ledger(shared_url, tmp_path) as two:
         for ledger in (one, two):
             ledger.history("random", ONE)
@@ -383,7 +383,7 @@ def test_the_first_result_of_a_row_counts(shared_url, tmp_path):
         assert one.rows()[0].scores == (0.5,)
 
 
-def test_a_row_of_a_living_coordinator_is_not_taken_up(shared_url, tmp_path, monkeypatch):
+def test_a_row_of_a_living_coordinator_is_not_taken_over(shared_url, tmp_path, monkeypatch):
     with open_ledger(shared_url, tmp_path) as one, open_ledger(shared_url, tmp_path) as two:
         one.history("random", ONE)
         row = begin(one)
@@ -391,7 +391,7 @@ def test_a_row_of_a_living_coordinator_is_not_taken_up(shared_url, tmp_path, mon
         assert two.running() == []
         with pytest.raises(Overtaken):
             two.attempt(row)
-        monkeypatch.setattr(lease_module.time, "time", lambda: 4e9)  # long after: the lease was not renewed
+        monkeypatch.setattr(lease_module.time, "time", lambda: 4e9)  # much later: the lease was not renewed
         assert [left.number for left in two.running()] == [0]
         assert two.attempt(row) == 1
         finish(two, row)
@@ -399,7 +399,7 @@ def test_a_row_of_a_living_coordinator_is_not_taken_up(shared_url, tmp_path, mon
             one.attempt(row)
 
 
-def test_many_threads_with_a_ledger_each_make_no_double(shared_url, tmp_path):
+def test_many_threads_with_a_ledger_each_create_no_duplicates(shared_url, tmp_path):
     def work():
         with open_ledger(shared_url, tmp_path) as ledger:
             ledger.history("random", ONE)
@@ -417,11 +417,11 @@ def test_many_threads_with_a_ledger_each_make_no_double(shared_url, tmp_path):
         assert sorted(row.sequence for row in rows) == list(range(9))
 
 
-# A storage that fails for a while.
+# Storage that fails temporarily.
 
 
 class Failing:
-    """Passes all on to a storage, but raises after (or before) having done the named call the first time."""
+    """Forwards all calls to a storage, but the first named call raises, after (or before) it was executed."""
 
     def __init__(self, storage, call, after):
         self._storage = storage
@@ -445,9 +445,9 @@ class Failing:
         return call
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before it was done", "after it was done"])
+@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
 @pytest.mark.parametrize("call", ["create_new_trial", "set_trial_user_attr", "set_trial_state_values", "set_study_user_attr"])
-def test_a_lost_connection_loses_and_doubles_nothing(call, after, shared_url, tmp_path, monkeypatch):
+def test_a_lost_connection_loses_and_duplicates_nothing(call, after, shared_url, tmp_path, monkeypatch):
     with open_ledger(shared_url, tmp_path) as ledger:
         failing = Failing(ledger._storage, call, after)
         monkeypatch.setattr(ledger, "_storage", failing)
@@ -466,7 +466,7 @@ def test_a_lost_connection_loses_and_doubles_nothing(call, after, shared_url, tm
 
 
 def test_a_state_that_optuna_could_not_set_is_set_again(url, tmp_path, monkeypatch):
-    """It says so by its answer, where another program wrote at the same time."""
+    """Optuna returns False if another program wrote at the same time."""
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
         row, answers = begin(ledger), [False]
@@ -479,8 +479,8 @@ def test_a_state_that_optuna_could_not_set_is_set_again(url, tmp_path, monkeypat
         assert optuna_study(again, "random").get_trials()[0].state == TrialState.COMPLETE
 
 
-def test_a_trial_that_optuna_made_twice_counts_once(shared_url, tmp_path, monkeypatch):
-    """Optuna itself repeats a creation whose commit was not answered, and tells only of the second."""
+def test_a_trial_that_optuna_created_twice_counts_once(shared_url, tmp_path, monkeypatch):
+    """Optuna retries a creation whose commit got no reply, and returns only the second trial."""
     with open_ledger(shared_url, tmp_path) as ledger:
         ledger.history("random", ONE)
         make = ledger._storage.create_new_trial
@@ -498,7 +498,7 @@ def test_a_trial_that_optuna_made_twice_counts_once(shared_url, tmp_path, monkey
         assert len(again.history("random", ONE).finished) == 2
 
 
-def test_connections_that_the_server_closed_are_made_again(server, tmp_path):
+def test_connections_closed_by_the_server_are_reopened(server, tmp_path):
     with open_ledger(server.get_uri(), tmp_path) as ledger:
         ledger.history("random", ONE)
         row = begin(ledger)
@@ -509,10 +509,10 @@ def test_connections_that_the_server_closed_are_made_again(server, tmp_path):
         assert begin(ledger).number == 1
 
 
-# Other programs at work on the same studies.
+# Other programs that work on the same studies.
 
 
-def test_trials_of_others_are_left_alone(url, tmp_path):
+def test_trials_of_other_programs_are_left_untouched(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
         begin(ledger)
@@ -524,7 +524,7 @@ def test_trials_of_others_are_left_alone(url, tmp_path):
         assert begin(again, stage="final").run_number == 2
 
 
-def test_a_trial_that_was_ended_from_outside_is_a_failed_row(url, tmp_path):
+def test_a_trial_ended_by_another_program_is_a_failed_row(url, tmp_path):
     with open_ledger(url, tmp_path) as ledger:
         ledger.history("random", ONE)
         row, other = begin(ledger), begin(ledger)
@@ -538,7 +538,7 @@ def test_a_trial_that_was_ended_from_outside_is_a_failed_row(url, tmp_path):
         assert again.running() == []
 
 
-def test_the_result_is_json_that_others_can_read(tmp_path):
+def test_the_result_is_json_that_other_programs_can_read(tmp_path):
     with open_ledger(None, tmp_path) as ledger:
         ledger.history("random", ONE)
         finish(ledger, begin(ledger))
@@ -547,7 +547,7 @@ def test_the_result_is_json_that_others_can_read(tmp_path):
     assert json.loads(json.dumps(result, allow_nan=False))["outcome"]["metrics"] == {"accuracy": 0.9, "loss": 0.2}
 
 
-def test_a_search_of_many_rows_never_reads_its_study_again(tmp_path, monkeypatch):
+def test_a_search_of_many_rows_never_rereads_its_study(tmp_path, monkeypatch):
     reads = []
     with open_ledger("memory:", tmp_path) as ledger:
         ledger.history("random", ONE)

@@ -1,4 +1,4 @@
-"""Where the ledger can be kept, and what is said where it cannot."""
+"""The kinds of storage for the ledger, and the errors for storage that cannot be used."""
 
 import contextlib
 import errno
@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from archwright.errors import InputError, RunFolderError
 from archwright.ledger import storage as module
-from archwright.ledger.storage import open_storage, out_of_reach, patiently
+from archwright.ledger.storage import is_transient, open_storage, with_retries
 
 
 def test_the_default_is_study_db_in_the_run_folder(tmp_path):
@@ -28,7 +28,7 @@ def test_the_default_is_study_db_in_the_run_folder(tmp_path):
     assert optuna.get_all_study_names(f"sqlite:///{tmp_path}/runs/one/study.db") == ["a"]
 
 
-def test_nothing_is_logged_where_a_study_is_made(tmp_path, caplog):
+def test_nothing_is_logged_when_a_study_is_created(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         opened = open_storage(None, tmp_path)
         opened.storage.create_new_study([StudyDirection.MAXIMIZE], "a")
@@ -37,22 +37,22 @@ def test_nothing_is_logged_where_a_study_is_made(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("url", ["mysql://a:b@c/d", "study.db", "redis:x", ""])
-def test_an_unknown_kind_is_named_with_the_known(url, tmp_path):
+def test_an_unknown_kind_is_an_error_that_lists_the_known_ones(url, tmp_path):
     with pytest.raises(InputError, match=r"postgresql://.*journal:PATH") as raised:
         open_storage(url, tmp_path)
     assert "b@c" not in str(raised.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_is_not_there_is_an_input_error_without_the_password(tmp_path):
-    with pytest.raises(InputError, match=r"see that the server runs") as raised:
+def test_an_unreachable_server_is_an_input_error_without_the_password(tmp_path):
+    with pytest.raises(InputError, match=r"check that the server is running") as raised:
         open_storage("postgresql://me:secret@127.0.0.1:1/nothing", tmp_path)
     assert "secret" not in str(raised.value)
     assert "127.0.0.1" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_a_url_that_is_none_is_an_input_error(tmp_path):
+def test_an_invalid_url_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="not a URL"):
         open_storage("postgresql://host:port:more/x", tmp_path)
 
@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_written_is_an_input_error(tmp_path):
         open_storage(None, tmp_path / "run")
 
 
-def test_a_study_db_that_is_something_else_is_left_as_it_is(tmp_path):
+def test_a_study_db_that_is_not_a_database_is_left_untouched(tmp_path):
     (tmp_path / "study.db").write_text("this is a letter, not a data base" * 50)
     with pytest.raises(InputError, match="move it away"):
         open_storage(None, tmp_path)
@@ -81,7 +81,7 @@ def test_a_journal_needs_a_file_in_a_folder(url, tmp_path, monkeypatch):
         open_storage(url, tmp_path)
 
 
-def test_what_is_written_in_a_transaction_is_written_at_once_or_not_at_all(tmp_path):
+def test_a_transaction_is_atomic(tmp_path):
     opened = open_storage(None, tmp_path)
     study = opened.storage.create_new_study([StudyDirection.MAXIMIZE], "a")
     trial = opened.storage.create_new_trial(study)
@@ -99,12 +99,12 @@ def test_what_is_written_in_a_transaction_is_written_at_once_or_not_at_all(tmp_p
 
 
 def reads(path, query):
-    """What another program finds in the file."""
+    """What another program reads from the file."""
     with contextlib.closing(sqlite3.connect(path)) as database:
         return database.execute(query).fetchall()
 
 
-def test_reading_makes_no_files(tmp_path):
+def test_reading_creates_no_files(tmp_path):
     for url in (None, f"journal:{tmp_path}/run.journal", f"sqlite:///{tmp_path}/other.db"):
         with pytest.raises(RunFolderError, match="holds no run"):
             open_storage(url, tmp_path, must_exist=True)
@@ -114,7 +114,7 @@ def test_reading_makes_no_files(tmp_path):
 def hold(url, run_folder, path, count):
     opened = open_storage(url, run_folder)
     for _ in range(count):
-        with opened.alone("run"):
+        with opened.exclusive("run"):
             value = int(path.read_text())
             path.write_text(str(value + 1))
     opened.close()
@@ -122,7 +122,7 @@ def hold(url, run_folder, path, count):
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # Python 3.12, because of pytest-xdist's thread
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
-def test_alone_means_alone(kind, tmp_path):
+def test_only_one_process_at_a_time_is_in_the_exclusive_context(kind, tmp_path):
     counter = tmp_path / "counter"
     counter.write_text("0")
     url = f"journal:{tmp_path}/run.journal" if kind == "journal" else None
@@ -136,7 +136,7 @@ def test_alone_means_alone(kind, tmp_path):
 
 
 def failing(times, error):
-    """Fails so often, then says how often it was called."""
+    """A function that fails so many times, then returns how often it was called."""
     calls = []
 
     def call():
@@ -149,7 +149,7 @@ def failing(times, error):
 
 
 def wrapped(cause):
-    """As Optuna raises it."""
+    """The error as Optuna raises it."""
     error = StorageInternalError("An exception is raised during the commit.")
     error.__cause__ = cause
     return error
@@ -161,31 +161,31 @@ GONE = sqlalchemy.exc.OperationalError("UPDATE", {}, ConnectionError("server clo
 
 
 @pytest.mark.parametrize("error", [LOCKED, wrapped(LOCKED), GONE, wrapped(GONE), OSError(errno.ESTALE, "stale")])
-def test_what_passes_is_tried_again(error):
-    assert patiently(failing(2, error)) == 3
+def test_a_transient_error_is_retried(error):
+    assert with_retries(failing(2, error)) == 3
 
 
 @pytest.mark.parametrize("error", [FULL, wrapped(FULL), OSError(errno.ENOSPC, "No space left on device")])
-def test_a_full_disk_is_told_at_once(error):
+def test_a_full_disk_is_reported_at_once(error):
     call = failing(1, error)
     with pytest.raises(RunFolderError, match="disk of the run's ledger is full"):
-        patiently(call)
+        with_retries(call)
     assert call() == 2
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), PermissionError(13, "no"), StorageInternalError("x")])
-def test_what_does_not_pass_is_raised_at_once(error):
+def test_a_permanent_error_is_raised_at_once(error):
     call = failing(1, error)
     with pytest.raises(type(error)):
-        patiently(call)
+        with_retries(call)
     assert call() == 2
-    assert not out_of_reach(error)
+    assert not is_transient(error)
 
 
-def test_patience_ends_with_a_sentence():
-    with pytest.raises(RunFolderError, match=r"out of reach.*locked.*same command"):
-        patiently(failing(10**9, wrapped(LOCKED)), patience=0.2)
+def test_retrying_ends_with_an_error_message():
+    with pytest.raises(RunFolderError, match=r"unavailable.*locked.*same command"):
+        with_retries(failing(10**9, wrapped(LOCKED)), patience=0.2)
 
 
-def test_patience_is_bounded_and_longer_than_a_server_takes_to_restart():
+def test_retrying_is_bounded_and_outlasts_the_restart_of_a_server():
     assert 30 <= module.PATIENCE_S <= 600

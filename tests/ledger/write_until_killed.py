@@ -1,7 +1,7 @@
-"""Run by test_ledger.py: a coordinator that begins and finishes rows and is killed again and again.
+"""Run by test_ledger.py: a coordinator that begins and finishes rows and is repeatedly killed.
 
-Arguments: storage URL or "", run folder, how many lives. Each finished row's number goes to `finished.txt` in the run folder
-once `finish` has returned. Each life is a process of its own, and takes up what the last one left.
+Arguments: storage URL or "", run folder, number of restarts. Each finished row's number is appended to `finished.txt` in the run
+folder once `finish` has returned. Each start is a separate process, which takes over what the previous one left.
 """
 
 import os
@@ -22,16 +22,16 @@ OBJECTIVES = (Objective("accuracy", True),)
 QUESTIONS = (Question("op", ("conv", "pool", None)), Question("depth", (1, 2, 3)))
 
 
-def live(url: str | None, folder: Path) -> None:
-    said = os.open(folder / "finished.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def write_rows(url: str | None, folder: Path) -> None:
+    finished = os.open(folder / "finished.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     ledger = Ledger.open(url, folder, "run")
     ledger.history("random", OBJECTIVES)
     left = ledger.running()
     while True:
         row = left.pop() if left else begin(ledger)
         ledger.attempt(row)
-        done = ledger.finish(row, "complete", Outcome("complete", metrics={"accuracy": row.seed / 1e4}), scores=(row.seed / 1e4,))
-        os.write(said, f"{done.number}\n".encode())
+        row = ledger.finish(row, "complete", Outcome("complete", metrics={"accuracy": row.seed / 1e4}), scores=(row.seed / 1e4,))
+        os.write(finished, f"{row.number}\n".encode())
 
 
 def begin(ledger: Ledger) -> object:
@@ -47,17 +47,17 @@ def begin(ledger: Ledger) -> object:
     )
 
 
-def main(url: str, folder: str, lives: int) -> None:
-    journal.LOCK_GRACE_S = 1  # each kill leaves a lock, as nothing but writing is done here
+def main(url: str, folder: str, starts: int) -> None:
+    journal.LOCK_GRACE_S = 1  # each kill leaves a lock, as this process does nothing but write
     rng = random.Random(0)
-    for _ in range(lives):
-        said = Path(folder) / "finished.txt"
-        said.touch()
-        enough = said.read_text().count("\n") + rng.randint(2, 6)
+    for _ in range(starts):
+        finished = Path(folder) / "finished.txt"
+        finished.touch()
+        enough = finished.read_text().count("\n") + rng.randint(2, 6)
         child = os.fork()
         if child == 0:
-            live(url or None, Path(folder))
-        while said.read_text().count("\n") < enough:
+            write_rows(url or None, Path(folder))
+        while finished.read_text().count("\n") < enough:
             time.sleep(0.001)
         time.sleep(rng.uniform(0.0, 0.05))
         os.kill(child, signal.SIGKILL)

@@ -39,7 +39,7 @@ def test_a_ledger_that_finds_no_room_says_so(small_disk):
 
     with Ledger.open(None, small_disk.path) as ledger:
         small_disk.fill(kilobytes_left=0)
-        with pytest.raises(archwright.InputError, match=r"disk of the run's ledger is full \(.*full\): make room"):
+        with pytest.raises(archwright.InputError, match=r"disk of the run's ledger is full \(.*full\): free some space"):
             ledger.set_setting("large", "x" * 2000)
         small_disk.make_room()
         ledger.set_setting("small", 1)

@@ -1,1 +1,1 @@
-"""What was proposed, trained and found, in Optuna's storage: rows, leases, the journal, files that survive a kill."""
+"""The record of a run in Optuna's storage: rows, leases, the journal, and crash-safe JSON files."""

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command in order: what is being written is written first. A second signal ends it at once."""
+"""Ctrl-C and SIGTERM end a command cleanly: writes in progress are completed first. A second signal ends it at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(BaseException):
-    """A signal ended the command. It is no KeyboardInterrupt: typer takes that one for its own, and SIGTERM goes the same way."""
+    """A signal ended the command. Not a KeyboardInterrupt, which typer handles itself; SIGTERM is treated in the same way."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -21,7 +21,7 @@ class Interrupted(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What shells give to a process that a signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        """The exit code that shells report for a process ended by a signal: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + self.signal
 
     def __str__(self) -> str:
@@ -30,44 +30,44 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Inside, the first signal raises Interrupted, and the next one ends the process. A signal that is ignored stays so."""
-    with _handled(_interrupt, [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]):
+    """Inside, the first signal raises Interrupted and the next one ends the process. Ignored signals stay ignored."""
+    with _signal_handler(_interrupt, [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]):
         yield
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """A signal that comes inside is heeded at the end. For what takes milliseconds, such as one write to a database."""
-    if current_thread() is not main_thread():  # signals are the main thread's
+    """Defer signals to the end of the block. For what takes milliseconds, such as one write to a database."""
+    if current_thread() is not main_thread():  # only the main thread receives signals
         yield
         return
-    came: list[int] = []
+    received: list[int] = []
 
-    def wait(number: int, _: FrameType | None) -> None:
-        came.append(number)
-        _end_at_the_next()
+    def defer(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        _restore_default_handlers()
 
     try:
-        with _handled(wait, [number for number in SIGNALS if callable(signal.getsignal(number))]):
+        with _signal_handler(defer, [number for number in SIGNALS if callable(signal.getsignal(number))]):
             yield
     finally:
-        if came:
-            signal.raise_signal(came[0])
+        if received:
+            signal.raise_signal(received[0])
 
 
 def _interrupt(number: int, _: FrameType | None) -> NoReturn:
-    _end_at_the_next()
+    _restore_default_handlers()
     raise Interrupted(number)
 
 
-def _end_at_the_next() -> None:
+def _restore_default_handlers() -> None:
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None], numbers: list[signal.Signals]) -> Iterator[None]:
+def _signal_handler(handler: Callable[[int, FrameType | None], None], numbers: list[signal.Signals]) -> Iterator[None]:
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

@@ -1,8 +1,8 @@
-"""Optuna's append-only journal for shared folders, made fit for kills and power cuts.
+"""Optuna's append-only journal for shared folders, made robust against kills and power failures.
 
-Two facts about the journal: a last line cut short (disk full, power cut) makes every later read fail once another line is
-appended behind it, and the lock that a killed process left holds everybody else until a grace period is over. So the tail
-is repaired when the journal is opened, while its lock is held, and the grace period is short.
+Two facts about the journal: after a truncated last line (full disk, power failure), every read fails once another line has been
+appended to it; and a lock left by a killed process blocks all others until a grace period is over. Therefore the tail is repaired
+when the journal is opened, with its lock held, and the grace period is short.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, Jou
 from archwright.errors import InputError
 
 LOCK_GRACE_S = 5
-"""Seconds after which a lock is taken for one that a killed process left: just longer than the slowest append.
+"""Age in seconds at which a lock is considered left by a killed process: longer than the slowest append.
 
-Measured on a local disk, appending rows of 2 kB, each with its fsync, from two processes at once while a third wrote 6 GB to the
-same disk: median 8 ms, slowest of 2,000 0.33 s. The rest is room for network file systems and sleepy disks, as taking the lock from
-a process that still writes could mix up two lines."""
+Measured on a local disk, appending rows of 2 kB, each with fsync, from two processes while a third wrote 6 GB to the same disk:
+median 8 ms, slowest of 2,000 appends 0.33 s. The margin is for network file systems and disks that spin up, as taking the lock from
+a process that is still writing could interleave two lines."""
 
 TAIL_BYTES = 1 << 20
 
@@ -32,75 +32,75 @@ logger = logging.getLogger(__name__)
 
 
 class _Lock(JournalFileOpenLock):
-    """Optuna's lock, made by an exclusive open: one step on local file systems, and on NFS from version 3 on.
+    """Optuna's lock file, created by an exclusive open: atomic on local file systems and on NFS from version 3.
 
-    Optuna's default, a symbolic link, is never taken over when the journal's path is relative: the age that it asks for is
-    that of a file which is not there.
+    Optuna's default, a symbolic link, is never taken over if the journal's path is relative, because Optuna then checks the age
+    of a file that does not exist.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path.absolute()), grace_period=LOCK_GRACE_S)
 
     def release(self) -> None:
-        """Give the lock back. Where it was taken from us while we slept (a laptop's lid), what we did is done all the same."""
+        """Release the lock. Not an error if another process took it over in the meantime, as on a suspended laptop."""
         with suppress(RuntimeError):
             super().release()
 
 
-class _MendingLock(_Lock):
-    """The journal's lock: who takes it finds a journal to which a line can be appended, whatever the last holder left."""
+class _RepairingLock(_Lock):
+    """The journal's lock. Acquiring it repairs the journal, so that a line can be appended whatever the last holder left."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._path = path
 
     def acquire(self) -> bool:
-        taken = super().acquire()
+        acquired = super().acquire()
         try:
             if not _ends_with_a_line(self._path):
-                logger.warning("%s: the last line was cut short; it was moved to %s", self._path, repair_tail(self._path))
+                logger.warning("%s: the last line was truncated; it was moved to %s", self._path, repair_tail(self._path))
         except BaseException:
             self.release()
             raise
-        return taken
+        return acquired
 
 
 @contextmanager
 def file_lock(path: Path, notes: list[str] | None = None) -> Iterator[None]:
-    """Be the only process that holds `path`.lock; one that a killed process left is taken over after LOCK_GRACE_S (noted)."""
+    """Hold the lock `path`.lock; one left by a killed process is taken over after LOCK_GRACE_S, which is recorded in `notes`."""
     lock = _Lock(path)
     before = time.monotonic()
     lock.acquire()
     try:
         if notes is not None and time.monotonic() - before >= LOCK_GRACE_S:
-            notes.append(f"{path}: a lock that a killed process had left was taken over after {LOCK_GRACE_S} s")
+            notes.append(f"{path}: a lock left by a killed process was taken over after {LOCK_GRACE_S} s")
         yield
     finally:
         lock.release()
 
 
 def open_journal(path: Path) -> tuple[JournalStorage, tuple[str, ...]]:
-    """The journal at `path`, made if it is not there, and what had to be mended.
+    """Open the journal at `path`, creating it if necessary; returns it with notes on what was repaired.
 
-    Raises InputError where the file is no journal of Optuna's (it is left as it is) or has an unreadable line in its middle,
-    and OSError where it cannot be written.
+    Raises InputError if the file is not an Optuna journal (it is left untouched) or has an unreadable line in the middle, and
+    OSError if it cannot be written.
     """
     path = path.absolute()
     notes: list[str] = []
     with file_lock(path, notes):
         cut = repair_tail(path)
     if cut is not None:
-        notes.append(f"{path}: the last line was cut short (by a power cut, a full disk or a kill); it was moved to {cut}")
+        notes.append(f"{path}: the last line was truncated (by a power failure, a full disk or a kill); it was moved to {cut}")
     try:
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=_MendingLock(path))), tuple(notes)
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=_RepairingLock(path))), tuple(notes)
     except ValueError as error:
-        raise InputError(f"{path} has a line that is not JSON ({error}): take that line out, or give another journal") from error
+        raise InputError(f"{path} has a line that is not JSON ({error}): delete that line, or give another journal") from error
 
 
 def repair_tail(path: Path) -> Path | None:
-    """Cut the last line off where it is incomplete, and return the file beside `path` that now holds its bytes, else None.
+    """Cut off an incomplete last line and return the file beside `path` that its bytes were moved to; None if it is complete.
 
-    To be called while holding the lock. Raises InputError, and touches nothing, where the file does not begin as a journal does.
+    To be called with the lock held. Raises InputError, and changes nothing, if the file does not begin like a journal.
     """
     if not path.exists() or path.stat().st_size == 0:
         return None
@@ -111,17 +111,17 @@ def repair_tail(path: Path) -> Path | None:
         rest = journal.read()
         if not rest:
             return None
-        kept = _keep(path, rest)  # before the cut: a kill in between leaves the bytes twice, never nowhere
+        saved = _save_beside(path, rest)  # before the cut: a kill in between duplicates the bytes but never loses them
         journal.truncate(end)
         os.fsync(journal.fileno())
-        return kept
+        return saved
 
 
 def _check_beginning(path: Path, first: bytes) -> None:
     cut_short = not first.endswith(b"\n") or not first.strip(b"\0\r\n")
     if not (_is_record(first) or (cut_short and b'{"op_code":'.startswith(first[:11].rstrip(b"\0\r\n")))):
         raise InputError(
-            f"{path} is not an Optuna journal: give journal:PATH the path of one, or of a file that does not exist yet"
+            f"{path} is not an Optuna journal: give journal:PATH with the path of one, or of a file that does not exist yet"
         )
 
 
@@ -134,7 +134,7 @@ def _is_record(line: bytes) -> bool:
 
 
 def _end_of_last_record(path: Path) -> int:
-    """The offset behind the last line that is whole; read from the end, as a journal can be long."""
+    """The offset after the last complete line; read backwards, as a journal can be long."""
     size = path.stat().st_size
     reach = TAIL_BYTES
     while True:
@@ -159,15 +159,15 @@ def _ends_with_a_line(path: Path) -> bool:
         return journal.read(1) in (b"", b"\n")
 
 
-def _keep(path: Path, rest: bytes) -> Path:
+def _save_beside(path: Path, rest: bytes) -> Path:
     number = 1
     while True:
-        beside = path.with_name(f"{path.name}.cut-{number}")
+        target = path.with_name(f"{path.name}.cut-{number}")
         try:
-            with beside.open("xb") as file:
+            with target.open("xb") as file:
                 file.write(rest)
                 file.flush()
                 os.fsync(file.fileno())
-            return beside
+            return target
         except FileExistsError:
             number += 1

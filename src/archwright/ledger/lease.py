@@ -1,6 +1,6 @@
-"""Who is at work on a run: each coordinator renews a lease in the ledger, and what a dead one left is taken up again.
+"""The coordinators of a run: each renews a lease in the ledger, and others take over the rows of one that died.
 
-(Optuna's heartbeats run only inside `Study.optimize`, which is not used here.)
+(Optuna's heartbeat works only inside `Study.optimize`, which is not used here.)
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from uuid import uuid4
 
 RENEWED_EVERY_S = 10.0
 VALID_FOR_S = 60.0
-"""A lease outlives five missed renewals, which is also the difference that clocks of several machines may have."""
+"""A lease outlives five missed renewals; the clocks of the machines may differ by as much."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Lease:
-    """One coordinator's claim: process `pid` (begun at `started`, in clock ticks since boot) works on the run until `expires`.
+    """One coordinator's claim: process `pid` (started at `started`, in clock ticks since boot) works on the run until `expires`.
 
-    `namespace`: in which process ids are counted; two containers on one machine have two. `expires`: seconds since 1970.
+    `namespace`: the PID namespace; two containers on one machine have different ones. `expires`: Unix time in seconds.
     """
 
     coordinator: str
@@ -55,17 +55,17 @@ class Lease:
         return f"process {self.pid} on {self.host}"
 
     def alive(self) -> bool | None:
-        """Whether the process is there; None where that cannot be seen from here: another machine or container."""
+        """Whether the process exists; None if it is on another machine or in another container, so that this is unknown."""
         if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
             return None
-        return _exists(self.pid) and _started(self.pid) == self.started
+        return _exists(self.pid) and _start_time(self.pid) == self.started
 
-    def run_out(self) -> bool:
-        """Dead or too late: its running trials are anybody's."""
+    def has_expired(self) -> bool:
+        """Whether its process has died or missed its renewals: other coordinators may take over its running rows."""
         return self.expires < time.time() or self.alive() is False
 
     def excludes_others(self) -> bool:
-        """Whether its process may still write. On this machine the process itself answers: a sleeping one can wake up."""
+        """Whether its process may still write. On this machine the process itself is checked: a suspended one can wake up."""
         if self.expires == 0.0:
             return False
         alive = self.alive()
@@ -73,35 +73,35 @@ class Lease:
 
 
 def new_lease() -> Lease:
-    """A lease for this process, under a name that no earlier start has had."""
+    """A lease for this process, under a new coordinator name."""
     pid = os.getpid()
-    return Lease(uuid4().hex[:12], socket.gethostname(), _namespace(), pid, _started(pid), time.time() + VALID_FOR_S)
+    return Lease(uuid4().hex[:12], socket.gethostname(), _namespace(), pid, _start_time(pid), time.time() + VALID_FOR_S)
 
 
 class Renewal:
-    """Renews a lease from a thread of its own, so that a training or a slow proposal in the main thread does not let it run out.
+    """Renews a lease in a background thread, so that it does not expire during a training or a slow proposal in the main thread.
 
-    `write` stores a lease and may raise: that is logged, and tried again at the next turn. `leave_thread` is called at the end of
+    `write` stores a lease; if it raises, the error is logged and the renewal retried later. `close_thread` is called at the end of
     the thread.
     """
 
-    def __init__(self, lease: Lease, write: Callable[[Lease], None], leave_thread: Callable[[], None]) -> None:
+    def __init__(self, lease: Lease, write: Callable[[Lease], None], close_thread: Callable[[], None]) -> None:
         self._lease = lease
         self._write = write
-        self._leave_thread = leave_thread
+        self._close_thread = close_thread
         self._stop = Event()
         self._renewed = time.monotonic()
         self._thread = Thread(target=self._run, name="archwright-lease", daemon=True)
         self._thread.start()
 
     def renew_if_due(self) -> None:
-        """Renew where the last renewal is long ago; cheap otherwise."""
+        """Renew the lease if the last renewal is long enough ago; cheap otherwise."""
         if time.monotonic() - self._renewed >= RENEWED_EVERY_S:
             self._write(self._lease.renewed())
             self._renewed = time.monotonic()
 
     def end(self) -> None:
-        """Stop renewing and give the lease back."""
+        """Stop renewing and release the lease."""
         self._stop.set()
         self._thread.join()
         self._try(lambda: self._write(self._lease.ended()))
@@ -109,13 +109,13 @@ class Renewal:
     def _run(self) -> None:
         while not self._stop.wait(RENEWED_EVERY_S / 4):
             self._try(self.renew_if_due)
-        self._leave_thread()
+        self._close_thread()
 
-    def _try(self, act: Callable[[], None]) -> None:
+    def _try(self, action: Callable[[], None]) -> None:
         try:
-            act()
-        except Exception as error:  # whatever the database or the file system raises: the next turn may do better
-            logger.warning("the lease of this run could not be written: %s", error)
+            action()
+        except Exception as error:  # any database or file system error: the next renewal may succeed
+            logger.warning("could not renew the lease of this run: %s", error)
 
 
 def _namespace() -> str:
@@ -135,10 +135,10 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _started(pid: int) -> str:
-    """When a process began, so that another one under the same number is not taken for it; "" where that is not known.
+def _start_time(pid: int) -> str:
+    """When a process started, to distinguish it from a later one with the same PID; "" if unknown.
 
-    A zombie is dead, though its entry is still there.
+    A zombie counts as dead, although its entry still exists.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,7 +1,7 @@
-"""The ledger: what was begun and what came of it, in Optuna's storage, so that a kill at any moment loses and repeats nothing.
+"""The ledger: a record in Optuna's storage of all trainings and their results, which a kill at any moment leaves consistent.
 
-One Optuna study per search strategy, `RUN/search/NAME`, and `RUN/final` for final trainings and baselines, which also holds what
-concerns the whole run. The rows are mirrored in memory and written through, so a proposal never reads a study again.
+There is one Optuna study per search strategy, `RUN/search/NAME`, and `RUN/final` for final trainings and baselines, which also
+holds the settings of the whole run. Rows are cached in memory and written through, so a proposal never rereads a study.
 """
 
 from __future__ import annotations
@@ -40,30 +40,30 @@ from archwright.ledger.row import (
     study_name,
     trial_of,
 )
-from archwright.ledger.storage import OpenStorage, open_storage, patiently
+from archwright.ledger.storage import OpenStorage, open_storage, with_retries
 
 FINAL = "final"
 FINAL_OBJECTIVES = (Objective("validation", maximize=True),)
-LEASE, STUDIES, SETTING, LAST_TURN = "archwright:lease:", "archwright:studies", "archwright:setting:", "archwright:turn"
+LEASE, STUDIES, SETTING, LAST_EXCLUSIVE = "archwright:lease:", "archwright:studies", "archwright:setting:", "archwright:turn"
 TASK = "archwright:task:"
 LOOK_EVERY_S = 2.0
-"""Between two looks at what other coordinators do."""
+"""Seconds between two checks of what other coordinators are doing."""
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
 class Overtaken(Exception):
-    """Another coordinator took this number or this row in the meantime: look at the history again."""
+    """Another coordinator has taken this number or row in the meantime: read the history again."""
 
 
 class Ledger:
-    """All rows of one run. Open it with `Ledger.open`, and close it (or use `with`), or the run stays leased to this process.
+    """All rows of one run. Open it with `Ledger.open` and close it (or use `with`), or the run stays leased to this process.
 
-    Every row's `run_number` is the count of the run's rows before it, found while no other coordinator of the run can begin a
-    row, and stored with it. (Trial ids will not do: other runs in the same database leave gaps in them, and PostgreSQL hands them
-    out before a transaction commits, so that a lower one can appear after a higher one.) A `sequence` is found in the same way.
-    Where only one coordinator is allowed (SQLite, memory) its cache is exact, and nothing is read again.
+    A row's `run_number` is the number of rows in the run before it, determined while no other coordinator can begin a row, and
+    stored with it. (Trial ids are unsuitable: other runs in the same database leave gaps in them, and PostgreSQL assigns them
+    before a transaction commits, so that a lower one can appear after a higher one.) A `sequence` is determined in the same way.
+    In storage for a single coordinator (SQLite, memory), the cache is exact and nothing is reread.
     """
 
     def __init__(self, opened: OpenStorage, run_id: str, lease: Lease | None) -> None:
@@ -74,20 +74,20 @@ class Ledger:
         self.coordinator = lease.coordinator if lease is not None else ""
         self._leases: dict[str, Lease] = {}
         self._studies: dict[str, StudyCache] = {}
-        self._begun = 0
+        self._rows_begun = 0
         self._attempted: set[int] = set()
-        self._again = False
+        self._is_retry = False
         self._lease = lease
         self._renewal: Renewal | None = None
         self._final_id = self._study_id(FINAL, FINAL_OBJECTIVES) if lease is not None else self._existing_study_id(FINAL)
 
     @classmethod
     def open(cls, url: str | None, run_folder: Path, run_id: str | None = None, *, coordinate: bool = True) -> Self:
-        """The ledger of run `run_id` (default: the folder's name) in the storage `url` (default: SQLite in the folder).
+        """Open the ledger of run `run_id` (default: the folder's name) in the storage `url` (default: SQLite in the folder).
 
-        With `coordinate` it is begun if need be and leased to this process; without, it is only read. Results whose writing a
-        kill cut in two are completed. Raises InputError where the storage cannot be opened, RunFolderError where there is no such
-        run to read, or where another process works on a run in SQLite.
+        With `coordinate`, it is created if necessary and leased to this process, and results that a kill left half-written are
+        completed; without, it is only read. Raises InputError if the storage cannot be opened, and RunFolderError if there is no
+        such run to read, or if another process is working on a run in SQLite.
         """
         run_id = run_id or run_folder.absolute().name
         with ExitStack() as undo:
@@ -95,17 +95,17 @@ class Ledger:
             undo.callback(opened.close)
             ledger = cls(opened, run_id, new_lease() if coordinate else None)
             ledger._take_lease()
-            undo.callback(ledger._end_lease)
-            ledger._alone(ledger._complete_results)
+            undo.callback(ledger._release_lease)
+            ledger._exclusively(ledger._complete_results)
             undo.pop_all()
         return ledger
 
     def close(self) -> None:
-        """Give the lease back and close the storage."""
-        self._end_lease()
+        """Release the lease and close the storage."""
+        self._release_lease()
         self._opened.close()
 
-    def _end_lease(self) -> None:
+    def _release_lease(self) -> None:
         if self._renewal is not None:
             self._renewal.end()
             self._renewal = None
@@ -116,18 +116,18 @@ class Ledger:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    # What concerns the whole run.
+    # Settings of the whole run.
 
     def setting(self, name: str, default: Any = None) -> Any:
-        """What `set_setting` stored under this name, by any coordinator."""
-        return patiently(lambda: self._storage.get_study_user_attrs(self._final_id)).get(SETTING + name, default)
+        """The value that `set_setting` stored under this name, by any coordinator."""
+        return with_retries(lambda: self._storage.get_study_user_attrs(self._final_id)).get(SETTING + name, default)
 
     def set_setting(self, name: str, value: Any) -> None:
-        """Store JSON for the whole run."""
-        patiently(lambda: self._storage.set_study_user_attr(self._final_id, SETTING + name, without_nan(value)))
+        """Store a JSON value for the whole run."""
+        with_retries(lambda: self._storage.set_study_user_attr(self._final_id, SETTING + name, without_nan(value)))
 
     def settle(self, name: str, value: Any) -> Any:
-        """What is stored under this name; where that is nothing, `value` is from now on: the first coordinator decides for all."""
+        """The value stored under this name; if there is none, store `value`. So the first coordinator decides for all."""
 
         def decide() -> Any:
             known = self._storage.get_study_user_attrs(self._final_id).get(SETTING + name)
@@ -136,32 +136,32 @@ class Ledger:
                 self._storage.set_study_user_attr(self._final_id, SETTING + name, known)
             return known
 
-        return self._alone(decide)
+        return self._exclusively(decide)
 
     def settings_of_all(self, name: str) -> dict[str, Any]:
-        """What `set_setting` stored under names that begin with this one, by what follows."""
-        attributes = patiently(lambda: self._storage.get_study_user_attrs(self._final_id))
-        begin = SETTING + name
-        return {key.removeprefix(begin): value for key, value in attributes.items() if key.startswith(begin)}
+        """The values that `set_setting` stored under names with this prefix, by the rest of the name."""
+        attributes = with_retries(lambda: self._storage.get_study_user_attrs(self._final_id))
+        prefix = SETTING + name
+        return {key.removeprefix(prefix): value for key, value in attributes.items() if key.startswith(prefix)}
 
     def claim(self, task: str) -> bool:
-        """Whether this coordinator is to do a task of the whole run: nobody has begun it, or whoever did is gone."""
+        """Claim a task of the whole run; returns False if another coordinator that is still alive has claimed it."""
 
         def decide() -> bool:
             attributes = self._storage.get_study_user_attrs(self._final_id)
             holder = attributes.get(TASK + task, self.coordinator)
             lease = attributes.get(LEASE + holder)
-            if holder != self.coordinator and lease is not None and not Lease.from_json(lease).run_out():
+            if holder != self.coordinator and lease is not None and not Lease.from_json(lease).has_expired():
                 return False
             self._storage.set_study_user_attr(self._final_id, TASK + task, self.coordinator)
             return True
 
-        return self._alone(decide)
+        return self._exclusively(decide)
 
     # Reading.
 
     def rows(self, stage: Stage | None = None, strategy: str | None = None) -> tuple[Row, ...]:
-        """All rows of a stage and a strategy, or of all, in the order in which they were begun."""
+        """The rows of a stage and a strategy (default: of all), in the order in which they were begun."""
         if stage == "search" and strategy is not None:
             cache = self._studies.get(study_name(stage, strategy))
             return tuple(cache.rows.values()) if cache is not None else ()
@@ -170,87 +170,87 @@ class Ledger:
         return tuple(sorted(found, key=lambda row: row.run_number))
 
     def latest(self, strategy: str) -> Iterator[Row]:
-        """The rows of a strategy's search, the last one first."""
+        """The rows of a strategy's search, latest first."""
         cache = self._studies.get(study_name("search", strategy))
         return reversed(cache.rows.values()) if cache is not None else iter(())
 
     def count(self, strategy: str) -> int:
-        """How many rows a strategy's search has."""
+        """The number of rows in a strategy's search."""
         cache = self._studies.get(study_name("search", strategy))
         return len(cache.rows) if cache is not None else 0
 
     def waiting_for(self, row: Row) -> list[Row]:
-        """The running rows that are to have this one's result, as they hold an equal network and no more epochs."""
+        """The running rows that wait for this one's result, as they have an equal network and no more epochs."""
         cache = self._studies[row.study]
         equal = cache.with_key(row.stage, row.strategy, row.key)
         return [other for other in equal if other.state == "running" and cache.known(other) is cache.rows[row.number]]
 
     def known(self, row: Row) -> Row | None:
-        """The earlier row with an equal network and no fewer epochs, where there is one: finished, refused or still pending."""
+        """The earlier row of an equal network with no fewer epochs, if any: finished, refused or pending."""
         return self._studies[row.study].known(row)
 
     def first_with_key(self, stage: Stage, strategy: str, key: str, epochs: float = 0.0) -> Row | None:
-        """The earliest row of a strategy with this network, to be judged after at least so many epochs."""
+        """The earliest row of this network in a strategy that is evaluated after at least so many epochs."""
         cache = self._studies.get(study_name(stage, strategy))
         return cache.first_with_key(stage, strategy, key, epochs) if cache is not None else None
 
     def searched(self, strategy: str, number: int) -> Row | None:
-        """The row of this number in a strategy's search."""
+        """The row with this number in a strategy's search, if any."""
         cache = self._studies.get(study_name("search", strategy))
         return cache.rows.get(number) if cache is not None else None
 
     def epochs_of(self, strategy: str, epochs: float | None, continues: int | None) -> float:
-        """What a training of a strategy's search costs that ends after so many epochs: without those that it continues."""
+        """The cost, in epochs, of a search training that ends after `epochs`: without those of the training that it continues."""
         return self._studies[study_name("search", strategy)].epochs_of(epochs, continues)
 
     def tally(self, strategy: str) -> Tally:
-        """How many trainings of a strategy's search have ended, and what they took; counted as they end, not anew."""
+        """Totals over the ended trainings of a strategy's search, updated incrementally."""
         cache = self._studies.get(study_name("search", strategy))
         return cache.tally if cache is not None else Tally()
 
     def running_epochs(self, strategy: str) -> float:
-        """The epochs of all trainings of a strategy's search that run; rows that wait for an equal network's result are none."""
+        """The epochs of all running trainings of a strategy's search; rows that wait for an equal network's result do not count."""
         cache = self._studies.get(study_name("search", strategy))
         return cache.running_epochs if cache is not None else 0.0
 
     def next_number(self, stage: Stage, strategy: str) -> int:
-        """The number that the next row will get within its study."""
+        """The number of the next row within its study."""
         cache = self._studies.get(study_name(stage, strategy))
         return cache.trials if cache is not None else 0
 
     def history(self, strategy: str, objectives: tuple[Objective, ...]) -> History:
-        """Everything seen so far in a strategy's search: by other coordinators, up to our last `begin`, `finish` or `refresh`.
+        """The history of a strategy's search; of other coordinators' rows, up to our last `begin`, `finish` or `refresh`.
 
-        Raises RunFolderError where the objectives are not those that the search began with.
+        Raises RunFolderError if the objectives differ from those that the search began with.
         """
         name = study_name("search", strategy)
         if name not in self._studies:
-            self._alone(lambda: self._declare(name, objectives))
+            self._exclusively(lambda: self._declare(name, objectives))
         cache = self._studies[name]
         if cache.objectives != objectives:
-            told = ", ".join(objective.name for objective in cache.objectives)
+            known = ", ".join(objective.name for objective in cache.objectives)
             raise RunFolderError(
-                f"the search by {strategy} in this run has the objectives {told}: ask for these, or give another --out"
+                f"the search by {strategy} in this run has the objectives {known}: give the same ones, or another --out"
             )
         return cache.history()
 
     def running(self) -> list[Row]:
-        """Rows that nobody works on any more: to be taken up again (`attempt`) under their own number and seed."""
+        """Running rows that nobody works on any more: to be resumed (`attempt`) under their own number and seed."""
         if self._opened.shared:
-            patiently(self.refresh)
+            with_retries(self.refresh)
         return [row for row in self.rows() if row.state == "running" and self._is_free(row)]
 
     def others_work(self, *stages: Stage) -> bool:
-        """Whether another coordinator works on rows of these stages, by default of any; what is free does not count."""
+        """Whether another coordinator is working on rows of these stages (default: of any); abandoned rows do not count."""
         free = {row.run_number for row in self.running()}
         rows = (row for row in self.rows() if row.state == "running" and row.coordinator != self.coordinator)
         return any(row.stage in (stages or (row.stage,)) and row.run_number not in free for row in rows)
 
     def refresh(self) -> None:
-        """Take in what other coordinators have written."""
-        self._take_in(self._storage.get_study_user_attrs(self._final_id))
+        """Read what other coordinators have written."""
+        self._read_changes(self._storage.get_study_user_attrs(self._final_id))
 
-    def _take_in(self, attributes: Mapping[str, Any]) -> None:
+    def _read_changes(self, attributes: Mapping[str, Any]) -> None:
         self._leases = {key: Lease.from_json(value) for key, value in attributes.items() if key.startswith(LEASE)}
         for name, objectives in [(FINAL, FINAL_OBJECTIVES), *_declared(attributes).items()]:
             if name not in self._studies:
@@ -280,12 +280,12 @@ class Ledger:
         extra: Mapping[str, Any] | None = None,
         number: int | None = None,
     ) -> Row:
-        """Write a new running row, in one transaction. A strategy's history must have been asked for before.
+        """Write a new running row, in one transaction. `history` must have been called for the strategy before.
 
-        `questions`: those that the architecture answers. `number`: where the caller has counted on this number within the study (it
-        seeds the proposal); raises Overtaken, and writes nothing, where another coordinator was faster.
+        `questions`: those that the architecture answers. `number`: the expected number within the study, if the caller relied on it
+        (it seeds the proposal); raises Overtaken, and writes nothing, if another coordinator was faster.
         """
-        self._begun += 1
+        self._rows_begun += 1
         row = Row(
             run_number=-1,
             number=-1,
@@ -302,48 +302,48 @@ class Ledger:
             seen=seen,
             epochs=epochs,
             coordinator=self.coordinator,
-            token=f"{self.coordinator}/{self._begun}",
+            token=f"{self.coordinator}/{self._rows_begun}",
             extra=dict(extra or {}),
         )
-        return self._alone(lambda: self._create(row, questions, number))
+        return self._exclusively(lambda: self._create(row, questions, number))
 
     def _create(self, row: Row, questions: Sequence[Question], number: int | None) -> Row:
         cache = self._studies[row.study]
-        written = cache.with_token(row.token)  # by an earlier try, if the storage failed after it
+        written = cache.with_token(row.token)  # by an earlier attempt, if the storage failed after it
         if written is not None:
             return written
         if number is not None and number != cache.trials:
-            raise Overtaken(f"{row.study} has gone on to number {cache.trials}")
+            raise Overtaken(f"the next number in {row.study} is now {cache.trials}")
         row = replace(row, run_number=sum(len(other.rows) for other in self._studies.values()))
         trial_id = self._storage.create_new_trial(cache.study_id, trial_of(row, questions, cache.objectives))
-        row = replace(row, trial_id=trial_id, number=self._number_of(trial_id, cache))
+        row = replace(row, trial_id=trial_id, number=self._trial_number(trial_id, cache))
         cache.put(row)
         return row
 
-    def _number_of(self, trial_id: int, cache: StudyCache) -> int:
-        """The next number, unless somebody else has put trials into the study; told from Optuna's memory, without a query."""
+    def _trial_number(self, trial_id: int, cache: StudyCache) -> int:
+        """The next number, unless another program has added trials to the study; from Optuna's cache, without a query."""
         try:
             if self._storage.get_trial_id_from_study_id_trial_number(cache.study_id, cache.trials) == trial_id:
                 return cache.trials
         except KeyError:
-            logger.warning("the study of run %s was changed by hand", self.run_id)
+            logger.warning("the study of run %s was changed by another program", self.run_id)
         return self._storage.get_trial_number_from_id(trial_id)
 
     def attempt(self, row: Row) -> int:
-        """Say that its training is begun now, and get which attempt this is: 1, and one more for each after the machine's fault.
+        """Record that the row's training starts, and return the number of the attempt: 1, plus one per retry after a machine fault.
 
-        Taking a row up again whose coordinator died does not count. Raises Overtaken where another coordinator has it.
+        Resuming a row whose coordinator died is not a new attempt. Raises Overtaken if another coordinator has taken the row.
         """
         if row.coordinator == self.coordinator and row.trial_id not in self._attempted:
             self._attempted.add(row.trial_id)
             return row.attempts
-        return self._alone(lambda: self._attempt_again(row.study, row.number))
+        return self._exclusively(lambda: self._attempt_again(row.study, row.number))
 
     def _attempt_again(self, study: str, number: int) -> int:
         cache = self._studies[study]
         row = cache.rows[number]
         if row.sequence is not None or not (row.coordinator == self.coordinator or self._is_free(row)):
-            raise Overtaken(f"row {row.run_number} is taken")
+            raise Overtaken(f"another coordinator has taken row {row.run_number}")
         retried = row.trial_id in self._attempted
         row = replace(row, coordinator=self.coordinator, attempts=row.attempts + retried)
         attempt = {"coordinator": row.coordinator, "attempts": row.attempts}
@@ -361,22 +361,22 @@ class Ledger:
         cause: str | None = None,
         scores: tuple[float, ...] | None = None,
     ) -> Row:
-        """Write what became of a row, and return it. A row that is finished already (by another coordinator) stays as it is.
+        """Write the result of a row and return the row. One already finished (by another coordinator) is left unchanged.
 
-        `scores`: one per objective, higher is better, for a complete row and the duplicates of one. A score that is no number
-        makes the row a failed one. `cause`: by default the outcome's.
+        `scores`: one per objective, higher is better, for complete rows and duplicates of them. A score that is not finite turns
+        the row into a failed one. `cause`: defaults to the outcome's.
         """
-        told = cause if cause is not None else outcome.cause if outcome is not None else ""
+        reason = cause if cause is not None else outcome.cause if outcome is not None else ""
         if scores is not None and not all(map(math.isfinite, scores)):
-            state, scores, told = "failed", None, told or "the score is not a finite number"
+            state, scores, reason = "failed", None, reason or "the score is not a finite number"
         cache = self._studies[row.study]
         if state == "complete" and row.stage == "search" and len(scores or ()) != len(cache.objectives):
-            raise ValueError(f"row {row.run_number} is complete and has the scores {scores}: give one per objective")
-        result = replace(row, state=state, cause=told, scores=scores, outcome=outcome)
-        return self._alone(lambda: self._write_result(result))
+            raise ValueError(f"row {row.run_number} is complete with the scores {scores}: give one per objective")
+        result = replace(row, state=state, cause=reason, scores=scores, outcome=outcome)
+        return self._exclusively(lambda: self._write_result(result))
 
     def _write_result(self, result: Row) -> Row:
-        """The result, then Optuna's state: a kill between the two, where they are two, is made good by `_complete_results`."""
+        """Write the result, then Optuna's state; `_complete_results` repairs a kill in between (storage without transactions)."""
         cache = self._studies[result.study]
         row = cache.rows[result.number]
         if row.sequence is None:
@@ -388,61 +388,61 @@ class Ledger:
             except UpdateFinishedTrialError:
                 row = self._ended_elsewhere(row)
             cache.put(row)
-        elif self._again:
-            self._set_state_too(row, cache)
+        elif self._is_retry:
+            self._set_missing_state(row, cache)
         return row
 
     def _ended_elsewhere(self, row: Row) -> Row:
-        """The row as the storage has it, whose trial somebody else ended while we wrote: its result may be there or not."""
+        """The stored row of a trial that another program ended while we wrote, with or without its result."""
         stored = row_of(self._storage.get_trial(row.trial_id))
         return replace(stored or ended_elsewhere(row), sequence=row.sequence)
 
     def _set_state(self, row: Row, cache: StudyCache) -> None:
-        """Raises OSError (worth another try, see `patiently`) where Optuna says that another program wrote at the same time."""
+        """Raises OSError (transient, see `with_retries`) if Optuna reports that another program wrote at the same time."""
         if self._storage.set_trial_state_values(row.trial_id, *optuna_result(row, cache.objectives)) is False:
             raise OSError(EBUSY, "another program wrote to the same trial")
 
-    def _set_state_too(self, row: Row, cache: StudyCache) -> None:
-        """Of a row whose result is written already; where its trial has been ended meanwhile, all is well."""
+    def _set_missing_state(self, row: Row, cache: StudyCache) -> None:
+        """Set the state of a row whose result is already written, unless its trial has ended in the meantime."""
         with suppress(UpdateFinishedTrialError):
             self._set_state(row, cache)
 
     def _complete_results(self) -> None:
-        """Tell Optuna the state of rows whose result was written by a coordinator that died before it could."""
+        """Set Optuna's state for rows whose result was written by a coordinator that died before it could set it."""
         if self._lease is None:
             return
         for cache in self._studies.values():
             unfinished = {trial._trial_id for trial in self._storage.get_all_trials(cache.study_id, False, (TrialState.RUNNING,))}
             for row in cache.rows.values():
                 if row.trial_id in unfinished and row.sequence is not None:
-                    self._set_state_too(row, cache)
+                    self._set_missing_state(row, cache)
 
-    # Being alone.
+    # Exclusive access.
 
-    def _alone(self, act: Callable[[], T]) -> T:
-        """Do something while no other coordinator can, knowing all that they have written; again where the storage fails."""
+    def _exclusively(self, action: Callable[[], T]) -> T:
+        """Run `action` with exclusive access and an up-to-date cache; retry if the storage fails."""
         tries = itertools.count()
 
         def attempt() -> T:
-            self._again = next(tries) > 0
-            with self._turn():
-                return act()
+            self._is_retry = next(tries) > 0
+            with self._exclusive_access():
+                return action()
 
-        return patiently(attempt)
+        return with_retries(attempt)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Alone in the run, and knowing all; studies are read again only where somebody else had the last turn."""
+    def _exclusive_access(self) -> Iterator[None]:
+        """Exclusive access with an up-to-date cache; studies are reread only if another coordinator had access last."""
         if not self._opened.shared or self._lease is None:
-            if self._again:
+            if self._is_retry:
                 self.refresh()
             yield
             return
-        with self._opened.alone(self.run_id):
+        with self._opened.exclusive(self.run_id):
             attributes = self._storage.get_study_user_attrs(self._final_id)
-            if self._again or attributes.get(LAST_TURN) != self.coordinator:
-                self._take_in(attributes)
-                self._storage.set_study_user_attr(self._final_id, LAST_TURN, self.coordinator)
+            if self._is_retry or attributes.get(LAST_EXCLUSIVE) != self.coordinator:
+                self._read_changes(attributes)
+                self._storage.set_study_user_attr(self._final_id, LAST_EXCLUSIVE, self.coordinator)
             yield
 
     def _take_lease(self) -> None:
@@ -450,19 +450,19 @@ class Ledger:
         if lease is None or self._opened.kind == "memory":
             self.refresh()
             return
-        with self._opened.alone(self.run_id):
+        with self._opened.exclusive(self.run_id):
             self.refresh()
             if not self._opened.shared:
-                self._refuse_second()
+                self._refuse_second_coordinator()
             self._write_lease(lease)
-        self._renewal = Renewal(lease, self._write_lease, self._opened.leave_thread)
+        self._renewal = Renewal(lease, self._write_lease, self._opened.close_thread)
 
-    def _refuse_second(self) -> None:
+    def _refuse_second_coordinator(self) -> None:
         holder = next((other for other in self._leases.values() if other.excludes_others()), None)
         if holder is not None:
             raise RunFolderError(
-                f"{self._opened.place} is in use by {holder.holder}: wait for it or end it"
-                f"{_wait_told(holder)}; for several at a time give --storage postgresql://... or journal:PATH"
+                f"{self._opened.place} is in use by {holder.holder}: wait for it to finish, or end it"
+                f"{_expiry_hint(holder)}; for several coordinators give --storage postgresql://... or journal:PATH"
             )
 
     def _write_lease(self, lease: Lease) -> None:
@@ -472,12 +472,12 @@ class Ledger:
         if row.coordinator == self.coordinator:
             return False
         lease = self._leases.get(LEASE + row.coordinator)
-        return lease is None or lease.run_out()
+        return lease is None or lease.has_expired()
 
     # Optuna studies.
 
     def _declare(self, name: str, objectives: tuple[Objective, ...]) -> None:
-        """Begin a strategy's study, and tell the other coordinators of it."""
+        """Create a strategy's study and announce it to the other coordinators."""
         if name in self._studies:
             return
         if self._lease is None:
@@ -493,18 +493,18 @@ class Ledger:
         directions = [StudyDirection.MAXIMIZE if o.maximize else StudyDirection.MINIMIZE for o in objectives]
         full_name = f"{self.run_id}/{name}"
         try:
-            return patiently(lambda: self._storage.get_study_id_from_name(full_name))
+            return with_retries(lambda: self._storage.get_study_id_from_name(full_name))
         except KeyError:
             try:
-                return patiently(lambda: self._storage.create_new_study(directions, full_name))
+                return with_retries(lambda: self._storage.create_new_study(directions, full_name))
             except DuplicatedStudyError:
-                return patiently(lambda: self._storage.get_study_id_from_name(full_name))
+                return with_retries(lambda: self._storage.get_study_id_from_name(full_name))
 
     def _existing_study_id(self, name: str) -> int:
         try:
             return self._storage.get_study_id_from_name(f"{self.run_id}/{name}")
         except KeyError:
-            raise RunFolderError(f"{self._opened.place} holds no run {self.run_id!r}: see the folder and --storage") from None
+            raise RunFolderError(f"{self._opened.place} holds no run {self.run_id!r}: check the folder and --storage") from None
 
 
 def _declared(attributes: Mapping[str, Any]) -> dict[str, tuple[Objective, ...]]:
@@ -512,5 +512,5 @@ def _declared(attributes: Mapping[str, Any]) -> dict[str, tuple[Objective, ...]]
     return {name: tuple(Objective(*pair) for pair in objectives) for name, objectives in stored.items()}
 
 
-def _wait_told(holder: Lease) -> str:
-    return "" if holder.alive() else " (if that machine is gone, its lease runs out within a minute)"
+def _expiry_hint(holder: Lease) -> str:
+    return "" if holder.alive() else " (if that machine is gone, its lease expires within a minute)"

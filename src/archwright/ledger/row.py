@@ -1,8 +1,8 @@
-"""A row of the ledger, and how it is written into one Optuna trial.
+"""A row of the ledger, and how it is stored in an Optuna trial.
 
-Everything that is known when a training begins goes into the trial as it is made, in one transaction. The result is one more
-attribute. Optuna's own fields (parameters, state, values) say the same again for its samplers and its dashboard: an option may be
-1 in one question and True in another, which Optuna does not tell apart, so the attributes are the truth.
+Everything known when a training begins is stored when the trial is created, in one transaction. The result is one more attribute.
+Optuna's own fields (parameters, state, values) repeat this for its samplers and its dashboard. The attributes are authoritative:
+an option may be 1 in one question and True in another, which Optuna does not distinguish.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from archwright.evaluate.job import Outcome, Stage
 from archwright.ledger.json_file import without_nan
 
 BEGUN, ATTEMPT, RESULT = "archwright:begun", "archwright:attempt", "archwright:result"
-"""The attributes of a trial: what is known at its begin, who works on it (once it was begun again), and what came of it."""
+"""The attributes of a trial: what is known when it begins, who works on it (after a restart), and its result."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One proposal, final training or baseline, and what became of it.
+    """One proposal, final training or baseline, and its result.
 
-    `run_number` is unique over the run, `number` within the Optuna study, and `parent` the number of a row of the same strategy's
-    search, and so is `continues`, whose training it goes on with. `seen`: how many results the proposal had seen. `epochs`: of a
-    full training those after which it is to be judged (the outcome says how many it had).
-    `sequence`: its place among the study's finished rows, in order of completion. `coordinator`: who works on it, `attempts`: how
-    often it was begun, not counting those that ended with their coordinator. `scores`: one per objective, higher is better.
+    `run_number` is unique within the run, `number` within the Optuna study. `parent` and `continues` are numbers of rows in the
+    same strategy's search; the training resumes that of `continues`. `seen`: how many results the proposal was based on. `epochs`:
+    the epochs after which a full training is evaluated (the outcome says how many it had). `sequence`: its position among the
+    study's finished rows, in order of completion. `coordinator`: who works on it. `attempts`: how often it was started, not
+    counting attempts that ended with their coordinator. `scores`: one per objective, higher is better.
     """
 
     run_number: int
@@ -69,7 +69,7 @@ class Row:
         return self.outcome.worker if self.outcome is not None else ""
 
     def candidate(self) -> Candidate:
-        """The row as a strategy sees it."""
+        """The row as strategies see it."""
         assert self.architecture is not None
         return Candidate(
             number=self.number,
@@ -86,7 +86,7 @@ class Row:
 
 
 def study_name(stage: Stage, strategy: str) -> str:
-    """The Optuna study of a row, within the run: one per search strategy, and one for the rest."""
+    """The Optuna study of a row within the run: one per search strategy, and one for everything else."""
     return f"search/{strategy}" if stage == "search" else "final"
 
 
@@ -94,7 +94,7 @@ AT_BEGIN = ("stage", "strategy", "baseline", "key", "parent", "continues", "seed
 
 
 def begun_attribute(row: Row) -> dict[str, Any]:
-    """All that is known when the training begins."""
+    """Everything known when the training begins."""
     return without_nan(  # type: ignore[no-any-return]
         {
             **{name: getattr(row, name) for name in AT_BEGIN},
@@ -107,14 +107,14 @@ def begun_attribute(row: Row) -> dict[str, Any]:
 
 
 def result_attribute(row: Row) -> dict[str, Any]:
-    """What came of it."""
+    """The result of the training."""
     outcome = row.outcome.to_json() if row.outcome is not None else None
     result = {"state": row.state, "cause": row.cause, "sequence": row.sequence, "scores": row.scores, "outcome": outcome}
     return without_nan(result)  # type: ignore[no-any-return]
 
 
 def row_of(trial: FrozenTrial) -> Row | None:
-    """The row that a trial holds; None for a trial that somebody else put into the study."""
+    """The row stored in a trial; None for a trial that another program added to the study."""
     if BEGUN not in trial.user_attrs:
         return None
     begun = dict(trial.user_attrs[BEGUN])
@@ -134,19 +134,19 @@ def row_of(trial: FrozenTrial) -> Row | None:
 
 
 def ended_elsewhere(row: Row) -> Row:
-    """The row of a trial that somebody ended from outside, as in Optuna's dashboard: no result can be written to it any more."""
+    """The row of a trial ended from outside, as in Optuna's dashboard: no result can be written to it any more."""
     return replace(row, state="failed", cause="its trial was ended by another program", outcome=None, scores=None)
 
 
 def with_result(row: Row, result: Mapping[str, Any]) -> Row:
-    """The row as it is after its result was written."""
+    """The row with its stored result."""
     outcome = Outcome.from_json(result["outcome"]) if result["outcome"] is not None else None
     scores = tuple(result["scores"]) if result["scores"] is not None else None
     return replace(row, state=result["state"], cause=result["cause"], sequence=result["sequence"], outcome=outcome, scores=scores)
 
 
 def trial_of(row: Row, questions: Sequence[Question], objectives: Sequence[Objective]) -> FrozenTrial:
-    """The trial to be made for a row; finished at once where the row is."""
+    """The trial to create for a row; already finished if the row is."""
     distributions = {question.name: categorical(question.options) for question in questions}
     answers = row.architecture.answers if row.architecture is not None else {}
     attributes = {BEGUN: begun_attribute(row)}
@@ -172,7 +172,7 @@ def trial_of(row: Row, questions: Sequence[Question], objectives: Sequence[Objec
 
 
 def optuna_result(row: Row, objectives: Sequence[Objective]) -> tuple[TrialState, list[float] | None]:
-    """Optuna's state for ours, and the objectives' values in their own directions."""
+    """The Optuna state of a row, and the objectives' values in their own directions."""
     if row.state == "pruned":
         return TrialState.PRUNED, None
     scores = row.scores if row.stage == "search" else _validation_score(row)
@@ -182,16 +182,16 @@ def optuna_result(row: Row, objectives: Sequence[Objective]) -> tuple[TrialState
 
 
 def _validation_score(row: Row) -> tuple[float] | None:
-    """For Optuna's dashboard alone: the validation metric of a final training, which is the one that is not the loss."""
+    """The validation metric of a final training (the one that is not the loss), for Optuna's dashboard only."""
     metrics = row.outcome.metrics if row.outcome is not None else {}
     return next(((value,) for name, value in metrics.items() if name != "loss" and value is not None), None)
 
 
 def categorical(options: tuple[Option, ...]) -> CategoricalDistribution:
-    """The options as Optuna knows them: as text where it could not tell two of them apart (1 and True and 1.0)."""
+    """The options as an Optuna distribution; as strings if Optuna could not distinguish two of them (1, True and 1.0)."""
     return CategoricalDistribution([choice(option, options) for option in options])
 
 
 def choice(answer: Option, options: tuple[Option, ...]) -> Option:
-    """An answer as it stands in `categorical(options)`."""
+    """An answer as represented in `categorical(options)`."""
     return answer if len(set(options)) == len(options) else repr(answer)
