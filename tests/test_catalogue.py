@@ -7,19 +7,19 @@ from archwright.errors import UnknownName
 
 
 @pytest.mark.parametrize("what", ["spaces", "strategies", "datasets", "baselines"])
-def test_everything_has_a_name_and_one_line_about_it_and_is_json(what):
+def test_every_entry_has_a_name_and_a_one_line_summary_and_is_json(what):
     rows = catalogue(what)
     assert json.loads(json.dumps(rows)) == rows
     assert len({row["name"] for row in rows}) == len(rows) > 2
     assert all(row["summary"] and "\n" not in row["summary"] for row in rows)
 
 
-def test_an_unknown_list_is_an_error_that_names_the_known():
+def test_an_unknown_list_is_an_error_that_names_the_known_ones():
     with pytest.raises(UnknownName, match=r"'space'.*spaces, strategies, datasets, baselines"):
         catalogue("space")
 
 
-def test_descriptions_hold_the_settings_that_were_given():
+def test_descriptions_contain_the_given_settings():
     assert space_description("cell", {"cells": "1"})["settings"]["cells"] == 1
     assert strategy_description("regularized_evolution", {"population_size": "7"})["settings"]["population_size"] == 7
     assert strategy_description("darts", {"warmup": "0.25"})["settings"]["warmup"] == 0.25

@@ -1,4 +1,4 @@
-"""The command line as it is typed: what it prints, its exit codes, and one clear sentence for whatever is wrong."""
+"""The command line as users type it: its output, its exit codes, and one clear sentence for every mistake."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ SENTENCE = re.compile(r"archwright: [^\n]+\n")
 
 @pytest.fixture
 def call(monkeypatch, capsys):
-    """Run a command in this process: its exit code, and what it printed to stdout and stderr."""
+    """Run a command in this process; returns its exit code, stdout and stderr."""
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["archwright", *map(str, arguments)])
@@ -39,11 +39,11 @@ def call(monkeypatch, capsys):
 
 @pytest.fixture
 def refuse(call, tmp_path, monkeypatch):
-    """Run a command that must end with one sentence, exit code 2, and nothing written; the sentence."""
+    """Run a command that must fail with one sentence and exit code 2, and write nothing; returns the sentence."""
     monkeypatch.chdir(tmp_path)
 
     def claim(*_):
-        raise AssertionError("it was not refused")
+        raise AssertionError("the command was not refused")
 
     monkeypatch.setattr(RunFolder, "claim", claim)
 
@@ -112,35 +112,35 @@ def write(file, content):
 
 
 @pytest.mark.parametrize("name", BAD_DATA)
-def test_data_that_cannot_be_used_are_refused(refuse, tmp_path, name):
-    content, told = BAD_DATA[name]
+def test_unusable_data_are_refused(refuse, tmp_path, name):
+    content, message = BAD_DATA[name]
     write(tmp_path / name, content)
     sentence = refuse("search", name, "--trials", 1, "--out", "run")
-    assert told in sentence
+    assert message in sentence
     assert name in sentence
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "message"),
     [
         ("c", "no column 'c': there are 'a', 'b', 'kind'"),
         ("kind,c", "no column 'c'"),
         ("kind", "columns that hold no numbers: 'a'"),
     ],
 )
-def test_a_table_with_a_missing_or_worded_column_is_refused(refuse, tmp_path, target, told):
+def test_a_table_with_a_missing_or_non_numeric_column_is_refused(refuse, tmp_path, target, message):
     (tmp_path / "t.csv").write_text(csv_of("one,2,1"))
-    assert told in refuse("search", "t.csv", "--target", target, "--trials", 1, "--out", "run")
+    assert message in refuse("search", "t.csv", "--target", target, "--trials", 1, "--out", "run")
 
 
-def test_a_source_that_is_not_there_is_refused(refuse, tmp_path):
+def test_a_missing_source_is_refused(refuse, tmp_path):
     assert "did you mean 'digits'" in refuse("search", "digitz", "--trials", 1)
     (tmp_path / "folder").mkdir()
     assert "folder" in refuse("search", "folder", "--trials", 1)
 
 
-def test_a_file_that_may_not_be_read_is_refused(refuse, tmp_path, monkeypatch):
-    """Root may read everything, so it is not enough to take the rights away."""
+def test_a_file_without_read_permission_is_refused(refuse, tmp_path, monkeypatch):
+    """Simulated, because root can read files whatever their permissions."""
 
     def is_zipfile(file):
         raise PermissionError(13, "Permission denied", file.name)
@@ -154,19 +154,19 @@ def test_a_file_that_may_not_be_read_is_refused(refuse, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ("--space chian", "did you mean 'chain'"),
         ("--space nowhere:Cls", "cannot be imported"),
         ("--space os:getcwd", "no subclass of archwright.SearchSpace"),
         ("--strategy evolution", "did you mean 'regularized_evolution'"),
-        ("--strategy os:getcwd", "no class with a method propose"),
+        ("--strategy os:getcwd", "is not a class with a method `propose`"),
         ("--strategy tpe", "did you mean 'optuna:tpe'"),
         ("--strategy random,random", "stands twice"),
         ("--strategy ,", "no strategy was given"),
         ("--baselines resnet19", "did you mean 'resnet18'"),
         ("--executor ray2", "choose from serial, processes"),
-        ("--executor serial --workers 2", "one worker, not 2"),
+        ("--executor serial --workers 2", "1 worker, not 2"),
         ("--device gpu", "choose from auto, cpu"),
         ("--task sorting", "choose from classification"),
         ("--layout square", "choose from flat"),
@@ -200,22 +200,22 @@ def test_a_file_that_may_not_be_read_is_refused(refuse, tmp_path, monkeypatch):
         ("--epochs -2", "epochs is -2"),
         ("--timeout -1", "timeout is -1.0"),
         ("--storage mysql://me@there/db", "give postgresql://"),
-        ("--storage journal:nowhere/ledger", "in a folder that is there"),
-        ("--storage memory:", "forgets the run"),
-        ("--storage postgresql://me@127.0.0.1:1/db", "see that the server runs"),
+        ("--storage journal:nowhere/ledger", "in a folder that exists"),
+        ("--storage memory:", "does not outlive the command"),
+        ("--storage postgresql://me@127.0.0.1:1/db", "check that the server is running"),
         ("--nonsense", "No such option: --nonsense"),
         ("--no-randem", "archwright search --help"),
     ],
 )
-def test_an_option_that_is_wrong_is_refused_with_the_mend(refuse, tmp_path, options, told):
+def test_an_invalid_option_is_refused_with_a_remedy(refuse, tmp_path, options, message):
     write(tmp_path / "good.npz", GOOD)
     trials = [] if "--trials" in options else ["--trials", 1]
     baselines = [] if "--baselines" in options else ["--baselines", "random_forest"]
-    assert told in refuse("search", "good.npz", *trials, *baselines, "--out", "run", *options.split())
+    assert message in refuse("search", "good.npz", *trials, *baselines, "--out", "run", *options.split())
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ("--space chain", "space 'chain' is not for language_modelling such as text: use a space like 'recurrent'"),
         ("--space cell", "space 'cell' is not for language_modelling"),
@@ -232,13 +232,13 @@ def test_an_option_that_is_wrong_is_refused_with_the_mend(refuse, tmp_path, opti
         ("--set train.augmentation=crop", "does not fit inputs"),
     ],
 )
-def test_an_option_that_does_not_suit_a_text_is_refused_with_the_mend(refuse, tmp_path, options, told):
+def test_an_option_that_does_not_suit_a_text_is_refused_with_a_remedy(refuse, tmp_path, options, message):
     (tmp_path / "text.txt").write_text("To be, or not to be: that is the question. " * 60)
-    assert told in refuse("search", "text.txt", "--trials", 1, "--out", "run", *options.split())
+    assert message in refuse("search", "text.txt", "--trials", 1, "--out", "run", *options.split())
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ("--level word", "good.npz is no text (.txt): leave out --level word"),
         ("--window 5", "leave out --window 5"),
@@ -246,17 +246,17 @@ def test_an_option_that_does_not_suit_a_text_is_refused_with_the_mend(refuse, tm
         ("--baselines lstm", "baseline 'lstm' models texts, and good is a classification"),
     ],
 )
-def test_what_is_for_texts_alone_is_refused_elsewhere(refuse, tmp_path, options, told):
+def test_options_for_texts_are_refused_for_other_data(refuse, tmp_path, options, message):
     write(tmp_path / "good.npz", GOOD)
-    assert told in refuse("search", "good.npz", "--trials", 1, "--out", "run", *options.split())
+    assert message in refuse("search", "good.npz", "--trials", 1, "--out", "run", *options.split())
 
 
-def test_a_source_must_be_named(refuse):
+def test_a_source_is_required(refuse):
     assert "Missing argument" in refuse("search")
 
 
 @pytest.mark.parametrize("out", ["good.npz", "good.npz/below", "/proc/archwright"])
-def test_a_folder_that_cannot_be_made_is_refused(call, tmp_path, monkeypatch, out):
+def test_a_folder_that_cannot_be_created_is_refused(call, tmp_path, monkeypatch, out):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "good.npz", GOOD)
     before = (tmp_path / "good.npz").read_bytes()
@@ -268,7 +268,7 @@ def test_a_folder_that_cannot_be_made_is_refused(call, tmp_path, monkeypatch, ou
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "message"),
     [
         ("list things", "spaces, strategies, datasets, baselines"),
         ("describe space chian", "did you mean 'chain'"),
@@ -295,10 +295,10 @@ def test_a_folder_that_cannot_be_made_is_refused(call, tmp_path, monkeypatch, ou
         ("nothing", "No such command"),
     ],
 )
-def test_the_other_commands_refuse_in_the_same_way(refuse, small_run, tmp_path, command, told):
+def test_the_other_commands_refuse_in_the_same_way(refuse, small_run, tmp_path, command, message):
     write(tmp_path / "good.npz", GOOD)
     words = command.replace("RUN", str(small_run.folder)).replace("SOURCE", small_run.source).split()
-    assert told in refuse(*words)
+    assert message in refuse(*words)
 
 
 def test_an_architecture_with_an_unknown_answer_is_refused(refuse, small_run, tmp_path):
@@ -323,8 +323,8 @@ def test_a_real_process_prints_one_sentence_and_no_traceback(tmp_path):
 # What works.
 
 
-def test_help_answers_at_once():
-    """Processor time, as the clock on the wall also measures who else is at work here."""
+def test_help_is_shown_immediately():
+    """Measured in CPU time, as wall-clock time depends on the load of the machine."""
 
     def seconds():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -342,7 +342,7 @@ def test_without_a_command_the_help_is_shown(call):
     assert "Usage: archwright" in out + err
 
 
-def test_every_option_of_the_contract_is_there(call):
+def test_the_help_lists_every_option_of_the_contract(call):
     _, out, _ = call("search", "--help")
     options = (
         "space strategy baselines trials minutes epochs top-k seeds seed workers executor device objectives task target "
@@ -405,7 +405,7 @@ def test_the_size_of_a_space_is_described_exactly(call, words, count, distinct, 
         assert set(described["published"]) == {"value", "formula", "source"}
 
 
-def test_a_description_can_be_read_by_people(call):
+def test_a_description_is_readable(call):
     _, space, _ = call("describe", "space", "nasbench201")
     assert "count: 15,625" in space
     _, strategy, _ = call("describe", "strategy", "regularized_evolution", "--set", "sample_size=3")
@@ -435,7 +435,7 @@ def test_predictions_of_the_saved_model_have_the_recorded_accuracy(call, small_r
 
 
 @pytest.mark.usefixtures("without_onnx")
-def test_one_architecture_can_be_trained_and_the_same_again_continues(call, small_run, tmp_path):
+def test_one_architecture_can_be_trained_and_the_same_command_resumes(call, small_run, tmp_path):
     words = ["train", small_run.source, "--architecture", small_run.folder / "model" / "architecture.json", "--epochs", 3]
     code, out, _ = call(*words, "--out", tmp_path / "one")
     assert code == 0
@@ -453,7 +453,7 @@ def test_one_architecture_can_be_trained_and_the_same_again_continues(call, smal
     assert call("predict", tmp_path / "one" / "model", small_run.source, "-o", tmp_path / "p.npz")[0] == 0
 
 
-def test_a_report_is_written_anew(call, small_run, tmp_path):
+def test_a_report_is_regenerated(call, small_run, tmp_path):
     folder = small_run.copy(tmp_path / "run")
     (folder / "report.html").write_text("old")
     code, out, _ = call("report", folder)
@@ -467,24 +467,24 @@ def test_a_report_is_written_anew(call, small_run, tmp_path):
 
 @pytest.mark.usefixtures("as_in_a_terminal")
 @pytest.mark.parametrize(
-    ("number", "told", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)]
+    ("number", "message", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "ended by SIGTERM", 143)]
 )
-def test_a_search_that_a_signal_ended_says_how_to_go_on(call, small_run, monkeypatch, tmp_path, number, told, code):
+def test_a_search_ended_by_a_signal_says_how_to_resume(call, small_run, monkeypatch, tmp_path, number, message, code):
     monkeypatch.setattr(main_job, "run", lambda _: signal.raise_signal(number))
     assert call("search", small_run.source, "--out", tmp_path / "run") == (
         *(code, ""),
-        f"archwright: {told}; the same command continues where it stopped\n",
+        f"archwright: {message}; run the same command again to resume\n",
     )
 
 
 @pytest.mark.usefixtures("as_in_a_terminal")
-def test_what_cannot_be_continued_does_not_say_so(call, monkeypatch, tmp_path):
+def test_a_command_that_cannot_be_resumed_does_not_say_so(call, monkeypatch, tmp_path):
     monkeypatch.setattr(main_job, "rewrite_report", lambda _: signal.raise_signal(signal.SIGINT))
     assert call("report", tmp_path) == (130, "", "archwright: interrupted\n")
 
 
 def descendants(pid):
-    """All processes that come from one, be they in other sessions."""
+    """All descendants of a process, also those in other sessions."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -495,37 +495,37 @@ def descendants(pid):
     return found - {pid}
 
 
-def lives(pid):
+def is_alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
 
 
-STARTED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from archwright.cli import main; main()"
-"""As a terminal starts it; whoever runs the tests may ignore Ctrl-C."""
+IN_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from archwright.cli import main; main()"
+"""Restores the default Ctrl-C handler, as in a terminal; the process that runs the tests may ignore Ctrl-C."""
 
 
-def ended_by(number, words, working, send=os.kill):
-    """A real command that is sent a signal once it is `working()`: its exit code, what it said, and how many processes it had.
+def interrupt(number, words, working, send=os.kill):
+    """Send a signal to a real command once it is `working()`; returns its exit code, stderr, and number of child processes.
 
-    All these are gone then. `send`: to the process alone, or as a terminal or a job scheduler does it, to its group.
+    Checks that none of those is left. `send`: to the process alone, or to its group, as a terminal or job scheduler does.
     """
     pipe = subprocess.PIPE
-    command = [sys.executable, "-c", STARTED, *map(str, words)]
+    command = [sys.executable, "-c", IN_A_TERMINAL, *map(str, words)]
     process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
     try:
         while not working():
             assert process.poll() is None, process.communicate()
             time.sleep(0.02)
-        below = descendants(process.pid)
+        children = descendants(process.pid)
         send(process.pid, number)
         _, err = process.communicate(timeout=30)
         end = time.monotonic() + 10
-        while any(map(lives, below)):
-            assert time.monotonic() < end, "it left processes behind"
+        while any(map(is_alive, children)):
+            assert time.monotonic() < end, "the command left processes behind"
             time.sleep(0.02)
-        return process.returncode, err, len(below)
+        return process.returncode, err, len(children)
     finally:
         process.kill()
         process.communicate()
@@ -541,16 +541,14 @@ ENDS = [
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("send", "number", "told", "code"), ENDS)
-def test_a_search_that_is_sent_a_signal_leaves_nothing_behind_and_is_continued(
-    call, without_onnx, tmp_path, send, number, told, code
-):
+@pytest.mark.parametrize(("send", "number", "message", "code"), ENDS)
+def test_a_search_ended_by_a_signal_leaves_no_process_and_can_be_resumed(call, without_onnx, tmp_path, send, number, message, code):
     words = [*SMALL_SEARCH, "--out", tmp_path / "run"]
     done = lambda: list(tmp_path.glob("run/trainings/*/result.json"))  # noqa: E731
-    ended, err, below = ended_by(number, words, done, send)
-    assert (ended, err.splitlines()[-1]) == (code, f"archwright: {told}; the same command continues where it stopped")
+    ended, err, children = interrupt(number, words, done, send)
+    assert (ended, err.splitlines()[-1]) == (code, f"archwright: {message}; run the same command again to resume")
     assert "Traceback" not in err
-    assert below >= 1
+    assert children >= 1
     before = {result: result.stat().st_mtime_ns for result in done()}
     assert not (tmp_path / "run" / "results.json").exists()
     assert call(*words)[0] == 0
@@ -560,11 +558,11 @@ def test_a_search_that_is_sent_a_signal_leaves_nothing_behind_and_is_continued(
 
 
 @pytest.mark.slow
-def test_a_training_that_is_sent_a_signal_goes_on_from_its_last_epoch(call, without_onnx, small_run, tmp_path):
+def test_a_training_ended_by_a_signal_resumes_from_its_last_epoch(call, without_onnx, small_run, tmp_path):
     words = ["train", small_run.source, "--architecture", small_run.folder / "model" / "architecture.json", "--epochs", 60]
     words += ["--out", tmp_path / "one"]
-    ended, err, _ = ended_by(signal.SIGTERM, words, (tmp_path / "one" / "training" / "checkpoint.pt").exists)
-    assert (ended, err) == (143, "archwright: ended by SIGTERM; the same command continues where it stopped\n")
+    ended, err, _ = interrupt(signal.SIGTERM, words, (tmp_path / "one" / "training" / "checkpoint.pt").exists)
+    assert (ended, err) == (143, "archwright: ended by SIGTERM; run the same command again to resume\n")
     code, out, _ = call(*words)
     assert code == 0
     assert "after 60 epochs" in out
@@ -572,22 +570,22 @@ def test_a_training_that_is_sent_a_signal_goes_on_from_its_last_epoch(call, with
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_benchmark_that_is_sent_a_signal_is_continued_search_by_search(call, tmp_path, workers):
+def test_a_benchmark_ended_by_a_signal_is_resumed_search_by_search(call, tmp_path, workers):
     words = ["bench", "nasbench201", "--dataset", "cifar10", "--strategies", "random", "--queries", 10, "--workers", workers]
     words += ["--repeats", 3000, "--out", tmp_path / "bench"]
     done = lambda: sum(len(file.read_text().splitlines()) for file in tmp_path.glob("bench/searches/*"))  # noqa: E731
-    ended, err, _ = ended_by(signal.SIGTERM, words, done, os.killpg)
-    assert (ended, err.splitlines()[-1]) == (143, "archwright: ended by SIGTERM; the same command continues where it stopped")
+    ended, err, _ = interrupt(signal.SIGTERM, words, done, os.killpg)
+    assert (ended, err.splitlines()[-1]) == (143, "archwright: ended by SIGTERM; run the same command again to resume")
     assert 0 < done() < 3000
     assert call(*words)[0] == 0
 
 
-def test_lists_in_options_may_hold_spaces_and_nothing():
+def test_comma_separated_lists_may_contain_spaces_and_empty_items():
     assert listed("a, b,,c") == ("a", "b", "c")
     assert listed("") == ()
 
 
-def test_assignments_keep_what_stands_after_the_first_equals_sign():
+def test_assignments_split_at_the_first_equals_sign():
     assert assignments(["a=b=c", "d="]) == {"a": "b=c", "d": ""}
     with pytest.raises(InputError, match="KEY=VALUE"):
         assignments(["=b"])

@@ -1,4 +1,4 @@
-"""The whole job from Python: what `archwright.search` takes, and what it returns."""
+"""The main job from Python: the arguments of `archwright.search`, and its result."""
 
 import io
 import json
@@ -28,7 +28,7 @@ def finished(small_run):
 
 @pytest.fixture
 def requests(monkeypatch):
-    """What would have been conducted."""
+    """The requests that would have been run."""
     asked = []
 
     def run(request, source=None):
@@ -59,18 +59,18 @@ def test_the_table_and_the_verdict_are_text(finished):
     assert finished.verdict == finished.results["verdict"]["text"]
 
 
-def test_the_report_goes_where_it_is_wanted(finished, tmp_path):
+def test_the_report_is_written_to_the_given_path(finished, tmp_path):
     assert finished.report(tmp_path / "r.html") == tmp_path / "r.html"
     assert "resnet-tiny" in (tmp_path / "r.html").read_text()
 
 
-def test_without_a_searched_network_there_is_no_best_one(finished, tmp_path):
+def test_without_a_searched_network_there_is_no_best_network(finished, tmp_path):
     only = [m for m in finished.results["methods"] if m["kind"] == "baseline"]
-    with pytest.raises(InputError, match="no searched network that was trained to the end"):
+    with pytest.raises(InputError, match="no searched network whose final training completed"):
         _ = Result(tmp_path, {**finished.results, "methods": only}).best
 
 
-def test_what_is_printed_ends_with_where_everything_is(finished, capsys):
+def test_the_printed_result_ends_with_the_paths(finished, capsys):
     print_result(finished)
     out = capsys.readouterr().out
     assert finished.verdict.split(":")[0] in " ".join(out.split())
@@ -78,7 +78,7 @@ def test_what_is_printed_ends_with_where_everything_is(finished, capsys):
     assert "95 % interval" in out
 
 
-def test_what_was_left_out_is_printed_to_the_letter(finished, capsys):
+def test_what_was_left_out_is_printed_verbatim(finished, capsys):
     skipped = [{"name": "resnet50", "reason": "too slow [bold]here[/bold]"}]
     print_result(Result(finished.path, {**finished.results, "skipped": skipped}))
     assert "left out: resnet50: too slow [bold]here[/bold]" in capsys.readouterr().out
@@ -93,7 +93,7 @@ def test_a_narrow_terminal_gets_the_columns_that_matter(finished, monkeypatch):
     assert 50 < max(len(line) for line in lines if line.startswith(("│", "┃"))) <= 100
 
 
-def test_everything_asked_for_reaches_the_request(requests, tmp_path):
+def test_all_arguments_reach_the_request(requests, tmp_path):
     archwright.search(
         tmp_path / "x.npz",
         space="cell",
@@ -115,11 +115,11 @@ def test_everything_asked_for_reaches_the_request(requests, tmp_path):
 
 
 def test_an_unknown_option_is_an_error_that_lists_the_known():
-    with pytest.raises(InputError, match=r"no option trails: .* it has epochs, top_k"):
+    with pytest.raises(InputError, match=r"no option trails: .* it takes epochs, top_k"):
         archwright.search("digits", trails=3)
 
 
-def test_a_space_as_an_object_is_asked_for_by_name_with_all_its_settings(requests):
+def test_a_space_object_is_requested_by_name_with_all_its_settings(requests):
     archwright.search("digits", space=Chain(width=8, kernel=3), settings={"space.width": 16})
     ((request, _),) = requests
     assert request.space == "chain"
@@ -130,7 +130,7 @@ def test_a_space_as_an_object_is_asked_for_by_name_with_all_its_settings(request
     )
 
 
-def test_arrays_are_taken_as_they_are(requests):
+def test_arrays_are_passed_on_unchanged(requests):
     x, y = np.zeros((4, 3)), np.arange(4)
     archwright.search((x, y))
     archwright.search(Arrays(x=x, y=y, name="mine"))
@@ -139,7 +139,7 @@ def test_arrays_are_taken_as_they_are(requests):
 
 
 @pytest.mark.usefixtures("without_onnx")
-def test_arrays_in_memory_are_searched_and_the_same_call_continues(small_run, tmp_path, monkeypatch):
+def test_arrays_in_memory_are_searched_and_the_same_call_resumes(small_run, tmp_path, monkeypatch):
     with np.load(small_run.source) as file:
         x, y = file["x"], file["y"]
     options = {
@@ -162,7 +162,7 @@ def test_arrays_in_memory_are_searched_and_the_same_call_continues(small_run, tm
         archwright.search((x + 1, y), **options)
 
 
-def test_a_report_that_a_kill_kept_from_being_written_is_written(small_run, tmp_path, monkeypatch):
+def test_a_report_missing_after_a_kill_is_written(small_run, tmp_path, monkeypatch):
     monkeypatch.setattr(run_study, "make_executor", None)
     folder = small_run.copy(tmp_path / "run")
     (folder / "report.html").unlink()
@@ -170,7 +170,7 @@ def test_a_report_that_a_kill_kept_from_being_written_is_written(small_run, tmp_
     assert (folder / "report.html").exists()
 
 
-def test_a_report_of_nothing_is_refused(tmp_path):
+def test_a_report_without_a_run_is_refused(tmp_path):
     with pytest.raises(RunFolderError, match="holds no run"):
         rewrite_report(tmp_path)
     assert list(tmp_path.iterdir()) == []

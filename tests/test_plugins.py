@@ -14,18 +14,18 @@ GROUP = "archwright.tests"
 
 @pytest.fixture
 def installed(monkeypatch):
-    """As if a package offered `theirs`, and a `question` that must not hide ours."""
+    """As if an installed package registered `theirs`, and a `question` that must not shadow the built-in one."""
     entries = EntryPoints(
         [EntryPoint("theirs", "collections:OrderedDict", GROUP), EntryPoint("question", "collections:deque", GROUP)]
     )
     monkeypatch.setattr(plugins, "entry_points", lambda group: entries.select(group=group))
 
 
-def test_ours_by_name():
+def test_a_built_in_part_is_found_by_name():
     assert find("question", BUILT_IN, GROUP, "part") is Question
 
 
-def test_installed_packages_add_names_and_hide_none(installed):
+def test_installed_packages_add_names_and_shadow_none(installed):
     import collections
 
     assert known_names(BUILT_IN, GROUP) == ["question", "theirs"]

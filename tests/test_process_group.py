@@ -7,7 +7,7 @@ from archwright.process_group import SINGLE_PROCESS, ProcessGroup, join_process_
 CPU = torch.device("cpu")
 
 
-def test_one_process_alone_has_everything_and_exchanges_nothing():
+def test_a_single_process_has_everything_and_exchanges_nothing():
     x = torch.arange(6.0).reshape(3, 2)
     assert SINGLE_PROCESS.is_rank_zero
     assert SINGLE_PROCESS.shard(5) == slice(0, 5)
@@ -23,15 +23,15 @@ def test_one_process_alone_has_everything_and_exchanges_nothing():
 
 @pytest.mark.parametrize("count", [4, 7, 9, 128])
 @pytest.mark.parametrize("size", [2, 3, 4])
-def test_parts_are_all_of_a_batch_and_differ_by_one_row_at_most(count, size):
+def test_shards_cover_a_batch_and_differ_by_at_most_one_row(count, size):
     rows = list(range(count))
-    parts = [rows[ProcessGroup(rank, size).shard(count)] for rank in range(size)]
-    assert [row for part in parts for row in part] == rows
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    shards = [rows[ProcessGroup(rank, size).shard(count)] for rank in range(size)]
+    assert [row for shard in shards for row in shard] == rows
+    assert max(map(len, shards)) - min(map(len, shards)) <= 1
 
 
 def test_a_batch_that_is_too_small_is_an_error():
-    with pytest.raises(InputError, match="1 rows cannot be divided among 2 processes"):
+    with pytest.raises(InputError, match="1 row cannot be divided among 2 processes"):
         ProcessGroup(0, 2).shard(1)
 
 
@@ -51,13 +51,13 @@ def exchange(process_group):
     tensors = [torch.tensor([[1.0, 3.0], [5.0, 7.0]]).T + process_group.rank, torch.tensor(9.0)]
     process_group.average(tensors)
     return {
-        "add": process_group.all_reduce(torch.tensor(3.0 + process_group.rank)).item(),
+        "sum": process_group.all_reduce(torch.tensor(3.0 + process_group.rank)).item(),
         "gathered": process_group.all_gather(own).tolist(),
         "tokens": process_group.all_gather(torch.tensor([2**40 + process_group.rank])).tolist(),
         "average": [tensor.tolist() for tensor in tensors],
         "slowest": process_group.slowest(1.0 + process_group.rank),
-        "led": process_group.broadcast(f"of {process_group.rank}"),
-        "collected": process_group.all_gather_object(process_group.rank),
+        "broadcast": process_group.broadcast(f"of {process_group.rank}"),
+        "objects": process_group.all_gather_object(process_group.rank),
     }
 
 
@@ -65,22 +65,22 @@ def test_two_processes_exchange(in_two_processes):
     first, second = in_two_processes(exchange)
     assert first == second
     assert first == {
-        "add": 7.0,
+        "sum": 7.0,
         "gathered": [[1.0, 1.0]] * 2 + [[2.0, 2.0]] * 3,
         "tokens": [2**40, 2**40 + 1],
         "average": [[[1.5, 5.5], [3.5, 7.5]], 9.0],
         "slowest": 2.0,
-        "led": "of 0",
-        "collected": [0, 1],
+        "broadcast": "of 0",
+        "objects": [0, 1],
     }
 
 
-def test_a_process_without_companions_says_so():
-    with pytest.raises(InputError, match="2 devices takes as many processes"):
+def test_a_process_launched_alone_says_so():
+    with pytest.raises(InputError, match="2 devices needs as many processes"):
         join_process_group(2, CPU)
 
 
-def test_surroundings_are_those_of_torchrun(monkeypatch):
+def test_the_environment_is_that_of_torchrun(monkeypatch):
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "eth7")
     own = process_environment(1, 4, "file")
     assert (own["RANK"], own["LOCAL_RANK"], own["WORLD_SIZE"]) == ("1", "1", "4")

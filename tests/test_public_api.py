@@ -19,22 +19,22 @@ def heavy_after(code):
     return run.stdout.split()
 
 
-def test_every_name_is_there_and_listed():
+def test_every_public_name_exists_and_is_listed():
     for name in archwright.__all__:
         assert getattr(archwright, name) is not None
     assert set(archwright.__all__) <= set(dir(archwright))
 
 
 def test_type_checkers_see_the_same_names_from_the_same_places():
-    """mypy reads the imports under TYPE_CHECKING, Python the table of homes."""
+    """mypy reads the imports under TYPE_CHECKING, Python the table of modules."""
     tree = ast.parse(inspect.getsource(archwright))
     guard = next(node for node in tree.body if isinstance(node, ast.If))
     shown = {alias.name: node.module for node in guard.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert shown == archwright._HOMES
+    assert shown == archwright._MODULES
     assert {*shown, "__version__"} == set(archwright.__all__)
 
 
-def test_an_unknown_name_says_what_there_is():
+def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(AttributeError, match=r"'serch'.*search"):
         archwright.serch  # noqa: B018
 

@@ -39,7 +39,7 @@ WHERE = "strategy 'toy'"
         ("most", "5", 5),
     ],
 )
-def test_texts_become_values_of_the_fields_type(key, text, value):
+def test_strings_are_parsed_according_to_the_fields_type(key, text, value):
     read = getattr(with_settings(Settings, {key: text}, WHERE), key)
     assert read == value
     assert type(read) is type(value)
@@ -56,19 +56,19 @@ def test_texts_become_values_of_the_fields_type(key, text, value):
         ("size", None, "None is not a whole number"),
         ("rate", "nan", "'nan' is not a number"),
         ("rate", False, "False is not a number"),
-        ("name", 7, "7 is not a text"),
+        ("name", 7, "7 is not a string"),
         ("flag", "maybe", "'maybe' is not true or false"),
         ("flag", 1, "1 is not true or false"),
-        ("kind", "c", "'c' is not known: choose from a, b, 3"),
+        ("kind", "c", "'c' is not allowed: choose from a, b, 3"),
         ("most", "few", "'few' is not a whole number or none"),
     ],
 )
-def test_a_value_that_cannot_be_read_is_named_with_its_key(key, text, message):
+def test_a_value_that_cannot_be_parsed_is_named_with_its_key(key, text, message):
     with pytest.raises(UnknownSetting, match=f"strategy 'toy', setting '{key}': {message}"):
         with_settings(Settings, {key: text}, WHERE)
 
 
-def test_an_unknown_key_lists_the_known_and_guesses():
+def test_an_unknown_key_lists_the_known_ones_and_suggests_the_closest():
     with pytest.raises(
         UnknownSetting, match=r"no setting 'sise' \(did you mean 'size'\?\): it has size, rate, name, flag, kind, most$"
     ):
@@ -81,7 +81,7 @@ def test_a_field_that_cannot_be_set_is_no_setting():
         with_settings(Settings, {"fixed": 1}, WHERE)
 
 
-def test_settings_survive_the_round_trip():
+def test_settings_survive_a_round_trip():
     settings = Settings(4, 0.5, "y", True, 3, 9)
     assert with_settings(Settings, settings_of(settings), WHERE) == settings
     assert with_settings(Settings, {k: str(v) for k, v in settings_of(settings).items()}, WHERE) == settings
@@ -101,9 +101,9 @@ def test_a_class_without_settings_takes_none():
     [
         ({"size": 0}, "'size': 0 is out of range: choose from 1 to 9"),
         ({"size": 10}, "'size': 10 is out of range"),
-        ({"size": "4"}, "'size': '4' is a text"),
+        ({"size": "4"}, "'size': '4' is a string"),
         ({"most": 0}, "'most': 0 is out of range"),
-        ({"kind": "c"}, "'kind': 'c' is not known"),
+        ({"kind": "c"}, "'kind': 'c' is not allowed"),
     ],
 )
 def test_fields_are_checked_by_type_and_range(wrong, message):

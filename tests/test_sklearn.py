@@ -23,7 +23,7 @@ NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven",
 
 @pytest.fixture
 def linear_search(monkeypatch):
-    """A search that fits a linear network in milliseconds, to the real problem; its calls are kept."""
+    """Replace the search by one that fits a linear network to the data in milliseconds; returns the recorded calls."""
     calls, models = [], {}
 
     def search(source, **options):
@@ -66,7 +66,7 @@ def labelled_digits(rows=300):
     return pixels[:rows], NAMES[labels[:rows]]
 
 
-def test_a_real_search_learns_labels_of_any_kind(tmp_path):
+def test_a_real_search_learns_labels_of_any_type(tmp_path):
     x, y = labelled_digits(600)
     classifier = ArchwrightClassifier(trials=1, epochs=5, executor="serial", out=tmp_path / "run")
     assert classifier.fit(x, y) is classifier
@@ -85,7 +85,7 @@ def test_a_real_search_learns_labels_of_any_kind(tmp_path):
         clone(classifier).fit(x[:300], y[:300])
 
 
-def test_several_targets_come_back_in_their_units(linear_search):
+def test_several_targets_are_predicted_in_their_units(linear_search):
     x, y = make_regression(200, 5, n_targets=3, random_state=0)
     regressor = ArchwrightRegressor().fit(x, 1000 + 50 * y)
     assert regressor.predict(x[:4]).shape == (4, 3)
@@ -113,7 +113,7 @@ def test_parameters_reach_the_search(linear_search):
     assert options["task"] == "classification"
 
 
-def test_an_unknown_space_is_an_error_that_lists_the_known():
+def test_an_unknown_space_is_an_error_that_lists_the_known_ones():
     with pytest.raises(InputError, match="chain"):
         ArchwrightClassifier(space="chian").fit(*labelled_digits())
 

@@ -1,7 +1,7 @@
-"""archwright: neural architecture search on PyTorch that says honestly whether the search was worth it.
+"""archwright: neural architecture search in PyTorch that reports honestly whether the search was worth it.
 
-The names below are all that a user needs; each is imported when it is first asked for (PEP 562), so that `import archwright` and
-the command line start without torch.
+These names are the public API. Each is imported on first access (PEP 562), so that `import archwright` and the command line start
+without torch.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES = {
+_MODULES = {
     "search": "archwright.main_job",
     "Result": "archwright.main_job",
     "Arrays": "archwright.data.arrays",
@@ -58,12 +58,12 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """A public name from its module."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'archwright' has no attribute {name!r}: it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    """Import a public name from its module."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'archwright' has no attribute {name!r}: choose from {', '.join(__all__)}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
-    """All that can be asked for, imported yet or not."""
+    """All public names, imported yet or not."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the process is killed."""
+"""Atomic file writes: a file is complete or absent, even if the process is killed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def written_atomically(file: Path) -> Iterator[Path]:
-    """A path beside `file` to write to; what is there at the end takes the place of `file` at once, unless an error was raised."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    """A temporary path beside `file` to write to; on success it replaces `file` atomically, on an error it is deleted."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        yield unfinished
-        os.replace(unfinished, file)
+        yield temporary
+        os.replace(temporary, file)
     finally:
-        unfinished.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

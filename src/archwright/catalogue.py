@@ -1,4 +1,4 @@
-"""What there is, by name, and what each part is like: for `archwright list` and `archwright describe`. No torch."""
+"""The available parts, by name, and their descriptions, for `archwright list` and `archwright describe`. No torch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Entry = dict[str, Any]
 
 
 def catalogue(what: str) -> list[Entry]:
-    """All spaces, strategies, datasets or baselines: a name and a summary each. Raises UnknownName for anything else."""
+    """All spaces, strategies, datasets or baselines, with name and summary. Raises UnknownName for anything else."""
     if what not in _LISTS:
-        raise UnknownName(f"there is no list of {what!r}: choose from {', '.join(_LISTS)}")
+        raise UnknownName(f"unknown list {what!r}: choose from {', '.join(_LISTS)}")
     return _LISTS[what]()
 
 
@@ -53,7 +53,7 @@ _LISTS: dict[str, Callable[[], list[Entry]]] = {
 
 
 def space_description(name: str, settings: Mapping[str, Any]) -> Entry:
-    """A space's settings, questions and size; `count` is exact, `count_distinct` None where it is too large to enumerate."""
+    """A space's settings, questions and size; `count` is exact, `count_distinct` is None if it is too large to enumerate."""
     from archwright.search_space import make_space
 
     space = make_space(name, settings)
@@ -69,7 +69,7 @@ def space_description(name: str, settings: Mapping[str, Any]) -> Entry:
 
 
 def _count(count: Callable[[], int | None]) -> int | None:
-    """None where the author of a large space gave no formula."""
+    """The count, or None for a large space without a formula."""
     try:
         return count()
     except InputError:
@@ -77,7 +77,7 @@ def _count(count: Callable[[], int | None]) -> int | None:
 
 
 def strategy_description(name: str, settings: Mapping[str, Any]) -> Entry:
-    """A strategy's paper and settings, with those given. Raises UnknownName or UnknownSetting."""
+    """A strategy's paper and settings, with the given ones applied. Raises UnknownName or UnknownSetting."""
     from archwright.study.strategies_by_name import describe_any, make_any
 
     made = make_any(name, settings)
@@ -87,5 +87,5 @@ def strategy_description(name: str, settings: Mapping[str, Any]) -> Entry:
 
 
 def first_line(obj: Any) -> str:
-    """What the docstring says first."""
+    """The first line of the docstring."""
     return (inspect.getdoc(obj) or "").split("\n")[0]

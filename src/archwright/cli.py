@@ -1,4 +1,4 @@
-"""The command line. Heavy imports happen inside the commands, so that `archwright --help` answers at once."""
+"""The command line. Heavy imports are inside the commands, so that `archwright --help` responds immediately."""
 
 from __future__ import annotations
 
@@ -15,125 +15,127 @@ from archwright.errors import InputError
 from archwright.ledger.interruption import Interrupted, interruptible
 
 UsageError: Any = typer.BadParameter.__base__
-"""A mistake in the options; typer has it from click, and newer versions under a name of their own."""
+"""The base class of option errors: click's own, or a private copy in newer versions of typer."""
 
 app = typer.Typer(
     name="archwright",
-    help="Find a network architecture for your data, train it, and learn whether the search was worth it.",
+    help="Find a neural network architecture for your data, train it, and measure whether the search was worth it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-describe_app = typer.Typer(help="Describe one space or one strategy.", no_args_is_help=True)
+describe_app = typer.Typer(help="Describe a space or a strategy.", no_args_is_help=True)
 app.add_typer(describe_app, name="describe")
 
-SetOption = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be given several times.")]
+SetOption = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-TargetOption = Annotated[str, typer.Option("--target", metavar="COL[,COL]", help="Target columns of a CSV file.")]
+TargetOption = Annotated[str, typer.Option("--target", metavar="COL[,COL]", help="Target column or columns of a CSV file.")]
 TaskOption = Annotated[
-    str | None, typer.Option(help="classification, multi_label, regression or language_modelling; inferred where not given.")
+    str | None, typer.Option(help="classification, multi_label, regression or language_modelling. Default: inferred from the data.")
 ]
-LevelOption = Annotated[
-    str | None, typer.Option(help="character or word: what a text's tokens are. Default: characters of a .txt.")
-]
-WindowOption = Annotated[int | None, typer.Option(help="Tokens of a text that a network is trained on at a time.")]
-LayoutOption = Annotated[str | None, typer.Option(help="flat, series or image: how to read arrays whose shape leaves it open.")]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+LevelOption = Annotated[str | None, typer.Option(help="Tokens of a text: character or word. Default: character for a .txt file.")]
+WindowOption = Annotated[int | None, typer.Option(help="Tokens per training sequence of a text.")]
+LayoutOption = Annotated[str | None, typer.Option(help="How to interpret arrays of ambiguous shape: flat, series or image.")]
+DeviceOption = Annotated[str, typer.Option(help="Device to train on: auto, cpu, cuda or cuda:N.")]
 DevicesOption = Annotated[
-    int, typer.Option(help="GPUs, or processes on the CPU, that train one network together: final trainings and supernets.")
+    int, typer.Option(help="GPUs (or CPU processes) per training, for final trainings and supernets (data-parallel).")
 ]
 
 
 def main() -> None:
-    """Run the command line: 0 when done, 2 for a mistake in what was asked, 130 after Ctrl-C and 143 after SIGTERM."""
+    """Run the command line. Exit codes: 0 on success, 2 for a usage error, 130 after Ctrl-C and 143 after SIGTERM."""
     try:
         with interruptible():
             sys.exit(app(standalone_mode=False))
     except Interrupted as interrupted:
-        _end(str(interrupted), interrupted.exit_code)
+        _exit(str(interrupted), interrupted.exit_code)
     except InputError as error:
-        _refuse(str(error))
+        _usage_error(str(error))
     except UsageError as error:
-        if "\n" in error.format_message():  # no command was given, and the message is the help
+        if "\n" in error.format_message():  # no command was given: the message is the help text
             error.show()
             sys.exit(2)
-        _refuse(f"{error.format_message().rstrip('.')}: see {error.ctx.command_path if error.ctx else 'archwright'} --help")
+        _usage_error(f"{error.format_message().rstrip('.')}: see {error.ctx.command_path if error.ctx else 'archwright'} --help")
     except OSError as error:
         if error.filename is None:
             raise
-        _refuse(f"{error.filename}: {error.strerror}: see that it can be read and written, then give the same command again")
+        _usage_error(f"{error.filename}: {error.strerror}: make it readable and writable, then run the same command again")
 
 
-def _end(sentence: str, code: int) -> NoReturn:
-    print(f"archwright: {sentence}", file=sys.stderr)
+def _exit(message: str, code: int) -> NoReturn:
+    print(f"archwright: {message}", file=sys.stderr)
     sys.exit(code)
 
 
-def _refuse(sentence: str) -> NoReturn:
-    _end(sentence, 2)
+def _usage_error(message: str) -> NoReturn:
+    _exit(message, 2)
 
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """A signal ends what can be continued: say how."""
+    """On a signal, exit with a message that says how to resume."""
     try:
         yield
     except Interrupted as interrupted:
-        _end(f"{interrupted}; the same command continues where it stopped", interrupted.exit_code)
+        _exit(f"{interrupted}; run the same command again to resume", interrupted.exit_code)
 
 
 @app.command("search")
 def search_command(
-    source: Annotated[str, typer.Argument(help="A data set by name, or a .npz, .csv, .txt, folder of IDX files or of images.")],
+    source: Annotated[
+        str, typer.Argument(help="A data set by name, a .npz, .csv or .txt file, or a folder of IDX files or images.")
+    ],
     space: Annotated[
-        str | None, typer.Option(help="Search space: a name or module:Class. Default: chain, or recurrent for texts.")
+        str | None, typer.Option(help="Search space: a name or module:Class. Default: chain, or recurrent for text.")
     ] = None,
     strategy: Annotated[str, typer.Option(help="Strategies, comma-separated: names or module:Class.")] = "regularized_evolution",
     baselines: Annotated[
         str | None,
         typer.Option(
-            help="Methods to compare with; '' for none. Default: resnet-tiny,resnet18,random_forest, or for texts lstm,gru."
+            help="Baselines, comma-separated; '' for none. Default: resnet-tiny,resnet18,random_forest, or lstm,gru for text."
         ),
     ] = None,
-    trials: Annotated[int | None, typer.Option(help="Trainings a strategy may spend.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Wall-clock time of the whole run.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Most epochs of a training.")] = None,
-    top_k: Annotated[int, typer.Option(help="Candidates a strategy that are retrained from scratch.")] = 1,
-    seeds: Annotated[int, typer.Option(help="Final trainings of each network.")] = 3,
-    seed: Annotated[int, typer.Option(help="The study's seed.")] = 0,
+    trials: Annotated[int | None, typer.Option(help="Search budget per strategy, in full trainings.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time budget for the whole run, in minutes of wall-clock time.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs per training.")] = None,
+    top_k: Annotated[int, typer.Option(help="Number of best candidates per strategy to retrain from scratch.")] = 1,
+    seeds: Annotated[int, typer.Option(help="Final trainings per network, each with its own seed.")] = 3,
+    seed: Annotated[int, typer.Option(help="Random seed of the run.")] = 0,
     workers: Annotated[
-        int | None, typer.Option(help="Trainings at the same time. Default: 1, or every core with --minutes.")
+        int | None, typer.Option(help="Number of trainings to run in parallel. Default: 1, or one per core with --minutes.")
     ] = None,
     executor: Annotated[
-        str, typer.Option(help="Where trainings run: processes, serial, ray (a cluster), mpi (under mpiexec), or a package's.")
+        str, typer.Option(help="Where trainings run: processes, serial, ray (cluster), mpi (under mpiexec), or a plug-in.")
     ] = "processes",
     address: Annotated[
-        str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT. Default: RAY_ADDRESS, or one on this machine.")
+        str | None,
+        typer.Option(help="Ray cluster to join: auto or HOST:PORT. Default: RAY_ADDRESS, else a local cluster."),
     ] = None,
-    cpus: Annotated[int | None, typer.Option(help="Cores a training has. Default: an equal share.")] = None,
-    gpus: Annotated[float | None, typer.Option(help="Part of a GPU that a training has, such as 0.5.")] = None,
+    cpus: Annotated[int | None, typer.Option(help="CPU cores per training. Default: an equal share for each worker.")] = None,
+    gpus: Annotated[float | None, typer.Option(help="Fraction of a GPU per training, from 0 to 1.")] = None,
     device: DeviceOption = "auto",
     devices: DevicesOption = 1,
-    objectives: Annotated[str, typer.Option(help="Comma-separated, such as accuracy,macs; the first decides.")] = "",
+    objectives: Annotated[str, typer.Option(help="Objectives, comma-separated, such as accuracy,macs; the first is primary.")] = "",
     task: TaskOption = None,
     target: TargetOption = "",
     layout: LayoutOption = None,
     level: LevelOption = None,
     window: WindowOption = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds a training may take.")] = None,
-    memory: Annotated[float | None, typer.Option(help="MB a training may use.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Time limit per training, in seconds.")] = None,
+    memory: Annotated[float | None, typer.Option(help="Memory limit per training, in MB.")] = None,
     storage: Annotated[
-        str | None, typer.Option(help="Ledger: postgresql://... or journal:PATH; default: study.db in the run.")
+        str | None,
+        typer.Option(help="Ledger storage: postgresql://... or journal:PATH. Default: study.db in the run folder."),
     ] = None,
     study: Annotated[
-        str | None, typer.Option(help="Name by which machines without a shared folder share the run; needs postgresql storage.")
+        str | None, typer.Option(help="Name of a run shared by machines without a common folder; requires PostgreSQL storage.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/SOURCE-SPACE-STRATEGY.")] = None,
     settings: SetOption = [],  # noqa: B006 (typer copies it)
-    no_random: Annotated[bool, typer.Option("--no-random", help="Leave out random search at the same cost.")] = False,
+    no_random: Annotated[bool, typer.Option("--no-random", help="Do not run random search at the same cost.")] = False,
 ) -> None:
-    """Search, retrain the best, compare with baselines, and write the report. The same command continues a run."""
+    """Search, retrain the best, compare with baselines, and write a report. Run the same command again to resume."""
     from archwright.execute import rank_service
     from archwright.study.request import Request
 
@@ -179,7 +181,7 @@ def search_command(
 
 @app.command("report")
 def report_command(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
-    """Write a run's report.html anew, and print its table."""
+    """Regenerate a run's report.html and print its table."""
     from archwright.main_job import print_result, rewrite_report
 
     print_result(rewrite_report(run))
@@ -187,41 +189,41 @@ def report_command(run: Annotated[Path, typer.Argument(help="A run folder.")]) -
 
 @app.command("dashboard")
 def dashboard_command(
-    run: Annotated[Path, typer.Argument(help="A run folder; the run may be under way.")],
-    host: Annotated[str, typer.Option(help="Address to listen at. The default is for this machine alone.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8080,
+    run: Annotated[Path, typer.Argument(help="A run folder; the run may still be in progress.")],
+    host: Annotated[str, typer.Option(help="Address to listen on. Default: this machine only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 8080,
 ) -> None:
-    """Show a run's trials, curves and architectures in Optuna's dashboard, until Ctrl-C."""
+    """Show a run's trials, curves and architectures in Optuna's dashboard; press Ctrl-C to stop."""
     from archwright.report.dashboard import dashboard_server
 
     with dashboard_server(run, host, port) as server:
-        print(f"the dashboard of {run} is at http://{host}:{server.server_port}/ (Ctrl-C ends it)", flush=True)
+        print(f"the dashboard of {run} is at http://{host}:{server.server_port}/ (press Ctrl-C to stop)", flush=True)
         server.serve_forever()
 
 
 @app.command("predict")
 def predict_command(
     model: Annotated[Path, typer.Argument(help="The model folder of a run.")],
-    source: Annotated[str, typer.Argument(help="Data of the shape the model was trained on; targets are not needed.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="predictions.csv or predictions.npz")],
+    source: Annotated[str, typer.Argument(help="Data of the shape that the model was trained on; targets are optional.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write: a .csv or a .npz.")],
     layout: LayoutOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Predict each row of SOURCE, in its order; of a text, how probable each token was after those before it."""
+    """Predict each row of SOURCE, in order; for a text, the probability of each token given the preceding ones."""
     from archwright.export.predictions import write_predictions
-    from archwright.formatting import metric_name, metric_text
+    from archwright.formatting import metric_name, metric_text, plural
 
     written = write_predictions(model, source, output, layout=layout, device=device)
-    told = f": {metric_name(written.metric)} {metric_text(written.metric, written.value)}" if written.metric else ""
-    print(f"{written.count} predictions written to {output}{told}")
+    metric = f": {metric_name(written.metric)} {metric_text(written.metric, written.value)}" if written.metric else ""
+    print(f"{plural(written.count, 'prediction')} written to {output}{metric}")
 
 
 @app.command("train")
 def train_command(
-    source: Annotated[str, typer.Argument(help="As for search.")],
-    architecture: Annotated[Path, typer.Option(help="architecture.json of a model, or a file that holds one.")],
-    epochs: Annotated[int | None, typer.Option(help="Epochs of the training.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the training and of the split.")] = 0,
+    source: Annotated[str, typer.Argument(help="The data, as for `archwright search`.")],
+    architecture: Annotated[Path, typer.Option(help="The architecture.json of a model, or any file in its format.")],
+    epochs: Annotated[int | None, typer.Option(help="Number of epochs.")] = None,
+    seed: Annotated[int, typer.Option(help="Random seed of the split and the training.")] = 0,
     device: DeviceOption = "auto",
     devices: DevicesOption = 1,
     task: TaskOption = None,
@@ -229,8 +231,8 @@ def train_command(
     layout: LayoutOption = None,
     level: LevelOption = None,
     window: WindowOption = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds the training may take.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the model. Default: runs/SOURCE-train.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Time limit, in seconds.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder. Default: runs/SOURCE-train.")] = None,
     settings: SetOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
     """Train one architecture from scratch with the final protocol and save it as a model folder."""
@@ -263,23 +265,24 @@ def train_command(
 
 @app.command("bench")
 def bench_command(
-    benchmark: Annotated[str, typer.Argument(help="A table of the library by name (nasbench201), or a .csv of your own.")],
+    benchmark: Annotated[str, typer.Argument(help="A built-in benchmark table (nasbench201), or a .csv file of your own.")],
     dataset: Annotated[
-        str | None, typer.Option(help="Whose columns: DATASET_valid, DATASET_test. Needed if there are several.")
+        str | None,
+        typer.Option(help="Data set in the table: columns DATASET_valid, DATASET_test. Required if there are several."),
     ] = None,
-    space: Annotated[str | None, typer.Option(help="The space of your own table: a name or module:Class.")] = None,
+    space: Annotated[str | None, typer.Option(help="Search space of your own table: a name or module:Class.")] = None,
     strategies: Annotated[
-        str, typer.Option(help="Comma-separated names; 'all' leaves out slow ones, unless named as well.")
+        str, typer.Option(help="Strategies, comma-separated; 'all' omits slow ones unless they are named as well.")
     ] = "all",
-    queries: Annotated[int, typer.Option(help="Distinct networks that a search may ask for.")] = 300,
-    repeats: Annotated[int, typer.Option(help="Searches of each strategy.")] = 100,
-    seed: Annotated[int, typer.Option(help="Seed of the first repeat; the next is one more.")] = 0,
-    workers: Annotated[int | None, typer.Option(help="Processes. Default: one a core.")] = None,
-    in_flight: Annotated[int, typer.Option(help="Queries of a search that are always pending.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder. Default: runs/bench-BENCHMARK-DATASET.")] = None,
+    queries: Annotated[int, typer.Option(help="Query budget per search, in distinct networks.")] = 300,
+    repeats: Annotated[int, typer.Option(help="Searches per strategy.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the first repeat; each further repeat adds one.")] = 0,
+    workers: Annotated[int | None, typer.Option(help="Number of worker processes. Default: one per core.")] = None,
+    in_flight: Annotated[int, typer.Option(help="Queries pending at any time in each search.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Output folder. Default: runs/bench-BENCHMARK-DATASET.")] = None,
     settings: SetOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """Compare strategies on a table of trained networks, in seconds. The same command continues, or prints the result again."""
+    """Compare strategies on a table of trained networks, in seconds. Run the same command again to resume or reprint."""
     from archwright.benchmark.request import BenchmarkRequest
 
     request = BenchmarkRequest(
@@ -303,10 +306,10 @@ def bench_command(
 
 @app.command("list")
 def list_command(
-    what: Annotated[str, typer.Argument(help="spaces, strategies, datasets or baselines")],
+    what: Annotated[str, typer.Argument(help="What to list: spaces, strategies, datasets or baselines.")],
     as_json: JsonOption = False,
 ) -> None:
-    """List what there is, by name."""
+    """List the available spaces, strategies, data sets or baselines."""
     from archwright.catalogue import catalogue
 
     rows = catalogue(what)
@@ -319,7 +322,7 @@ def list_command(
 
 @describe_app.command("space")
 def describe_space_command(name: str, settings: SetOption = [], as_json: JsonOption = False) -> None:  # noqa: B006
-    """A space's settings, questions and size."""
+    """Show a space's settings, questions and size."""
     from archwright.catalogue import space_description
 
     _print_description(space_description(name, assignments(settings)), as_json)
@@ -327,7 +330,7 @@ def describe_space_command(name: str, settings: SetOption = [], as_json: JsonOpt
 
 @describe_app.command("strategy")
 def describe_strategy_command(name: str, settings: SetOption = [], as_json: JsonOption = False) -> None:  # noqa: B006
-    """A strategy's paper and settings."""
+    """Show a strategy's paper and settings."""
     from archwright.catalogue import strategy_description
 
     _print_description(strategy_description(name, assignments(settings)), as_json)
@@ -348,12 +351,12 @@ def _print_description(description: dict[str, Any], as_json: bool) -> None:
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """The parts of a comma-separated text."""
+    """The items of a comma-separated list."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def assignments(texts: list[str]) -> dict[str, str]:
-    """`KEY=VALUE` texts as a mapping. Raises InputError for one without a key or an equals sign, or with a key given twice."""
+    """`KEY=VALUE` strings as a mapping. Raises InputError for a missing key or equals sign, or for a repeated key."""
     pairs: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")

@@ -1,16 +1,16 @@
-"""What a user can get wrong. Each message says what was wrong, where, and how to mend it; the command line exits with 2."""
+"""Errors for user mistakes. Each message says what was wrong, where, and how to fix it; the command line exits with code 2."""
 
 
 class InputError(ValueError):
-    """A mistake in what was asked for or given: one sentence for the user, no traceback on the command line."""
+    """Invalid input or options: one sentence for the user, without a traceback on the command line."""
 
 
 class UnknownAnswer(InputError):
-    """An architecture answers a question that the space does not ask, or with an option it does not have."""
+    """An architecture answers a question that the space does not ask, or with an option that the question does not have."""
 
 
 class UnknownSetting(InputError):
-    """A setting or its value is not one of those known."""
+    """Unknown setting, or invalid value for one."""
 
 
 class UnknownName(InputError):
@@ -18,11 +18,11 @@ class UnknownName(InputError):
 
 
 class DataError(InputError):
-    """The data cannot be used as they are."""
+    """The data cannot be used."""
 
 
 class ShapeError(InputError):
-    """A tensor does not have the shape that was asked for."""
+    """A tensor does not have the required shape."""
 
 
 class RunFolderError(InputError):

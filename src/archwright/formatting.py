@@ -1,6 +1,6 @@
-"""Every number as people read it: one place, so that the terminal, the verdict and the page never disagree.
+"""Numbers formatted for people, in one place, so that the terminal, the verdict and the report never disagree.
 
-A number that is missing (None, or not finite) is a dash everywhere.
+A missing number (None, or not finite) is a dash everywhere.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ PERCENT_METRICS = frozenset({"accuracy"})
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 LEAST = {"accuracy": 0.0, "f1": 0.0, "perplexity": 1.0, "bits_per_character": 0.0}
 MOST = {"accuracy": 1.0, "f1": 1.0, "r2": 1.0}
-"""How far a metric can go; one that is not named goes on for ever."""
+"""Bounds of the metrics; one that is not named is unbounded."""
 DIGITS = {"perplexity": 2, "bits_per_character": 3}
-USUAL_DIGITS = 4
+DEFAULT_DIGITS = 4
 NAMES = {"accuracy": "accuracy", "f1": "macro F1", "r2": "R²", "bits_per_character": "bits per character"}
 
 
 def finite(value: Any) -> float | None:
-    """`value` as a float, None where it is missing, not a number or not finite. Texts of numbers are read."""
+    """`value` (a number or a string) as a float; None if it is missing, not a number, or not finite."""
     if value is None or isinstance(value, bool) or value == "":
         return None
     try:
@@ -32,69 +32,70 @@ def finite(value: Any) -> float | None:
 
 
 def metric_name(metric: str) -> str:
-    """The metric as it stands in a sentence."""
+    """The metric's name in running text."""
     return NAMES.get(metric, metric.replace("_", " "))
 
 
 def is_percent(metric: str) -> bool:
-    """Whether people read the metric in percent."""
+    """Whether the metric is shown in percent."""
     return metric in PERCENT_METRICS
 
 
 def metric_text(metric: str, value: Any) -> str:
-    """0.9785 as `97.85 %` for accuracy, as `0.9785` for the others."""
+    """`97.85 %` for an accuracy of 0.9785; other metrics as plain decimals, `0.9785`."""
     number = finite(value)
     if number is None:
         return MISSING
-    return f"{100 * number:.2f} %" if is_percent(metric) else _minus(f"{number:.{_digits(metric)}f}")
+    return f"{100 * number:.2f} %" if is_percent(metric) else _with_minus_sign(f"{number:.{_digits(metric)}f}")
 
 
 def interval_text(metric: str, interval: Sequence[Any] | None) -> str:
-    """The two ends of a confidence interval; a dash where there is none. Shown no further than the metric can go."""
+    """The bounds of a confidence interval, clipped to the metric's range; a dash if there is none."""
     if interval is None or finite(interval[0]) is None or finite(interval[1]) is None:
         return MISSING
-    low, high = max(float(interval[0]), LEAST.get(metric, -math.inf)), min(float(interval[1]), MOST.get(metric, math.inf))
+    low = max(float(interval[0]), LEAST.get(metric, -math.inf))
+    high = min(float(interval[1]), MOST.get(metric, math.inf))
     if is_percent(metric):
-        return _minus(f"{100 * low:.2f} to {100 * high:.2f} %")
-    return _minus(f"{low:.{_digits(metric)}f} to {high:.{_digits(metric)}f}")
+        return _with_minus_sign(f"{100 * low:.2f} to {100 * high:.2f} %")
+    return _with_minus_sign(f"{low:.{_digits(metric)}f} to {high:.{_digits(metric)}f}")
 
 
 def difference_text(metric: str, value: float, signed: bool = True) -> str:
-    """A difference of two metrics: in percentage points for accuracy."""
+    """A difference between two values of the metric: in percentage points for accuracy."""
     plus = "+" if signed else ""
     if is_percent(metric):
-        return _minus(f"{100 * value:{plus}.2f} percentage points")
-    return _minus(f"{value:{plus}.{_digits(metric)}f}")
+        return _with_minus_sign(f"{100 * value:{plus}.2f} percentage points")
+    return _with_minus_sign(f"{value:{plus}.{_digits(metric)}f}")
 
 
 def difference_interval_text(metric: str, interval: Sequence[float]) -> str:
-    """The two ends of the interval of a difference, without the unit that stands before them."""
+    """The bounds of the interval of a difference, without the unit, which precedes them."""
     scale, digits = (100, 2) if is_percent(metric) else (1, _digits(metric))
-    return _minus(f"{scale * interval[0]:+.{digits}f} to {scale * interval[1]:+.{digits}f}")
+    return _with_minus_sign(f"{scale * interval[0]:+.{digits}f} to {scale * interval[1]:+.{digits}f}")
 
 
 def scale_of(metric: str, value: Any) -> float:
-    """What a difference is measured by: 1, or of a perplexity its own size, as its logarithm is what networks learn."""
+    """The scale of a difference: 1, or for perplexity its own value, as networks are trained on its logarithm."""
     return finite(value) or 1.0 if metric == "perplexity" else 1.0
 
 
 def _digits(metric: str) -> int:
-    return DIGITS.get(metric, USUAL_DIGITS)
+    return DIGITS.get(metric, DEFAULT_DIGITS)
 
 
 def count_text(value: Any) -> str:
-    """Parameters, MACs: three significant digits with k, M, G or T; small ones exactly."""
+    """A count, such as parameters or MACs: three significant digits with k, M, G or T; exact below 1000."""
     number = finite(value)
     if number is None:
         return MISSING
     if abs(number) < 1000:
-        return _minus(f"{number:.0f}" if number == int(number) else f"{number:.3g}")
+        return _with_minus_sign(f"{number:.0f}" if number == int(number) else f"{number:.3g}")
     size, unit = next(((size, unit) for size, unit in UNITS if abs(number) >= 0.9995 * size), UNITS[-1])
-    return _minus(f"{_three_digits(number / size)} {unit}")
+    return _with_minus_sign(f"{_three_digits(number / size)} {unit}")
 
 
 def seconds_text(value: Any) -> str:
-    """A time in seconds as ms, s, min or h."""
+    """A duration in seconds, shown in ms, s, min or h."""
     number = finite(value)
     if number is None:
         return MISSING
@@ -108,13 +109,13 @@ def seconds_text(value: Any) -> str:
 
 
 def milliseconds_text(value: Any) -> str:
-    """A time in milliseconds."""
+    """A duration in milliseconds, shown like `seconds_text`."""
     number = finite(value)
     return MISSING if number is None else seconds_text(number / 1000)
 
 
 def memory_text(value: Any) -> str:
-    """A memory in MB as kB, MB or GB."""
+    """A memory size in MB, shown in kB, MB or GB."""
     number = finite(value)
     if number is None:
         return MISSING
@@ -124,7 +125,7 @@ def memory_text(value: Any) -> str:
 
 
 def energy_text(value: Any) -> str:
-    """An energy in Wh as mWh, Wh or kWh."""
+    """An energy in Wh, shown in mWh, Wh or kWh."""
     number = finite(value)
     if number is None:
         return MISSING
@@ -134,20 +135,20 @@ def energy_text(value: Any) -> str:
 
 
 def times_text(ratio: float) -> str:
-    """How many times more: `3.2 times`, `41 times`, `1,200 times`."""
+    """A ratio: `3.2 times`, `41 times`, `1,200 times`."""
     return f"{ratio:,.1f} times" if ratio < 10 else f"{ratio:,.0f} times"
 
 
-def plural(count: int, noun: str, several: str | None = None) -> str:
-    """`1 seed`, `3 seeds`, `2,000 trials`."""
-    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+def plural(count: int, noun: str, plural_form: str | None = None) -> str:
+    """A count with its noun: `1 seed`, `3 seeds`, `2,000 trials`."""
+    return f"{count:,} {noun if count == 1 else plural_form or noun + 's'}"
 
 
 def _three_digits(number: float) -> str:
-    """Three significant digits, more only before the point: `0.500`, `48.3`, `512`, `1235`."""
+    """Three significant digits, but never fewer than the integer part has: `0.500`, `48.3`, `512`, `1235`."""
     return f"{number:.0f}" if abs(number) >= 999.5 else f"{number:#.3g}".rstrip(".")
 
 
-def _minus(text: str) -> str:
-    """With the typographic minus sign."""
+def _with_minus_sign(text: str) -> str:
+    """Replace hyphens with the typographic minus sign."""
     return text.replace("-", "\N{MINUS SIGN}")

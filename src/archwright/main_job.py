@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-WIDE = 200
-"""Columns of a terminal that has room for the whole table."""
+FULL_TABLE_WIDTH = 200
+"""Width in characters at which a terminal fits the whole table."""
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best searched network: the run that validation chose. `metric` is its method's mean on the test split."""
+    """The best searched network, selected on the validation split. `metric` is its method's mean on the test split."""
 
     name: str
     metric: float
@@ -41,7 +41,7 @@ class Best:
 
     @cached_property
     def model(self) -> nn.Module:
-        """A plain module: raw inputs (B, *input_shape) in; logits, or targets in their own units, (B, outputs) out."""
+        """A plain module: raw inputs (B, *input_shape) -> (B, outputs), which are logits, or targets in their own units."""
         from archwright.export.model_folder import load_model
 
         return load_model(self.folder)
@@ -49,7 +49,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run. `results` is the content of results.json."""
+    """A finished run. `results` holds the contents of results.json."""
 
     path: Path
     results: Mapping[str, Any]
@@ -60,18 +60,18 @@ class Result:
 
     @property
     def best(self) -> Best:
-        """The best searched network. Raises InputError where no search has a complete final training."""
+        """The best searched network. Raises InputError if no search has a complete final training."""
         searched = best_on_validation(self.results["methods"], "search")
         if searched is None:
-            raise InputError(f"the run in {self.path} has no searched network that was trained to the end: see its report")
+            raise InputError(f"the run in {self.path} has no searched network whose final training completed: see its report")
         return Best(searched["name"], searched["mean"], searched["architecture"], RunFolder(self.path).model)
 
     def table(self) -> str:
-        """The table of methods as text."""
+        """The table of methods, as plain text."""
         return text_table(self.results)
 
     def report(self, path: str | Path | None = None) -> Path:
-        """Write the HTML report, by default report.html in the run's folder. Returns where it is."""
+        """Write the HTML report (default: report.html in the run folder) and return its path."""
         target = Path(path) if path is not None else RunFolder(self.path).report
         write_report(target, gather(self.path))
         return target
@@ -89,13 +89,13 @@ def search(
     settings: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Result:
-    """Search, retrain the best, compare with the baselines, and report; the same call continues a run that was stopped.
+    """Search, retrain the best, compare with baselines, and write a report; repeat the call to resume an interrupted run.
 
-    `source`: the name of a data set, a path, or `(x, y)` or `Arrays`. `options`: the other fields of `Request`, as on the command
+    `source`: the name of a data set, a path, `(x, y)`, or `Arrays`. `options`: the other fields of `Request`, as on the command
     line (epochs, top_k, seeds, seed, workers, executor, address, cpus, gpus, device, devices, objectives, task, target, layout,
-    level, window, timeout, memory, storage, study, random). The space and the baselines are by default those that suit the data:
-    "chain", or for texts "recurrent". Under `mpiexec`, with the executor "mpi", it returns on the first rank only.
-    Raises InputError (one sentence with the mend) for whatever is unknown or does not fit.
+    level, window, timeout, memory, storage, study, random). The default space and baselines suit the data: the space is "chain", or
+    "recurrent" for text. With the executor "mpi", under `mpiexec`, it returns on rank 0 only.
+    Raises InputError, in one sentence that says how to fix it, for anything unknown or incompatible.
     """
     with rank_service(options.get("executor", "processes")):
         _check_arguments(space, strategy, options)
@@ -103,17 +103,17 @@ def search(
         request = Request(
             source=arrays.name if isinstance(arrays, Arrays) else str(arrays),
             space=space.reference if isinstance(space, SearchSpace) else space,
-            strategies=_named(strategy),
-            baselines=None if baselines is None else _named(baselines),
+            strategies=_as_names(strategy),
+            baselines=None if baselines is None else _as_names(baselines),
             trials=trials,
             minutes=minutes,
             out=Path(out) if out is not None else None,
-            settings={key: str(value) for key, value in {**_settings_in(space), **(settings or {})}.items()},
+            settings={key: str(value) for key, value in {**_space_settings(space), **(settings or {})}.items()},
             **options,
         )
         result = run(request, arrays if isinstance(arrays, Arrays) else None)
     if result is None:
-        raise InputError(f"study {request.study!r} is at home in another folder: its search is over, its results are there")
+        raise InputError(f"study {request.study!r} has finished: its results are in the folder where it was started")
     return result
 
 
@@ -124,28 +124,28 @@ OPTIONS = (
 
 
 def _check_arguments(space: Any, strategy: Any, options: Mapping[str, Any]) -> None:
-    """Raises InputError for an option that there is not, and for a part that is neither a name nor what it should be."""
+    """Raises InputError for an unknown option, or for a space or strategy of the wrong type."""
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
-        raise InputError(f"search has no option {', '.join(unknown)}: besides its own arguments it has {', '.join(OPTIONS)}")
+        raise InputError(f"search has no option {', '.join(unknown)}: besides its named arguments it takes {', '.join(OPTIONS)}")
     if not isinstance(space, (str, SearchSpace, type(None))):
-        raise InputError(f"space is {space!r}: give a name, module:Class, or a SearchSpace")
+        raise InputError(f"space is {space!r}: give a name, module:Class or a SearchSpace")
     if not all(isinstance(name, str) for name in ((strategy,) if isinstance(strategy, str) else strategy)):
         raise InputError(
             f"strategy is {strategy!r}: give names or module:Class, and settings as settings={{'strategy.KEY': value}}"
         )
 
 
-def _named(names: str | Sequence[str]) -> tuple[str, ...]:
+def _as_names(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _settings_in(space: str | SearchSpace | None) -> dict[str, Any]:
+def _space_settings(space: str | SearchSpace | None) -> dict[str, Any]:
     return {f"space.{key}": value for key, value in settings_of(space).items()} if isinstance(space, SearchSpace) else {}
 
 
 def run(request: Request, source: Arrays | None = None) -> Result | None:
-    """Conduct a request to its end and write its report; None where that is done elsewhere, and this was help (`Request.study`)."""
+    """Run a request to its end and write its report; None if this was a helper of a run that lives elsewhere (`Request.study`)."""
     folder = run_study(request, source)
     if not folder.results.exists():
         return None
@@ -156,13 +156,13 @@ def run(request: Request, source: Arrays | None = None) -> Result | None:
 
 
 def print_result(result: Result) -> None:
-    """The table of methods, the verdict, what was left out, and where everything is."""
+    """Print the table of methods, the verdict, what was skipped, and where the report and the model are."""
     from rich.console import Console
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDE)
-    console.print(rich_table(result.results, essential=console.width < WIDE))
+        console = Console(highlight=False, width=FULL_TABLE_WIDTH)
+    console.print(rich_table(result.results, essential=console.width < FULL_TABLE_WIDTH))
     console.print(f"\n{result.verdict}", markup=False)
     for skipped in result.results["skipped"]:
         console.print(f"left out: {skipped['name']}: {skipped['reason']}", markup=False)
@@ -173,7 +173,7 @@ def print_result(result: Result) -> None:
 
 
 def rewrite_report(path: Path) -> Result:
-    """Write the report of a finished run anew. Raises RunFolderError where there is none."""
+    """Regenerate the report of a finished run. Raises RunFolderError if there is none."""
     data = gather(path)
     write_report(RunFolder(path).report, data)
     return Result(path, data.results)

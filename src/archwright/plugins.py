@@ -1,4 +1,4 @@
-"""Parts by name: the library's own, those of installed packages (entry points), and anybody's `module:Class`."""
+"""Parts by name: built-in ones, those of installed packages (entry points), and any `module:Class`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from archwright.errors import UnknownName
 
 
 def known_names(built_in: Mapping[str, str], group: str) -> list[str]:
-    """The names of the library's parts, then of those that installed packages offer in `group`."""
+    """The names of the built-in parts, then of those that installed packages register in `group`."""
     return [*built_in, *(entry.name for entry in entry_points(group=group) if entry.name not in built_in)]
 
 
 def find(name: str, built_in: Mapping[str, str], group: str, kind: str) -> Any:
-    """The object behind `name`. Raises UnknownName, listing what is known, where there is none."""
+    """The object called `name`. Raises UnknownName, which lists the known names, if there is none."""
     if name in built_in:
         return _load(built_in[name], kind)
     if ":" in name:
@@ -44,7 +44,7 @@ def _load(path: str, kind: str) -> Any:
 
 
 def _import(module_name: str, where: str) -> ModuleType:
-    """The module, from the installed ones or from a file of that name in the current folder."""
+    """Import an installed module, or a file of that name in the current folder."""
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:

@@ -1,6 +1,6 @@
-"""The processes that train one network together: each takes its part of every batch, and they exchange sums.
+"""The processes that train one network together: each takes its shard of every batch, and they exchange sums.
 
-What they decide by must be the same in all of them, or one waits for ever for what another does not do.
+Every decision must be based on values that are identical in all of them, or one waits forever for a collective call of another.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, distributed
 
 from archwright.errors import InputError
+from archwright.formatting import plural
 
 RANK, SIZE, RENDEZVOUS = "RANK", "WORLD_SIZE", "ARCHWRIGHT_MEETING"
-"""Where in the environment a process finds its number, how many they are, and the file by which they find each other."""
+"""Environment variables with a process's rank, the number of processes, and the file for their rendezvous."""
 
 Value = TypeVar("Value")
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -25,36 +26,36 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """`size` processes, of which this is number `rank`, counted from 0. One process alone exchanges nothing."""
+    """`size` processes, of which this one has `rank`, counted from 0. A single process exchanges nothing."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def is_rank_zero(self) -> bool:
-        """Whether this is the one process that writes, reports and reads the test split."""
+        """Whether this is the process that writes files, reports, and reads the test split."""
         return self.rank == 0
 
     def shard(self, count: int) -> slice:
-        """This process's rows of a batch of `count`; parts differ by one row at most.
+        """This process's rows of a batch of `count` rows; shards differ by at most one row.
 
-        Raises InputError where a process would have none.
+        Raises InputError if a process would have none.
         """
         if count < self.size:
             raise InputError(
-                f"a batch of {count} rows cannot be divided among {self.size} processes: give a larger train.batch_size, "
+                f"a batch of {plural(count, 'row')} cannot be divided among {self.size} processes: give a larger train.batch_size, "
                 "more data, or fewer devices"
             )
         return slice(self.rank * count // self.size, (self.rank + 1) * count // self.size)
 
     def weighted_loss(self, loss: Loss, count: int) -> Loss:
-        """Of the mean over this process's rows, what makes the mean over all processes that of all `count` rows of a batch."""
+        """`loss`, a mean over this process's rows, scaled so that its mean over the processes is that over a batch of `count`."""
         if self.size == 1:
             return loss
         return lambda output, target: loss(output, target) * (len(target) * self.size / count)
 
     def all_reduce(self, tensor: Tensor) -> Tensor:
-        """The sum over all processes, the same to the last bit in each; no gradient. It may be `tensor` itself."""
+        """The sum over all processes, bitwise identical in each; no gradient. It may be `tensor` itself."""
         if self.size == 1:
             return tensor
         total = tensor.detach().clone()
@@ -62,7 +63,7 @@ class ProcessGroup:
         return total
 
     def average(self, tensors: Sequence[Tensor]) -> None:
-        """Each tensor becomes its mean over the processes, in place, by one exchange."""
+        """Replace each tensor, in place, by its mean over the processes, in a single exchange."""
         if self.size == 1 or not tensors:
             return
         total = self.all_reduce(torch.cat([tensor.detach().reshape(-1) for tensor in tensors])) / self.size
@@ -71,31 +72,31 @@ class ProcessGroup:
                 tensor.copy_(part.view_as(tensor))
 
     def stacked_rows(self, row: Tensor) -> Tensor:
-        """The row of each process, (N,) -> (processes, N); no gradient."""
+        """Stack the row of each process: (N,) -> (processes, N); no gradient."""
         table = row.new_zeros(self.size, len(row))
         table[self.rank] = row.detach()
         return self.all_reduce(table)
 
     def all_gather(self, rows: Tensor) -> Tensor:
-        """The rows of all processes, in the order of these: (own rows, ...) -> (all rows, ...); no gradient."""
+        """Concatenate the rows of all processes by rank: (own rows, ...) -> (all rows, ...); no gradient."""
         if self.size == 1:
             return rows
         counts = self.stacked_rows(torch.tensor([len(rows)], device=rows.device))[:, 0].tolist()
         first = sum(counts[: self.rank])
-        everything = rows.new_zeros(sum(counts), *rows.shape[1:])
-        everything[first : first + len(rows)] = rows.detach()
-        return self.all_reduce(everything)
+        gathered = rows.new_zeros(sum(counts), *rows.shape[1:])
+        gathered[first : first + len(rows)] = rows.detach()
+        return self.all_reduce(gathered)
 
     def slowest(self, seconds: float) -> float:
-        """The most that any process measured."""
+        """The largest duration that any process measured."""
         return max(self.all_gather_object(seconds))
 
     def broadcast(self, value: Value) -> Value:
-        """What the first process has; small and plain, as it travels pickled."""
+        """The value of rank 0; it must be small and plain, as it is sent pickled."""
         return self.all_gather_object(value)[0]
 
     def all_gather_object(self, value: Value) -> list[Value]:
-        """What each process has, in their order; small and plain."""
+        """The value of each process, by rank; they must be small and plain, as they are sent pickled."""
         if self.size == 1:
             return [value]
         values: list[Value] = [value] * self.size
@@ -107,15 +108,15 @@ SINGLE_PROCESS = ProcessGroup()
 
 
 def join_process_group(devices: int, device: torch.device) -> ProcessGroup:
-    """All `devices` processes of this training, once each of them has come: they were launched with `process_environment`.
+    """The group of this training's `devices` processes, once all have joined; they are launched with `process_environment`.
 
-    Raises InputError in a process that was launched without companions.
+    Raises InputError in a process that was launched on its own.
     """
     if devices == 1:
         return SINGLE_PROCESS
     rank, size = own_rank(), int(os.environ.get(SIZE, "1"))
     if size != devices or RENDEZVOUS not in os.environ:
-        raise InputError(f"a training on {devices} devices takes as many processes: run it by an executor, such as 'processes'")
+        raise InputError(f"a training on {devices} devices needs as many processes: run it with an executor, such as 'processes'")
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if not distributed.is_initialized():
@@ -128,13 +129,13 @@ def join_process_group(devices: int, device: torch.device) -> ProcessGroup:
 
 
 def own_rank() -> int:
-    """Of this process among those of its training."""
+    """The rank of this process in its training."""
     return int(os.environ.get(RANK, "0"))
 
 
 def process_environment(rank: int, size: int, rendezvous: str) -> dict[str, str]:
-    """The environment of one of the processes on this machine, as `torchrun` sets it. rendezvous: a file that is not there yet."""
+    """The environment of one of the processes on this machine, as `torchrun` sets it. rendezvous: a file yet to be created."""
     own = {RANK: str(rank), SIZE: str(size), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(size), "NODE_RANK": "0"}
     if sys.platform == "linux" and "GLOO_SOCKET_IFNAME" not in os.environ:
-        own["GLOO_SOCKET_IFNAME"] = "lo"  # else gloo looks up this machine's name, which not every network knows
+        own["GLOO_SOCKET_IFNAME"] = "lo"  # otherwise gloo resolves the host name, which fails on some networks
     return {**own, RENDEZVOUS: rendezvous}

@@ -1,4 +1,4 @@
-"""Settings are the fields of a dataclass; `KEY=VALUE` texts become their values, and an unknown one is an error."""
+"""Settings are the fields of a dataclass; they are parsed from `KEY=VALUE` strings, and unknown keys are errors."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ S = TypeVar("S")
 
 
 def settings_of(obj: Any) -> dict[str, Any]:
-    """The fields of a dataclass instance that can be set, with their values."""
+    """The settable fields of a dataclass instance, with their values."""
     return {field.name: getattr(obj, field.name) for field in dataclasses.fields(obj) if field.init}
 
 
 def with_settings(cls: type[S], given: Mapping[str, Any], where: str) -> S:
-    """An instance of the dataclass `cls` with these settings; texts are read by the field's type.
+    """An instance of the dataclass `cls` with these settings; strings are parsed according to the field's type.
 
-    `where` names the owner in errors, as in "space 'cell'". Raises UnknownSetting for a key or value that is not known.
+    `where` names the owner in errors, as in "space 'cell'". Raises UnknownSetting for an unknown key or invalid value.
     """
     if not dataclasses.is_dataclass(cls):
         if given:
@@ -36,14 +36,14 @@ def with_settings(cls: type[S], given: Mapping[str, Any], where: str) -> S:
 
 
 def check_settings(obj: Any, where: str, **ranges: tuple[float, float]) -> None:
-    """Checks the fields of a dataclass instance by their types, and the named ones against (least, most), for its __post_init__.
+    """Check the types of a dataclass instance's fields, and the named ones against (least, most); for its __post_init__.
 
-    None is not compared. Raises UnknownSetting.
+    None is always in range. Raises UnknownSetting.
     """
     hints = typing.get_type_hints(type(obj))
     for key, value in settings_of(obj).items():
         if isinstance(value, str) and not isinstance(read_value(value, hints[key], f"{where}, setting {key!r}"), str):
-            raise UnknownSetting(f"{where}, setting {key!r}: {value!r} is a text: leave out the quotation marks")
+            raise UnknownSetting(f"{where}, setting {key!r}: {value!r} is a string: leave out the quotation marks")
         read_value(value, hints[key], f"{where}, setting {key!r}")
     for key, (least, most) in ranges.items():
         value = getattr(obj, key)
@@ -52,7 +52,7 @@ def check_settings(obj: Any, where: str, **ranges: tuple[float, float]) -> None:
 
 
 def check_known(given: Iterable[str], known: Collection[str], where: str) -> None:
-    """Raises UnknownSetting where a key is given that is not known, with the nearest that is."""
+    """Raise UnknownSetting for an unknown key, suggesting the closest known one."""
     for key in given:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
@@ -61,9 +61,9 @@ def check_known(given: Iterable[str], known: Collection[str], where: str) -> Non
 
 
 def read_value(value: Any, hint: Any, where: str) -> Any:
-    """`value` as the type `hint` (bool, int, float, str, Literal, or an optional one of these); texts are parsed.
+    """Convert `value` to the type `hint` (bool, int, float, str, a Literal, or one of these or None); strings are parsed.
 
-    Raises UnknownSetting where it cannot be read so.
+    Raises UnknownSetting if that is impossible.
     """
     if typing.get_origin(hint) is typing.Literal:
         return _read_literal(value, typing.get_args(hint), where)
@@ -84,7 +84,7 @@ def _read_literal(value: Any, allowed: tuple[Any, ...], where: str) -> Any:
     for option in allowed:
         if value == option or str(value) == str(option):
             return option
-    raise UnknownSetting(f"{where}: {value!r} is not known: choose from {', '.join(map(str, allowed))}")
+    raise UnknownSetting(f"{where}: {value!r} is not allowed: choose from {', '.join(map(str, allowed))}")
 
 
 def _read_union(value: Any, hints: tuple[Any, ...], where: str) -> Any:
@@ -112,6 +112,6 @@ _NAMES: dict[Any, str] = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
-    str: "a text",
+    str: "a string",
     type(None): "none",
 }

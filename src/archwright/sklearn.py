@@ -1,7 +1,7 @@
-"""Searches as scikit-learn estimators, for its pipelines, cross-validation and metrics.
+"""Scikit-learn estimators that search for a network, for use in pipelines, cross-validation and metrics.
 
 `fit` searches, retrains the best architecture from scratch and keeps it as `model_`. Baselines and random search at the same cost
-are off unless asked for: the question here is the network, and whether it was worth it is what `archwright.search` answers.
+are off by default: an estimator delivers a network; `archwright.search` answers whether the search was worth it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from archwright.train.trained_model import predict
 
 
 class _Search(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """What both estimators share: the parameters, which scikit-learn reads from `__init__`, and the search.
+    """What both estimators share: the parameters (scikit-learn reads them from `__init__`) and the search.
 
-    Parameters are those of `archwright.search`; `random_state` is its `seed`. `layout`: of X where it has more than two axes, or
-    two that are a series; (N, F) is "flat" by default. `out`: the run folder, where the same fit is continued and never repeated
-    (other data need another folder); None is a temporary one.
+    The parameters are those of `archwright.search`; `random_state` is its `seed`. `layout`: how to interpret X if it has more than
+    two axes, or two that form a series; (N, F) is "flat" by default. `out`: the run folder, in which the same fit is resumed and
+    never repeated (other data need another folder); None uses a temporary one.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class _Search(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.random_state = random_state
 
     def _search(self, x: Array, y: Array, task: Task) -> Self:
-        """Sets `model_`, the trained model (raw inputs in), and `results_`, the content of results.json."""
+        """Set `model_`, the trained model (takes raw inputs), and `results_`, the contents of results.json."""
         layout = self.layout or ("flat" if x.ndim == 2 else None)
         options = {key: value for key, value in self.get_params(deep=False).items() if key not in ("layout", "out", "random_state")}
         with tempfile.TemporaryDirectory(prefix="archwright-") as temporary:
@@ -96,33 +96,33 @@ class _Search(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
 
 class ArchwrightClassifier(ClassifierMixin, _Search):  # type: ignore[misc]
-    """A searched network that tells classes apart. X: (N, F), (N, C, L), (N, H, W) or (N, C, H, W). y: (N,) labels of any kind.
+    """Classifier that searches for its network. X: (N, F), (N, C, L), (N, H, W) or (N, C, H, W). y: (N,) labels of any type.
 
-    After `fit`: `classes_`, `model_` (a plain module: raw inputs in, logits out), `results_` (the content of results.json).
+    After `fit`: `classes_`, `model_` (a plain module: raw inputs in, logits out), `results_` (the contents of results.json).
     """
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Raises InputError, a ValueError, where data or parameters cannot be used."""
+        """Search for a network and train it. Raises InputError, a ValueError, if the data or parameters cannot be used."""
         x, y = validate_data(self, X, y, allow_nd=True, ensure_min_samples=2)
         check_classification_targets(y)
         self.classes_, codes = np.unique(column_or_1d(y), return_inverse=True)
         return self._search(x, codes, "classification")
 
     def predict_proba(self, X: Any) -> Array:
-        """(N, classes), in the order of `classes_`."""
+        """Class probabilities (N, classes), in the order of `classes_`."""
         probabilities: Array = self._outputs(X).double().softmax(dim=1).numpy()
         return probabilities
 
     def predict(self, X: Any) -> Array:
-        """(N,) labels."""
+        """Predicted labels (N,)."""
         outputs = self._outputs(X)
         return np.asarray(self.classes_[outputs.argmax(dim=1).numpy()])
 
 
 class ArchwrightRegressor(RegressorMixin, _Search):  # type: ignore[misc]
-    """A searched network that predicts amounts. X: (N, F), (N, C, L), (N, H, W) or (N, C, H, W). y: (N,) or (N, targets).
+    """Regressor that searches for its network. X: (N, F), (N, C, L), (N, H, W) or (N, C, H, W). y: (N,) or (N, targets).
 
-    After `fit`: `model_` (a plain module: raw inputs in, targets in their units out), `results_` (the content of results.json).
+    After `fit`: `model_` (a plain module: raw inputs in, targets in their units out), `results_` (the contents of results.json).
     """
 
     def __sklearn_tags__(self) -> Any:
@@ -131,12 +131,12 @@ class ArchwrightRegressor(RegressorMixin, _Search):  # type: ignore[misc]
         return tags
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Raises InputError, a ValueError, where data or parameters cannot be used."""
+        """Search for a network and train it. Raises InputError, a ValueError, if the data or parameters cannot be used."""
         x, y = validate_data(self, X, y, allow_nd=True, multi_output=True, y_numeric=True, ensure_min_samples=2)
         self._single_target = y.ndim == 1
         return self._search(x, y, "regression")
 
     def predict(self, X: Any) -> Array:
-        """(N,) or (N, targets), as y was."""
+        """Predicted targets, (N,) or (N, targets) like y."""
         outputs: Array = self._outputs(X).double().numpy()
         return outputs[:, 0] if self._single_target else outputs

@@ -117,7 +117,7 @@ def test_a_batch_that_cannot_be_divided_is_a_failure_and_none_is_kept(job_of, in
     job = job_of(stage="final", recipe={"batch_size": 1}, devices=2)
     for outcome in in_two_processes(one_of_two, job):
         assert outcome["state"] == "failed"
-        assert "batch of 1 rows cannot be divided among 2 processes" in outcome["cause"]
+        assert "batch of 1 row cannot be divided among 2 processes" in outcome["cause"]
     assert "result.json" not in names_in(job)  # of which process the failure is the cause, their supervisor tells
 
 

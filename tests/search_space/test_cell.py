@@ -193,7 +193,7 @@ def test_a_space_made_for_images_takes_no_series():
     ("setting", "message"),
     [
         ({"blocks": 0}, "'blocks': 0 is out of range: choose from 1 to 10"),
-        ({"cells": "3"}, "'cells': '3' is not known: choose from 1, 2"),
+        ({"cells": "3"}, "'cells': '3' is not allowed: choose from 1, 2"),
         ({"operations": "resnet"}, "choose from nasnet, darts, pnas, enas"),
         ({"inputs": "all"}, "choose from any, distinct"),
         ({"filters": 0}, "'filters': 0"),
