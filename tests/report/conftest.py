@@ -1,4 +1,4 @@
-"""A run that never was: several methods, seeds, failures; for the report's tests and for looking at its pictures."""
+"""An invented run with several methods, seeds and failures, for the report's tests and for looking at its pictures."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _row(rng: Random, name: str, number: int, trials: int, mean: float, seconds:
 
 
 def final_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The two best of each strategy, trained again with three seeds."""
+    """The two best candidates of each strategy, retrained with three seeds."""
     finals = []
     for name in SEARCHES:
         done = [row for row in rows if row["strategy"] == name and row["state"] == "complete"]
@@ -201,7 +201,7 @@ def report_data(trials: int = 24, seed: int = 0, **changes: Any) -> ReportData:
 
 @pytest.fixture(scope="session")
 def data() -> ReportData:
-    """A run that went well but for some diverged trials."""
+    """A run that went well except for some diverged trials."""
     return report_data()
 
 
@@ -222,7 +222,7 @@ OPERATIONS = ("none", "skip_connect", "nor_conv_3x3")
 
 
 def supernet_epoch(epoch: int) -> dict[str, Any]:
-    """An epoch of one_shot.json: weights that drift to the last candidate."""
+    """An epoch of one_shot.json: weights that drift towards the last candidate."""
     raw = [1.0, 1.2, 1.0 + 0.5 * epoch]
     return {
         "epoch": float(epoch),
@@ -241,11 +241,11 @@ def supernet_epoch(epoch: int) -> dict[str, Any]:
 
 
 def one_shot_run() -> ReportData:
-    """The run with a one-shot method in it, and the record of its supernet."""
+    """The run with a one-shot method, and the record of its supernet."""
     base = report_data(trials=6)
     space = make_space("nasbench201")
     architecture = space.sample(Random(0))
-    told = {
+    one_shot = {
         "supernet_score": 0.7,
         "discretized_score": 0.5,
         "from_scratch_score": 0.9,
@@ -258,7 +258,7 @@ def one_shot_run() -> ReportData:
         "notes": ["The alphas are still about where they began."],
     }
     content = results(Random(0))
-    darts = method("darts", "search", 0.97, Random(1), search_seconds=40.0, n_trials=3, architecture=ANSWERS, one_shot=told)
+    darts = method("darts", "search", 0.97, Random(1), search_seconds=40.0, n_trials=3, architecture=ANSWERS, one_shot=one_shot)
     record = {
         "method": "darts",
         "settings": {"relaxation": "softmax", "auxiliary_skip": False},
@@ -271,7 +271,7 @@ def one_shot_run() -> ReportData:
             "architecture": architecture.to_json(),
         },
         "stopped": None,
-        "notes": told["notes"],
+        "notes": one_shot["notes"],
     }
     fields = {name: getattr(base, name) for name in type(base).__dataclass_fields__}
     return ReportData(
@@ -294,13 +294,13 @@ def one_shot_data() -> ReportData:
 
 @pytest.fixture(scope="session")
 def supernet(one_shot_data: ReportData) -> Supernet:
-    """What the supernet of that run left."""
+    """The record of that run's supernet."""
     return one_shot_data.supernets["darts"]
 
 
 @pytest.fixture(scope="session")
 def controlled(supernet: Supernet) -> Supernet:
-    """The same, as if a controller had drawn its paths: more and more rewarded, less and less at random."""
+    """The same, as if a controller had drawn its paths: with growing reward and falling entropy."""
     epochs = [
         {**entry, "reward": 0.1 * epoch, "baseline": 0.1 * epoch - 0.05, "controller_entropy": 8.0 - epoch}
         for epoch, entry in enumerate(supernet.epochs, start=1)

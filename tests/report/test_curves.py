@@ -39,7 +39,7 @@ def test_the_incumbent_takes_the_elapsed_time_where_it_is_known(make_data):
     assert incumbent(data, "a") == [(30.0, 0.5), (42.5, 0.6)]
 
 
-def test_the_front_holds_what_nothing_beats():
+def test_the_front_holds_the_points_that_no_other_beats():
     points = [(3, 0.5), (1, 0.2), (2, 0.2), (2, 0.4), (5, 0.5), (4, 0.9), (1, 0.1)]
     assert pareto_front(points) == [(1, 0.2), (2, 0.4), (3, 0.5), (4, 0.9)]
     brute = [p for p in set(points) if not any(o != p and o[0] <= p[0] and o[1] >= p[1] for o in points)]
@@ -56,7 +56,7 @@ def test_charts_are_svg_in_the_pages_own_colours_and_always_the_same(data):
         assert svg == chart(data)
 
 
-def test_ids_of_two_charts_are_not_the_same(data):
+def test_two_charts_have_different_ids(data):
     ids = [set(), set()]
     for found, name in zip(ids, ("resnet18", "resnet-tiny"), strict=True):
         root = ElementTree.fromstring(learning_chart(data, name, "metric").replace("xlink:href", "href"))
@@ -65,7 +65,7 @@ def test_ids_of_two_charts_are_not_the_same(data):
     assert not ids[0] & ids[1]
 
 
-def test_what_has_no_numbers_has_no_chart(make_data):
+def test_without_numbers_there_is_no_chart(make_data):
     data = make_data(
         rows=[row("a", 0, None, state="failed")], curves={"random_forest": []}, results={**make_data().results, "methods": []}
     )
@@ -75,7 +75,7 @@ def test_what_has_no_numbers_has_no_chart(make_data):
     assert learning_chart(data, "unknown", "loss") is None
 
 
-def test_parameters_stand_in_where_no_candidate_has_macs(make_data):
+def test_parameters_replace_macs_that_no_candidate_has(make_data):
     data = make_data(rows=[row("a", 0, 0.5, macs=None, parameters=7)])
     assert cost_column(data) == "parameters"
     assert cost_column(make_data()) == "macs"

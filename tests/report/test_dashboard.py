@@ -1,4 +1,4 @@
-"""The dashboard of a real run, asked over HTTP."""
+"""The dashboard of a real run, queried over HTTP."""
 
 import json
 import signal
@@ -75,12 +75,12 @@ def test_looking_changes_nothing_in_the_run(run):
             fetch(f"/api/studies/{study['study_id']}")
         for method, path in (("DELETE", "/api/studies/1"), ("PUT", "/api/studies/1/1/note"), ("POST", "/api/trials/1/user-attrs")):
             status, _, content = fetch(path, method)
-            assert (status, json.loads(content)["reason"]) == (403, "this dashboard shows a run and writes nothing")
+            assert (status, json.loads(content)["reason"]) == (403, "this dashboard is read-only")
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == files
     assert gather(run) == before
 
 
-def test_a_run_under_way_is_shown(run):
+def test_a_run_in_progress_is_shown(run):
     (run / "results.json").unlink()
     with served(run) as fetch:
         assert fetch("/api/studies")[0] == 200
@@ -95,7 +95,7 @@ def refused(run, host="127.0.0.1", port=0):
 def test_what_cannot_be_shown_is_refused_in_a_sentence(run, tmp_path, monkeypatch):
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         taken = other.getsockname()[1]
-        assert f"port {taken} of 127.0.0.1 is taken: give another one with --port" in refused(run, port=taken)
+        assert f"port {taken} of 127.0.0.1 is in use: choose another with --port" in refused(run, port=taken)
     assert "--host" in refused(run, host="192.0.2.1")
     with pytest.raises(RunFolderError, match="holds no run"), dashboard_server(tmp_path, "127.0.0.1", 0):
         pass

@@ -1,4 +1,4 @@
-"""What the dashboard says of one training."""
+"""What the dashboard shows of one training."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def test_a_note_has_scores_drawing_curve_and_answers():
     assert paragraphs[4].splitlines() == ["| question | answer |", "| --- | --- |", "| depth | 2 |", r"| kind\|of | None |"]
 
 
-def test_of_a_long_curve_some_epochs_are_shown_the_first_and_the_last_among_them():
+def test_a_long_curve_is_shown_by_some_epochs_including_the_first_and_the_last():
     lines = note_of(ROW, "accuracy", "").split("\n\n")[3].splitlines()
     assert lines[0] == "| epoch | validation accuracy | loss |"
     assert len(lines) == 2 + 12
@@ -48,7 +48,7 @@ def test_a_baseline_has_no_drawing():
     assert "here.svg" not in note
 
 
-def test_attributes_are_those_that_are_known():
+def test_attributes_are_the_known_values():
     known = attributes_of(ROW)
     assert known["val_accuracy"] == 0.75
     assert (known["number"], known["parameters"], known["seconds"]) == (7, 2000, 3.0)
@@ -56,7 +56,7 @@ def test_attributes_are_those_that_are_known():
     assert attributes_of(FAILED)["cause"] == FAILED.cause
 
 
-def test_a_curve_begins_with_epoch_one_and_leaves_out_what_is_no_number():
+def test_a_curve_begins_with_epoch_one_and_leaves_out_missing_numbers():
     broken = replace(ROW.outcome, curve=({"val_accuracy": 0.5}, {"val_accuracy": None}, {"val_accuracy": 0.7}))
     assert curve_of(replace(ROW, outcome=broken), "accuracy") == {1: 0.5, 3: 0.7}
     assert curve_of(FAILED, "accuracy") == {}

@@ -1,4 +1,4 @@
-"""What Optuna's dashboard is shown of a run, asked by its own interface; on every kind of storage."""
+"""What Optuna's dashboard sees of a run through the storage interface, on every kind of storage."""
 
 import io
 import json
@@ -58,9 +58,9 @@ def ask(storage, path):
 
     environ = {"PATH_INFO": path, "wsgi.input": io.BytesIO()}
     setup_testing_defaults(environ)
-    told = []
-    answer = json.loads(b"".join(wsgi(storage)(environ, lambda status, headers, *_: told.append(status))))
-    assert told == ["200 OK"], answer
+    statuses = []
+    answer = json.loads(b"".join(wsgi(storage)(environ, lambda status, headers, *_: statuses.append(status))))
+    assert statuses == ["200 OK"], answer
     return answer
 
 
@@ -80,7 +80,7 @@ def test_the_dashboard_shows_the_trials_of_this_run_with_curves_and_notes(shown)
     assert second["note"]["body"].startswith("**search random #1**: running")
 
 
-def test_what_the_run_writes_meanwhile_is_seen(shown, ledger):
+def test_what_the_run_writes_meanwhile_is_shown(shown, ledger):
     assert ask(shown, f"/api/studies/{study_id(shown)}")["trials"][1]["state"] == "Running"
     ledger.finish(ledger.rows("search")[1], "failed", cause="out of memory")
     begin(ledger)
@@ -89,7 +89,7 @@ def test_what_the_run_writes_meanwhile_is_seen(shown, ledger):
     assert "failed (out of memory)" in answer["trials"][1]["note"]["body"]
 
 
-def test_a_long_note_comes_whole(shown, ledger):
+def test_a_long_note_is_complete(shown, ledger):
     cause = " ".join(f"word{i}" for i in range(1000))
     ledger.finish(ledger.rows("search")[1], "failed", cause=cause)
     assert cause in ask(shown, f"/api/studies/{study_id(shown)}")["trials"][1]["note"]["body"]
@@ -108,11 +108,11 @@ def test_nothing_is_written_by_looking_and_nothing_can_be(shown, ledger):
         lambda: shown.delete_study(number),
         lambda: shown.create_new_trial(number),
     ):
-        with pytest.raises(TypeError, match="writes nothing"):
+        with pytest.raises(TypeError, match="read-only"):
             write()
 
 
-def test_it_answers_what_optuna_asks_of_a_storage(shown, ledger):
+def test_it_answers_what_optuna_asks_a_storage_for(shown, ledger):
     number = study_id(shown)
     assert shown.get_study_name_from_id(number) == "search/random"
     assert len(shown.get_study_directions(number)) == 1

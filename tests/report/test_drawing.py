@@ -39,7 +39,7 @@ def drawing(name, settings, seed, problem=PROBLEM):
 
 
 def parts(svg):
-    """(boxes, texts) with the shift of the group each stands in: (x, y, width, height) and (x0, x1, y, words)."""
+    """(boxes, texts) with the shift of the group that each is in: (x, y, width, height) and (x0, x1, y, words)."""
     root = ElementTree.fromstring(svg)
     boxes, texts = [], []
     for group in root:

@@ -1,4 +1,4 @@
-"""All that a report is made of is read from a finished run."""
+"""The data of a report is read from a finished run."""
 
 import json
 import shlex
@@ -28,7 +28,7 @@ def test_every_row_of_the_table_is_there_with_its_place_in_time(gathered):
     assert {row["elapsed"] for row in gathered.rows if row["stage"] != "search"} == {None}
 
 
-def test_each_method_has_a_learning_curve_a_seed(gathered):
+def test_each_method_has_one_learning_curve_per_seed(gathered):
     epochs = {name: [len(curve) for curve in curves] for name, curves in gathered.curves.items()}
     assert epochs == {"regularized_evolution": [4, 4], "random": [4, 4], "random_forest": [1, 1], "resnet-tiny": [4, 4]}
     assert gathered.curves["resnet-tiny"][0] != gathered.curves["resnet-tiny"][1]
@@ -40,7 +40,7 @@ def test_the_best_architecture_is_described_for_drawing(gathered, small_run):
     assert isinstance(gathered.description, Chain)
 
 
-def test_what_the_run_cost_and_what_chance_would_get(gathered, small_run):
+def test_the_cost_of_the_run_and_the_accuracy_of_chance(gathered, small_run):
     assert [part.name for part in gathered.budget] == ["search", "final", "baselines"]
     assert {part.planned_seconds for part in gathered.budget} == {None}
     for part, stage in zip(gathered.budget, ("search", "final", "baseline"), strict=True):
@@ -51,7 +51,7 @@ def test_what_the_run_cost_and_what_chance_would_get(gathered, small_run):
     assert len(gathered.accesses) == 8
 
 
-def test_the_command_is_the_one_that_continues_the_run(gathered, small_run, monkeypatch, capsys):
+def test_the_command_continues_the_run(gathered, small_run, monkeypatch, capsys):
     from archwright.cli import main
     from archwright.study import run_study
 
@@ -67,11 +67,11 @@ def test_the_page_can_be_made_of_it(gathered):
     assert "resnet-tiny" in page(gathered)
 
 
-@pytest.mark.parametrize(("missing", "told"), [("run.json", "holds no run"), ("results.json", "is not finished")])
-def test_a_folder_without_a_finished_run_is_refused(small_run, tmp_path, missing, told):
+@pytest.mark.parametrize(("missing", "message"), [("run.json", "holds no run"), ("results.json", "is not finished")])
+def test_a_folder_without_a_finished_run_is_refused(small_run, tmp_path, missing, message):
     folder = small_run.copy(tmp_path / "run")
     (folder / missing).unlink()
-    with pytest.raises(RunFolderError, match=told):
+    with pytest.raises(RunFolderError, match=message):
         gather(folder)
     shutil.rmtree(folder)
     with pytest.raises(RunFolderError, match="holds no run"):

@@ -1,4 +1,4 @@
-"""The heat map of an edge: every cell is drawn once, as dark as its weight, and names are text."""
+"""The heat map of an edge: every cell is drawn once, as dark as its weight, and names are escaped."""
 
 import re
 from xml.etree import ElementTree
@@ -35,7 +35,7 @@ def test_each_cell_is_as_dark_as_its_weight():
             assert drawn.get((column, row), 0) == round(SHADES * weight / 0.5)
 
 
-def test_the_last_weights_stand_beside_and_the_heaviest_is_bold():
+def test_the_last_weights_are_beside_their_rows_and_the_heaviest_is_bold():
     svg = heat_map(NAMES, [(0.3, 0.3, 0.3), (0.1, 0.7, 0.2)], 1.0)
     assert texts(svg) == ["none", "0.10", "skip_connect", "0.70", "sep_conv_3x3", "0.20"]
     assert re.findall(r'font-weight="600">([^<]*)<', svg) == ["skip_connect", "0.70"]
@@ -49,7 +49,7 @@ def test_long_searches_are_thinned_and_keep_their_ends():
     assert (0, 0) not in drawn
 
 
-def test_names_are_text_and_long_ones_are_cut():
+def test_names_are_escaped_and_long_ones_are_shortened():
     svg = heat_map(("<script>", "a_candidate_with_a_long_name"), [(0.5, 0.5)], 1.0)
     assert "<script" not in svg
     assert texts(svg)[0] == "<script>"

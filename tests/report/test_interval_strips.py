@@ -3,7 +3,7 @@ import re
 from archwright.report.interval_strips import difference_picture, scale_of, seed_values, strip
 
 
-def test_all_seeds_lie_on_the_scale_and_the_interval_is_cut_at_its_ends(data):
+def test_all_seeds_are_on_the_scale_and_the_interval_is_cut_off_at_its_ends(data):
     limits = scale_of(data.methods)
     values = [value for method in data.methods for value in seed_values(method)]
     assert limits[0] < min(values)
@@ -32,9 +32,9 @@ def test_the_colour_of_a_difference_says_who_won():
     assert difference_picture("accuracy", 0.0, (0.0, 0.0))
 
 
-def test_what_is_better_is_on_the_right_where_lower_is_better_too():
+def test_better_is_on_the_right_even_if_lower_is_better():
     assert difference_picture("perplexity", -0.1, (-0.2, -0.05)) == difference_picture("accuracy", 0.1, (0.05, 0.2))
 
 
-def test_a_perplexity_has_no_end_of_its_scale():
+def test_the_scale_of_a_perplexity_has_no_upper_end():
     assert scale_of([{"metric": "perplexity", "runs": [{"value": 80.0}, {"value": 90.0}]}])[1] > 90

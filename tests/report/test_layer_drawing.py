@@ -43,9 +43,9 @@ def test_reductions_are_marked_on_every_line_that_crosses_one():
     assert 'Z" fill' not in drawn(unreduced)
 
 
-def test_sizes_and_channels_are_told():
+def test_sizes_and_channels_are_shown():
     assert {"input 3 × 32 × 32", "32 × 32, 16 channels", "16 × 16, 32 channels", "8 × 8, 64 channels"} <= set(words(drawn(GRAPH)))
-    assert "6 of 15 skip connections: a dot adds the line to the layer's sum" in words(drawn(GRAPH))
+    assert "6 of 15 skip connections: a dot marks a line that is added to the layer's sum" in words(drawn(GRAPH))
     series = words(drawn(GRAPH, Problem("waves", "regression", (2, 50), 2)))
     assert {"50, 16 channels", "25, 32 channels", "13, 64 channels", "linear → 2"} <= set(series)
 

@@ -40,7 +40,7 @@ def test_missing_comparisons_fail_their_checks(make_data):
     failed = [
         sentence for state, sentence in checklist(make_data(results={**make_data().results, "methods": methods})) if state == "no"
     ]
-    assert [any(word in sentence for sentence in failed) for word in ("Random search", "Baselines", "seeds of each")] == [True] * 3
+    assert [any(word in sentence for sentence in failed) for word in ("Random search", "Baselines", "seeds for each")] == [True] * 3
 
 
 @pytest.mark.parametrize("task", ["classification", "multi_label", "regression"])
@@ -51,7 +51,7 @@ def test_snippets_are_python(make_data, task):
         assert "3, 128" in code[part]
 
 
-def test_bibtex_holds_what_the_run_stands_on():
+def test_bibtex_holds_the_papers_behind_the_run():
     text = bibtex(["chain", "regularized_evolution", "resnet18", "resnet-tiny", "optuna:tpe"])
     for key in ("archwright", "real2019", "he2016", "akiba2019", "lindauer2020"):
         assert text.count("{" + key + ",") == 1
@@ -87,6 +87,6 @@ def test_every_method_has_its_paper(name, paper):
     assert f"{{{paper}," in bibtex([name])
 
 
-def test_the_strategy_and_the_discretization_that_are_called_progressive_have_each_their_own_paper():
+def test_the_strategy_and_the_discretization_called_progressive_have_different_papers():
     assert "li2020" not in bibtex(["progressive"])
     assert "liu2018" not in bibtex(["discretization:progressive"])

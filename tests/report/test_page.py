@@ -14,7 +14,7 @@ HOSTILE = '<script>alert("x")</script>"\'&{{7*7}}$\\frac{'
 
 
 class Outline(HTMLParser):
-    """Tags that are open, headings in order, and the text."""
+    """The open tags, the headings in order, and the text."""
 
     def __init__(self):
         super().__init__()
@@ -71,7 +71,7 @@ def test_the_page_needs_no_network_and_no_script(html):
     assert len(html.encode()) < 400_000
 
 
-def test_the_page_says_what_was_found_and_its_table_has_the_numbers_of_the_terminals(html, data):
+def test_the_page_names_the_result_and_its_table_has_the_same_numbers_as_the_terminal(html, data):
     words = " ".join(" ".join(outline(html).words).split())
     assert "Use the searched network (regularized_evolution)" in words
     assert data.results["verdict"]["text"] in words
@@ -91,7 +91,7 @@ def test_the_page_says_what_was_found_and_its_table_has_the_numbers_of_the_termi
     assert html.count("<svg") > 10
 
 
-def test_the_page_says_for_how_much_of_the_time_workers_were_idle_where_that_was_counted(html):
+def test_the_page_gives_the_idle_share_of_the_workers_if_it_was_measured(html):
     search, final = (
         row for row in html.split("<tr>") if row.startswith('<td class="left">search</td>') or "final trainings</td>" in row
     )
@@ -99,7 +99,7 @@ def test_the_page_says_for_how_much_of_the_time_workers_were_idle_where_that_was
     assert "<td>–</td></tr>" in final
 
 
-def test_hostile_names_are_text(make_data):
+def test_hostile_names_are_escaped(make_data):
     base = make_data(trials=3)
     results = json.loads(json.dumps(base.results))
     for method in results["methods"]:
@@ -142,11 +142,11 @@ def empty(problem, **results):
     return ReportData({**content, **results}, problem, "chain")
 
 
-def test_a_run_without_anything_has_a_page():
+def test_an_empty_run_has_a_page():
     html = page(empty(Problem("waves", "regression", (3, 128), 2)))
     outline(html)
     assert "No verdict" in html
-    assert "No candidate of the search was trained to the end" in html
+    assert "No candidate of the search finished training" in html
     assert "so there is no model" in html
     assert "None" not in " ".join(outline(html).words)
 
@@ -180,7 +180,7 @@ def test_many_candidates_make_a_bounded_page(make_data):
     assert html.count("<summary>show</summary>") == 20
 
 
-def test_the_report_is_one_file_written_at_once(data, tmp_path, html):
+def test_the_report_is_one_file_written_atomically(data, tmp_path, html):
     target = tmp_path / "report.html"
     target.write_text("before")
     write_report(target, data)

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 from archwright.report.picture import PILL, Picture, draw_legend, stacked, width_of
 
 
-def test_a_picture_is_as_large_as_what_is_in_it():
+def test_a_picture_is_as_large_as_its_content():
     picture = Picture()
     picture.pill(10, 50, 80, "conv", "red")
     assert (picture.width, picture.height) == (91, 50 + PILL / 2 + 1)
@@ -11,7 +11,7 @@ def test_a_picture_is_as_large_as_what_is_in_it():
     assert picture.width == 100 + width_of("four", padding=0)
 
 
-def test_words_are_escaped_and_pictures_lie_one_below_the_other():
+def test_words_are_escaped_and_pictures_are_below_each_other():
     one, other = Picture(), Picture()
     one.text(0, 14, "<a> & b")
     other.box(0, 0, 200, 30)

@@ -31,11 +31,11 @@ def segments(picture):
 def test_the_nodes_have_their_numbers_and_the_input_and_output_their_names():
     picture = draw_recurrent_cell(PAPER)
     assert words(picture)[:8] == ["Recurrent cell", "xₜ", "hₜ₋₁", "1 tanh", "2 relu", "3 relu", "4 tanh", "mean"]
-    assert "hₜ is the mean of the nodes that no other reads." in words(picture)
+    assert "hₜ is the mean of the nodes that no other node reads." in words(picture)
     assert not any("highway" in text for text in words(picture))
 
 
-def test_what_a_highway_does_and_that_all_nodes_come_out_is_said():
+def test_the_picture_explains_a_highway_and_the_mean_of_all_nodes():
     text = " ".join(words(draw_recurrent_cell(RecurrentCell((0,), ("tanh",), highway=True, averaged="all_nodes"))))
     assert "highway" in text
     assert "mean of all nodes" in text

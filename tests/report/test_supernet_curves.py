@@ -1,4 +1,4 @@
-"""Charts of a supernet's training: there where there is something to draw, in the page's colours, with ids of their own."""
+"""Charts of a supernet's training: drawn if there is something to draw, in the page's colours, with unique ids."""
 
 from xml.etree import ElementTree
 
@@ -9,17 +9,17 @@ from archwright.report.operation_shares import shares_chart
 from archwright.report.report_data import Supernet
 from archwright.report.supernet_curves import (
     controller_entropy_chart,
+    diagnostics_chart,
     last_weights,
     learning_chart,
     reward_chart,
-    watched_chart,
     weight_histogram,
 )
 
 CHARTS = {
     "metric": lambda supernet, number: learning_chart(supernet, "accuracy", "metric", number),
     "loss": lambda supernet, number: learning_chart(supernet, "accuracy", "loss", number),
-    "watched": watched_chart,
+    "watched": diagnostics_chart,
     "weights": weight_histogram,
     "reward": reward_chart,
     "controller entropy": controller_entropy_chart,
@@ -36,7 +36,7 @@ def test_charts_are_svg_in_the_pages_colours_and_always_the_same(controlled, kin
     assert svg == CHARTS[kind](controlled, 1)
 
 
-def test_ids_are_those_of_one_chart_of_one_strategy(controlled):
+def test_ids_belong_to_one_chart_of_one_strategy(controlled):
     seen = set()
     for kind in CHARTS:
         for number in (0, 1):

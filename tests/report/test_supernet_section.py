@@ -10,7 +10,7 @@ from archwright.report.supernet_section import MOST_MAPS, papers_behind, section
 
 
 def changed(data, **record):
-    """The run with other content in one_shot.json."""
+    """The run with changed content in one_shot.json."""
     supernet = data.supernets["darts"]
     fields = {name: getattr(data, name) for name in type(data).__dataclass_fields__}
     return type(data)(**{**fields, "supernets": {"darts": Supernet({**supernet.record, **record}, supernet.description)}})
@@ -25,19 +25,19 @@ def html(one_shot_data):
     return page(one_shot_data)
 
 
-def test_the_section_has_all_that_was_promised(html):
+def test_the_section_has_all_its_parts(html):
     section = section_of(html)
     for part in (
         "The supernet of darts",
         "discretization gap",
         "Kendall",
-        "What it was discretized to",
+        "Discretized architecture",
         "snapshot",
         "Entropy is 1",
     ):
         assert part in section
-    assert section.count("<figcaption>") == 3  # a heat map an edge
-    assert section.count("<svg") == 3 + 2 + 2 + 1 + 1  # and two learning curves, two of what was watched, one drawing, shares
+    assert section.count("<figcaption>") == 3  # one heat map per edge
+    assert section.count("<svg") == 3 + 2 + 2 + 1 + 1  # and two learning curves, two of diagnostics, one drawing, shares
     assert "controller" not in section
     assert "Normal cell" in section or "Cell" in section
     assert "The alphas are still about where they began" in section
@@ -63,20 +63,20 @@ def test_a_supernet_that_ended_before_its_first_epoch_has_a_section_without_pict
 
 def test_a_supernet_that_ended_before_it_was_discretized_shows_its_epochs(one_shot_data):
     section = section_of(page(changed(one_shot_data, discretization=None)))
-    assert "What it was discretized to" not in section
+    assert "Discretized architecture" not in section
     assert section.count("<figcaption>") == 3
 
 
-def test_a_search_by_single_paths_shows_no_weights_for_it_learned_none(one_shot_data):
+def test_a_search_by_single_paths_shows_no_weights(one_shot_data):
     record = one_shot_data.supernets["darts"].record
     section = section_of(page(changed(one_shot_data, discretization={**record["discretization"], "supernet_score": None})))
-    assert "The best that was found in it" in section
+    assert "Best architecture found" in section
     assert "a path drawn at random" in section
     for learned in ("discretized", "Entropy", "<figcaption>", "snapshot"):
         assert learned not in section.partition("<h3>")[2]
 
 
-def test_of_many_edges_the_first_are_drawn(one_shot_data):
+def test_only_the_first_of_many_edges_are_drawn(one_shot_data):
     record = one_shot_data.supernets["darts"].record
     edges = [{**record["edges"][0], "name": f"edge {i}"} for i in range(MOST_MAPS + 5)]
     epochs = [{**entry, "weights": [entry["weights"][0]] * len(edges)} for entry in record["epochs"]]
@@ -84,7 +84,7 @@ def test_of_many_edges_the_first_are_drawn(one_shot_data):
     assert (len(section["maps"]), section["more_maps"]) == (MOST_MAPS, 5)
 
 
-def test_hostile_names_are_text(one_shot_data):
+def test_hostile_names_are_escaped(one_shot_data):
     evil = '<script>alert("x")</script>'
     edges = [{**edge, "name": evil, "candidates": [evil] * 3} for edge in one_shot_data.supernets["darts"].edges]
     section = section_of(page(changed(one_shot_data, edges=edges, stopped=evil)))
@@ -106,7 +106,13 @@ def test_the_papers_behind_options_are_cited(one_shot_data, html):
 
 def test_a_controllers_search_shows_its_rewards_and_what_it_drew(one_shot_data, controlled):
     section = section_of(page(changed(one_shot_data, **controlled.record)))
-    for part in ("What was derived from its controller", "Its controller", "moving average", "it alone is validated", "nats"):
+    for part in (
+        "Architecture derived from the controller",
+        "<h3>Controller</h3>",
+        "moving average",
+        "the only one validated",
+        "nats",
+    ):
         assert part in section
     assert section.count("<svg") == 3 + 2 + 2 + 2 + 1 + 1
     shares = re.findall(r"</span>([^<]*) <span class=.number.>(\d+) %", section)

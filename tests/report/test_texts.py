@@ -1,4 +1,4 @@
-"""A run of language models in the report: lower is better, and the words are those of texts."""
+"""A run of language models in the report: lower is better, and the wording is that for texts."""
 
 from dataclasses import replace
 from random import Random
@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from archwright.data.problem import Problem
-from archwright.report import findings as words
+from archwright.report import findings
 from archwright.report.curves import incumbent, pareto_front
 from archwright.report.methods_text import methods_text, snippets
 from archwright.report.page import page
@@ -78,39 +78,41 @@ def test_the_incumbent_falls_and_the_lowest_is_first(of_text):
     assert [m["name"] for m in in_order(methods)] == ["b", "a", "lstm"]
 
 
-def test_the_front_holds_what_nothing_beats_downwards():
+def test_the_front_holds_the_points_that_no_other_beats_if_lower_is_better():
     rng = Random(0)
     points = [(rng.randrange(20), rng.randrange(20)) for _ in range(60)]
     brute = {p for p in points if not any(o != p and o[0] <= p[0] and o[1] <= p[1] for o in points)}
     assert set(pareto_front(points, "perplexity")) == brute
 
 
-def test_a_model_that_knows_its_text_by_heart_is_told(of_text):
+def test_a_model_that_memorises_its_text_is_reported(of_text):
     good = of_text(curves={"lstm": [curve((2.0, 1.8), (1.9, 1.75))]})
     bad = of_text(curves={"lstm": [curve((2.0, 1.8, 1.9), (1.9, 1.2, 0.9))]})
-    assert words.overfitting(good) == []
-    (sentence,) = words.overfitting(bad)
+    assert findings.overfitting(good) == []
+    (sentence,) = findings.overfitting(bad)
     assert "lstm overfits: on the training split it is 0.600 better than on validation" in sentence
 
 
-def test_a_training_that_was_still_falling_is_told(of_text):
+def test_a_training_whose_loss_was_still_falling_is_reported(of_text):
     falling, flat = curve([3 - 0.1 * i for i in range(10)], [2.0] * 10), curve([2, 1.5, 1.5, 1.5, 1.5, 1.5], [2.0] * 6)
-    assert words.cut_short(of_text(curves={"lstm": [falling]})) != []
-    assert words.cut_short(of_text(curves={"lstm": [flat]})) == []
+    assert findings.cut_short(of_text(curves={"lstm": [falling]})) != []
+    assert findings.cut_short(of_text(curves={"lstm": [flat]})) == []
 
 
 def test_chance_is_the_same_probability_for_every_token(of_text):
-    (sentence,) = words.no_better_than_chance(of_text([method("a", [4.9])]))
-    assert "no better than giving every token the same probability (4.907)" in sentence
-    assert words.no_better_than_chance(of_text([method("a", [4.9]), method("b", [2.0])])) == []
+    (sentence,) = findings.no_better_than_chance(of_text([method("a", [4.9])]))
+    assert "no better than assigning every token the same probability (4.907)" in sentence
+    assert findings.no_better_than_chance(of_text([method("a", [4.9]), method("b", [2.0])])) == []
 
 
-def test_networks_that_lost_in_retraining_are_told(of_text):
+def test_networks_that_got_worse_in_retraining_are_reported(of_text):
     rows = [row(i, 1.5) for i in range(3)] + [row(10 + i, 2.0, stage="final", key=str(i)) for i in range(3)]
-    assert any("0.500 worse on validation than in the search" in sentence for sentence in words.ranking_noise(of_text(rows=rows)))
+    assert any(
+        "0.500 worse on validation than in the search" in sentence for sentence in findings.ranking_noise(of_text(rows=rows))
+    )
 
 
-def test_the_page_has_the_words_of_texts(of_text):
+def test_the_page_has_the_wording_for_texts(of_text):
     rows = [row(i, bits) for i, bits in enumerate((2.0, 2.2, 1.9, 1.95))]
     html = page(
         of_text(
@@ -120,24 +122,24 @@ def test_the_page_has_the_words_of_texts(of_text):
             sample="To be <or> not",
         )
     )
-    for told in (
+    for part in (
         "language modelling",
         "bits per character",
         "64 characters",
         "To be &lt;or&gt; not",
         "lower is better",
-        "is one step",
+        "computes one step",
     ):
-        assert told in html
+        assert part in html
     ranking = html[html.index('id="ranking"') :]
     assert ranking.index("1.900") < ranking.index("1.950") < ranking.index("2.000")
 
 
-def test_words_to_paste_are_those_of_texts(of_text):
+def test_texts_to_paste_have_the_wording_for_texts(of_text):
     data = of_text([method("lstm", [1.8], "baseline")])
-    assert "windows of 64 characters, the hidden state carried from one to the next" in methods_text(data)
-    told = snippets(data)
-    assert "begin_stream(model)" in told["python"]
-    assert "YOUR_TEXT.txt" in told["command_line"]
+    assert "windows of 64 characters, with the hidden state carried from one to the next" in methods_text(data)
+    code = snippets(data)
+    assert "begin_stream(model)" in code["python"]
+    assert "YOUR_TEXT.txt" in code["command_line"]
     for name in ("python", "onnx"):
-        compile(told[name], name, "exec")
+        compile(code[name], name, "exec")

@@ -1,1 +1,1 @@
-"""Tables, curves, drawings, the HTML page."""
+"""The report of a run: tables, curves, drawings, the HTML page."""

@@ -1,7 +1,7 @@
-"""What all charts of the report share: their colours, quiet axes, and matplotlib's figures as SVG for the page.
+"""What all charts of the report share: colours, plain axes, and matplotlib figures as SVG for the page.
 
-matplotlib is asked for sentinel colours; those then become CSS variables, so that the page's light and dark schemes hold in the
-pictures too. No text of the user's gets into a chart: names stand in the page's legends.
+matplotlib draws in placeholder colours, which are then replaced by CSS variables, so that charts follow the page's light and dark
+schemes. No text from the user gets into a chart: names are in the page's legends.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SERIES = tuple(f"#0a0c{i:02x}" for i in range(SERIES_COLOURS))
 VARIABLES = {INK: "--ink", FAINT: "--muted", GRID: "--rule", **{colour: f"--s{i}" for i, colour in enumerate(SERIES)}}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 Point = TypeVar("Point")
-MOST_POINTS = 400  # of a line; more cannot be told apart
+MOST_POINTS = 400  # per line; more cannot be told apart
 
 
 def series_colour(number: int) -> str:
@@ -32,7 +32,7 @@ def series_colour(number: int) -> str:
 
 
 def quiet_axes(axes: Axes, x: str, y: str) -> Axes:
-    """Quiet axes: no frame, a faint grid."""
+    """Style axes plainly: no frame, a faint grid."""
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)
@@ -51,12 +51,12 @@ def axis_name(word: str) -> str:
 
 
 def shown(word: str, value: float) -> float:
-    """A metric's value in the unit of its axis."""
+    """A value of the metric in the unit of its axis."""
     return 100 * value if is_percent(word) else value
 
 
 def thin(line: Sequence[Point]) -> Sequence[Point]:
-    """At most MOST_POINTS points, first and last among them."""
+    """At most MOST_POINTS points, including the first and the last."""
     if len(line) <= MOST_POINTS:
         return line
     step = (len(line) - 1) / (MOST_POINTS - 1)
@@ -64,7 +64,7 @@ def thin(line: Sequence[Point]) -> Sequence[Point]:
 
 
 def svg_of(identity: str, inches: tuple[float, float], draw: Callable[[Figure], None], label: str) -> str:
-    """A figure as an <svg> element for the page; the same input gives the same text. `identity` keeps ids of charts apart."""
+    """A figure as an <svg> element for the page; the same input gives the same text. `identity` keeps the ids of charts apart."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

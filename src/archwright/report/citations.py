@@ -1,4 +1,4 @@
-"""What a run stands on: BibTeX of the papers behind its space, strategies and baselines."""
+"""BibTeX of the papers behind a run's space, strategies and baselines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "highway": ("srivastava2015",),
     "random_forest": ("breiman2001",),
 }
-"""What the name of a space, a strategy, an option of one or a baseline begins with, and the papers it needs."""
+"""What the name of a space, strategy, option or baseline begins with -> the keys of its papers."""
 
 
 def _entry(kind: str, key: str, title: str, author: str, year: int, where: str = "") -> str:
@@ -289,6 +289,6 @@ ENTRIES = {
 
 
 def bibtex(names: Iterable[str]) -> str:
-    """The entries for these spaces, strategies and baselines, and those that every run needs."""
+    """The entries for these names, and those that every run cites."""
     keys = [*ALWAYS, *(key for name in names for start in BY_NAME if name.startswith(start) for key in BY_NAME[start])]
     return "\n\n".join(ENTRIES[key] for key in dict.fromkeys(keys))

@@ -1,4 +1,4 @@
-"""The report's charts of a run: best so far, learning curves, quality against cost."""
+"""Charts of a run: best so far, learning curves, quality against cost."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_DOTS = 1500  # of a cloud; beyond, it becomes a picture of pixels
-CLOUD = "#808890"  # pixels know no scheme: a grey that shows on both
+MAX_VECTOR_DOTS = 1500  # a larger cloud is rasterized
+CLOUD = "#808890"  # pixels cannot follow the colour scheme: a grey that is visible on light and dark
 
 
 def incumbent_chart(data: ReportData) -> str | None:
-    """Best validation metric so far against the seconds searched, a step line for each strategy."""
+    """Best validation metric so far against search time, one step line per strategy."""
     lines = {name: incumbent(data, name) for name in data.colours}
     lines = {name: line for name, line in lines.items() if line}
     if not lines:
@@ -55,7 +55,7 @@ def incumbent_chart(data: ReportData) -> str | None:
 
 
 def incumbent(data: ReportData, strategy: str) -> list[tuple[float, float]]:
-    """(seconds, best validation metric so far) each time that it got better, in order of completion."""
+    """(seconds, best validation metric so far) at each improvement, in order of completion."""
     best, line = float("-inf"), []
     for row, elapsed in _timed(data, strategy):
         value = data.value(row)
@@ -66,7 +66,7 @@ def incumbent(data: ReportData, strategy: str) -> list[tuple[float, float]]:
 
 
 def _timed(data: ReportData, strategy: str) -> list[tuple[Row, float]]:
-    """A strategy's candidates with the time of their completion: `elapsed`, or where that is missing the seconds summed up."""
+    """A strategy's candidates with their time of completion: `elapsed`, or the sum of the seconds so far if that is missing."""
     summed, timed = 0.0, []
     for row in data.searches.get(strategy, ()):
         summed += finite(row.get("seconds")) or 0.0
@@ -80,9 +80,9 @@ def _end(data: ReportData, strategy: str) -> float:
 
 
 def learning_chart(data: ReportData, name: str, what: str) -> str | None:
-    """Training (dashed) and validation (solid) of a method's final trainings over epochs, a line per seed.
+    """Training (dashed) and validation (solid) of a method's final trainings over epochs, one line per seed.
 
-    what: "metric" or "loss". None where no seed has two such numbers.
+    what: "metric" or "loss". None if no seed has two values.
     """
     word = data.metric if what == "metric" else "loss"
     columns = {"train": f"train_{what}", "val": f"val_{word}"}
@@ -117,7 +117,7 @@ def _points(curve: Curve, column: str) -> list[tuple[float, float]]:
 
 
 def _common_limits(data: ReportData, word: str, columns: Sequence[str]) -> tuple[float, float] | None:
-    """The same limits for all methods. The worst tenth is left out of view: first epochs would flatten all that matters."""
+    """The same limits for all methods, without the worst tenth: the first epochs would flatten everything else."""
     values = sorted(
         shown(word, value)
         for curves in data.curves.values()
@@ -134,7 +134,7 @@ def _common_limits(data: ReportData, word: str, columns: Sequence[str]) -> tuple
 
 
 def pareto_chart(data: ReportData) -> str | None:
-    """Validation metric against MACs (parameters where those are missing) of all candidates, the front, and the final methods."""
+    """Validation metric against MACs (parameters if those are missing) of all candidates, their front, and the final methods."""
     cost, points = cost_column(data), _points_of_candidates(data)
     finals = [(m, finite(m.get(cost)) or 1.0, validation_mean(m) or 0.0) for m in data.methods if has_place(data, m)]
     if not points and not finals:
@@ -153,7 +153,7 @@ def pareto_chart(data: ReportData) -> str | None:
                 c=CLOUD,
                 alpha=min(0.8, max(0.03, 600 / len(points))),
                 linewidths=0,
-                rasterized=len(points) > MOST_DOTS,
+                rasterized=len(points) > MAX_VECTOR_DOTS,
             )
             front_x, front_y = zip(*thin(pareto_front(points, data.metric)), strict=True)
             axes.step(front_x, [shown(data.metric, y) for y in front_y], where="post", color=INK, linewidth=1.2)
@@ -170,7 +170,7 @@ def pareto_chart(data: ReportData) -> str | None:
 
 
 def pareto_front(points: Sequence[tuple[float, float]], metric: str = "accuracy") -> list[tuple[float, float]]:
-    """The (cost, value) pairs that no other beats in both, from cheap to dear; of equals one."""
+    """The Pareto-optimal (cost, value) pairs from cheap to expensive, one of each set of equals."""
     front: list[tuple[float, float]] = []
     for cost, value in sorted(points, key=lambda point: (point[0], -as_score(metric, point[1]))):
         if not front or as_score(metric, value) > as_score(metric, front[-1][1]):
@@ -179,7 +179,7 @@ def pareto_front(points: Sequence[tuple[float, float]], metric: str = "accuracy"
 
 
 def cost_column(data: ReportData) -> str:
-    """`macs`, or `parameters` where no candidate has those."""
+    """`macs`, or `parameters` if no candidate has MACs."""
     known = ("macs", "parameters")
     return next((cost for cost in known if any(finite(row.get(cost)) for row in data.complete)), known[0])
 
@@ -192,12 +192,12 @@ def _points_of_candidates(data: ReportData) -> list[tuple[float, float]]:
 
 
 def has_place(data: ReportData, method: Mapping[str, Any]) -> bool:
-    """Whether a method has a cost and a validation metric, and so a mark in the chart."""
+    """Whether a method has a cost and a validation metric, so that it can be drawn."""
     return bool(finite(method.get(cost_column(data)))) and validation_mean(method) is not None
 
 
 def _cut_tail(axes: Axes, cloud: Sequence[float], finals: Sequence[float], metric: str) -> None:
-    """Without the candidates' worst twentieth: one failed network would press all others into a line."""
+    """Leave the worst twentieth of the candidates out of view: one bad network would squeeze all others into a line."""
     seen = sorted(cloud, key=lambda value: as_score(metric, value))[len(cloud) // 20 :] + list(finals)
     low, high = min(seen), max(seen)
     margin = 0.07 * (high - low) or 0.05 * abs(high) or 0.05
@@ -205,7 +205,7 @@ def _cut_tail(axes: Axes, cloud: Sequence[float], finals: Sequence[float], metri
 
 
 def _plain_log_ticks(axes: Axes) -> None:
-    """Costs as 300 k, 1 M, 3 M instead of powers of ten."""
+    """Label costs as 300 k, 1 M, 3 M instead of powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     from archwright.formatting import count_text

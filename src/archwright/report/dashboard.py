@@ -1,4 +1,4 @@
-"""`archwright dashboard`: Optuna's dashboard on a run, its trials with their architectures drawn; for looking, not for writing."""
+"""`archwright dashboard`: Optuna's dashboard for a run, read-only, with a drawing of each trial's architecture."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from archwright.study.run_folder import RunFolder
 
 Start = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
-"""Of the web server gateway interface (PEP 3333)."""
+"""A WSGI application (PEP 3333)."""
 
 
 @contextmanager
 def dashboard_server(path: Path, host: str, port: int) -> Iterator[WSGIServer]:
-    """A server, listening, that shows the run in a folder, finished or not. Port 0 takes a free one.
+    """A listening server that shows the run in a folder, finished or not. Port 0 picks a free one.
 
-    Raises InputError where optuna-dashboard is not installed or nothing can listen there, RunFolderError where there is no run.
+    Raises InputError if optuna-dashboard is not installed or the address cannot be used, RunFolderError if there is no run.
     """
     folder = RunFolder(path)
     folder.check_begun()
@@ -53,14 +53,14 @@ def _optuna_dashboard() -> Callable[[DashboardStorage], Application]:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """A browser keeps connections open on which it asks nothing; they do not keep others, or the end, waiting."""
+    """One thread per connection: idle ones that a browser keeps open delay neither other requests nor the shutdown."""
 
     daemon_threads = True
     allow_reuse_port = False
 
 
-class _Quiet(WSGIRequestHandler):
-    """A dashboard asks again every few seconds: that is not told."""
+class _SilentHandler(WSGIRequestHandler):
+    """Logs nothing: a dashboard polls every few seconds."""
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -68,27 +68,25 @@ class _Quiet(WSGIRequestHandler):
 
 def _listening(host: str, port: int, application: Application) -> WSGIServer:
     try:
-        return make_server(host, port, application, _Server, _Quiet)
+        return make_server(host, port, application, _Server, _SilentHandler)
     except OSError as error:
         if error.errno == EADDRINUSE:
-            raise InputError(f"port {port} of {host} is taken: give another one with --port, or 0 for any") from error
-        raise InputError(f"nothing can listen at {host}:{port} ({error.strerror}): give another --host or --port") from error
+            raise InputError(f"port {port} of {host} is in use: choose another with --port, or 0 for any free one") from error
+        raise InputError(f"cannot listen on {host}:{port} ({error.strerror}): choose another --host or --port") from error
 
 
 def with_drawings(dashboard: Application, storage: DashboardStorage, problem: Problem) -> Application:
-    """The dashboard, the pictures that its notes show, and a refusal of whatever would change the run."""
+    """The dashboard with the pictures that its notes show; requests that would change the run are refused."""
 
     def answer(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-            return _answer(
-                start, "403 Forbidden", "application/json", '{"reason": "this dashboard shows a run and writes nothing"}'
-            )
-        asked = re.fullmatch(rf"{DRAWINGS}(\d+)\.svg", environ["PATH_INFO"])
-        if asked is None:
+            return _answer(start, "403 Forbidden", "application/json", '{"reason": "this dashboard is read-only"}')
+        match = re.fullmatch(rf"{DRAWINGS}(\d+)\.svg", environ["PATH_INFO"])
+        if match is None:
             return dashboard(environ, start)
-        drawing = draw_trial(int(asked[1]), storage, problem)
+        drawing = draw_trial(int(match[1]), storage, problem)
         if drawing is None:
-            return _answer(start, "404 Not Found", "text/plain", "no architecture has this number")
+            return _answer(start, "404 Not Found", "text/plain", "no trial with an architecture has this number")
         return _answer(start, "200 OK", "image/svg+xml", drawing)
 
     return answer
@@ -100,7 +98,7 @@ def _answer(start: Start, status: str, kind: str, text: str) -> list[bytes]:
 
 
 def draw_trial(trial_id: int, storage: DashboardStorage, problem: Problem) -> str | None:
-    """The architecture of a trial as SVG, on white; None where it has none."""
+    """The architecture of a trial as SVG, on white; None if it has none."""
     row = storage.row(trial_id)
     if row is None or row.architecture is None:
         return None

@@ -1,4 +1,4 @@
-"""What the dashboard says of one training: a note in Markdown, and attributes that it can sort and plot by."""
+"""What the dashboard shows of one training: a note in Markdown, and attributes to sort and plot by."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ EPOCHS_SHOWN = 12
 
 
 def note_of(row: Row, metric: str, drawing: str) -> str:
-    """The note of a row. `metric`: of the problem. `drawing`: the address of the architecture's picture."""
-    told = f"**{_title(row)}**: {row.state}" + (f" ({_plain(row.cause)})" if row.cause else "")
+    """The note on a row. `metric`: of the problem. `drawing`: the address of the architecture's picture."""
+    heading = f"**{_title(row)}**: {row.state}" + (f" ({_plain(row.cause)})" if row.cause else "")
     drawn = f"![architecture]({drawing})" if row.architecture is not None else ""
-    return "\n\n".join(part for part in (told, _measured(row, metric), drawn, _curve(row, metric), _answers(row)) if part)
+    return "\n\n".join(part for part in (heading, _measured(row, metric), drawn, _curve(row, metric), _answers(row)) if part)
 
 
 def attributes_of(row: Row) -> dict[str, Any]:
-    """What is known of a row, under the names of candidates.csv; times in seconds, memory in MB."""
+    """The known values of a row, by their column names in candidates.csv; times in seconds, memory in MB."""
     outcome = row.outcome
     measured = {name: getattr(outcome, name, None) for name in MEASURED}
     metrics = {f"val_{name}": value for name, value in outcome.metrics.items()} if outcome is not None else {}
-    told = {"number": row.run_number, "state": row.state, "cause": row.cause, "stage": row.stage, "strategy": row.strategy}
-    known = {**told, "baseline": row.baseline, **metrics, **measured, "seed": row.seed, "worker": row.worker}
+    identity = {"number": row.run_number, "state": row.state, "cause": row.cause, "stage": row.stage, "strategy": row.strategy}
+    known = {**identity, "baseline": row.baseline, **metrics, **measured, "seed": row.seed, "worker": row.worker}
     return {name: value for name, value in known.items() if value not in (None, "")}
 
 
 def curve_of(row: Row, metric: str) -> dict[int, float]:
-    """The metric on the validation split after each epoch, from 1."""
+    """Epoch, from 1 -> the metric on the validation split after it."""
     records = row.outcome.curve if row.outcome is not None else ()
     values = {epoch: finite(record.get(f"val_{metric}")) for epoch, record in enumerate(records, start=1)}
     return {epoch: value for epoch, value in values.items() if value is not None}
@@ -44,7 +44,7 @@ def _measured(row: Row, metric: str) -> str:
     outcome = row.outcome
     if outcome is None:
         return ""
-    told = {
+    measured = {
         f"validation {metric_name(metric)}": metric_text(metric, outcome.metrics.get(metric)),
         "parameters": count_text(outcome.parameters),
         "MACs": count_text(outcome.macs),
@@ -53,11 +53,11 @@ def _measured(row: Row, metric: str) -> str:
         "epochs": f"{outcome.epochs:g}",
         "seed": str(row.seed),
     }
-    return _table(list(told), [list(told.values())])
+    return _table(list(measured), [list(measured.values())])
 
 
 def _curve(row: Row, metric: str) -> str:
-    """The learning curve as a table; of a long one some epochs, the first and the last among them."""
+    """The learning curve as a table; of a long one only some epochs, including the first and the last."""
     curve = row.outcome.curve if row.outcome is not None else ()
     if not curve:
         return ""
@@ -80,5 +80,5 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _plain(text: str) -> str:
-    """In one line, and no column's end."""
+    """On one line, with pipes escaped."""
     return " ".join(text.split()).replace("|", r"\|")

@@ -1,4 +1,4 @@
-"""A run as Optuna's dashboard is shown it: its studies alone, notes and learning curves added, and nothing can be written."""
+"""A read-only view of a run for Optuna's dashboard: only its own studies, with notes and learning curves added."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from archwright.ledger.row import Row, row_of
 from archwright.report.dashboard_note import attributes_of, curve_of, note_of
 
 DRAWINGS = "/drawings/"
-"""Where the pictures of architectures are: DRAWINGS + trial id + ".svg"."""
+"""The address of an architecture's picture is DRAWINGS + trial id + ".svg"."""
 NOTE_PART = 2045
-"""Characters of a note that Optuna's dashboard keeps in one attribute."""
+"""The number of characters of a note that Optuna's dashboard keeps in one attribute."""
 
 
 class DashboardStorage(BaseStorage):
-    """A view of the run `run_id` in `storage`. What another process writes to the run is seen at once.
+    """A view of the run `run_id` in `storage`. What another process writes to the run is visible at once.
 
-    Notes, curves and attributes are made of the ledger's rows when they are asked for. Whatever would write raises TypeError.
+    Notes, curves and attributes are computed from the ledger's rows on demand. Every method that would write raises TypeError.
     """
 
     def __init__(self, storage: BaseStorage, run_id: str, metric: str) -> None:
@@ -35,7 +35,7 @@ class DashboardStorage(BaseStorage):
         self._lock = Lock()
 
     def row(self, trial_id: int) -> Row | None:
-        """The row behind a trial of this run; None where there is none."""
+        """The row behind a trial of this run; None if there is none."""
         for study in self._own_studies():
             for trial in self._storage.get_all_trials(study._study_id, deepcopy=False):
                 if trial._trial_id == trial_id:
@@ -69,7 +69,7 @@ class DashboardStorage(BaseStorage):
         return self._shown(self._storage.get_trial(trial_id))[0]
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
-        """The notes of all trials, as the dashboard keeps them."""
+        """The notes of all trials, in the dashboard's format."""
         attributes: dict[str, Any] = {}
         for trial in self._storage.get_all_trials(study_id, deepcopy=False):
             note = self._shown(trial)[1]
@@ -79,7 +79,7 @@ class DashboardStorage(BaseStorage):
         return attributes
 
     def _shown(self, trial: FrozenTrial) -> tuple[FrozenTrial, str]:
-        """The trial with its curve, and its note; made once for a finished one."""
+        """The trial with its curve, and its note; computed only once for a finished trial."""
         with self._lock:
             known = self._finished.get(trial._trial_id)
         if known is not None:
@@ -90,11 +90,11 @@ class DashboardStorage(BaseStorage):
         shown = copy.copy(trial)
         shown.user_attrs = attributes_of(row)
         shown.intermediate_values = curve_of(row, self._metric)
-        told = shown, note_of(row, self._metric, f"{DRAWINGS}{trial._trial_id}.svg")
+        result = shown, note_of(row, self._metric, f"{DRAWINGS}{trial._trial_id}.svg")
         if trial.state.is_finished():
             with self._lock:
-                self._finished[trial._trial_id] = told
-        return told
+                self._finished[trial._trial_id] = result
+        return result
 
     def get_study_id_from_name(self, study_name: str) -> int:
         return self._storage.get_study_id_from_name(self._prefix + study_name)
@@ -109,7 +109,7 @@ class DashboardStorage(BaseStorage):
         return {}
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("the dashboard shows a run and writes nothing")
+        raise TypeError("the dashboard is read-only")
 
     create_new_study = delete_study = set_study_user_attr = set_study_system_attr = _refuse
     create_new_trial = set_trial_param = set_trial_state_values = set_trial_intermediate_value = _refuse

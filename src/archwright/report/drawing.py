@@ -1,4 +1,4 @@
-"""An architecture as a picture: a cell as a wiring diagram, a chain as its stages, anything else as a table of its answers."""
+"""Pictures of architectures: a cell as a wiring diagram, a chain as its stages, anything else as a table of answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def draw_architecture(space: str, description: Any, answers: Mapping[str, Any], 
     """The picture of an architecture as one <svg> element.
 
     description: what the space's `decide` returned; a CellPair, CellGraph, LayerGraph, Chain or RecurrentCell has a picture
-    of its own, of all else the `answers` are shown as a table.
+    of its own; for anything else the `answers` are shown as a table.
     """
     if isinstance(description, CellPair):
         cells = {"Normal cell" if description.reduction else "Cell, used at both strides": description.normal}
@@ -41,12 +41,12 @@ def draw_architecture(space: str, description: Any, answers: Mapping[str, Any], 
     return stacked([_table(answers)], f"Answers of the {space} architecture")
 
 
-# A cell. Every node has rows of its own, one for each operation it sums, and a column of its own; so what comes out of a node runs
-# down a bus at its right and then straight along the row of the operation that reads it. Words are never crossed by a line.
+# A cell. Every node has a column of its own and one row for each operation that it sums; so the output of a node runs down a bus at
+# its right and then straight along the row of the operation that reads it. No line crosses a word.
 
 
 def _cells(cells: Mapping[str, CellGraph], space: str) -> str:
-    """Cells one below the other, and one legend."""
+    """Cells below each other, with one legend."""
     pictures = [_cell(cell, title) for title, cell in cells.items()]
     operations = [operation for cell in cells.values() for node in cell.nodes for _, operation in node.edges]
     draw_legend(pictures[-1], operations, pictures[-1].height + 22)
@@ -71,14 +71,14 @@ def _cell(cell: CellGraph, title: str) -> Picture:
 
 
 def _input_names(inputs: int) -> tuple[str, ...]:
-    """The two cells before, as in NASNet; the one input of a NAS-Bench-201 cell."""
+    """The two preceding cells, as in NASNet; the single input of a NAS-Bench-201 cell."""
     if inputs == 2:
-        return ("cell before last", "last cell")
+        return ("cell before previous", "previous cell")
     return ("input",) if inputs == 1 else tuple(f"input {i + 1}" for i in range(inputs))
 
 
 def _rows(cell: CellGraph) -> tuple[float, list[float], list[list[float]]]:
-    """Height, the middle of each state, and for each node the rows of its operations (one where it has none)."""
+    """The height, the middle of each state, and for each node the rows of its operations (one row if it has none)."""
     y = 44.0
     middles: list[float] = []
     for _ in range(cell.inputs):
@@ -112,7 +112,7 @@ def _draw_node(
     middle: float,
     buses: Sequence[float],
 ) -> float:
-    """A node with the operations it sums; returns where the next column begins."""
+    """A node with the operations that it sums; returns where the next column begins."""
     labels = [operation for _, operation in edges] or ["zeros"]
     width = max(width_of(label) for label in labels)
     centre = left + width + 26 + RADIUS
@@ -134,7 +134,7 @@ def _draw_node(
 def _draw_buses(
     picture: Picture, cell: CellGraph, middles: Sequence[float], rows: Sequence[Sequence[float]], buses: Sequence[float]
 ) -> None:
-    """From each state down to the rows of the operations that read it."""
+    """The bus of each state, down to the rows of the operations that read it."""
     for state, x in enumerate(buses):
         read = [
             y
@@ -151,14 +151,14 @@ def _draw_buses(
 
 
 def _draw_output(picture: Picture, cell: CellGraph, middles: Sequence[float], left: float, height: float) -> None:
-    """What the cell gives: all nodes concatenated, or of a cell with one input the last node."""
-    given = range(cell.inputs, len(middles)) if cell.inputs > 1 else range(len(middles) - 1, len(middles))
-    words = "concatenate" if len(given) > 1 else "output"
+    """The cell's output: all nodes concatenated, or the last node if the cell has one input."""
+    outputs = range(cell.inputs, len(middles)) if cell.inputs > 1 else range(len(middles) - 1, len(middles))
+    words = "concatenate" if len(outputs) > 1 else "output"
     long = len(words) * CHARACTER + 16
-    span = (middles[given[0]], middles[given[-1]])
+    span = (middles[outputs[0]], middles[outputs[-1]])
     top, bottom = min(span[0] - 14, sum(span) / 2 - long / 2), max(span[1] + 14, sum(span) / 2 + long / 2)
     columns = _column_ends(cell, left)
-    for state in given:
+    for state in outputs:
         picture.line(f"M{columns[state]:.1f} {middles[state]:.1f}H{left:.1f}", MUTED)
     picture.box(left, top, 26, bottom - top, MUTED, 0.16)
     x, y = left + 17, (top + bottom) / 2
@@ -169,7 +169,7 @@ def _draw_output(picture: Picture, cell: CellGraph, middles: Sequence[float], le
 
 
 def _column_ends(cell: CellGraph, left: float) -> dict[int, float]:
-    """Where each node's circle ends, counted back from the last column."""
+    """Where each node's circle ends, computed backwards from the last column."""
     ends, x = {}, left
     for i in reversed(range(len(cell.nodes))):
         ends[cell.inputs + i] = x - 30
@@ -177,7 +177,7 @@ def _column_ends(cell: CellGraph, left: float) -> dict[int, float]:
     return ends
 
 
-# A chain: a card for each stage with one bar per block (the wider the layer, the taller the bar) and its connections as arcs.
+# A chain: a card for each stage, with one bar per block (the wider the block, the taller the bar) and arcs for the connections.
 
 BAR, BAR_GAP, TALLEST, CARD_TEXT = 20.0, 14.0, 56.0, 19.0
 CARDS_IN_A_ROW = 4
@@ -210,7 +210,7 @@ def _first_words(chain: Chain, problem: Problem) -> list[str]:
 
 
 def _column_of_pills(picture: Picture, words: Sequence[str], x: float, middle: float) -> float:
-    """Words one below the other, about the middle; returns the right end."""
+    """Pills below each other, centred on `middle`; returns the right end."""
     width = max(width_of(word) for word in words)
     for i, word in enumerate(words):
         picture.pill(x, middle + ROW * (i - (len(words) - 1) / 2), width, word, MUTED)
@@ -224,7 +224,7 @@ def _arrow(picture: Picture, x: float, y: float, end: float) -> None:
 def _row_of_cards(
     picture: Picture, stages: Sequence[ChainStage], before: int, x: float, y: float, height: float, widest: int, problem: Problem
 ) -> float:
-    """The cards of some stages, an arrow before each; returns the right end."""
+    """The cards of some stages, with an arrow before each; returns the right end."""
     for i, stage in enumerate(stages):
         _arrow(picture, x - 26, y + height / 2, x)
         lines = _stage_words(stage, problem)
@@ -241,7 +241,7 @@ def _row_of_cards(
 
 
 def _blocks(picture: Picture, stage: ChainStage, x: float, floor: float, colour: str, widest: int) -> None:
-    """One bar a block, the line through them, and an arc for each connection that goes around blocks."""
+    """One bar per block, the line through them, and an arc for each connection around blocks."""
     tall = 14 + (TALLEST - 14) * (stage.width / widest) ** 0.5
     gaps = [x + BAR_GAP / 2 + k * (BAR + BAR_GAP) for k in range(stage.depth + 1)]
     middle = floor - tall / 2
@@ -259,7 +259,7 @@ def _blocks(picture: Picture, stage: ChainStage, x: float, floor: float, colour:
 
 
 def _stage_words(stage: ChainStage, problem: Problem) -> list[str]:
-    """What a card says: blocks, width, connections, and what only some stages have."""
+    """The lines on a card: blocks, width, connections, and what only some stages have."""
     kernel = " × ".join([str(stage.kernel)] * max(problem.dimensions, 1)) if stage.kernel else ""
     unit = "channels" if problem.dimensions else "features"
     words = [f"{stage.depth} × {stage.operation} {kernel}".rstrip(), f"{stage.width} {unit}", f"{stage.connectivity} connections"]
@@ -274,7 +274,7 @@ def _stage_words(stage: ChainStage, problem: Problem) -> list[str]:
 
 
 def _table(answers: Mapping[str, Any]) -> Picture:
-    """Questions and answers, in as many columns as make the picture about as tall as it is wide."""
+    """Questions and answers, in enough columns to make the picture about square."""
     picture = Picture()
     pairs = [(_short(name), _short(str(answer))) for name, answer in list(answers.items())[:MOST_ANSWERS]]
     if not pairs:

@@ -1,4 +1,4 @@
-"""All that a report is made of, read from a run's folder and its ledger."""
+"""Collects the data of a report from the run folder and the ledger."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from archwright.study.run_folder import RunFolder
 
 
 def gather(path: Path) -> ReportData:
-    """The report's data of a finished run. Raises RunFolderError where the folder holds none."""
+    """The report's data of a finished run. Raises RunFolderError if there is no finished run in the folder."""
     folder = RunFolder(path)
     folder.check_begun()
     if not folder.results.exists():
-        raise RunFolderError(f"the run in {path} is not finished (no results.json): give its command again, and it continues")
+        raise RunFolderError(f"the run in {path} is not finished (no results.json): repeat its command to continue it")
     results = read_json(folder.results)
     problem = open_problem(folder.data).problem
     with Ledger.open(folder.asked["storage"], path, folder.run_id, coordinate=False) as ledger:
@@ -61,7 +61,7 @@ def gather(path: Path) -> ReportData:
 
 
 def _sample(folder: RunFolder, problem: Problem) -> str:
-    """A text by the model that was saved; empty where there is none, or the task is another."""
+    """A text sampled from the saved model; empty if there is no model or its task is not language modelling."""
     if problem.level is None or not folder.model.exists():
         return ""
     from archwright.export.model_folder import load_model
@@ -71,11 +71,11 @@ def _sample(folder: RunFolder, problem: Problem) -> str:
 
 
 def _records(rows: Sequence[Row], table: Path) -> list[dict[str, Any]]:
-    """The candidate table's rows, each with its place in the order of completion and the seconds searched by then."""
+    """The rows of candidates.csv, each with its place in the order of completion and the seconds searched by then."""
     elapsed: Counter[str] = Counter()
     for row in rows:
         if row.stage == "supernet" and row.outcome is not None:
-            elapsed[row.strategy] += row.outcome.seconds  # type: ignore[assignment]  # a Counter adds any numbers
+            elapsed[row.strategy] += row.outcome.seconds  # type: ignore[assignment]  # a Counter adds up any numbers
     searched = {}
     for row in sorted((r for r in rows if r.stage == "search" and r.sequence is not None), key=lambda r: (r.strategy, r.sequence)):
         if row.outcome is not None:
@@ -88,13 +88,15 @@ def _records(rows: Sequence[Row], table: Path) -> list[dict[str, Any]]:
 
 
 def _curves(methods: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dict[str, list[Sequence[Mapping[str, Any]]]]:
-    """The learning curves of the final trainings that stand in the table of methods."""
+    """The learning curves, by method, of the final trainings that count in the table of methods."""
     curves: dict[str, list[Sequence[Mapping[str, Any]]]] = {}
     for method in methods:
         seeds = {run["seed"] for run in method["runs"]}
         of_method = [row for row in rows if row.stage in ("final", "baseline") and method["name"] in (row.strategy, row.baseline)]
         wanted = [row for row in of_method if row.seed in seeds and _same_architecture(row, method) and row.outcome is not None]
-        last = {row.seed: row.outcome.curve for row in wanted if row.outcome is not None}  # of several budgets, the last
+        last = {
+            row.seed: row.outcome.curve for row in wanted if row.outcome is not None
+        }  # the last one, if there were several budgets
         curves[method["name"]] = [curve for curve in last.values() if curve]
     return curves
 
@@ -104,7 +106,7 @@ def _same_architecture(row: Row, method: Mapping[str, Any]) -> bool:
 
 
 def _supernets(folder: RunFolder, rows: Sequence[Row]) -> dict[str, Supernet]:
-    """Of each one-shot strategy whose supernet left a record, be it that of a training that failed."""
+    """The supernet of each one-shot strategy that left a record of it, even one whose training failed."""
     found = {}
     for row in rows:
         record = record_of(folder.training_of(row)) if row.stage == "supernet" else None
@@ -115,14 +117,14 @@ def _supernets(folder: RunFolder, rows: Sequence[Row]) -> dict[str, Supernet]:
 
 
 def description_of(architecture: Mapping[str, Any] | None) -> Any:
-    """What the `decide` of its space returned for an architecture in JSON; None for none."""
+    """What `decide` of its space returned for an architecture given as JSON; None for None."""
     if architecture is None:
         return None
     return make_space(architecture["space"], architecture["settings"]).describe(Architecture.from_json(architecture))
 
 
 def _budget(settings: Mapping[str, Any], rows: Sequence[Row]) -> list[BudgetPart]:
-    """Worker-seconds set aside for each stage, and used by it; supernets are part of the search."""
+    """The worker-seconds planned for each stage and used by it; supernets count as search."""
     used: Counter[str] = Counter()
     for row in rows:
         stage = "search" if row.stage == "supernet" else row.stage
@@ -136,7 +138,7 @@ def _budget(settings: Mapping[str, Any], rows: Sequence[Row]) -> list[BudgetPart
 
 
 def _chance(folder: RunFolder, results: Mapping[str, Any]) -> float | None:
-    """The share of the commonest class in the training split: what always naming it would get. None for other tasks."""
+    """The accuracy of always predicting the most common class of the training split; None for other tasks."""
     if results["problem"]["task"] != "classification":
         return None
     import numpy as np
@@ -146,7 +148,7 @@ def _chance(folder: RunFolder, results: Mapping[str, Any]) -> float | None:
 
 
 def _command(settings: Mapping[str, Any], path: Path, problem: Problem) -> str:
-    """What to type for this run; options that have their usual value are left out."""
+    """The command of this run, without the options that have their default value."""
     request = Request(settings["source"]).with_usual(usual_space(problem), usual_baselines(problem))
     usual = {**request.fixed(), "trials": None, "minutes": None}
     words = ["archwright", "search", settings["source"]]

@@ -1,4 +1,4 @@
-"""An edge's weights over time as a heat map: a row a candidate, a column an epoch, the darker the heavier. Drawn by hand as SVG."""
+"""An edge's weights over time as an SVG heat map: one row per candidate, one column per epoch, darker is heavier."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from itertools import groupby
 ROW, LABEL, CELLS, NUMBER = 15.0, 112.0, 150.0, 38.0
 SHADES = 20
 MOST_COLUMNS = 75  # more cannot be told apart
-LETTERS = 17  # of a candidate's name that fit beside its row
+LETTERS = 17  # of a candidate's name, as many as fit beside its row
 
 
 def heat_map(candidates: Sequence[str], epochs: Sequence[Sequence[float]], heaviest: float) -> str:
     """The map of one edge as an <svg> element, each candidate with its last weight.
 
-    epochs: (epochs, candidates) weights from 0 up. heaviest: the weight that is drawn darkest, for all maps of one search the same.
+    epochs: (epochs, candidates), weights of at least 0. heaviest: the weight drawn darkest, the same for all maps of a search.
     """
     height = ROW * len(candidates)
     columns = _thinned(epochs)
@@ -33,12 +33,12 @@ def heat_map(candidates: Sequence[str], epochs: Sequence[Sequence[float]], heavi
 
 
 def heaviest_of(epochs: Sequence[Mapping[str, Sequence[Sequence[float]]]]) -> float:
-    """The largest weight of a search; 1 where there is none above 0."""
+    """The largest weight of a search; 1 if none is above 0."""
     return max((weight for epoch in epochs for edge in epoch["weights"] for weight in edge), default=0.0) or 1.0
 
 
 def _thinned(epochs: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
-    """At most MOST_COLUMNS of the epochs, first and last among them."""
+    """At most MOST_COLUMNS of the epochs, including the first and the last."""
     if len(epochs) <= MOST_COLUMNS:
         return epochs
     step = (len(epochs) - 1) / (MOST_COLUMNS - 1)
@@ -46,7 +46,7 @@ def _thinned(epochs: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
 
 
 def _paths(columns: Sequence[Sequence[float]], heaviest: float) -> dict[int, str]:
-    """Shade -> all its cells as one path in units of cells; neighbours of one shade in a row are one rectangle."""
+    """Shade -> all its cells as one path, in units of cells; adjacent cells of a row in the same shade form one rectangle."""
     paths: dict[int, str] = {}
     for row in range(len(columns[0])):
         shades = (round(SHADES * min(1.0, max(0.0, column[row] / heaviest))) for column in columns)

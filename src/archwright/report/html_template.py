@@ -1,4 +1,4 @@
-"""How the pages are made: a Jinja template, filled in."""
+"""Fills in the Jinja templates of the pages."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-OWN = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def filled_in(template: Path, content: Mapping[str, Any]) -> str:
-    """The whole page as text. What it includes lies beside it, or beside the report's own templates.
+    """The whole page as text. Included templates are looked for beside `template`, then among the report's own.
 
-    All that comes from data is escaped; only our own SVG is not.
+    Everything that comes from data is escaped; only our own SVG is not.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    loader = FileSystemLoader([template.parent, OWN])
+    loader = FileSystemLoader([template.parent, TEMPLATES])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template(template.name).render(content)

@@ -1,4 +1,4 @@
-"""Small pictures of intervals, drawn by hand as SVG: the seeds of a method on one line, and a difference against zero."""
+"""Small SVG pictures of intervals: the seeds of a method on one line, and a difference against zero."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STRIP_WIDTH, STRIP_HEIGHT = 150.0, 22.0
 
 
 def scale_of(methods: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
-    """Limits for all methods: those of the seeds; a few wild intervals may reach beyond."""
+    """Common limits for all methods, from the seeds; a few wide intervals may reach beyond."""
     values = [value for method in methods for value in seed_values(method)]
     if not values:
         return None
@@ -23,12 +23,12 @@ def scale_of(methods: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None
 
 
 def seed_values(method: Mapping[str, Any]) -> list[float]:
-    """The test metric of each run that has one."""
+    """The test metric of each final training that has one."""
     return [value for run in method.get("runs") or () if (value := finite(run.get("value"))) is not None]
 
 
 def strip(method: Mapping[str, Any], limits: tuple[float, float], colour: str) -> str:
-    """A method's seeds as dots, its mean as a tick, its interval as a bar (cut at the ends of the scale)."""
+    """A method's seeds as dots, its mean as a tick, its interval as a bar (cut off at the ends of the scale)."""
 
     def x(value: float) -> float:
         share = (value - limits[0]) / (limits[1] - limits[0])
@@ -48,7 +48,7 @@ def strip(method: Mapping[str, Any], limits: tuple[float, float], colour: str) -
 
 
 def difference_picture(metric: str, difference: float, interval: Sequence[float]) -> str:
-    """The interval of the difference searched minus baseline, against zero, what is better to the right."""
+    """The interval of the difference searched minus baseline, against zero; better is to the right."""
     reach = 1.15 * max(abs(interval[0]), abs(interval[1]), abs(difference), 1e-9)
 
     def x(value: float) -> float:

@@ -1,7 +1,7 @@
 """A row of layers with skip connections, from top to bottom.
 
-What a layer gives runs along a bus of its own, at the right, down to the last layer that adds it, with a dot on the row of each
-that does. Later layers have the inner buses, so what leaves a layer crosses no other bus.
+The output of a layer runs along a bus of its own at the right, down to the last layer that adds it, with a dot on the row of each
+layer that does. Later layers have the inner buses, so that no output crosses another bus.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from archwright.report.picture import CARD, INK, MUTED, PILL, RULE, Picture, dra
 
 PITCH, TURN, TITLE, GAP, BUS = 46.0, 22.0, 48.0, 26.0, 15.0  # px
 LEFT, SUM = 74.0, 9.0
-REDUCED = "halved, twice the channels"
+REDUCED = "half the size, twice the channels"
 
 
 @dataclass(frozen=True)
 class _Places:
-    """Where everything is: `rows` of the layers from the first, `bands` of one size from top to bottom, `buses` of states."""
+    """Where everything is: `rows` of the layers, `bands` of equal size (top, bottom), `buses` by state."""
 
     rows: list[float]
     bands: list[tuple[float, float]]
@@ -32,7 +32,7 @@ class _Places:
 
 
 def draw_layers(graph: LayerGraph, problem: Problem) -> Picture:
-    """The picture of a network; x runs to the right and y down."""
+    """The picture of a network; x points right and y down."""
     picture = Picture()
     places = _places(graph, problem)
     _draw_bands(picture, graph, problem, places)
@@ -62,13 +62,13 @@ def _places(graph: LayerGraph, problem: Problem) -> _Places:
 
 
 def _size(graph: LayerGraph, problem: Problem, level: int) -> str:
-    """The positions and channels after so many halvings."""
+    """Size and channels after `level` reductions."""
     sides = [-(-side // 2**level) for side in problem.input_shape[1:]]
     return f"{' × '.join(map(str, sides))}, {graph.filters * 2**level} channels"
 
 
 def _draw_bands(picture: Picture, graph: LayerGraph, problem: Problem, places: _Places) -> None:
-    """A field for each size, with a mark where the row of layers goes from one to the next."""
+    """A band for each size, with a mark where the layers go from one to the next."""
     for level, (top, bottom) in enumerate(places.bands):
         frame = f'x="0" y="{top:.1f}" width="{places.right:.1f}" height="{bottom - top:.1f}" rx="10"'
         picture.lines.append(f'<rect {frame} fill="{RULE}" fill-opacity="0.22" stroke="{RULE}"/>')
@@ -79,7 +79,7 @@ def _draw_bands(picture: Picture, graph: LayerGraph, problem: Problem, places: _
 
 
 def _draw_halving(picture: Picture, x: float, y: float, colour: str) -> None:
-    """A reduction on a line that runs down."""
+    """The mark of a reduction, on a line that runs down."""
     path = f"M{x:.1f} {y - 6:.1f}L{x + 6:.1f} {y:.1f}L{x:.1f} {y + 6:.1f}L{x - 6:.1f} {y:.1f}Z"
     picture.shapes.append(f'<path d="{path}" fill="{CARD}" stroke="{colour}" stroke-width="1.8"/>')
 
@@ -96,7 +96,7 @@ def _draw_ends(picture: Picture, graph: LayerGraph, problem: Problem, places: _P
 
 
 def _draw_row(picture: Picture, words: Sequence[str], x: float, y: float) -> tuple[float, float]:
-    """Words from left to right, an arrow between two; returns where the last one begins and ends."""
+    """Pills from left to right with arrows between them; returns where the last one begins and ends."""
     begin = end = x
     for i, word in enumerate(words):
         begin = end + 22 if i else x
@@ -110,7 +110,7 @@ def _draw_row(picture: Picture, words: Sequence[str], x: float, y: float) -> tup
 
 
 def _tip(x: float, y: float) -> str:
-    """The head of an arrow that ends there, from above."""
+    """The head of an arrow that points down to (x, y)."""
     return f"M{x - 4:.1f} {y - 6:.1f}L{x:.1f} {y - 1:.1f}L{x + 4:.1f} {y - 6:.1f}"
 
 
@@ -121,7 +121,7 @@ def _draw_turn(picture: Picture, places: _Places, path: str, y: float) -> None:
 
 
 def _draw_layer(picture: Picture, graph: LayerGraph, k: int, places: _Places) -> None:
-    """The operation, the sum of it and the skips, and the way to the next layer."""
+    """The operation, its sum with the skip connections, and the line to the next layer."""
     layer, y, spine = graph.layers[k - 1], places.rows[k - 1], places.spine
     colour = colour_of(layer.operation)
     picture.text(LEFT - 10, y + 4, f"layer {k}", anchor="end", colour=MUTED)
@@ -143,7 +143,7 @@ def _draw_sum(picture: Picture, x: float, y: float) -> None:
 
 
 def _draw_bus(picture: Picture, graph: LayerGraph, state: int, x: float, places: _Places) -> None:
-    """From a layer to those that add what it gives, with a mark at each reduction on the way."""
+    """The bus from a layer to those that add its output, with a mark at each reduction on the way."""
     colour, readers = colour_of(graph.layers[state - 1].operation), [k for source, k in graph.skips if source == state]
     begin, end = places.rows[state - 1] + TURN, places.rows[max(readers) - 1]
     picture.line(f"M{places.spine:.1f} {begin:.1f}H{x - 6:.1f}Q{x:.1f} {begin:.1f} {x:.1f} {begin + 6:.1f}V{end:.1f}", colour, 2.0)
@@ -156,12 +156,15 @@ def _draw_bus(picture: Picture, graph: LayerGraph, state: int, x: float, places:
 
 
 def _draw_key(picture: Picture, graph: LayerGraph, places: _Places) -> None:
-    """What colours and marks mean, and how many skips there are."""
+    """What the colours and marks mean, and the number of skip connections."""
     y = picture.height + 24
     draw_legend(picture, [layer.operation for layer in graph.layers], y)
     possible = len(graph.layers) * (len(graph.layers) - 1) // 2
     picture.text(
-        0, y + 22, f"{len(graph.skips)} of {possible} skip connections: a dot adds the line to the layer's sum", colour=MUTED
+        0,
+        y + 22,
+        f"{len(graph.skips)} of {possible} skip connections: a dot marks a line that is added to the layer's sum",
+        colour=MUTED,
     )
     if graph.reductions:
         _draw_halving(picture, 6, y + 40, MUTED)

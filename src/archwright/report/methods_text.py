@@ -1,4 +1,4 @@
-"""Words to paste: the methods section of a paper, the checklist, and how to load the model."""
+"""Texts to paste: a methods section for a paper, the checklist, and code that loads the model."""
 
 from __future__ import annotations
 
@@ -20,65 +20,65 @@ TASK_NAMES = {
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """An input's shape as people write it."""
+    """The shape of an input, as in `1 × 28 × 28`."""
     return " × ".join(map(str, shape))
 
 
 def inputs_text(problem: Problem) -> str:
-    """What a network takes, in words."""
+    """The inputs of a network, in words."""
     if problem.level is not None:
-        return f"windows of {plural(problem.input_shape[0], problem.level)}, the hidden state carried from one to the next"
+        return f"windows of {plural(problem.input_shape[0], problem.level)}, with the hidden state carried from one to the next"
     return f"inputs of shape {shape_text(problem.input_shape)}"
 
 
 def test_access_count(data: ReportData) -> int:
-    """How often the test split was opened, from results.json."""
+    """How often the test split was read, from results.json."""
     count = data.results.get("test_accesses")
     return len(data.accesses) if count is None else count if isinstance(count, int) else len(count)
 
 
-test_access_count.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's
+test_access_count.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
 
 
 def final_run_count(data: ReportData) -> int:
-    """Final trainings of networks and baselines; those of candidates that validation left behind are only among the rows."""
+    """The number of final trainings, baselines included; those of candidates not chosen in the end appear only among the rows."""
     begun = sum(row.get("stage") in ("final", "baseline") for row in data.rows)
     return max(begun, sum(len(method.get("runs") or ()) for method in data.methods))
 
 
 def methods_text(data: ReportData) -> str:
-    """What was done, as it may stand in a paper."""
+    """The methods section of a paper about this run."""
     problem, metric = data.problem, metric_name(data.metric)
     version = (data.results.get("versions") or {}).get("archwright", "")
     sentences = [
-        f"We looked for a neural network for {problem.name} ({TASK_NAMES[problem.task]}, "
+        f"We performed a neural architecture search for {problem.name} ({TASK_NAMES[problem.task]}, "
         f"{inputs_text(problem)}; {problem.n_train:,} training, {problem.n_val:,} validation and "
         f"{problem.n_test:,} test samples) "
         f"with archwright {version}".rstrip()
         + ".",
-        f"The search space {data.space} was searched by {_searches(data)}; candidates were trained on the training split and "
+        f"We searched the {data.space} space with {_searches(data)}. Candidates were trained on the training split and "
         f"compared by {metric} on the validation split.",
-        "The best networks were retrained from scratch, stopped by validation" + _seeds(data) + ".",
+        f"The best networks were retrained from scratch{_seeds(data)}, keeping the weights of the best epoch on validation.",
         _baselines(data),
-        f"The test split was read {plural(test_access_count(data), 'time')}, only after a final training had ended.",
-        "We report means over seeds with 95 % intervals by Student's t; differences between methods are tested by a paired "
-        "bootstrap over seeds and test samples (2,000 resamples), widened for the small number of seeds (Hesterberg, 2015, "
-        "arXiv:1411.5279).",
+        f"The test split was read {plural(test_access_count(data), 'time')}, always after a final training had finished.",
+        "We report means over seeds with 95 % confidence intervals from Student's t distribution. Differences between methods are "
+        "assessed with a paired bootstrap over seeds and test samples (2,000 resamples), with intervals widened to account for "
+        "the small number of seeds (Hesterberg, 2015, arXiv:1411.5279).",
         _result(data),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _searches(data: ReportData) -> str:
-    told = []
+    searches = []
     for method in data.methods:
         if method.get("kind") == "search":
             trials, seconds = finite(method.get("n_trials")), finite(method.get("search_seconds"))
             cost = [plural(int(trials), "trial")] if trials else []
             cost += ["one supernet"] if method.get("one_shot") else []
             cost += [f"{seconds_text(seconds)} of training"] if seconds else []
-            told.append(f"{method['name'].replace('_', ' ')} ({', '.join(cost)})" if cost else method["name"].replace("_", " "))
-    return enumeration(told) or "no strategy"
+            searches.append(f"{method['name'].replace('_', ' ')} ({', '.join(cost)})" if cost else method["name"].replace("_", " "))
+    return enumeration(searches) or "no strategy"
 
 
 def enumeration(words: Sequence[str]) -> str:
@@ -90,45 +90,52 @@ def _seeds(data: ReportData) -> str:
     counts = sorted({len(method.get("runs") or ()) for method in data.methods if method.get("runs")})
     if not counts:
         return ""
-    return f", with {plural(counts[0], 'seed')} each" if len(counts) == 1 else f", with {counts[0]} to {counts[-1]} seeds each"
+    return f" with {plural(counts[0], 'seed')} each" if len(counts) == 1 else f" with {counts[0]} to {counts[-1]} seeds each"
 
 
 def _baselines(data: ReportData) -> str:
     names = [method["name"] for method in data.methods if method.get("kind") == "baseline"]
-    return f"The baselines {', '.join(names)} went through the same training and the same protocol." if names else ""
+    if not names:
+        return ""
+    baselines = "baseline" if len(names) == 1 else "baselines"
+    return f"The {baselines} {enumeration(names)} followed the same training and evaluation protocol."
 
 
 def _result(data: ReportData) -> str:
     means = [(m["name"], m.get("mean")) for m in data.methods if finite(m.get("mean")) is not None]
     if not means:
         return ""
-    return (
-        "Test "
-        + metric_name(data.metric)
-        + ": "
-        + ", ".join(f"{name} {metric_text(data.metric, mean)}" for name, mean in means)
-        + "."
-    )
+    values = enumeration([f"{metric_text(data.metric, mean)} for {name}" for name, mean in means])
+    return f"On the test split, the mean {metric_name(data.metric)} was {values}."
 
 
 def checklist(data: ReportData) -> list[tuple[str, str]]:
-    """(yes, partly or no; a sentence) for each point of good practice."""
+    """(yes, partly or no; a sentence) for each point of the checklist."""
     methods = data.methods
     seeds = min((len(m.get("runs") or ()) for m in methods), default=0)
     opened, runs = test_access_count(data), final_run_count(data)
     names = {m["name"] for m in methods}
-    hand_made = [m["name"] for m in methods if m.get("kind") == "baseline"]
+    baselines = [m["name"] for m in methods if m.get("kind") == "baseline"]
     return [
         ("yes", "The same data, splits, training recipe and final protocol for all methods."),
         ("yes" if "random" in names else "no", "Random search in the same space at the same cost."),
-        ("yes" if hand_made else "no", "Baselines that nobody searched for" + (f": {', '.join(hand_made)}." if hand_made else ".")),
+        (
+            "yes" if baselines else "no",
+            "Baselines designed by hand, or classical models" + (f": {', '.join(baselines)}." if baselines else "."),
+        ),
         (
             "yes" if seeds >= 3 else "partly" if seeds == 2 else "no",
-            f"Several seeds of each final training (at least {seeds} here).",
+            f"Several seeds for each final training (here at least {seeds}).",
         ),
-        ("yes" if opened <= runs else "no", "Choices on the validation split; the test split read once for each final network."),
+        (
+            "yes" if opened <= runs else "no",
+            "All choices made on the validation split; the test split read once per final network.",
+        ),
         ("yes", "Costs of search and retraining, sizes and times reported for every method."),
-        ("no", "Several runs of the search itself: this is one run; other values of --seed would show how much a search varies."),
+        (
+            "no",
+            "Several runs of the search itself: this is one run; repeat it with other values of --seed to see how much it varies.",
+        ),
         (
             "yes" if data.results.get("versions") else "no",
             "Versions, settings and seeds reported, so that the run can be repeated.",
@@ -137,15 +144,15 @@ def checklist(data: ReportData) -> list[tuple[str, str]]:
 
 
 def snippets(data: ReportData) -> Mapping[str, Any]:
-    """How to load and run the model, in three ways."""
+    """How to load and run the model: on the command line, in Python, and with onnxruntime."""
     model = f"{data.folder}/model"
     if data.problem.level is not None:
         return _text_snippets(model, data.problem)
     shape = ", ".join(map(str, data.problem.input_shape))
-    reading = {
+    last_line = {
         "classification": "classes = model(x).argmax(1)",
         "multi_label": "labels = model(x).sigmoid() >= 0.5",
-        "regression": "targets = model(x)  # in their own units",
+        "regression": "targets = model(x)  # in their original units",
     }[data.problem.task]
     return {
         "command_line": f"archwright predict {shlex.quote(model)} YOUR_DATA -o predictions.csv",
@@ -155,7 +162,7 @@ def snippets(data: ReportData) -> Mapping[str, Any]:
             f"model = load_model({json.dumps(model)})\n"
             f"x = torch.zeros(8, {shape})  # raw inputs, float32\n"
             "with torch.inference_mode():\n"
-            f"    {reading}"
+            f"    {last_line}"
         ),
         "onnx": (
             "import numpy as np\n"
@@ -168,7 +175,7 @@ def snippets(data: ReportData) -> Mapping[str, Any]:
 
 
 def _text_snippets(model: str, problem: Problem) -> Mapping[str, Any]:
-    """The same for a language model, which carries its state from call to call."""
+    """The same for a language model, which carries its hidden state from one call to the next."""
     return {
         "command_line": f"archwright predict {shlex.quote(model)} YOUR_TEXT.txt -o log_probabilities.csv",
         "python": (
@@ -176,20 +183,20 @@ def _text_snippets(model: str, problem: Problem) -> Mapping[str, Any]:
             "from archwright import load_model\n"
             "from archwright.ops.carried_state import begin_stream\n\n"
             f"model = load_model({json.dumps(model)})\n"
-            "begin_stream(model)  # each call goes on from where the last one ended\n"
-            f"tokens = torch.zeros(8, {problem.input_shape[0]}, dtype=torch.int64)  # places in model.problem.names\n"
+            "begin_stream(model)  # each call continues where the previous one ended\n"
+            f"tokens = torch.zeros(8, {problem.input_shape[0]}, dtype=torch.int64)  # indices into model.problem.names\n"
             "with torch.inference_mode():\n"
-            "    log_probabilities = model(tokens).log_softmax(-1)  # of the token after each"
+            "    log_probabilities = model(tokens).log_softmax(-1)  # of the token that follows each"
         ),
         "onnx": (
             "import numpy as np\n"
             "import onnxruntime\n\n"
             f"session = onnxruntime.InferenceSession({json.dumps(model + '/model.onnx')})\n"
-            "token, *states = (part.name for part in session.get_inputs())\n"
-            "widths = [part.shape[1] for part in session.get_inputs()[1:]]\n"
-            "values = [np.zeros((1, width), dtype=np.float32) for width in widths]  # the beginning of a stream\n"
-            "for number in [1, 2, 3]:  # places in the names of architecture.json\n"
-            "    fed = {token: np.array([number]), **dict(zip(states, values))}\n"
-            "    logits, *values = session.run(None, fed)  # of the token that comes next"
+            "token, *states = (entry.name for entry in session.get_inputs())\n"
+            "widths = [entry.shape[1] for entry in session.get_inputs()[1:]]\n"
+            "values = [np.zeros((1, width), dtype=np.float32) for width in widths]  # the initial state\n"
+            "for number in [1, 2, 3]:  # indices into the names in architecture.json\n"
+            "    feed = {token: np.array([number]), **dict(zip(states, values))}\n"
+            "    logits, *values = session.run(None, feed)  # of the next token"
         ),
     }

@@ -1,9 +1,9 @@
-"""Operations by family: one colour for all separable convolutions, whatever their kernel."""
+"""Families of operations: one colour for all separable convolutions, whatever their kernel size."""
 
 from __future__ import annotations
 
 FALLBACKS = ("#2f6fde", "#c2620a", "#0b8f6a", "#7a5af0", "#c9327f", "#0987a8", "#8a7000", "#d0393b")
-"""The page's light colours --s0 to --s7, for a drawing that stands alone."""
+"""The page's light colours --s0 to --s7, for a drawing on its own."""
 
 FAMILIES: tuple[tuple[str, str, int], ...] = (
     ("none", "no connection", -1),
@@ -22,11 +22,11 @@ FAMILIES: tuple[tuple[str, str, int], ...] = (
     ("relu", "rectifier", 1),
     ("sigmoid", "sigmoid", 2),
 )
-"""A part of an operation's name, the family's name and its colour's number (-1: faint); the first that fits counts."""
+"""Part of an operation's name, the name of its family, its colour number (-1: faint); the first match counts."""
 
 
 def family(operation: str) -> tuple[str, int]:
-    """The name of an operation's family and the number of its colour."""
+    """The name and the colour number of an operation's family."""
     return next(((name, colour) for part, name, colour in FAMILIES if part in operation.lower()), ("other", 6))
 
 

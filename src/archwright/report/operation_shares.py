@@ -1,4 +1,4 @@
-"""Which operations a search was for, epoch by epoch: their shares of all weights, as areas on top of each other."""
+"""Which operations a search favoured, epoch by epoch: their shares of all weights, as stacked areas."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from archwright.report.report_data import Supernet
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_NAMES = 8
-"""Of more operations families are shown."""
+MAX_OPERATIONS = 8
+"""With more operations than this, families are shown instead."""
 NO_CONNECTION = "none"
 SIZE = (3.5, 2.4)
-PALEST = 0.4
+LOWEST_OPACITY = 0.4
 """The opacity of the last operation of a family; the first one's is 1."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """An operation, or a family of them: its share of the weights in each epoch, in [0, 1], and how it is painted.
+    """An operation, or a family of operations: its share of the weights in each epoch, in [0, 1], and how it is drawn.
 
-    `colour`: the number of its family's, below 0 for a faint one. `opacity` tells those of one family apart.
+    `colour`: the colour number of its family, negative for a faint one. `opacity` tells members of a family apart.
     """
 
     name: str
@@ -35,18 +35,18 @@ class Share:
 
     @property
     def css(self) -> str:
-        """The colour in a legend."""
+        """The CSS colour, for a legend."""
         return "var(--muted)" if self.colour < 0 else series_colour(self.colour)
 
 
 def operation_shares(supernet: Supernet) -> list[Share]:
-    """Family by family, and within one in the order of the edges' candidates; empty where no edge mixes operations.
+    """The shares, family by family, within a family in the order of the edges' candidates; empty if no edge mixes operations.
 
-    Edges that mix sizes (numbers), or only ask whether there is something, are none of operations.
+    Edges that mix sizes (numbers), or only decide whether there is a connection, do not count.
     """
     edges = [(i, edge["candidates"]) for i, edge in enumerate(supernet.edges) if _mixes_operations(edge["candidates"])]
     names = list(dict.fromkeys(name for _, candidates in edges for name in candidates))
-    labels = {name: name if len(names) <= MOST_NAMES else family(name)[0] for name in names}
+    labels = {name: name if len(names) <= MAX_OPERATIONS else family(name)[0] for name in names}
     groups: dict[tuple[str, int], list[str]] = {}
     for name in names:
         members = groups.setdefault(family(name), [])
@@ -66,7 +66,7 @@ def _mixes_operations(candidates: Sequence[str]) -> bool:
 def _sums(
     edges: Sequence[tuple[int, Sequence[str]]], labels: Mapping[str, str], weights: Sequence[Sequence[float]]
 ) -> dict[str, float]:
-    """Shares of an epoch's weights by label."""
+    """The shares of an epoch's weights by label."""
     found: dict[str, float] = {}
     for i, candidates in edges:
         for name, weight in zip(candidates, weights[i], strict=True):
@@ -76,7 +76,7 @@ def _sums(
 
 
 def _opacity(place: int, count: int) -> float:
-    return 1.0 - (1.0 - PALEST) * place / max(1, count - 1)
+    return 1.0 - (1.0 - LOWEST_OPACITY) * place / max(1, count - 1)
 
 
 def _place(name: str) -> int:
@@ -85,7 +85,7 @@ def _place(name: str) -> int:
 
 
 def shares_chart(supernet: Supernet, number: int) -> str | None:
-    """The areas over epochs, the first operation at the bottom. number: the strategy's. None where there are not two epochs."""
+    """Stacked areas over epochs, the first operation at the bottom. number: of the strategy. None with fewer than two epochs."""
     shares = operation_shares(supernet)
     if not shares or len(supernet.epochs) < 2:
         return None
@@ -104,4 +104,4 @@ def shares_chart(supernet: Supernet, number: int) -> str | None:
         axes.set_xlim(epochs[0], epochs[-1])
         axes.grid(visible=False)
 
-    return svg_of(f"supernet-shares-{number}", SIZE, draw, "Share of each operation of all weights, over epochs")
+    return svg_of(f"supernet-shares-{number}", SIZE, draw, "Each operation's share of all weights over epochs")

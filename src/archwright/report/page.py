@@ -1,4 +1,4 @@
-"""The report: one HTML file that opens anywhere, without a network, on paper and on a phone."""
+"""The report: a single HTML file that needs no network connection and is readable on paper and on a phone."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from archwright.report.chart import series_colour
 from archwright.report.citations import bibtex
 from archwright.report.drawing import draw_architecture
 from archwright.report.findings import findings_of
-from archwright.report.html_template import OWN, filled_in
+from archwright.report.html_template import TEMPLATES, filled_in
 from archwright.report.report_data import ReportData, Row
 from archwright.report.table import columns, in_order
 
 TOP_CANDIDATES = 20
-MOST_PANELS = 12
-MOST_ACCESSES = 200
+MAX_PANELS = 12
+MAX_ACCESSES = 200
 MARKS = (
     '<circle r="5.5"/>',
     '<rect x="-5" y="-5" width="10" height="10"/>',
@@ -43,18 +43,18 @@ MARKS = (
     '<path d="M-6-3l3-3 3 3 3-3 3 3-3 3 3 3-3 3-3-3-3 3-3-3 3-3z"/>',
     '<path d="M0-7l1.7 4.7h5l-4 3 1.5 4.8L0 2.600l-4.200 2.900 1.500-4.800-4-3h5z"/>',
 )
-"""The marks of matplotlib's markers in `chart.MARKERS`, for the legend."""
+"""The shapes of matplotlib's markers in `chart.MARKERS`, for the legend."""
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the page of a run to `path`, at once or not at all."""
+    """Write the report of a run to `path`, atomically."""
     with written_atomically(path) as unfinished:
         unfinished.write_text(page(data), encoding="utf-8")
 
 
 def page(data: ReportData) -> str:
     """The whole page as text."""
-    return filled_in(OWN / "page.html", _content(data))
+    return filled_in(TEMPLATES / "page.html", _content(data))
 
 
 def _content(data: ReportData) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "tables": _tables(data),
         **pictures,
         "supernets": supernets,
-        "architecture_words": _architecture_words(data),
+        "architecture_sentence": _architecture_sentence(data),
         "architecture_json": json.dumps(data.architecture, indent=2),
         "states": _states(data),
         "ranking": _ranking(data),
@@ -84,9 +84,9 @@ def _content(data: ReportData) -> dict[str, Any]:
         "budget": _budget(data),
         "skipped": data.results.get("skipped") or (),
         "test_accesses": plural(methods_text.test_access_count(data), "time"),
-        "final_runs": f"{methods_text.final_run_count(data):,}",
-        "accesses": [{"reason": a.get("reason", ""), "time": a.get("time", "")} for a in data.accesses[:MOST_ACCESSES]],
-        "more_accesses": max(0, len(data.accesses) - MOST_ACCESSES),
+        "final_runs": plural(methods_text.final_run_count(data), "final training"),
+        "accesses": [{"reason": a.get("reason", ""), "time": a.get("time", "")} for a in data.accesses[:MAX_ACCESSES]],
+        "more_accesses": max(0, len(data.accesses) - MAX_ACCESSES),
         "methods_text": methods_text.methods_text(data),
         "bibtex": bibtex(
             [data.space, *(method["name"] for method in data.methods), *supernet_section.papers_behind(data.supernets.values())]
@@ -120,7 +120,7 @@ def _shapes(problem: Problem) -> list[tuple[str, str]]:
 
 def _contents(findings: bool, pictures: Mapping[str, Any], supernets: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     titles = {
-        "off": "What to look at" if findings else "",
+        "findings": "Findings" if findings else "",
         "methods": "Methods",
         "architecture": "Architecture",
         "search": "Search",
@@ -140,10 +140,10 @@ def _contents(findings: bool, pictures: Mapping[str, Any], supernets: Sequence[M
 
 def _model_takes(problem: Problem) -> str:
     if problem.level is None:
-        return "It takes raw inputs; the normalisation is part of it."
+        return "It takes raw inputs: the normalisation is part of the model."
     return (
-        f"It takes the numbers of tokens, their places in the {len(problem.names):,} names of architecture.json, and carries its "
-        "state from call to call; the ONNX file is one step, with the state as input and output."
+        f"It takes token indices, into the {len(problem.names):,} names in architecture.json, and carries its hidden state from "
+        "one call to the next; the ONNX file computes one step, with the state as input and output."
     )
 
 
@@ -156,8 +156,8 @@ def _headline(data: ReportData) -> str:
 
 
 def _tables(data: ReportData) -> list[dict[str, Any]]:
-    """The columns of the table of methods in two tables that fit a screen: how good, and at what cost."""
-    return [_table(data, "quality", "How good"), _table(data, "cost", "At what cost")] if data.methods else []
+    """The table of methods as two tables that fit a screen: quality and cost."""
+    return [_table(data, "quality", "Quality"), _table(data, "cost", "Cost")] if data.methods else []
 
 
 def _table(data: ReportData, about: str, title: str) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def _table(data: ReportData, about: str, title: str) -> dict[str, Any]:
 def _pictures(data: ReportData) -> dict[str, Any]:
     learning = [
         (name, _markup(curves.learning_chart(data, name, "metric")), _markup(curves.learning_chart(data, name, "loss")))
-        for name in list(data.curves)[:MOST_PANELS]
+        for name in list(data.curves)[:MAX_PANELS]
     ]
     searched = {str(row.get("strategy")) for row in data.complete}
     return {
@@ -200,7 +200,7 @@ def _pictures(data: ReportData) -> dict[str, Any]:
             if curves.has_place(data, m)
         ],
         "learning": [panel for panel in learning if panel[1] or panel[2]],
-        "not_shown": ", ".join(list(data.curves)[MOST_PANELS:]),
+        "not_shown": ", ".join(list(data.curves)[MAX_PANELS:]),
     }
 
 
@@ -210,14 +210,14 @@ def _mark(number: int) -> Any:
 
 
 def _markup(svg: str | None) -> Any:
-    """Our own SVG, not to be escaped."""
+    """Our own SVG, which must not be escaped."""
     from markupsafe import Markup
 
     return None if svg is None else Markup(svg)
 
 
 def _interval(data: ReportData) -> dict[str, Any] | None:
-    """The difference between searched network and baseline in words and as a picture."""
+    """The difference between the searched network and the baseline, in words and as a picture."""
     verdict = data.results["verdict"]
     difference, ends = finite(verdict.get("difference")), [finite(end) for end in verdict.get("ci95") or (None, None)]
     if difference is None or None in ends:
@@ -233,17 +233,17 @@ def _drawing(data: ReportData) -> Any:
     return _markup(draw_architecture(data.space, data.description, data.architecture.get("answers") or {}, data.problem))
 
 
-def _architecture_words(data: ReportData) -> str:
+def _architecture_sentence(data: ReportData) -> str:
     if data.architecture is None:
         return ""
     settings = ", ".join(
         f"{key} = {value}" for key, value in (data.architecture.get("settings") or {}).items() if value is not None
     )
-    return f"The best searched network, from the space {data.space}" + (f" with {settings}." if settings else ".")
+    return f"The best searched network, from the {data.space} space" + (f" with {settings}." if settings else ".")
 
 
 def _states(data: ReportData) -> dict[str, Any] | None:
-    """How many candidates of each strategy came to which end."""
+    """The number of candidates of each strategy in each state."""
     counts = {name: Counter(str(row.get("state")) for row in rows) for name, rows in data.searches.items()}
     order = ("complete", "failed", "pruned", "duplicate", "refused", "running")
     names = [state for state in order if any(count[state] for count in counts.values())]
@@ -252,7 +252,7 @@ def _states(data: ReportData) -> dict[str, Any] | None:
 
 
 def _ranking(data: ReportData) -> list[dict[str, str]]:
-    """The best candidates of the search by validation, each network once per strategy."""
+    """The best candidates of the search by validation metric, each network once per strategy."""
     best = sorted(data.complete, key=lambda row: -data.as_score(data.value(row)))[:TOP_CANDIDATES]
     return [
         {
@@ -297,7 +297,7 @@ def _budget(data: ReportData) -> list[dict[str, str]]:
 
 
 def _flat(content: Mapping[str, Any], before: str = "") -> Sequence[tuple[str, str]]:
-    """Nested settings as dotted names and texts."""
+    """Nested settings as pairs of a dotted name and a text."""
     pairs: list[tuple[str, str]] = []
     for key, value in content.items():
         if isinstance(value, Mapping) and value:

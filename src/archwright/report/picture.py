@@ -1,6 +1,6 @@
-"""A drawing in parts: lines, boxes and words, and how much room they take.
+"""Drawings from lines, boxes and words that keep track of their size.
 
-SVG without torch or matplotlib. Colours are CSS variables of the page, with fallbacks, so a drawing also stands alone.
+SVG without torch or matplotlib. Colours are CSS variables of the page with fallbacks, so a drawing also works on its own.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from html import escape
 from archwright.report.operation_families import colour_of, family
 
 INK, MUTED, RULE, CARD = "var(--ink,#1a2230)", "var(--muted,#667085)", "var(--rule,#d5dae2)", "var(--card,#ffffff)"
-CHARACTER = 7.0  # px: no sans serif's average letter is wider at 12 px
+CHARACTER = 7.0  # px: at 12 px, no sans-serif font has a wider average letter
 PILL = 24.0
 
 
 class Picture:
-    """SVG parts, and how much room they take."""
+    """SVG elements, and the size that they need."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.shapes: list[str] = []  # over the lines
+        self.shapes: list[str] = []  # drawn over the lines
         self.width = 0.0
         self.height = 0.0
 
@@ -56,7 +56,7 @@ class Picture:
         corner: float = 6,
         dashed: bool = False,
     ) -> None:
-        """A card; `tint` is how much of its colour fills it."""
+        """A rounded rectangle; `tint` is the opacity of its filling."""
         frame = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="{corner}"'
         dash = ' stroke-dasharray="4 3"' if dashed else ""
         self.shapes.append(f'<rect {frame} fill="{CARD}"/>')
@@ -70,7 +70,7 @@ class Picture:
 
 
 def stacked(pictures: Sequence[Picture], label: str) -> str:
-    """One <svg> with the pictures one below the other."""
+    """One <svg> with the pictures below each other."""
     width = max(picture.width for picture in pictures) + 6
     parts, top = [], 4.0
     for picture in pictures:
@@ -87,12 +87,12 @@ def stacked(pictures: Sequence[Picture], label: str) -> str:
 
 
 def width_of(words: str, padding: float = 20) -> float:
-    """The room of words at 12 px, in px."""
+    """The width of words at 12 px, in px."""
     return len(words) * CHARACTER + padding
 
 
 def draw_legend(picture: Picture, operations: Iterable[str], y: float) -> None:
-    """The families of operations that occur, each with its colour."""
+    """The families of the given operations, each with its colour."""
     x = 0.0
     for name, operation in {family(operation)[0]: operation for operation in operations}.items():
         colour = colour_of(operation)

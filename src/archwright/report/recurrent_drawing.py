@@ -1,4 +1,4 @@
-"""A recurrent cell as a picture: the tree of its nodes from the input to the mean, and the way back to the next step."""
+"""Pictures of recurrent cells: the tree of nodes from the input to the mean, and the line back to the next step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INPUT_WIDTH, MEAN_WIDTH = 52.0, 26.0
 
 
 def draw_recurrent_cell(cell: RecurrentCell) -> Picture:
-    """Nodes stand in columns by their depth, and what a node gives to the mean runs straight along its row: no two lines cross."""
+    """Nodes are in columns by depth, and a node's line to the mean runs straight along its row: no two lines cross."""
     picture = Picture()
     picture.text(0, 14, "Recurrent cell", size=14, bold=True)
     rows = _rows(cell)
@@ -34,19 +34,19 @@ def draw_recurrent_cell(cell: RecurrentCell) -> Picture:
 
 
 def _rows(cell: RecurrentCell) -> dict[int, int]:
-    """A row for each loose end, which those before it on its way share; where all nodes come out, a row for each."""
+    """A row for each loose end, shared by the nodes on the path to it; if all nodes are averaged, a row for each node."""
     rows = {INPUT: 0}
     last = 0
 
-    def place(state: int) -> None:
+    def place_readers(state: int) -> None:
         nonlocal last
         for number, node in enumerate(cell.readers.get(state, ())):
-            beside = number == 0 and (state == INPUT or cell.averaged == "loose_ends")
-            last += not beside
+            same_row = number == 0 and (state == INPUT or cell.averaged == "loose_ends")
+            last += not same_row
             rows[node] = last
-            place(node)
+            place_readers(node)
 
-    place(INPUT)
+    place_readers(INPUT)
     return rows
 
 
@@ -57,7 +57,7 @@ def _label(cell: RecurrentCell, node: int) -> str:
 def _draw_edges(
     picture: Picture, cell: RecurrentCell, middles: dict[int, float], lefts: dict[int, float], rights: dict[int, float]
 ) -> None:
-    """From each state down a bus to those that read it; x and h join at the bus of the input."""
+    """The bus from each state to the nodes that read it; x and h join at the bus of the input."""
     for state, readers in cell.readers.items():
         bus = rights[state] + GAP / 2
         ends = [middles[node] for node in readers] + ([middles[INPUT] + ROW] if state == INPUT else [])
@@ -73,7 +73,7 @@ def _draw_edges(
 
 
 def _draw_mean(picture: Picture, middles: list[float], x: float, floor: float) -> None:
-    """The mean of the nodes that come out, h_t, and its way back to the left below all rows."""
+    """The mean of the output nodes, h_t, and the line back to the left, below all rows."""
     words = "mean"
     long = len(words) * CHARACTER + 16
     centre = (min(middles) + max(middles)) / 2
@@ -93,7 +93,7 @@ def _draw_mean(picture: Picture, middles: list[float], x: float, floor: float) -
 
 
 def _words(cell: RecurrentCell) -> list[str]:
-    """What a node does, and what comes out."""
-    does = "Each node: its activation of what it reads times a matrix of its own"
-    does += "; a highway's gate mixes that with what it reads." if cell.highway else "."
-    return [does, f"{H} is the mean of {'all nodes' if cell.averaged == 'all_nodes' else 'the nodes that no other reads'}."]
+    """What a node computes, and what the output is."""
+    node = "Each node multiplies its input by its own weight matrix and applies its activation"
+    node += "; a highway gate mixes the result with the input." if cell.highway else "."
+    return [node, f"{H} is the mean of {'all nodes' if cell.averaged == 'all_nodes' else 'the nodes that no other node reads'}."]

@@ -1,4 +1,4 @@
-"""All that a report is made of: what the run wrote down, gathered by the caller; nothing is read or trained here."""
+"""The data of a report, gathered by the caller; nothing is read or trained here."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Kind = Literal["mixture", "controller", "paths"]
 
 @dataclass(frozen=True)
 class BudgetPart:
-    """One part of the run's time: what was set aside for it and what it took, in seconds (worker-seconds with several workers).
+    """The time of one stage of a run, planned and used, in seconds (worker-seconds with several workers).
 
-    `idle`: the share of its worker-seconds, between 0 and 1, in which no training ran; None where that was not counted.
+    `idle`: the share of its worker-seconds, in [0, 1], in which no training ran; None if not measured.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Supernet:
     """What a one-shot strategy's supernet left of its training.
 
     `record`: the content of its one_shot.json. `description`: what the space's `decide` returned for the architecture that it was
-    discretized to, None where it did not get so far.
+    discretized to, None if it did not get that far.
     """
 
     record: Mapping[str, Any]
@@ -42,12 +42,12 @@ class Supernet:
 
     @property
     def epochs(self) -> Sequence[Mapping[str, Any]]:
-        """One entry an epoch."""
+        """One entry per epoch."""
         return self.record.get("epochs") or ()
 
     @property
     def edges(self) -> Sequence[Mapping[str, Any]]:
-        """{name, candidates, target} of each edge that it mixes."""
+        """{name, candidates, target} of each mixed edge."""
         return self.record.get("edges") or ()
 
     @property
@@ -58,7 +58,7 @@ class Supernet:
 
     @property
     def kind(self) -> Kind:
-        """What was trained: a mixture with learned weights, what a controller drew, or uniformly drawn paths."""
+        """What was trained: a mixture with learned weights, paths drawn by a controller, or paths drawn uniformly."""
         if any("controller_entropy" in entry for entry in self.epochs):
             return "controller"
         discretization = self.record.get("discretization")
@@ -70,12 +70,12 @@ class ReportData:
     """One run.
 
     `results`: the content of results.json. `rows`: the columns of candidates.csv, and `sequence` (order of completion) and
-    `elapsed` (seconds that its strategy had searched when it was finished). `curves`: method -> one list per seed of records
+    `elapsed` (seconds that its strategy had searched by then). `curves`: method -> one list per seed of records
     {epoch, train_loss, train_metric, val_loss, val_<metric>} of the final trainings. `architecture`: JSON of the best searched
     network, `description`: what its space's `decide` returned. `accesses`: the log of the test split, {reason, time}.
-    `chance`: the test metric of always giving the commonest class. `command`: what was typed. `created`: a date, as it is to be
-    shown. `folder`: the run folder, as its user would type it. `supernets`: by strategy, of those that are one-shot methods.
-    `sample`: a text that the best language model made up.
+    `chance`: the accuracy of always predicting the most common class. `command`: what was typed. `created`: the date, as it is
+    shown. `folder`: the run folder, as the user would type it. `supernets`: by strategy, for one-shot methods.
+    `sample`: a text sampled from the best language model.
     """
 
     results: Mapping[str, Any]
@@ -104,7 +104,7 @@ class ReportData:
 
     @cached_property
     def colours(self) -> dict[str, int]:
-        """A number per method, the same in every picture: searches first."""
+        """The colour number of each method, the same in every chart; searches first."""
         names = [m["name"] for kind in ("search", "baseline") for m in self.methods if m.get("kind") == kind]
         return {name: i for i, name in enumerate(dict.fromkeys([*names, *self.searches]))}
 
@@ -121,10 +121,10 @@ class ReportData:
 
     @cached_property
     def complete(self) -> list[Row]:
-        """The candidates of the search that have a validation metric; of one that was trained on, only where it went last."""
+        """The candidates of the search with a validation metric; of one whose training was continued, only the last part."""
         complete = [row for row in self.rows if row.get("stage") == "search" and self._is_complete(row)]
-        trained_on = {str(row.get("continues") or "") for row in complete}
-        return [row for row in complete if str(row.get("number")) not in trained_on]
+        continued = {str(row.get("continues") or "") for row in complete}
+        return [row for row in complete if str(row.get("number")) not in continued]
 
     @cached_property
     def retrained(self) -> dict[tuple[Any, Any], float]:
@@ -136,7 +136,7 @@ class ReportData:
         return {key: sum(of) / len(of) for key, of in values.items()}
 
     def as_score(self, value: float | None) -> float:
-        """A metric's value, turned so that higher is better; one that is missing is worse than all."""
+        """A value of the metric as a score, higher is better; a missing one is the lowest."""
         return -inf if value is None else as_score(self.metric, value)
 
     def value(self, row: Row) -> float | None:

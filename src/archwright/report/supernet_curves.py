@@ -1,4 +1,4 @@
-"""Charts of a supernet's training: its learning curves, what was watched, and how sparse its weights became."""
+"""Charts of a supernet's training: learning curves, diagnostics, and how sparse its weights became."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 20
-WATCHED = {"entropy": "entropy", "spread": "spread", "skip_share": "share of skip connections"}
-"""What is watched of a search, each between 0 and 1, and its words in the legend."""
+DIAGNOSTICS = {"entropy": "entropy", "spread": "spread", "skip_share": "share of skip connections"}
+"""The diagnostics of a search, each between 0 and 1, and their names in the legend."""
 SIZE = (3.5, 2.4)
 
 Line = list[tuple[float, float]]
@@ -24,7 +24,7 @@ Line = list[tuple[float, float]]
 def learning_chart(supernet: Supernet, metric: str, what: str, number: int) -> str | None:
     """Training (dashed), validation of the supernet (solid), and for the metric each epoch's snapshot (dots).
 
-    what: "metric" or "loss". number: the strategy's, which keeps ids apart. None where there are not two epochs.
+    what: "metric" or "loss". number: of the strategy, keeps ids apart. None with fewer than two epochs.
     """
     word = metric if what == "metric" else "loss"
     lines = {name: _line(supernet, name) for name in (f"train_{what}", f"val_{word}", *(["score"] if what == "metric" else []))}
@@ -41,24 +41,24 @@ def learning_chart(supernet: Supernet, metric: str, what: str, number: int) -> s
     return svg_of(f"supernet-{what}-{number}", SIZE, draw, f"{axis_name(word)} of the supernet over epochs")
 
 
-def watched_chart(supernet: Supernet, number: int) -> str | None:
+def diagnostics_chart(supernet: Supernet, number: int) -> str | None:
     """Entropy and spread of the weights, mean over edges, and the share of skip connections, over epochs."""
-    lines = {name: _line(supernet, name) for name in WATCHED}
+    lines = {name: _line(supernet, name) for name in DIAGNOSTICS}
     if max(map(len, lines.values())) < 2:
         return None
 
     def draw(figure: Figure) -> None:
-        axes = quiet_axes(figure.add_subplot(), "epoch", "share of the largest possible")
+        axes = quiet_axes(figure.add_subplot(), "epoch", "share of the maximum")
         for colour, line in zip(SERIES, lines.values(), strict=False):
             _plot(axes, "", line, color=colour)
         axes.set_ylim(-0.03, 1.03)
         axes.set_xlim(left=0)
 
-    return svg_of(f"supernet-watched-{number}", SIZE, draw, f"{', '.join(WATCHED.values())} over epochs")
+    return svg_of(f"supernet-diagnostics-{number}", SIZE, draw, f"{', '.join(DIAGNOSTICS.values())} over epochs")
 
 
 def reward_chart(supernet: Supernet, number: int) -> str | None:
-    """A controller's rewards, and their moving average, the baseline (dashed), means over the epochs' updates."""
+    """A controller's rewards and their moving average, the baseline (dashed), each averaged over the updates of an epoch."""
     lines = [_line(supernet, "reward"), _line(supernet, "baseline")]
 
     def draw(figure: Figure) -> None:
@@ -74,7 +74,7 @@ def reward_chart(supernet: Supernet, number: int) -> str | None:
 
 
 def controller_entropy_chart(supernet: Supernet, number: int) -> str | None:
-    """The entropy of what a controller draws, over epochs."""
+    """The entropy of a controller's policy over epochs."""
     line = _line(supernet, "controller_entropy")
 
     def draw(figure: Figure) -> None:
@@ -89,16 +89,16 @@ def controller_entropy_chart(supernet: Supernet, number: int) -> str | None:
 
 
 def weight_histogram(supernet: Supernet, number: int) -> str | None:
-    """How many of the last epoch's weights, over all edges, are how large."""
+    """A histogram of the last epoch's weights of all edges."""
     weights = last_weights(supernet)
     if not weights:
         return None
 
     def draw(figure: Figure) -> None:
-        axes = quiet_axes(figure.add_subplot(), "weight at the end", "candidates of all edges")
+        axes = quiet_axes(figure.add_subplot(), "final weight", "number of candidates")
         axes.hist(weights, bins=BINS, range=(0.0, max(1.0, *weights)), color=SERIES[number % len(SERIES)])
 
-    return svg_of(f"supernet-weights-{number}", SIZE, draw, "Histogram of the weights of all candidates on all edges")
+    return svg_of(f"supernet-weights-{number}", SIZE, draw, "Histogram of the final weights of all candidates on all edges")
 
 
 def last_weights(supernet: Supernet) -> list[float]:

@@ -1,4 +1,4 @@
-"""The report's section on one one-shot strategy: what its page template is filled with."""
+"""The report's section on a one-shot strategy: the content of its template."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from archwright.report.heat_map import heat_map, heaviest_of
 from archwright.report.operation_shares import operation_shares, shares_chart
 from archwright.report.report_data import ReportData, Supernet
 from archwright.report.supernet_curves import (
-    WATCHED,
+    DIAGNOSTICS,
     controller_entropy_chart,
+    diagnostics_chart,
     last_weights,
     learning_chart,
     reward_chart,
-    watched_chart,
     weight_histogram,
 )
-from archwright.report.supernet_findings import sentences, told_of, warnings
+from archwright.report.supernet_findings import one_shot_entry, sentences, warnings
 
 MOST_MAPS = 60
 TITLES = {
-    "mixture": "What it was discretized to",
-    "controller": "What was derived from its controller",
-    "paths": "The best that was found in it",
+    "mixture": "Discretized architecture",
+    "controller": "Architecture derived from the controller",
+    "paths": "Best architecture found",
 }
-"""Of the drawing."""
+"""The heading of the drawing, by kind of supernet."""
 DOTS = {
-    "mixture": "the epoch's snapshot, with shared weights",
-    "controller": "the most probable architecture after the epoch, with shared weights: it alone is validated",
-    "paths": "a path drawn at random after the epoch, which is all that is validated",
+    "mixture": "each epoch's snapshot, with shared weights",
+    "controller": "the most probable architecture after each epoch, with shared weights (the only one validated)",
+    "paths": "a path drawn at random after each epoch (the only one validated)",
 }
-"""What is drawn as dots among the learning curves."""
-SMALL = 0.01
-"""A weight below this is as good as none."""
+"""What the dots among the learning curves are, by kind of supernet."""
+NEGLIGIBLE_WEIGHT = 0.01
+"""A smaller weight counts as zero."""
 
 
 def sections(data: ReportData) -> list[dict[str, Any]]:
-    """One for each strategy whose supernet left a record."""
+    """One section for each strategy whose supernet left a record."""
     return [_section(data, name, supernet) for name, supernet in data.supernets.items()]
 
 
 def papers_behind(supernets: Iterable[Supernet]) -> list[str]:
-    """Names of the options whose papers a report should cite."""
+    """The option names under which `citations` finds the papers to cite."""
     names = []
     for supernet in supernets:
         settings = supernet.record.get("settings") or {}
@@ -62,7 +62,7 @@ def _section(data: ReportData, name: str, supernet: Supernet) -> dict[str, Any]:
         "name": name,
         "colour": series_colour(number),
         "sentences": sentences(data, name),
-        "warnings": warnings(told_of(data, name)),
+        "warnings": warnings(one_shot_entry(data, name)),
         "metric_chart": _markup(learning_chart(supernet, data.metric, "metric", number)),
         "loss_chart": _markup(learning_chart(supernet, data.metric, "loss", number)),
         "title": TITLES[supernet.kind],
@@ -71,8 +71,8 @@ def _section(data: ReportData, name: str, supernet: Supernet) -> dict[str, Any]:
         "controller_entropy_chart": _markup(controller_entropy_chart(supernet, number)),
         "shares_chart": _markup(shares_chart(supernet, number)) if learned else None,
         "shares": operation_shares(supernet) if learned else [],
-        "watched_chart": _markup(watched_chart(supernet, number)) if learned else None,
-        "watched": [(word, series_colour(i % SERIES_COLOURS)) for i, word in enumerate(WATCHED.values())],
+        "diagnostics_chart": _markup(diagnostics_chart(supernet, number)) if learned else None,
+        "diagnostics": [(word, series_colour(i % SERIES_COLOURS)) for i, word in enumerate(DIAGNOSTICS.values())],
         "histogram": _markup(weight_histogram(supernet, number)) if learned else None,
         "sparsity": _sparsity(last_weights(supernet)),
         "maps": _maps(supernet) if learned else [],
@@ -83,7 +83,7 @@ def _section(data: ReportData, name: str, supernet: Supernet) -> dict[str, Any]:
 
 
 def _maps(supernet: Supernet) -> list[tuple[str, Any]]:
-    """(edge, heat map) of each edge, in the supernet's order."""
+    """(name, heat map) of each edge, in the supernet's order."""
     if not supernet.epochs:
         return []
     heaviest = heaviest_of(supernet.epochs)
@@ -96,10 +96,10 @@ def _maps(supernet: Supernet) -> list[tuple[str, Any]]:
 def _sparsity(weights: Sequence[float]) -> str:
     if not weights:
         return ""
-    small = sum(weight < SMALL for weight in weights)
+    negligible = sum(weight < NEGLIGIBLE_WEIGHT for weight in weights)
     return (
-        f"{small:,} of {len(weights):,} weights ended below {SMALL:g}; where most are about equal, the search has hardly decided, "
-        "and cutting it down to one candidate an edge changes much."
+        f"{negligible:,} of {len(weights):,} weights ended below {NEGLIGIBLE_WEIGHT:g}; if most are about equal, "
+        "the search has hardly decided, and discretizing to one candidate per edge changes the network a lot."
     )
 
 
@@ -111,7 +111,7 @@ def _drawing(data: ReportData, supernet: Supernet) -> Any:
 
 
 def _markup(svg: str | None) -> Any:
-    """Our own SVG, not to be escaped."""
+    """Our own SVG, which must not be escaped."""
     from markupsafe import Markup
 
     return None if svg is None else Markup(svg)

@@ -1,4 +1,4 @@
-"""The table of methods: the same words in the terminal, in plain text and on the page."""
+"""The table of methods, worded alike in the terminal, in plain text and on the page."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Method = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Column:
-    """A heading, what it means, and how a method's entry reads.
+    """A heading, its meaning, and how to format a method's entry.
 
-    `about`: what a method is called, how good it is, or what it costs. `essential` ones are kept where there is little room.
+    `about`: the method's name, its quality or its cost. `essential` columns stay where there is little room.
     """
 
     heading: str
@@ -56,15 +56,15 @@ def columns(metric: str) -> tuple[Column, ...]:
         ),
         Column("seeds", "final trainings", "quality", lambda m: str(len(m.get("runs") or ())), essential=True),
         Column("validation", f"mean {name} on the validation split", "quality", lambda m: metric_text(metric, validation_mean(m))),
-        Column("parameters", "trainable numbers", "cost", lambda m: count_text(m.get("parameters")), essential=True),
-        Column("MACs", "multiply-accumulates a sample", "cost", lambda m: count_text(m.get("macs"))),
+        Column("parameters", "trainable parameters", "cost", lambda m: count_text(m.get("parameters")), essential=True),
+        Column("MACs", "multiply-accumulate operations per sample", "cost", lambda m: count_text(m.get("macs"))),
         Column("peak memory", "of the training process", "cost", lambda m: memory_text(m.get("peak_memory_mb"))),
-        Column("latency", "one sample", "cost", lambda m: milliseconds_text(m.get("latency_ms"))),
-        Column("search", "time of all trials", "cost", lambda m: _or_none(seconds_text(m.get("search_seconds")), m)),
+        Column("latency", "of one sample", "cost", lambda m: milliseconds_text(m.get("latency_ms"))),
+        Column("search", "training time of all trials", "cost", lambda m: _if_searched(seconds_text(m.get("search_seconds")), m)),
         Column("training", "time of a final training", "cost", lambda m: seconds_text(m.get("train_seconds")), essential=True),
         Column("prediction", "time for the whole test split", "cost", lambda m: seconds_text(m.get("predict_seconds"))),
-        Column("energy", "estimate, search and retraining", "cost", lambda m: energy_text(m.get("energy_wh"))),
-        Column("trials", "candidates of the search", "cost", lambda m: _or_none(count_text(m.get("n_trials")), m)),
+        Column("energy", "estimated, search and retraining together", "cost", lambda m: energy_text(m.get("energy_wh"))),
+        Column("trials", "candidates of the search", "cost", lambda m: _if_searched(count_text(m.get("n_trials")), m)),
     )
 
 
@@ -72,22 +72,22 @@ def _kind(method: Method) -> str:
     return "searched" if method.get("kind") == "search" else "baseline"
 
 
-def _or_none(text: str, method: Method) -> str:
-    """A baseline has no search: neither zero nor a number that is missing."""
+def _if_searched(text: str, method: Method) -> str:
+    """The text for a searched method; a dash for a baseline, which has no search."""
     return text if method.get("kind") == "search" else MISSING
 
 
 def in_order(methods: Sequence[Method]) -> list[Method]:
-    """Searched networks first, each kind from the best test metric downwards, the failed last."""
-    return sorted(methods, key=lambda m: (m.get("kind") != "search", m.get("mean") is None, -_worth(m)))
+    """Searched networks first; within each kind by test metric, the best first and the failed last."""
+    return sorted(methods, key=lambda m: (m.get("kind") != "search", m.get("mean") is None, -_test_score(m)))
 
 
-def _worth(method: Method) -> float:
+def _test_score(method: Method) -> float:
     return as_score(str(method.get("metric")), method.get("mean") or 0.0)
 
 
 def rich_table(results: Mapping[str, Any], essential: bool = False) -> Table:
-    """The table of methods for the terminal, with the chosen one in bold; `essential` for a narrow one."""
+    """The table of methods for the terminal, with the chosen one in bold; only `essential` columns if asked."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -102,7 +102,7 @@ def rich_table(results: Mapping[str, Any], essential: bool = False) -> Table:
 
 
 def text_table(results: Mapping[str, Any]) -> str:
-    """The table of methods as plain text, one line a method."""
+    """The table of methods as plain text, one line per method."""
     shown = columns(results["problem"]["metric"])
     lines = [[c.heading for c in shown], *([c.text(m) for c in shown] for m in in_order(results["methods"]))]
     widths = [max(len(line[i]) for line in lines) for i in range(len(shown))]
