@@ -93,7 +93,7 @@ BAD_DATA = {
     "texts.npz": (npz(x=np.full((60, 4), "a")), "numbers"),
     "empty.csv": (b"", "empty"),
     "no_target.csv": (csv_of().encode(), "which column is the target"),
-    "unknown.doc": (b"hello", "such files are not read"),
+    "unknown.doc": (b"hello", "unsupported file type"),
     "empty.txt": (b"", "is empty"),
     "short.txt": (b"hello", "give a longer text"),
     "latin.txt": ("café".encode("latin-1"), "cannot be read as a text in UTF-8"),
@@ -123,9 +123,9 @@ def test_unusable_data_are_refused(refuse, tmp_path, name):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("c", "no column 'c': there are 'a', 'b', 'kind'"),
+        ("c", "no column 'c': the columns are 'a', 'b', 'kind'"),
         ("kind,c", "no column 'c'"),
-        ("kind", "columns that hold no numbers: 'a'"),
+        ("kind", "columns that are not numeric: 'a'"),
     ],
 )
 def test_a_table_with_a_missing_or_non_numeric_column_is_refused(refuse, tmp_path, target, message):
@@ -158,11 +158,11 @@ def test_a_file_without_read_permission_is_refused(refuse, tmp_path, monkeypatch
     [
         ("--space chian", "did you mean 'chain'"),
         ("--space nowhere:Cls", "cannot be imported"),
-        ("--space os:getcwd", "no subclass of archwright.SearchSpace"),
+        ("--space os:getcwd", "not a subclass of archwright.SearchSpace"),
         ("--strategy evolution", "did you mean 'regularized_evolution'"),
         ("--strategy os:getcwd", "is not a class with a method `propose`"),
         ("--strategy tpe", "did you mean 'optuna:tpe'"),
-        ("--strategy random,random", "stands twice"),
+        ("--strategy random,random", "list random more than once"),
         ("--strategy ,", "no strategy was given"),
         ("--baselines resnet19", "did you mean 'resnet18'"),
         ("--executor ray2", "choose from serial, processes"),
@@ -173,7 +173,7 @@ def test_a_file_without_read_permission_is_refused(refuse, tmp_path, monkeypatch
         ("--target kind", "--target names columns of a .csv file"),
         ("--objectives f1", "choose from accuracy"),
         ("--objectives macs", "begin with 'accuracy'"),
-        ("--objectives accuracy,accuracy", "stands twice"),
+        ("--objectives accuracy,accuracy", "occurs more than once"),
         ("--set width=3", "begin the key with one of space."),
         ("--set space.widht=3", "did you mean 'width'"),
         ("--set space.width=2", "too small"),
@@ -189,14 +189,14 @@ def test_a_file_without_read_permission_is_refused(refuse, tmp_path, monkeypatch
         ("--set train.learning_rate=-1", "out of range"),
         ("--set train.learning_rate=nan", "is not a number"),
         ("--set train.augmentation=blur", "choose auto, none"),
-        ("--set train.augmentation=flip", "does not fit inputs"),
+        ("--set train.augmentation=flip", "does not suit inputs"),
         ("--set budget.search=0.9", "add up to 1"),
         ("--set budget.rest=0.9", "it has search, final"),
         ("--trials 0", "above zero"),
         ("--trials many", "--trials"),
-        ("--minutes 3", "bound the search by one of them"),
+        ("--minutes 3", "limit the search by one of them"),
         ("--seeds 0", "seeds is 0"),
-        ("--seed -1", "from 0 up"),
+        ("--seed -1", "at least 0"),
         ("--epochs -2", "epochs is -2"),
         ("--timeout -1", "timeout is -1.0"),
         ("--storage mysql://me@there/db", "give postgresql://"),
@@ -229,7 +229,7 @@ def test_an_invalid_option_is_refused_with_a_remedy(refuse, tmp_path, options, m
         ("--target x", "names columns of a .csv file"),
         ("--objectives perplexity", "choose from bits_per_character, loss"),
         ("--set train.dropout=1.5", "out of range"),
-        ("--set train.augmentation=crop", "does not fit inputs"),
+        ("--set train.augmentation=crop", "does not suit inputs"),
     ],
 )
 def test_an_option_that_does_not_suit_a_text_is_refused_with_a_remedy(refuse, tmp_path, options, message):
@@ -240,7 +240,7 @@ def test_an_option_that_does_not_suit_a_text_is_refused_with_a_remedy(refuse, tm
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--level word", "good.npz is no text (.txt): leave out --level word"),
+        ("--level word", "good.npz is not a text (.txt): leave out --level word"),
         ("--window 5", "leave out --window 5"),
         ("--space recurrent", "recurrent"),
         ("--baselines lstm", "baseline 'lstm' models texts, and good is a classification"),

@@ -28,7 +28,7 @@ def test_further_keys_are_left_alone_and_missing_ones_named():
         Architecture.from_json(text)
 
 
-def test_what_it_was_made_from_can_change_without_it():
+def test_changing_the_mappings_it_was_made_from_does_not_change_it():
     answers = {"q": 1}
     architecture = Architecture("s", {}, answers)
     answers["q"] = 2

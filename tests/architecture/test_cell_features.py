@@ -1,6 +1,6 @@
 from math import log
 
-from archwright.architecture.cell_features import DECAY, cell_features, together
+from archwright.architecture.cell_features import DECAY, cell_features, combined_features
 from archwright.architecture.cell_graph import CellGraph, Node
 from archwright.architecture.features import Features
 
@@ -41,6 +41,6 @@ def test_a_cell_of_nothing_has_no_paths():
     assert features == Features({}, {"parameters": 0, "paths": 0, "least depth": 0, "greatest depth": 0})
 
 
-def test_cells_keep_apart():
-    both = together({"normal": Features({"a": 1}, {"s": 2}, {"a": 0.5}), "reduction": Features({"a": 3}, {})})
+def test_the_features_of_cells_are_kept_apart():
+    both = combined_features({"normal": Features({"a": 1}, {"s": 2}, {"a": 0.5}), "reduction": Features({"a": 3}, {})})
     assert both == Features({"normal: a": 1, "reduction: a": 3}, {"normal: s": 2}, {"normal: a": 0.5})

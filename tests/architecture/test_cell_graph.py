@@ -18,7 +18,7 @@ def random_cell(blocks, rng):
 
 
 def relabelled(cell, order):
-    """The same cell with its nodes in `order` (new place -> old node), and each node's edges the other way round."""
+    """The same cell with its nodes in `order` (new position -> old node), and the edges of each node reversed."""
     place = {0: 0, 1: 1, **{2 + old: 2 + new for new, old in enumerate(order)}}
     nodes = []
     for old in order:
@@ -81,6 +81,6 @@ def test_what_none_would_read_does_not_matter():
 
 
 @pytest.mark.timeout(5)
-def test_many_equal_nodes_are_no_trouble():
+def test_many_equal_nodes_are_handled():
     cell = CellGraph("cell", 2, tuple(Node((0, 1), ("conv", "conv")) for _ in range(10)))
     assert len(canonical_form(cell)) == 10

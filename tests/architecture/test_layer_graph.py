@@ -30,7 +30,7 @@ def test_every_part_has_a_layer():
             assert set(levels(layers, reductions)[1:]) == set(range(reductions + 1))
 
 
-def test_what_is_halved_is_what_is_read_behind():
+def test_the_states_read_after_a_reduction_are_halved():
     """Layers 1, 2 | 3, 4 | 5, 6. Layer 5 adds layer 1, layer 4 adds layer 2, layer 6 adds what has its size."""
     skips = [(), (1,), (), (2,), (1,), (5,)]
     graph = LayerGraph(tuple(Layer("conv", own) for own in skips), reductions=2, filters=1)

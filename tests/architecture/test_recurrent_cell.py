@@ -23,7 +23,7 @@ def relabelled(cell, order):
     return RecurrentCell(sources, tuple(cell.activations[old - 1] for old in order))
 
 
-def test_who_reads_whom_and_what_comes_out():
+def test_readers_and_outputs_of_the_nodes():
     assert PAPER.readers == {0: (1,), 1: (2, 4), 2: (3,)}
     assert PAPER.outputs == (3, 4)
     assert RecurrentCell(PAPER.sources, PAPER.activations, averaged="all_nodes").outputs == (1, 2, 3, 4)
@@ -51,7 +51,7 @@ def test_the_order_of_nodes_does_not_matter(nodes, seed):
     rng = Random(seed)
     cell = random_cell(nodes, rng)
     order, left = [], set(cell.nodes)
-    while left:  # any order in which nobody comes before what it reads
+    while left:  # any order in which no node comes before the one it reads
         order.append(rng.choice([node for node in sorted(left) if cell.sources[node - 1] not in left]))
         left.remove(order[-1])
     other = relabelled(cell, order)

@@ -74,7 +74,7 @@ def test_enumeration_is_brute_force_and_repeats_nothing(toy):
 
 @few
 @given(toy=toys(), name=st.sampled_from(["q0", "q1", "q2"]))
-def test_with_settled_answers_enumeration_lists_those_that_have_them_or_are_not_asked(toy, name):
+def test_with_fixed_answers_enumeration_lists_those_that_have_them_or_do_not_ask_them(toy, name):
     listed = list(enumerate_answers(toy.decide, {name: 0, "no such question": 1}))
     assert listed == [answers for answers in enumerate_answers(toy.decide) if answers.get(name, 0) == 0]
 

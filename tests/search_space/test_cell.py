@@ -74,7 +74,7 @@ def test_cells_of_several_sizes_share_no_weights_and_are_in_no_paper():
     space = Cell(blocks=4, fewest_blocks=2)
     assert space.published() is None
     assert Cell(blocks=4, fewest_blocks=4).published() == Cell(blocks=4).published()
-    with pytest.raises(InputError, match="shares weights among cells of one size only: leave out fewest_blocks"):
+    with pytest.raises(InputError, match="shares weights only among cells of the same size: leave out fewest_blocks"):
         space.supernet(problem(1, 8, 8))
     with pytest.raises(UnknownSetting, match="'fewest_blocks': 5 is out of range: choose from 1 to 4"):
         Cell(blocks=4, fewest_blocks=5)
@@ -175,7 +175,7 @@ def test_where_nothing_is_reduced_no_reduction_cell_is_asked_for():
 
 def test_reductions_that_are_set_are_kept_or_refused():
     assert Cell(reductions=3).for_problem(problem(1, 8, 8)).reductions == 3
-    with pytest.raises(InputError, match=r"4 reductions leave nothing of inputs of shape \(1, 8, 8\): set fewer"):
+    with pytest.raises(InputError, match=r"4 reductions are too many for inputs of shape \(1, 8, 8\): set fewer"):
         Cell(reductions=4).for_problem(problem(1, 8, 8))
 
 

@@ -69,7 +69,7 @@ def test_kernel_and_expansion_are_asked_only_of_operations_that_have_them():
         ((3, 64, 64), 3, 2),
         ((3, 224, 224), 3, 4),
         ((3, 7, 7), 2, 1),  # 7, 4
-        ((3, 6, 100), 1, 1),  # the shorter side can bear no halving
+        ((3, 6, 100), 1, 1),  # the shorter side cannot be halved
         ((3, 3, 3), 1, 1),
         ((2, 1000), 3, 4),
         ((2, 20), 3, 1),
@@ -241,7 +241,7 @@ def test_it_holds_the_plain_residual_network_of_20_million_macs():
     assert multiply_accumulates(network, (1, 28, 28)) == 9 * 16 * 28 * 28 + 3 * per_stage + transitions + 640
 
 
-def test_settings_survive_a_second_filling_in():
+def test_fitting_settings_to_the_data_twice_changes_nothing():
     space = Chain().for_problem(DIGITS)
     assert space.for_problem(DIGITS) == space
     assert dataclasses.asdict(space).keys() == dataclasses.asdict(Chain()).keys()
@@ -267,7 +267,7 @@ def test_what_a_supernet_cannot_mix_must_be_fixed(settings, problem, told):
 
 
 @pytest.mark.parametrize("option", [{"partial_channels": 4}, {"auxiliary_skip": True}])
-def test_what_is_of_cells_only(option):
+def test_options_that_only_cells_have_are_refused(option):
     space = Chain(pooling="max", connectivity="plain", activation="relu")
     with pytest.raises(InputError, match="neither partial channels nor auxiliary skips"):
         space.supernet(DIGITS, **option)

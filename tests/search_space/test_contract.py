@@ -144,7 +144,7 @@ def test_skips_are_among_the_questions(case):
 
 
 @each
-def test_the_code_has_one_length_and_one_mark_per_answer(case):
+def test_the_encoding_has_a_fixed_length_and_a_single_one_per_answer(case):
     space = case.make()
     length = sum(len(question.options) for question in space.questions())
     codes = set()
@@ -242,7 +242,7 @@ def test_the_auxiliary_point_is_part_of_the_network(case):
 
 
 @each
-def test_the_data_fill_in_settings_once(case):
+def test_fitting_settings_to_the_data_twice_changes_nothing(case):
     space = case.make()
     assert space.for_problem(case.problem) == space
     assert type(space) is type(make_space(case.space))

@@ -81,7 +81,7 @@ def test_a_network_is_halved_as_its_data_ask_whatever_the_description_says():
 
 def test_reductions_that_are_set_are_kept_or_refused():
     assert EnasMacro(layers=6, reductions=3).for_problem(problem(1, 8, 8)).reductions == 3
-    with pytest.raises(InputError, match=r"4 reductions leave nothing of inputs of shape \(1, 8, 8\): set fewer"):
+    with pytest.raises(InputError, match=r"4 reductions are too many for inputs of shape \(1, 8, 8\): set fewer"):
         EnasMacro(layers=6, reductions=4).for_problem(problem(1, 8, 8))
     with pytest.raises(UnknownSetting, match="'reductions': 6 is out of range: choose from 0 to 5"):
         make_space("enas_macro", {"layers": 6, "reductions": 6})
@@ -94,7 +94,7 @@ def test_other_data_are_refused(shape):
 
 
 def test_the_weights_are_those_of_the_operations():
-    """What the features take for parameters, against the networks themselves: large filters drown the small terms."""
+    """The parameters that the features assume, against those of networks with so many filters that small terms are negligible."""
     space, images = EnasMacro(layers=1, filters=256), problem(1, 8, 8)
     counts = {}
     for operation in OPERATIONS:

@@ -27,7 +27,7 @@ def test_the_count_is_the_formula_of_its_nodes(nodes):
 
 
 def test_it_says_why_the_papers_figure_is_another():
-    assert "counts the 5 operations once, not for each node" in EnasMicro().published().source
+    assert "counts the 5 operations once, not per node" in EnasMicro().published().source
 
 
 def test_it_is_the_cell_space_under_another_name():
@@ -65,7 +65,9 @@ def test_it_grows_by_a_node():
 def test_cells_of_several_sizes_share_no_weights():
     space = EnasMicro(nodes=5, fewest_nodes=4)
     assert space.published() is None
-    with pytest.raises(InputError, match="space 'enas_micro' shares weights among cells of one size only: leave out fewest_nodes"):
+    with pytest.raises(
+        InputError, match="space 'enas_micro' shares weights only among cells of the same size: leave out fewest_nodes"
+    ):
         space.supernet(IMAGES)
 
 

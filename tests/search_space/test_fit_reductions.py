@@ -29,8 +29,8 @@ def test_unset_reductions_are_the_usual_ones_but_no_more_than_the_most(shape, re
     [
         ((7,), None, None, r"space 'toy' takes series \(C, L\) or images \(C, H, W\), not inputs of shape \(7,\)"),
         ((1, 4, 4, 4), None, None, r"not inputs of shape \(1, 4, 4, 4\): use space 'chain'"),
-        ((1, 28), 2, None, r"space 'toy' was made for 2-D inputs, these have shape \(1, 28\)"),
-        ((1, 8, 8), None, 4, r"space 'toy': 4 reductions leave nothing of inputs of shape \(1, 8, 8\): set fewer"),
+        ((1, 28), 2, None, r"space 'toy' was made for 2-D inputs, but these have shape \(1, 28\)"),
+        ((1, 8, 8), None, 4, r"space 'toy': 4 reductions are too many for inputs of shape \(1, 8, 8\): set fewer"),
     ],
 )
 def test_data_that_do_not_fit_are_refused(shape, dimensions, reductions, told):

@@ -34,13 +34,13 @@ def test_every_level_extends_the_one_before_with_architectures_of_the_space(name
         parent = rng.choice(grown)
 
 
-def test_a_space_says_no_order_unless_it_has_one():
+def test_a_space_has_no_growth_order_by_default():
     from tests.search_space.test_search_space import Lines
 
     assert Lines().growth_order() is None
 
 
-def test_of_too_many_a_random_choice_is_made():
+def test_too_many_extensions_are_sampled_at_random():
     order = Cell(operations="pnas", blocks=2, cells=1, inputs="any").growth_order()
     few = list(order.extensions(1, None, 40, Random(0)))
     assert len(few) == 40
@@ -61,7 +61,7 @@ def test_cells_grow_from_one_block_on():
     assert all(kept.items() <= architecture.answers.items() and architecture.answers["blocks"] == 2 for architecture in second)
 
 
-def test_cells_may_begin_with_more_blocks():
+def test_cells_may_start_with_more_blocks():
     order = Cell(blocks=4, fewest_blocks=3).growth_order()
     assert (order.levels, order.space) == (2, Cell(blocks=4, fewest_blocks=3))
     (smallest,) = list(order.extensions(1, None, 1, Random(0)))
@@ -91,7 +91,7 @@ def ways(space, architecture):
     return used, len(used) - len({node for edge in used for node in edge.split("->")}) + 2
 
 
-def test_benchmark_cells_grow_by_one_way_through_the_cell():
+def test_benchmark_cells_grow_by_one_path_through_the_cell():
     space = NASBench201()
     order = space.growth_order()
     first = list(order.extensions(1, None, 10_000, Random(0)))
@@ -112,8 +112,10 @@ def test_every_live_cell_of_the_benchmark_is_reached():
     reached: set[Architecture] = set()
     parents: list[Architecture | None] = [None]
     for level in range(1, order.levels + 1):
-        ways_to_grow = [settled for parent in parents for settled in order.settled(level, parent)]
-        parents = [space.architecture({name: settled.get(name, "nor_conv_3x3") for name in names}) for settled in ways_to_grow]
+        ways_to_grow = [fixed_answers for parent in parents for fixed_answers in order.fixed_answers(level, parent)]
+        parents = [
+            space.architecture({name: fixed_answers.get(name, "nor_conv_3x3") for name in names}) for fixed_answers in ways_to_grow
+        ]
         reached.update(parents)
     every = [space.architecture(dict(zip(names, ops, strict=True))) for ops in product(("none", "nor_conv_3x3"), repeat=6)]
     assert reached == {a for a in every if ways(space, a)[0] == {name for name, op in a.answers.items() if op != "none"} != set()}

@@ -66,7 +66,7 @@ def canonical(letters):
     [
         ("s nn 31n", "s nn 13n", True),  # the sum does not depend on its order
         ("n n3 snn", "n nn spn", True),  # an operation on zeros is zeros
-        ("3 nn snn", "p nn snn", True),  # what nobody reads does not matter
+        ("3 nn snn", "p nn snn", True),  # unread nodes do not matter
         ("s nn 3nn", "s nn n3n", True),  # a skip of the input is the input
         ("n nn 3nn", "n nn 1nn", False),
         ("3 nn nsn", "3 nn nnn", False),

@@ -73,7 +73,7 @@ def test_the_worked_example_of_the_paper_is_in_the_space():
 
 
 def test_all_cells_of_as_many_nodes_that_read_the_input_are_of_one_size():
-    """Of width H: an embedding and its bias; a matrix a node and one more for each that reads the input, of H x H or H x 2 H."""
+    """Of width H: an embedding and its bias; one H x H or H x 2 H matrix per node, and one more for each that reads the input."""
     for highway in (False, True):
         space = Recurrent(nodes=5, width=4, highway=highway)
         for seed in range(5):

@@ -1,4 +1,4 @@
-"""Toy spaces, and a study in a few lines that does to proposals what the real one does."""
+"""Toy spaces, and a minimal study that treats proposals as the real one does."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from archwright.search_space.growth_order import GrowthOrder
 ACCURACY = (Objective("accuracy", maximize=True),)
 TWO = (*ACCURACY, Objective("macs", maximize=False))
 EPOCHS = 9.0
-"""Of a full training, for strategies of several fidelities."""
+"""Epochs of a full training, for multi-fidelity strategies."""
 
 
 @dataclass(frozen=True)
 class Flat(SearchSpace):
-    """Every question always asked; options of every type, 1 and True among them. 4 ** 8 architectures."""
+    """Unconditional questions, with options of every type, including 1 and True. 4 ** 8 architectures."""
 
     name = "flat"
     layers: int = 8
@@ -35,7 +35,7 @@ class Flat(SearchSpace):
         raise NotImplementedError
 
     def growth_order(self):
-        """Two layers more at each level, in front of layers that are None."""
+        """Two more layers at each level, in front of layers that are None."""
         return GrowthOrder(self, self.layers // 2, self._settled)
 
     def _settled(self, level, parent):
@@ -45,7 +45,7 @@ class Flat(SearchSpace):
 
 @dataclass(frozen=True)
 class Conditional(SearchSpace):
-    """Questions that depend on earlier answers, two deep."""
+    """Questions that depend on earlier answers, two levels deep."""
 
     name = "conditional"
 
@@ -102,7 +102,7 @@ SPACES = {space.name: space for space in (Flat(), Conditional(), Tiny(), Single(
 
 
 def toy_score(space, architecture):
-    """A smooth landscape with one top: the share of answers that are the last but one of their options, and depth."""
+    """A smooth landscape with one maximum: the share of answers that are the second to last option, and depth."""
     if space.name == "conditional":
         layers = space.describe(architecture)
         good = sum((op == "conv") + (kernel == 3) + (width == 16) for op, kernel, width in layers)
@@ -192,7 +192,7 @@ class Study:
         self.finished.append(replace(candidate, state=failed or "complete", scores=scores))
 
     def run(self, trials: int, workers: int = 1) -> History:
-        """Until so many proposals have been made and finished; workers finish in a random order."""
+        """Runs until `trials` proposals have been made and have finished; workers finish in a random order."""
         order = Random(f"order/{self.seed}")
         while self.number < trials:
             self.start()

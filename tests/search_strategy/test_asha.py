@@ -15,13 +15,13 @@ def steps(study, count):
     return [(candidate.continues, candidate.epochs) for candidate in history.candidates]
 
 
-def test_a_small_search_goes_as_one_would_by_hand(toy):
+def test_a_small_search_matches_one_worked_out_by_hand(toy):
     """R = 9 and eta = 3, so rungs of 1, 3 and 9 epochs. A network's score does not change with its epochs."""
     scores = iter([0.1, 0.5, 0.3, 0.5, 0.2, 0.7, 0.7, 0.6, 0.6, 0.7, 0.0])
     study = toy.Study(ASHA(eta=3), toy.spaces["flat"], scores=lambda candidate: (next(scores),))
     assert steps(study, 11) == [
         *[(None, 1.0)] * 3,
-        (1, 3.0),  # 0.5 is the best of three; that it will be the third of six nobody knows yet
+        (1, 3.0),  # 0.5 is the best of three; it will be only the third of six
         (None, 1.0),  # the best of four has been promoted
         (None, 1.0),
         (5, 3.0),  # 0.7 is the best of five
@@ -42,7 +42,7 @@ class Learning:
 
 @pytest.mark.parametrize("workers", [1, 5])
 @pytest.mark.parametrize("around", ["random", "regularized_evolution"])
-def test_whatever_is_promoted_is_among_the_best_of_its_rung_and_nobody_is_passed_over(toy, workers, around):
+def test_every_promotion_is_among_the_best_of_its_rung_and_none_is_missed(toy, workers, around):
     study = toy.Study(ASHA(eta=2, around=around), toy.spaces["flat"], epochs=8.0, scores=Learning())
     ladder, promotions = [2.0, 4.0, 8.0], 0
     order = Random(workers)
@@ -80,7 +80,7 @@ def test_where_a_full_training_is_short_every_network_gets_one(toy):
     assert {(candidate.continues, candidate.epochs) for candidate in history.candidates} == {(None, 2.0)}
 
 
-def test_the_strategy_inside_is_sized_for_all_networks_that_the_budget_pays_for(toy):
+def test_the_inner_strategy_is_sized_for_all_networks_that_the_budget_pays_for(toy):
     """20 full trainings of 9 epochs pay for 20 * 9 / (1 + 2/3 + 6/9) = 77 networks: a population of 19."""
     strategy = ASHA(eta=3, around="regularized_evolution").for_budget(20)
     assert isinstance(strategy, SizedStrategy)
@@ -88,7 +88,7 @@ def test_the_strategy_inside_is_sized_for_all_networks_that_the_budget_pays_for(
     assert [candidate.parent is None for candidate in new].index(False) == 19
 
 
-def test_a_budget_that_was_given_by_hand_stays():
+def test_trials_that_are_set_are_kept():
     assert ASHA(trials=7).for_budget(20).trials == 7
 
 
@@ -98,6 +98,6 @@ def test_impossible_settings_are_refused(settings):
         ASHA(**settings)
 
 
-def test_what_the_strategy_inside_cannot_do_is_said(toy):
+def test_limitations_are_those_of_the_inner_strategy(toy):
     assert "at random" in ASHA(around="optuna:gp").limitations(toy.spaces["conditional"])
     assert ASHA().limitations(toy.spaces["conditional"]) is None

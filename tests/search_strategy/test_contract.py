@@ -36,7 +36,7 @@ ALL_STRATEGIES = {
     "optuna:tpe": {"n_startup_trials": 6},
 }
 BLIND = {"random", "grid", "asha", "hyperband", "optuna:random", "optuna:bruteforce", "optuna:cmaes", "optuna:qmc"}
-"""They look at no score, so they are no better than random; or only to train on what they found at random."""
+"""They use no scores, so they are no better than random, or use them only to continue training random networks."""
 SEEDLESS = {"grid", "optuna:qmc"}
 """They propose the same whatever the seed."""
 ONE_OBJECTIVE_ONLY = {"optuna:cmaes"}
@@ -98,7 +98,7 @@ def test_a_restarted_search_proposes_what_it_would_have_proposed(name, space, wo
     study = toy.Study(fresh(name), space, seed=7)
     steps = 1 if name in SLOW else 3
     study.run(trials_for(name) - steps, workers)
-    for _ in range(steps):  # with a restart at every step, and what the old process still holds in memory
+    for _ in range(steps):  # with a restart at every step, against a process that keeps its caches
         study.start()
         assert study.propose(fresh(name)) == study.propose()
         if study.pending:
@@ -143,7 +143,7 @@ def fail_some(candidate: Candidate) -> str | None:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_failed_refused_duplicate_and_pending_candidates_are_coped_with(name, space, workers, toy):
+def test_failed_refused_duplicate_and_pending_candidates_are_handled(name, space, workers, toy):
     study = toy.Study(fresh(name), space, fails=fail_some)
     study.run(trials_for(name), workers)
     for _ in range(3):
@@ -167,7 +167,7 @@ def test_several_workers_do_not_get_the_same_network_again_and_again(name, toy):
 
 def test_two_objectives_are_searched(name, space, toy):
     if name in ONE_OBJECTIVE_ONLY:
-        pytest.skip("takes one objective, and says so: test_optuna.py")
+        pytest.skip("takes only one objective, and says so: test_optuna_samplers.py")
     study = toy.Study(fresh(name), space, objectives=toy.two)
     history = study.run(trials_for(name), workers=2)
     assert any(len(candidate.scores or ()) == 2 for candidate in history.finished)
@@ -181,7 +181,7 @@ def best_after(strategy, space, toy, trials, seed):
 @pytest.mark.parametrize("space_name", ["flat", "conditional"])
 def test_it_beats_random_search(name, space_name, toy):
     if name in BLIND:
-        pytest.skip("looks at no score")
+        pytest.skip("uses no scores")
     space = toy.spaces[space_name]
     if "at random" in (limitations(fresh(name), space) or ""):
         pytest.skip("answers most questions of this space at random, and says so")

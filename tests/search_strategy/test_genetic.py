@@ -36,7 +36,7 @@ def test_only_the_best_of_all_that_was_seen_are_parents(toy):
     assert {p.parent for p in proposals(Genetic(5, tournament_size=60), space, history, 30)} == {0}
 
 
-def test_survivors_are_chosen_by_front_and_then_by_room(toy):
+def test_survivors_are_chosen_by_front_and_then_by_crowding_distance(toy):
     space = toy.spaces["flat"]
     scores = [(0.5, -5.0), (0.9, -9.0), (0.1, -1.0), (0.52, -5.2), (0.4, -6.0)]  # the last is dominated, 0 and 3 are close
     kept = [[member.number for member, _ in survivors(candidates_of(space, scores), size)] for size in (2, 4, 5)]

@@ -6,7 +6,7 @@ import pytest
 
 from archwright.errors import UnknownSetting
 from archwright.search_strategy.hyperband import Hyperband, bracket_sizes
-from archwright.search_strategy.successive_halving.rungs import beginnings
+from archwright.search_strategy.successive_halving.rungs import first_trainings
 
 
 def test_the_brackets_are_those_of_the_papers_example():
@@ -23,7 +23,7 @@ def test_each_bracket_in_turn_has_its_networks_and_its_promotions(toy):
     while len(new) < 3 * 17:
         study.run(study.number + 1)
         history = study.history
-        began = beginnings(history)
+        began = first_trainings(history)
         new = [
             candidate.epochs for candidate in history.candidates if candidate.continues is None and candidate.state == "complete"
         ]
@@ -36,18 +36,18 @@ def test_each_bracket_in_turn_has_its_networks_and_its_promotions(toy):
     assert rungs[9.0, 9.0] == 9
 
 
-def test_a_network_competes_with_those_of_its_own_kind_of_bracket_alone(toy):
-    """The scores of networks that begin with 3 epochs are far better, and those that were promoted to there go on all the same."""
+def test_a_network_competes_only_within_brackets_of_the_same_s(toy):
+    """Networks that start with 3 epochs score far better, yet those promoted to 3 epochs are promoted further."""
     study = toy.Study(Hyperband(), toy.spaces["flat"])
     study.scores = lambda c: (toy.score(study.space, c.architecture) + 10 * (c.continues is None and c.epochs == 3.0),)
     history = study.run(60)
-    began = beginnings(history)
+    began = first_trainings(history)
     ends = Counter(began[candidate.number].epochs for candidate in history.candidates if candidate.epochs == 9.0)
     assert ends[1.0] >= 2
     assert ends[3.0] >= 2
 
 
-def test_it_goes_around_any_strategy(toy):
+def test_any_strategy_can_be_the_inner_strategy(toy):
     history = toy.Study(Hyperband(around="regularized_evolution", trials=10), toy.spaces["flat"]).run(60)
     assert any(candidate.parent is not None for candidate in history.candidates if candidate.continues is None)
 

@@ -51,7 +51,7 @@ def test_it_begins_from_the_best_of_its_starts(toy):
         assert (place(proposal)[0] == 3) != (place(proposal)[1] == 3)
 
 
-def test_the_first_neighbour_that_is_better_is_the_next_centre(toy):
+def test_the_first_better_neighbour_becomes_the_incumbent(toy):
     finished = [candidate(0, 3, 3, 0.5), candidate(1, 3, 4, 0.4, parent=0), candidate(2, 0, 3, 0.6, parent=0)]
     assert {climb(toy, finished, seed=seed).parent for seed in range(10)} == {2}
     finished = finished[:2]
@@ -80,7 +80,7 @@ def test_after_a_local_optimum_a_new_climb_begins_with_one_start(toy):
     assert (step.parent, step.note) == (13, {"climb": 1})
 
 
-def test_while_a_neighbour_is_awaited_the_climb_goes_on(toy):
+def test_while_a_neighbour_is_pending_the_climb_goes_on(toy):
     *known, last = all_neighbours((2, 2), 1, 0.5)
     awaited = candidate(last.number, *last.architecture.answers.values(), None, "running", parent=0)
     proposal = climb(toy, [candidate(0, 2, 2, 0.9), *known], [awaited])
@@ -99,7 +99,7 @@ def test_a_start_that_failed_is_followed_by_another_of_the_same_climb(toy):
     assert (proposal.parent, proposal.note) == (None, {"climb": 0})
 
 
-def test_with_two_objectives_every_network_on_the_front_is_a_centre(toy):
+def test_with_two_objectives_every_network_on_the_front_is_an_incumbent(toy):
     front = [candidate(0, 0, 0, [0.9, -9.0]), candidate(1, 6, 6, [0.1, -1.0]), candidate(2, 3, 3, [0.05, -2.0])]
     finished = [*front, *(c for c in all_neighbours((0, 0), 3, [0.0, -99.0]))]
     seen = {climb(toy, finished, objectives=toy.two, starts=3, seed=seed).parent for seed in range(10)}
@@ -119,7 +119,7 @@ def test_unset_starts_are_a_quarter_of_the_trials(trials, starts):
     assert LocalSearch(3).for_budget(trials).starts == 3
 
 
-def test_proposing_stays_quick_in_a_long_history(toy):
+def test_proposing_stays_fast_with_a_long_history(toy):
     space, rng, candidates = toy.spaces["flat"], Random(0), []
     for number in range(10_000):
         architecture = space.sample(rng)
@@ -128,4 +128,4 @@ def test_proposing_stays_quick_in_a_long_history(toy):
     begin = time.process_time()
     for seed in range(5):
         LocalSearch().propose(space, History(toy.accuracy, candidates), Random(seed))
-    assert (time.process_time() - begin) / 5 < 0.2  # about 12 ms; the room is for a busy machine
+    assert (time.process_time() - begin) / 5 < 0.2  # about 12 ms; the margin is for a busy machine

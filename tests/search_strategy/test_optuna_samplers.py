@@ -47,8 +47,8 @@ def test_nsgaii_breeds_generations_from_notes_alone(toy):
 
 
 @pytest.mark.parametrize("name", ["optuna:tpe", "optuna:gp"])
-def test_a_region_that_fails_is_left(name, toy):
-    """Optuna's samplers ignore failed trials; here they count as bad as the worst that was seen."""
+def test_a_region_that_fails_is_avoided(name, toy):
+    """Optuna's samplers ignore failed trials; here they count as the worst result seen."""
     space = toy.spaces["flat"]
 
     def fails(candidate):
@@ -77,21 +77,21 @@ def test_a_grid_that_is_too_large_is_refused(toy):
         ("optuna:nsgaii", None, "at random"),
         ("optuna:nsgaiii", None, "at random"),
         ("optuna:qmc", None, "at random"),
-        ("optuna:tpe", None, "each by itself"),
+        ("optuna:tpe", None, "models each conditional question independently"),
         ("optuna:cmaes", "every question of a space at random", "every question of a space at random"),
         ("optuna:bruteforce", None, None),
         ("optuna:random", None, None),
-        ("optuna:grid", None, "meets networks again"),
+        ("optuna:grid", None, "repeats networks"),
     ],
 )
-def test_what_a_sampler_cannot_model_is_said(name, flat, conditional, toy):
+def test_a_sampler_says_what_it_cannot_model(name, flat, conditional, toy):
     strategy = make_strategy(name)
     for space, expected in (("flat", flat), ("conditional", conditional)):
         said = limitations(strategy, toy.spaces[space])
         assert said is None if expected is None else expected in said
 
 
-def test_sizes_left_unset_follow_the_budget_up_to_optunas_own():
+def test_unset_sizes_follow_the_budget_up_to_optunas_defaults():
     defaults = {name: sampler_settings(name) for name in ("tpe", "nsgaii")}
     assert make_strategy("optuna:tpe").for_budget(20).settings == {"n_startup_trials": 5}
     assert make_strategy("optuna:tpe").for_budget(9999).settings == {"n_startup_trials": defaults["tpe"]["n_startup_trials"]}

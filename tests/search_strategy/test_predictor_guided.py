@@ -14,7 +14,7 @@ from archwright.evaluate.history import Candidate, History, Objective, key_of
 from archwright.search_space import make_space
 from archwright.search_strategy import make_strategy, predictor_guided
 from archwright.search_strategy.predictor_guided import PredictorGuided
-from archwright.search_strategy.surrogates.gaussian_process import JITTER, first_guess
+from archwright.search_strategy.surrogates.gaussian_process import JITTER, initial_hyper_parameters
 from archwright.search_strategy.surrogates.network_views import FEATURES
 
 MODELS = ["gaussian_process", "weisfeiler_lehman", "ensemble"]
@@ -31,7 +31,7 @@ def candidates(scores):
     return found
 
 
-def test_it_begins_with_strangers_and_goes_on_with_mutants_of_the_best(toy):
+def test_it_starts_with_random_networks_and_continues_with_mutants_of_the_best(toy):
     history = toy.Study(PredictorGuided(starts=5, ideas=30, parents=2), toy.spaces["flat"]).run(30)
     parents = [candidate.parent for candidate in history.candidates]
     assert parents[:5] == [None] * 5
@@ -43,7 +43,7 @@ def test_it_begins_with_strangers_and_goes_on_with_mutants_of_the_best(toy):
 
 
 @pytest.mark.parametrize("state", ["running", "complete", "refused"])
-def test_a_start_is_the_stranger_that_those_tried_before_explain_least(state):
+def test_an_initial_network_is_the_random_one_with_the_largest_variance(state):
     """Its variance given the others, k(x,x) - k(x,X) k(X,X)^-1 k(X,x), from the whole matrix at once."""
     space = make_space("nasbench201")
     tried = [replace(c, state=state, scores=(0.5,) if state == "complete" else None) for c in candidates([(0.5,)] * 3)]
@@ -51,13 +51,13 @@ def test_a_start_is_the_stranger_that_those_tried_before_explain_least(state):
     history = History((Objective("accuracy", maximize=True),), **{groups[state]: tuple(tried)})
     start = PredictorGuided().propose(space, history, Random(3)).architecture
     rng = Random(3)
-    strangers = [space.sample(rng) for _ in range(predictor_guided.STRANGERS)]
-    rows = FEATURES.rows(space, [*(c.architecture for c in tried), *strangers])
-    hyper = first_guess(FEATURES.kernel, FEATURES.reference(space), predictor_guided.NOISE)
+    random_networks = [space.sample(rng) for _ in range(predictor_guided.RANDOM_NETWORKS)]
+    rows = FEATURES.rows(space, [*(c.architecture for c in tried), *random_networks])
+    hyper = initial_hyper_parameters(FEATURES.kernel, FEATURES.reference(space), predictor_guided.NOISE)
     matrix = sum(FEATURES.kernel.summands(FEATURES.kernel.compare(rows, rows), hyper))
     noisy = matrix[:3, :3] + (predictor_guided.NOISE + JITTER) * np.eye(3)
     left = np.diag(matrix[3:, 3:] - matrix[3:, :3] @ np.linalg.inv(noisy) @ matrix[:3, 3:])
-    assert start == strangers[int(np.argmax(left))]
+    assert start == random_networks[int(np.argmax(left))]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -101,7 +101,7 @@ def test_no_network_is_tried_twice_while_there_are_others(toy):
 
 
 def test_ideas_that_look_like_a_known_network_come_last():
-    """Of equal features, though their canonical texts differ: a zero edge, written out."""
+    """Equal features, though their canonical texts differ: a zero edge, written out."""
     space = make_space("nasbench201")
     names = [question.name for question in space.questions()]
     plain = dict.fromkeys(names, "none") | {"0->3": "nor_conv_3x3"}
@@ -111,8 +111,8 @@ def test_ideas_that_look_like_a_known_network_come_last():
     assert predictor_guided._seen_before(rows, 2).tolist() == [True, False]
 
 
-def test_running_networks_are_believed_to_get_what_the_model_predicts(toy):
-    """So a second worker is sent elsewhere than the first, even with the same random numbers."""
+def test_running_networks_are_assigned_their_predicted_scores(toy):
+    """So a second worker gets another network than the first, even with the same random numbers."""
     study = toy.Study(PredictorGuided(**QUICK), make_space("nasbench201"))
     study.run(15)
     rng = Random(5)
@@ -123,7 +123,7 @@ def test_running_networks_are_believed_to_get_what_the_model_predicts(toy):
     assert any((block[0] != block[1]).any() for block in rows)
 
 
-def test_what_failed_is_avoided(toy):
+def test_failing_networks_are_avoided(toy):
     """Every network whose first answer is `conv` fails: the others are proposed instead."""
 
     def fails(candidate):
@@ -142,11 +142,11 @@ def test_two_objectives_find_a_front_and_not_one_end_of_it(toy):
 
 def test_long_histories_are_thinned():
     rows = candidates([(float(i % 700),) for i in range(1200)])
-    kept = predictor_guided._kept(rows)
+    kept = predictor_guided._selected(rows)
     assert len(kept) == 500
     assert kept[-250:] == rows[-250:]
     assert sorted(c.score for c in kept[:250]) == sorted(c.score for c in rows[:950])[-250:]
-    spread = [candidate.score for candidate in predictor_guided._spread(rows)]
+    spread = [candidate.score for candidate in predictor_guided._evenly_spread(rows)]
     assert len(spread) == 200
     assert spread == sorted(spread, reverse=True)
     assert spread[0] == 699

@@ -62,7 +62,7 @@ def test_it_finds_the_largest_and_best(surrogate, toy):
     assert toy.Study(strategy, toy.spaces["flat"]).run(48).best().score >= 0.75
 
 
-def test_a_level_begins_when_so_many_results_of_the_last_are_there_and_nobody_waits(toy):
+def test_a_level_starts_when_enough_results_of_the_last_are_in_and_no_worker_waits(toy):
     study = toy.Study(Progressive(first=4, beam=3, **SMALL), toy.spaces["flat"])
     for _ in range(7):  # seven workers: the level's four, and the next three of it
         study.start()
@@ -80,7 +80,7 @@ def test_later_results_do_not_change_a_levels_ranking(toy):
     space, strategy = toy.spaces["flat"], Progressive(first=4, beam=6, **SMALL)
     study = toy.Study(strategy, space)
     study.run(4)
-    ranking = list(strategy._levels(space.growth_order()).follow(study.history).ranking)
+    ranking = list(strategy._levels(space.growth_order()).catch_up(study.history).ranking)
     study.run(8)
     assert [candidate.key for candidate in study.finished[4:]] == ranking[:4]
 
@@ -123,11 +123,11 @@ def test_a_short_search_of_cells_gets_beyond_one_block(toy):
 def test_all_136_cells_of_one_block_are_level_1(toy):
     strategy = Progressive(**SMALL)
     space = searched_space(strategy, make_space("cell", {"operations": "pnas", "cells": 1, "blocks": 5, "inputs": "any"}))
-    assert len(strategy._levels(space.growth_order()).follow(History(toy.accuracy)).ranking) == 136
+    assert len(strategy._levels(space.growth_order()).catch_up(History(toy.accuracy)).ranking) == 136
 
 
-def test_a_space_without_larger_cells_is_told_to_widen(toy):
-    with pytest.raises(InputError, match=r"goes through smaller networks than this 'cell' holds: search Cell\(.*fewest_blocks=1"):
+def test_a_space_without_smaller_cells_is_refused_with_the_larger_space(toy):
+    with pytest.raises(InputError, match=r"starts from smaller networks than space 'cell' holds: search Cell\(.*fewest_blocks=1"):
         Progressive().propose(make_space("cell"), History(toy.accuracy), Random(0))
 
 
@@ -142,7 +142,7 @@ class Shapeless(SearchSpace):
         raise NotImplementedError
 
 
-def test_a_space_without_an_order_is_refused_with_the_mend(toy):
+def test_a_space_without_a_growth_order_is_refused_with_a_remedy(toy):
     for call in (
         lambda: searched_space(Progressive(), Shapeless()),
         lambda: Progressive().propose(Shapeless(), History(()), Random(0)),

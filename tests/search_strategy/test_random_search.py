@@ -15,7 +15,7 @@ def test_each_option_of_a_question_is_as_likely_as_any_other(toy):
     assert all(abs(count - 1000) < 120 for count in depths.values())  # five standard deviations are 129
 
 
-def test_what_was_seen_makes_no_difference(toy):
+def test_the_history_makes_no_difference(toy):
     history = toy.Study(RandomSearch(), toy.spaces["flat"]).run(20)
     empty = History(toy.accuracy)
     proposals = [RandomSearch().propose(toy.spaces["flat"], seen, Random(3)) for seen in (history, empty)]

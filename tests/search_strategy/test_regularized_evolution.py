@@ -40,7 +40,7 @@ def test_the_best_of_the_sample_is_the_parent(toy):
     assert parents(RegularizedEvolution(4, 1), toy.spaces["flat"], history) == {0, 1, 2, 3}
 
 
-def test_what_failed_is_never_born(toy):
+def test_failed_trainings_never_join_the_population(toy):
     history = history_of(toy, toy.spaces["flat"], [(0.1,), None, (0.2,), None])
     assert RegularizedEvolution(3).propose(toy.spaces["flat"], history, Random(0)).parent is None
     assert parents(RegularizedEvolution(2, 1), toy.spaces["flat"], history) == {0, 2}
@@ -58,7 +58,10 @@ def test_a_child_differs_from_its_parent_in_one_answer(toy):
 def test_with_two_objectives_the_parent_is_on_the_front(toy):
     scores = [(0.5, -5.0), (0.9, -9.0), (0.1, -1.0), (0.4, -6.0), (0.0, -9.5)]
     history = history_of(toy, toy.spaces["flat"], scores, toy.two)
-    assert parents(RegularizedEvolution(5, 60), toy.spaces["flat"], history, 30) <= {1, 2}  # the ends of the front have most room
+    assert parents(RegularizedEvolution(5, 60), toy.spaces["flat"], history, 30) <= {
+        1,
+        2,
+    }  # the ends of the front are the least crowded
     assert parents(RegularizedEvolution(5, 2), toy.spaces["flat"], history) >= {0, 1, 2}
 
 
@@ -82,4 +85,4 @@ def test_proposing_does_not_slow_down_with_the_history(toy):
     begin = time.process_time()
     for seed in range(20):
         RegularizedEvolution().propose(toy.spaces["flat"], history, Random(seed))
-    assert (time.process_time() - begin) / 20 < 0.005  # about 0.3 ms; the room is for a busy machine
+    assert (time.process_time() - begin) / 20 < 0.005  # about 0.3 ms; the margin is for a busy machine

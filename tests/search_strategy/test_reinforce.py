@@ -29,7 +29,7 @@ def test_the_controller_learns_which_architecture_is_best(algorithm, toy):
         score = sum(answer is True for answer in sampled.answers.values()) / 3
         architecture = space.architecture(sampled.answers)
         results.append(Candidate(number, architecture, "", "complete", (score,), note={"log_prob": float(sampled.log_prob)}))
-        replayed.follow(results)
+        replayed.catch_up(results)
     with torch.no_grad():
         assert float(replayed.controller.log_prob([planted.answers])[0].exp()) > 0.9
 
@@ -62,7 +62,7 @@ def test_a_history_that_changed_is_replayed_from_the_start(toy):
 def test_results_count_in_the_order_in_which_they_came(toy):
     space = toy.spaces["flat"]
     finished = [
-        candidate(space, 0, None, "failed"),  # before the first score: teaches nothing
+        candidate(space, 0, None, "failed"),  # before the first score: left out
         candidate(space, 3, (0.5,)),
         replace(candidate(space, 9, (0.9,)), note={}),  # not sampled by a controller
         candidate(space, 1, (0.5,), "duplicate"),
@@ -103,4 +103,4 @@ def test_a_proposal_after_300_results_takes_little_time(toy):
     begin = time.process_time()
     for count in range(0, 301, 5):
         strategy.propose(space, History(toy.accuracy, results[:count]), Random(count))
-    assert (time.process_time() - begin) / 61 < 0.05 * 5  # five results each: about 8 ms; the room is for a busy machine
+    assert (time.process_time() - begin) / 61 < 0.05 * 5  # five results each: about 8 ms; the margin is for a busy machine

@@ -20,6 +20,6 @@ def test_a_strategy_with_limitations_is_asked(toy):
     assert "at random" in limitations(make_strategy("optuna:gp"), toy.spaces["conditional"])
 
 
-def test_a_strategy_of_several_fidelities_can_be_told_from_others():
+def test_multi_fidelity_strategies_are_recognised():
     names = ("random", "regularized_evolution", "local_search", "optuna:tpe", "asha", "hyperband")
     assert [name for name in names if isinstance(make_strategy(name), MultiFidelityStrategy)] == ["asha", "hyperband"]

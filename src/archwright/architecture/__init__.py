@@ -1,1 +1,1 @@
-"""Questions, answers, architectures: pure data, no torch."""
+"""Questions, answers and architectures, and what follows from them: pure data, without torch."""

@@ -1,4 +1,4 @@
-"""An architecture: the answers to a space's questions. Pure data: printed, compared, hashed, stored, sent."""
+"""An architecture: the answers to a space's questions. Pure data, which can be printed, compared, hashed, stored and sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archwright.errors import InputError
 
 @dataclass(frozen=True)
 class Architecture:
-    """The ordered mapping of question to answer, with the space's name and settings."""
+    """An ordered mapping from questions to answers, with the space's name and settings."""
 
     space: str
     settings: Mapping[str, Option]
@@ -32,7 +32,7 @@ class Architecture:
 
     @classmethod
     def from_json(cls, text: Mapping[str, Any]) -> Architecture:
-        """Reads what `to_json` wrote (further keys are left alone). Raises InputError where a part is missing."""
+        """Reads what `to_json` wrote; other keys are ignored. Raises InputError if a part is missing."""
         missing = [part for part in ("space", "settings", "answers") if part not in text]
         if missing:
             raise InputError(f"an architecture needs 'space', 'settings' and 'answers': {', '.join(missing)} missing")
@@ -40,10 +40,10 @@ class Architecture:
 
 
 def short_hash(text: str) -> str:
-    """Sixteen hexadecimal digits that stand for `text`: the key under which equal networks meet."""
+    """A hash of `text` in sixteen hexadecimal digits: the key by which equal networks are recognised."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def answers_as_text(answers: Mapping[str, Option]) -> str:
-    """The answers as JSON, in an order that does not depend on who asked first."""
+    """The answers as JSON with sorted keys, whatever the order of the questions."""
     return json.dumps(dict(answers), sort_keys=True, allow_nan=False)

@@ -1,4 +1,4 @@
-"""What a cell computes, as an expression: sums of operations on sums, in which skips and connections to nothing have vanished."""
+"""What a cell computes, as an expression: sums of operations on sums, without skips and without terms that are zero."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ SKIP = "skip_connect"
 
 Term = tuple[str, "Expression"]
 Expression = tuple[Term, ...]
-"""A sum: its terms in order, each an operation on a sum. An input is a term whose operand is the empty sum, which is zero."""
+"""A sum: its sorted terms, each an operation on a sum. An input is a term whose operand is the empty sum, which is zero."""
 
 
 def expressions(cell: CellGraph) -> list[Expression]:
     """Each state of a cell as an expression of its inputs, `input 0` and so on.
 
-    A skip is the sum it skips from, an operation on zero is zero, and a sum does not depend on its order. So equal networks have
-    equal expressions; whether two equal terms are one node read twice, or two nodes, is not seen.
+    A skip equals the sum that it reads, an operation on zero is zero, and sums are unordered. So equal networks have equal
+    expressions; a node read twice is not distinguished from two equal nodes.
     """
     states: list[Expression] = [((f"input {i}", ()),) for i in range(cell.inputs)]
     for node in cell.nodes:
@@ -34,9 +34,9 @@ def _applied(op: str, operand: Expression) -> Expression:
 
 
 def term_counts(outputs: Sequence[Expression]) -> Counter[Term]:
-    """The operations and inputs that the outputs need, each term as often as a single sum has it.
+    """The operations and inputs that the outputs need, each term as often as it occurs in a single sum.
 
-    A term in two sums is one node read twice; a term twice in one sum are two nodes, as far as can be seen.
+    A term in two sums is taken for one node read twice; a term that occurs twice in one sum, for two nodes.
     """
     needed: Counter[Term] = Counter()
     for expression in {*outputs, *(part for output in outputs for part in _operands(output))}:
@@ -51,7 +51,7 @@ def _operands(expression: Expression) -> Iterator[Expression]:
 
 
 def paths(output: Expression) -> Counter[tuple[str, ...]]:
-    """The paths from an input to this sum, each as the input and the operations on the way, and how many there are of each."""
+    """The paths from an input to this sum, each as the input and the operations along it, with their counts."""
     found: Counter[tuple[str, ...]] = Counter()
     for (op, operand), times in Counter(output).items():
         if not operand:

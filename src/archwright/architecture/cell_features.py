@@ -11,17 +11,17 @@ from archwright.architecture.cell_graph import CellGraph
 from archwright.architecture.features import Features
 
 DECAY = 0.8
-"""How much less a path matters for each operation on it."""
+"""The factor by which the weight of a path decreases with each further operation."""
 
 
 def cell_features(cell: CellGraph, outputs: int, weights: Mapping[str, float]) -> Features:
-    """Features of a cell whose output is made of its last `outputs` states.
+    """Features of a cell whose output consists of its last `outputs` states.
 
     Counts: the path encoding of White, Neiswanger & Savani 2021 (arXiv:1910.11858, section 4) without the skips in the paths.
-    Differs: each path of a kind counts, and matters the less the longer it is, since the long are many and say little by
-    themselves (the paper leaves them out). Sizes: how often each operation occurs, the logarithm of
-    1 + parameters, the number of paths, and the fewest and most convolutions on one.
-    `weights`: the parameters of the operations that have any, in numbers of channels squared.
+    Differs: paths are counted, and weighted less the longer they are, since long paths are many and each says little (the paper
+    truncates them). Sizes: how often each operation occurs, the logarithm of 1 + parameters, the number of paths, and the fewest
+    and most convolutions on a path.
+    `weights`: the parameters of the operations that have any, in units of channels squared.
     """
     last = expressions(cell)[-outputs:]
     counts: Counter[tuple[str, ...]] = sum(map(paths, last), Counter())
@@ -39,8 +39,8 @@ def cell_features(cell: CellGraph, outputs: int, weights: Mapping[str, float]) -
     return Features({name: counts[path] for name, path in named.items()}, sizes, of_paths)
 
 
-def together(parts: Mapping[str, Features]) -> Features:
-    """The features of several cells as those of one network: each name with the name of its cell before it."""
+def combined_features(parts: Mapping[str, Features]) -> Features:
+    """The features of several cells combined into those of one network: each name is prefixed with that of its cell."""
     return Features(
         {f"{name}: {key}": value for name, part in parts.items() for key, value in part.counts.items()},
         {f"{name}: {key}": value for name, part in parts.items() for key, value in part.sizes.items()},

@@ -1,4 +1,4 @@
-"""Numbers by which a surrogate model compares networks."""
+"""Features: the numbers by which a surrogate compares networks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from archwright.architecture.question import Option, Question
 
 @dataclass(frozen=True)
 class Features:
-    """What a network is made of, and how large it is; a name that is left out counts 0.
+    """What a network is made of, and how large it is; missing names count as 0.
 
-    `counts`: how often each thing occurs in it (an answer, a path of operations). `sizes`: numbers that its worth may rise or
-    fall with (a depth, a width, the logarithm of its parameters). `weights`: how much a count matters beside the others; 1 where
-    a name is left out.
+    `counts`: how often each item (an answer, a path of operations) occurs in it. `sizes`: numbers with which its score may rise or
+    fall (a depth, a width, the logarithm of its parameters). `weights`: the weight of each count relative to the others, 1 if
+    missing.
     """
 
     counts: Mapping[str, float]
@@ -25,10 +25,10 @@ class Features:
 
 
 def features_of_answers(questions: Iterable[Question], answers: Mapping[str, Option]) -> Features:
-    """What the answers alone say, of a space whose questions have names such as `stage0/width` and `stage1/width`.
+    """The features derived from answers alone, for questions with names such as `stage0/width` and `stage1/width`.
 
-    Counts: each answer, and how often it is given to questions of one kind (names that differ in their numbers only). Sizes: where
-    the options are numbers, the answer's place among them in [0, 1], and the sum of these for each kind; the number of questions.
+    Counts: each answer, and how often it is given to questions of one kind (whose names differ only in their numbers). Sizes: if
+    the options are numbers, the relative rank of the answer in [0, 1], and the sum of these per kind; and the number of questions.
     """
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
@@ -38,13 +38,13 @@ def features_of_answers(questions: Iterable[Question], answers: Mapping[str, Opt
         names = {question.name, kind}
         counts.update(f"{name}={answer!r}" for name in names)
         sizes["questions"] += 1
-        if (place := _place(question, answer)) is not None:
-            sizes.update(dict.fromkeys(names, place))
+        if (rank := _relative_rank(question, answer)) is not None:
+            sizes.update(dict.fromkeys(names, rank))
     return Features(counts, sizes)
 
 
-def _place(question: Question, answer: Option) -> float | None:
-    """Where a number is among the options in ascending order, from 0 to 1; None for other questions."""
+def _relative_rank(question: Question, answer: Option) -> float | None:
+    """The rank of a number among the options, scaled to [0, 1]; None for questions whose options are not numbers."""
     numbers = [option for option in question.options if isinstance(option, (int, float)) and not isinstance(option, bool)]
     if len(numbers) < max(2, len(question.options)):
         return None

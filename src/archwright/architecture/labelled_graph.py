@@ -20,7 +20,7 @@ class LabelledGraph:
 
 
 def graph_of_answers(answers: Mapping[str, Option]) -> LabelledGraph:
-    """A node for each answer, joined in the order of asking: what any space can say."""
+    """A chain with a node for each answer, in the order of the questions: the default of any space."""
     return graph_of_chain([f"{name.rpartition('/')[2]}={answer!r}" for name, answer in answers.items()])
 
 
@@ -30,24 +30,24 @@ def graph_of_chain(labels: Sequence[str]) -> LabelledGraph:
 
 
 def graph_of_layers(graph: LayerGraph) -> LabelledGraph:
-    """For each layer a node for its operation, which says how often sizes were halved, and one for the sum where it adds skips."""
+    """Per layer, a node for its operation, labelled with the number of halvings, and one for the sum if it adds skips."""
     labels = ["input"]
     edges: list[tuple[int, int]] = []
-    gives, levels = [0], graph.levels  # the node that is each state, and how often that is halved
+    node_of_state, levels = [0], graph.levels  # the node of each state, and how often it has been halved
     for k, layer in enumerate(graph.layers, 1):
-        edges.append((gives[k - 1], len(labels)))
+        edges.append((node_of_state[k - 1], len(labels)))
         labels.append(f"{layer.operation} at {levels[k]}")
         if layer.skips:
-            edges += [(source, len(labels)) for source in (len(labels) - 1, *(gives[j] for j in layer.skips))]
+            edges += [(source, len(labels)) for source in (len(labels) - 1, *(node_of_state[j] for j in layer.skips))]
             labels.append("sum")
-        gives.append(len(labels) - 1)
+        node_of_state.append(len(labels) - 1)
     return LabelledGraph(tuple(labels), tuple(edges))
 
 
 def graph_of_cells(cells: Mapping[str, CellGraph], outputs: Mapping[str, int]) -> LabelledGraph:
-    """A node for each input, operation and output that the cells' expressions hold (no skips, nothing dead); cells are apart.
+    """A node for each input, operation and output in the cells' expressions (no skips or dead nodes); cells are not connected.
 
-    cells: by the names that their labels begin with. outputs: how many of the last states make up each cell's output.
+    cells: by name, the prefix of their labels. outputs: how many of the last states make up each cell's output.
     """
     labels: list[str] = []
     edges: list[tuple[int, int]] = []

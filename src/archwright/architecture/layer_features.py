@@ -1,4 +1,4 @@
-"""The features of a row of layers with skip connections: its layers, its paths, and its size."""
+"""The features of a sequence of layers with skip connections: its layers, its paths, and its size."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from archwright.architecture.layer_graph import LayerGraph
 
 
 def layer_features(graph: LayerGraph, weights: Mapping[str, float]) -> Features:
-    """Counts: each layer's operation, each operation, two that follow each other, each skip, and how many layers it goes around.
+    """Counts: the operation of each layer, operations, pairs of consecutive operations, skips, and lengths of skips.
 
-    Sizes: skips; the logarithm of 1 + parameters, and the same of multiplications (widths double where sizes halve); the number
-    of paths from the input to the output, as a logarithm, and how many layers are on the shortest and on the mean path.
-    `weights`: the parameters of the operations, in numbers of channels squared.
+    Sizes: the number of skips; the logarithms of 1 + parameters and of 1 + multiplications (widths double where the resolution
+    halves); the logarithm of 1 + paths from the input to the output, and the number of layers on the shortest and on the mean path.
+    `weights`: the parameters of the operations, in units of channels squared.
     """
     counts: Counter[str] = Counter()
     for k, layer in enumerate(graph.layers, 1):
@@ -34,10 +34,10 @@ def layer_features(graph: LayerGraph, weights: Mapping[str, float]) -> Features:
 
 
 def _paths(graph: LayerGraph) -> dict[str, float]:
-    """Each layer lengthens the paths that go through its operation by one, and those that skip it by none."""
-    ways, shortest, total = [1], [0], [0]
+    """Each layer lengthens the paths through its operation by one; paths that skip it are not lengthened."""
+    counts_of_paths, shortest, total = [1], [0], [0]
     for k, layer in enumerate(graph.layers, 1):
-        ways.append(ways[k - 1] + sum(ways[j] for j in layer.skips))
-        total.append(total[k - 1] + ways[k - 1] + sum(total[j] for j in layer.skips))
+        counts_of_paths.append(counts_of_paths[k - 1] + sum(counts_of_paths[j] for j in layer.skips))
+        total.append(total[k - 1] + counts_of_paths[k - 1] + sum(total[j] for j in layer.skips))
         shortest.append(min([shortest[k - 1] + 1, *(shortest[j] for j in layer.skips)]))
-    return {"paths": log1p(ways[-1]), "shortest path": float(shortest[-1]), "mean path": total[-1] / ways[-1]}
+    return {"paths": log1p(counts_of_paths[-1]), "shortest path": float(shortest[-1]), "mean path": total[-1] / counts_of_paths[-1]}

@@ -1,4 +1,4 @@
-"""A network as a row of layers with skip connections among them (Pham et al. 2018, arXiv:1802.03268, section 2.3). Pure data."""
+"""A network as a sequence of layers with skip connections (Pham et al. 2018, arXiv:1802.03268, section 2.3). Pure data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Layer:
-    """Its operation reads the layer before it, and the outputs of the layers `skips`, which count from 1, are added to that."""
+    """An operation on the previous layer, to which the outputs of the layers in `skips`, numbered from 1, are added."""
 
     operation: str
     skips: tuple[int, ...]
@@ -15,9 +15,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerGraph:
-    """State 0 is what the stem gives, state k what layer k gives: `filters` channels at first.
+    """State 0 is the output of the stem, with `filters` channels, and state k that of layer k.
 
-    All sizes halve, and channels double, `reductions` times, between layers.
+    The resolution is halved and the channels are doubled `reductions` times, between layers.
     """
 
     layers: tuple[Layer, ...]
@@ -31,17 +31,17 @@ class LayerGraph:
 
     @property
     def skips(self) -> list[tuple[int, int]]:
-        """The number of a layer and that of a later one that adds what it gives."""
+        """(layer, later layer that adds its output), by number."""
         return [(state, k) for k, layer in enumerate(self.layers, 1) for state in layer.skips]
 
     @property
     def reads(self) -> list[tuple[int, int]]:
-        """The number of a state and that of a layer that reads it: the operations' readings, and the skips."""
+        """(state, layer that reads it), by number, for operations and skips."""
         return [(state, k) for k, layer in enumerate(self.layers, 1) for state in (k - 1, *layer.skips)]
 
     @property
     def halved(self) -> list[list[int]]:
-        """For each of the reductions the states that some layer behind it reads: what has to be halved there."""
+        """For each reduction, the states that a layer after it reads, which must be halved there."""
         own = self.levels
         return [
             sorted({state for state, k in self.reads if own[state] <= reduction < own[k]}) for reduction in range(self.reductions)
@@ -49,7 +49,7 @@ class LayerGraph:
 
 
 def levels(layers: int, reductions: int) -> tuple[int, ...]:
-    """How often each state has been halved: (1 + layers,). With two reductions, after each third of the layers, as in the paper.
+    """How often each state has been halved: (1 + layers,). Two reductions divide the layers into thirds, as in the paper.
 
     There must be more layers than reductions.
     """
@@ -58,10 +58,10 @@ def levels(layers: int, reductions: int) -> tuple[int, ...]:
 
 
 def operation_question(layer: int) -> str:
-    """The name of the question about a layer's operation, and of that edge of a supernet."""
+    """The name of the question about a layer's operation, and of the corresponding edge of a supernet."""
     return f"layer{layer}/operation"
 
 
 def skip_question(layer: int, source: int) -> str:
-    """The name of the question whether a layer adds the output of an earlier one, and of that edge of a supernet."""
+    """The name of the question whether a layer adds an earlier one's output, and of the corresponding edge of a supernet."""
     return f"layer{layer}/skip{source}"

@@ -1,4 +1,4 @@
-"""One decision of a search space, and who answers it."""
+"""A question, which is one decision of a search space, and the callable that answers it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T", None, bool, int, float, str)
 
 
 class Choose(Protocol):
-    """What a space's `decide` asks: the shape of Optuna's `trial.suggest_categorical`."""
+    """What a space's `decide` calls to ask a question: the signature of Optuna's `trial.suggest_categorical`."""
 
     def __call__(self, name: str, options: Sequence[T]) -> T: ...
 
@@ -35,7 +35,7 @@ class Question:
             raise UnknownAnswer(f"{self.name!r} has no option {answer!r}: choose from {', '.join(map(str, self.options))}")
 
     def position(self, answer: Option) -> int | None:
-        """The index of `answer` among the options; None where it is not one of them."""
+        """The index of `answer` among the options; None if it is not one of them."""
         return next((i for i, option in enumerate(self.options) if option == answer and type(option) is type(answer)), None)
 
     def others(self, answer: Option) -> tuple[Option, ...]:

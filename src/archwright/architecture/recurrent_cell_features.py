@@ -11,10 +11,11 @@ from archwright.architecture.recurrent_cell import INPUT, RecurrentCell
 
 
 def recurrent_cell_features(cell: RecurrentCell) -> Features:
-    """Counts: the path to each node (White, Neiswanger & Savani 2021, arXiv:1910.11858, section 4), and to each of the output's.
+    """Counts: the path to each node, and to each output node (White, Neiswanger & Savani 2021, arXiv:1910.11858, section 4).
 
-    Long paths matter less, as in `cell_features`. Sizes: how often each activation occurs, in the cell and on the nodes of the
-    output; how many nodes there are, read the input, and make up the output; the mean depth of the output's, and the greatest.
+    Long paths have less weight, as in `cell_features`. Sizes: how often each activation occurs, in the cell and on its output
+    nodes; the numbers of nodes, of nodes that read the input, and of output nodes; the mean and the greatest depth of the output
+    nodes.
     """
     paths = {node: cell.path(node) for node in cell.nodes}
     ends = [paths[node] for node in cell.outputs]
@@ -33,7 +34,7 @@ def recurrent_cell_features(cell: RecurrentCell) -> Features:
 
 
 def graph_of_recurrent_cell(cell: RecurrentCell) -> LabelledGraph:
-    """The input, the nodes by their activations, and the output."""
+    """The graph of the input, the nodes, labelled with their activations, and the output."""
     edges = [(source, node) for node, source in zip(cell.nodes, cell.sources, strict=True)]
     output = 1 + len(cell.nodes)
     return LabelledGraph(("input", *cell.activations, "output"), (*edges, *((node, output) for node in cell.outputs)))

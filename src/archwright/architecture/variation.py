@@ -1,7 +1,7 @@
-"""All that follows from a space's `decide` alone: sampling, enumeration, mutation, crossover, neighbours.
+"""Everything that follows from a space's `decide` alone: sampling, enumeration, mutation, crossover, neighbours.
 
-`decide` is ordinary Python that asks questions, some of them only after certain answers. Nothing here knows
-more about a space than that, so all of it works for conditional questions too.
+`decide` is ordinary Python code that asks questions, some of them only after certain answers. Nothing else is known about a space
+here, so everything works for conditional questions, too.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Answerer = Callable[[Question], Option]
 
 
 def ask(decide: Decide, answerer: Answerer) -> tuple[Any, Answers]:
-    """What `decide` returns, and the answers it was given, in the order of asking.
+    """What `decide` returns, and the answers it was given, in the order of the questions.
 
-    A question asked twice gets its first answer again. Raises UnknownAnswer where an answer is not an option,
-    or where one name is asked with two different sets of options.
+    A question asked twice gets the same answer again. Raises UnknownAnswer if an answer is not an option, or if one name is asked
+    with two different sets of options.
     """
     asked: dict[str, Question] = {}
     answers: Answers = {}
@@ -31,7 +31,9 @@ def ask(decide: Decide, answerer: Answerer) -> tuple[Any, Answers]:
     def choose(name: str, options: Any) -> Any:
         question = Question(name, tuple(options))
         if asked.setdefault(name, question) != question:
-            raise UnknownAnswer(f"{name!r} is asked with {options} and with {list(asked[name].options)}: a name fixes its options")
+            raise UnknownAnswer(
+                f"{name!r} is asked with {options} and with {list(asked[name].options)}: keep a name's options the same"
+            )
         if name not in answers:
             answer = answerer(question)
             question.check(answer)
@@ -42,7 +44,7 @@ def ask(decide: Decide, answerer: Answerer) -> tuple[Any, Answers]:
 
 
 def questions_asked(decide: Decide, answers: Mapping[str, Option]) -> dict[str, Question]:
-    """The questions that `answers` answers, in the order of asking."""
+    """The questions that these answers answer, in the order in which they are asked."""
     asked: dict[str, Question] = {}
 
     def answer(question: Question) -> Option:
@@ -54,11 +56,11 @@ def questions_asked(decide: Decide, answers: Mapping[str, Option]) -> dict[str, 
 
 
 def replay(decide: Decide, answers: Mapping[str, Option]) -> Any:
-    """What `decide` returns under these answers. Raises UnknownAnswer where one is missing or left over."""
+    """What `decide` returns for these answers. Raises UnknownAnswer if one is missing or left over."""
     description, used = ask(decide, lambda question: _given(answers, question))
     left_over = [name for name in answers if name not in used]
     if left_over:
-        raise UnknownAnswer(f"the space does not ask {', '.join(map(repr, left_over))} after these answers: leave them out")
+        raise UnknownAnswer(f"the space does not ask {', '.join(map(repr, left_over))} with these answers: leave them out")
     return description
 
 
@@ -70,12 +72,12 @@ def _given(answers: Mapping[str, Option], question: Question) -> Option:
 
 
 def sample_answers(decide: Decide, rng: Random) -> Answers:
-    """One answer to each question asked, uniform per question."""
+    """A random answer to each question asked, uniform over its options."""
     return ask(decide, lambda question: rng.choice(question.options))[1]
 
 
 def keep_or_sample(decide: Decide, kept: Mapping[str, Option], rng: Random) -> Answers:
-    """Ask again: answers that still fit are kept, new questions are answered at random, the rest is dropped."""
+    """Asks again: answers that still fit are kept, new questions are answered at random, other answers are dropped."""
 
     def answer(question: Question) -> Option:
         if question.name in kept and question.position(kept[question.name]) is not None:
@@ -86,9 +88,9 @@ def keep_or_sample(decide: Decide, kept: Mapping[str, Option], rng: Random) -> A
 
 
 def mutate_answers(decide: Decide, answers: Mapping[str, Option], rng: Random, edits: int = 1) -> Answers:
-    """Change one answer (question uniform, then option uniform among the others), or `edits` different ones, and ask again.
+    """Changes one answer (a uniform question, then a uniform other option), or `edits` different ones, and asks again.
 
-    Raises UnknownAnswer where there is nothing to change: every question has one option only.
+    Raises UnknownAnswer if there is nothing to change, since every question has only one option.
     """
     open_questions = [q for q in questions_asked(decide, answers).values() if len(q.options) > 1]
     if not open_questions:
@@ -99,7 +101,7 @@ def mutate_answers(decide: Decide, answers: Mapping[str, Option], rng: Random, e
 
 
 def crossover_answers(decide: Decide, mother: Mapping[str, Option], father: Mapping[str, Option], rng: Random) -> Answers:
-    """Uniform crossover: each question asked takes the answer of either parent that has one, else a random one."""
+    """Uniform crossover: each question takes the answer of either parent that has one, otherwise a random answer."""
     names = dict.fromkeys([*mother, *father])
     chosen = {}
     for name in names:
@@ -109,7 +111,7 @@ def crossover_answers(decide: Decide, mother: Mapping[str, Option], father: Mapp
 
 
 def neighbouring_answers(decide: Decide, answers: Mapping[str, Option]) -> Iterator[Answers]:
-    """Every change of one answer; questions that are asked newly take their first option, so the list is always the same."""
+    """Every change of a single answer; new questions take their first option, so that the result is deterministic."""
     for question in questions_asked(decide, answers).values():
         for option in question.others(answers[question.name]):
             changed = {**answers, question.name: option}
@@ -122,10 +124,10 @@ def _kept_or_first(question: Question, kept: Mapping[str, Option]) -> Option:
     return question.options[0]
 
 
-def enumerate_answers(decide: Decide, settled: Mapping[str, Option] = MappingProxyType({})) -> Iterator[Answers]:
+def enumerate_answers(decide: Decide, fixed: Mapping[str, Option] = MappingProxyType({})) -> Iterator[Answers]:
     """Every set of answers exactly once, in the lexicographic order of the questions and their options.
 
-    Only those with the answers that are `settled`; where such a question is not asked, it does not matter.
+    Only those with the `fixed` answers; a fixed answer to a question that is not asked has no effect.
     """
     path: list[tuple[Question, int]] = []
     while True:
@@ -133,8 +135,8 @@ def enumerate_answers(decide: Decide, settled: Mapping[str, Option] = MappingPro
 
         def answer(question: Question) -> Option:
             nonlocal depth
-            if question.name in settled:
-                return settled[question.name]
+            if question.name in fixed:
+                return fixed[question.name]
             if depth == len(path):
                 path.append((question, 0))
             depth += 1
@@ -150,7 +152,7 @@ def enumerate_answers(decide: Decide, settled: Mapping[str, Option] = MappingPro
 
 
 def answers_after(decide: Decide, answers: Mapping[str, Option]) -> Answers | None:
-    """The set of answers that comes next in the order of `enumerate_answers`; None after the last."""
+    """The next set of answers in the order of `enumerate_answers`; None after the last."""
     path = list(questions_asked(decide, answers).values())
     while path and path[-1].position(answers[path[-1].name]) == len(path[-1].options) - 1:
         path.pop()
@@ -163,29 +165,29 @@ def answers_after(decide: Decide, answers: Mapping[str, Option]) -> Answers | No
 
 
 def collect_questions(decide: Decide, samples: int = 1000) -> tuple[Question, ...]:
-    """All questions seen while taking each option of each known question in turn, then in `samples` random architectures.
+    """All questions seen when each option of each known question is taken in turn, then in `samples` random architectures.
 
-    Exact where a question depends on one earlier answer; a space with deeper conditions overrides `questions`.
+    Exact if each question depends on a single earlier answer; a space with deeper conditions overrides `questions`.
     """
     rng = Random(0)
     seen: dict[str, Question] = {}
 
-    def look(answers: Mapping[str, Option]) -> None:
+    def add_questions(answers: Mapping[str, Option]) -> None:
         seen.update({name: q for name, q in questions_asked(decide, answers).items() if name not in seen})
 
-    look(sample_answers(decide, rng))
+    add_questions(sample_answers(decide, rng))
     tried: set[tuple[str, int]] = set()
     while untried := [(q, i) for q in list(seen.values()) for i in range(len(q.options)) if (q.name, i) not in tried]:
         for question, i in untried:
             tried.add((question.name, i))
-            look(keep_or_sample(decide, {question.name: question.options[i]}, rng))
+            add_questions(keep_or_sample(decide, {question.name: question.options[i]}, rng))
     for _ in range(samples):
-        look(sample_answers(decide, rng))
+        add_questions(sample_answers(decide, rng))
     return tuple(seen.values())
 
 
 def questions_always_asked(decide: Decide) -> tuple[Question, ...]:
-    """The questions of one pass: all of them, for a space where no answer decides what is asked next."""
+    """The questions of a single pass: all of them, for a space without conditional questions."""
     asked: list[Question] = []
 
     def first(question: Question) -> Option:

@@ -1,4 +1,4 @@
-"""Which networks can be built: one file a space, found by name."""
+"""Search spaces, which define the networks that can be built: one file per space, found by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GROUP = "archwright.spaces"
 
 
 def usual_space(problem: Problem) -> str:
-    """The space that is searched where nothing else is asked for."""
+    """The space that is searched by default."""
     return "chain" if problem.level is None else "recurrent"
 
 
@@ -41,7 +41,7 @@ def space_class(name: str) -> type[SearchSpace]:
     """The class of the space `name` (or `module:Class`). Raises UnknownName."""
     cls: type[SearchSpace] = find(name, BUILT_IN, GROUP, "space")
     if not (isinstance(cls, type) and issubclass(cls, SearchSpace)):
-        raise UnknownName(f"space {name!r} is no subclass of archwright.SearchSpace: give module:Class of one that is")
+        raise UnknownName(f"space {name!r} is not a subclass of archwright.SearchSpace: give module:Class of one that is")
     return cls
 
 

@@ -1,4 +1,4 @@
-"""Cells of two inputs and a few nodes, stacked: NASNet, PNAS, ENAS, DARTS (Zoph et al. 2018, arXiv:1707.07012)."""
+"""Stacked cells with two inputs and a few nodes: NASNet, PNAS, ENAS, DARTS (Zoph et al. 2018, arXiv:1707.07012)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.cell_features import cell_features, together
+from archwright.architecture.cell_features import cell_features, combined_features
 from archwright.architecture.cell_graph import NONE, CellGraph, CellPair, Node, canonical_form
 from archwright.architecture.features import Features
 from archwright.architecture.labelled_graph import LabelledGraph, graph_of_cells
@@ -79,19 +79,20 @@ WEIGHTS = {
     "dil_conv_3x3": 1.0,
     "dil_conv_5x5": 1.0,
 }
-"""Parameters in numbers of channels squared; those of a depthwise convolution, in proportion to the channels, are left out."""
+"""Parameters, in units of channels squared; depthwise convolutions, proportional to the channels, are left out."""
 SAME_IN_SERIES = {"conv_1x3_3x1": "conv_3x3"}
-"""Along one axis these are one operation."""
+"""Operations that are identical along a single axis."""
 
 
 @dataclass(frozen=True)
 class Cell(SearchSpace):
-    """Cells of `blocks` nodes, each the sum of two operations on two earlier states; all nodes' outputs are concatenated.
+    """Cell-based networks as in NASNet, PNAS, ENAS and DARTS; each node of a cell adds two operations on earlier states.
 
-    `cells`: 2 for a normal and a reduction cell, 1 for one cell at both strides (PNAS). `inputs`: "any" two states, in order and
-    perhaps the same twice (NASNet, PNAS, ENAS), or two "distinct" ones, and no `none` (DARTS' final cells). A network has `repeats`
-    normal cells a stage and `filters` in the first. The data say how many `dimensions` there are, and `reductions` where unset.
-    With `fewest_blocks` the number of nodes is searched, too, from that to `blocks`.
+    A cell has `blocks` nodes, whose outputs are concatenated. `cells`: 2 for a normal and a reduction cell, 1 for one cell at both
+    strides (PNAS). `inputs`: "any" two states, ordered and possibly equal (NASNet, PNAS, ENAS), or two "distinct" ones without
+    the operation `none` (final cells of DARTS). A network has `repeats` normal cells per stage and `filters` channels in the first
+    stage. `dimensions`, and `reductions` if unset, follow from the data. With `fewest_blocks`, the number of nodes is searched,
+    too, from that to `blocks`.
     """
 
     name: ClassVar[str] = "cell"
@@ -131,7 +132,7 @@ class Cell(SearchSpace):
 
     @property
     def operation_names(self) -> tuple[str, ...]:
-        """The operations to choose from."""
+        """The candidate operations."""
         return tuple(op for op in OPERATIONS[self.operations] if self.inputs == "any" or op != NONE)
 
     @property
@@ -160,15 +161,15 @@ class Cell(SearchSpace):
         )
 
     def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> CellSupernet:
-        """All cells in one network. `partial_channels`: k of PC-DARTS; `auxiliary_skip`: the extra skip connection of DARTS-."""
+        """All cells in one network. `partial_channels`: K of PC-DARTS. `auxiliary_skip`: the skip connection of DARTS-."""
         if self._asks_blocks:
-            raise InputError("space 'cell' shares weights among cells of one size only: leave out fewest_blocks")
+            raise InputError("space 'cell' shares weights only among cells of the same size: leave out fewest_blocks")
         return self.supernet_of(self.compose, problem, partial_channels, auxiliary_skip)
 
     def supernet_of(
         self, compose: Callable[[CellPair], Architecture], problem: Problem, partial_channels: int, auxiliary_skip: bool
     ) -> CellSupernet:
-        """The supernet of a space with these cells, which has `compose` to make its architectures."""
+        """The supernet of a space with these cells, whose architectures are made by `compose`."""
         from archwright.network.cell_supernet import NORMAL, REDUCTION, CellSupernet
 
         return CellSupernet(
@@ -187,11 +188,11 @@ class Cell(SearchSpace):
         )
 
     def compose(self, description: CellPair) -> Architecture:
-        """The architecture whose description this is: the inverse of `describe`."""
+        """The architecture with this description: the inverse of `describe`."""
         return self.architecture(self.answers(description))
 
     def answers(self, description: CellPair) -> dict[str, Option]:
-        """Those that `decide` makes this description of."""
+        """The answers for which `decide` returns this description."""
         cells = [cell for cell in (description.normal, description.reduction) if cell is not None]
         size: dict[str, Option] = {"blocks": len(description.normal.nodes)} if self._asks_blocks else {}
         return {**size, **{name: answer for cell in cells for name, answer in self._answers(cell)}}
@@ -205,22 +206,22 @@ class Cell(SearchSpace):
             yield from ((f"{cell.name}/{block}/operation/{i}", operation) for i, operation in enumerate(node.operations))
 
     def for_problem(self, problem: Problem) -> Cell:
-        """With `dimensions`, and `reductions` unless set: until the smallest side is 8, two at least, while 4 are left."""
+        """Sets `dimensions`, and `reductions` if unset: until the smallest side is 8, at least two, as long as 4 remain."""
         self.check_task(problem)
         dimensions, reductions = fit_reductions(self.name, problem, self.dimensions, self.reductions)
         return replace(self, dimensions=dimensions, reductions=reductions)
 
     def questions(self) -> tuple[Question, ...]:
-        """All that can be asked: the largest cell asks all that smaller ones do."""
+        """All that can be asked: the largest cell asks everything that smaller ones do."""
         size = (Question("blocks", tuple(self._numbers_of_blocks)),) if self._asks_blocks else ()
         return (*size, *questions_always_asked(replace(self, fewest_blocks=None).decide))
 
     def growth_order(self) -> GrowthOrder:
-        """A block more at each level, from `fewest_blocks` on, or from one; the cell before is kept."""
+        """One more block at each level, starting from `fewest_blocks` or one; the parent's cell is kept."""
         space = replace(self, fewest_blocks=self.fewest_blocks or 1)
-        return GrowthOrder(space, len(space._numbers_of_blocks), space._settled)
+        return GrowthOrder(space, len(space._numbers_of_blocks), space._fixed_answers)
 
-    def _settled(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
+    def _fixed_answers(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
         return [{**(parent.answers if parent is not None else {}), "blocks": self._numbers_of_blocks[level - 1]}]
 
     def count(self) -> int:
@@ -228,35 +229,35 @@ class Cell(SearchSpace):
         return sum(int(self._count_cell(blocks) ** cells) for blocks in self._numbers_of_blocks)
 
     def _count_cell(self, blocks: int) -> int:
-        """Per node: pairs of states, ordered or not, times pairs of operations."""
+        """Per node: ordered or unordered pairs of states, times pairs of operations."""
         pairs = [n * n if self.inputs == "any" else math.comb(n, 2) for n in range(INPUTS, INPUTS + blocks)]
         return math.prod(pairs) * int(len(self.operation_names) ** (2 * blocks))
 
     def count_distinct(self) -> int | None:
-        """For each number of blocks the two cells are independent of each other: the square of one."""
+        """For each number of blocks, the two cells are independent: the count of one cell, squared."""
         if self._count_cell(self.blocks) > ENUMERATION_LIMIT // 10:
             return None
         cells = 2 if self._asks_reduction else 1
         return sum(int(self._count_distinct_cells(blocks) ** cells) for blocks in self._numbers_of_blocks)
 
     def _count_distinct_cells(self, blocks: int) -> int:
-        one = replace(self, cells=1, blocks=blocks, fewest_blocks=None)
-        return len({one.canonical(architecture) for architecture in one.enumerate()})
+        one_cell = replace(self, cells=1, blocks=blocks, fewest_blocks=None)
+        return len({one_cell.canonical(architecture) for architecture in one_cell.enumerate()})
 
     def canonical(self, architecture: Architecture) -> str:
-        """Both cells up to the order of their nodes and of each node's two edges."""
+        """Both cells up to the order of their nodes and of the two edges into each node."""
         return json.dumps([canonical_form(cell) for cell in self._cells(architecture).values()])
 
     def features(self, architecture: Architecture) -> Features:
         cells = self._cells(architecture)
-        return together({name: cell_features(cell, self.blocks, WEIGHTS) for name, cell in cells.items()})
+        return combined_features({name: cell_features(cell, self.blocks, WEIGHTS) for name, cell in cells.items()})
 
     def graph(self, architecture: Architecture) -> LabelledGraph:
         cells = self._cells(architecture)
         return graph_of_cells(cells, dict.fromkeys(cells, self.blocks))
 
     def _cells(self, architecture: Architecture) -> dict[str, CellGraph]:
-        """The one or two cells, by name."""
+        """The one or two cells of an architecture, by name."""
         pair = self.describe(architecture)
         return {cell.name: self._without_aliases(cell) for cell in (pair.normal, pair.reduction) if cell is not None}
 
@@ -271,7 +272,7 @@ class Cell(SearchSpace):
 
 
 def _published(space: Cell) -> Published | None:
-    """The figures of the papers, from their formulas, which are exact where the text rounds."""
+    """The sizes given in the papers, by their formulas, as the text rounds."""
     blocks = space.blocks
     if space.fewest_blocks not in (None, blocks):
         return None
@@ -285,8 +286,8 @@ def _published(space: Cell) -> Published | None:
             value = (5 * math.factorial(blocks)) ** 4
             formula = f"(5 x (B - 2)!)^4, B = {blocks + 2} counts the two inputs"
             source = (
-                "Pham et al. 2018, arXiv:1802.03268, section 2.4: 1.3 x 10^11 for B = 7; counts the 5 operations once, not for "
-                "each node, and for the inputs of nodes 3 to B, which have 2 to B - 1 earlier ones each, (B - 2)! and not (B - 1)!"
+                "Pham et al. 2018, arXiv:1802.03268, section 2.4: 1.3 x 10^11 for B = 7; it counts the 5 operations once, not per "
+                "node, and (B - 2)! choices of inputs instead of (B - 1)! for nodes 3 to B, which have 2 to B - 1 earlier nodes"
             )
             return Published(value, formula, source)
         case ("pnas", "any", 1):

@@ -1,8 +1,8 @@
-"""A chain of stages: the practical default for a small data set of flat features, series or images.
+"""A chain of stages: the practical default for small data sets of flat features, series or images.
 
-Each stage halves the resolution (but the first) and repeats one operation: He et al. 2016 (arXiv:1512.03385) made by choices
-instead of by hand. The operations are VGG's pair of convolutions, MobileNet's separable pair, ResNet's bottleneck and MobileNetV2's
-inverted bottleneck; the connections are plain, residual or, after DenseNet, dense.
+Each stage except the first halves the resolution, and each repeats one operation, as in He et al. 2016 (arXiv:1512.03385), but with
+searched settings. The operations are VGG's pair of convolutions, MobileNet's separable pair, ResNet's bottleneck and MobileNetV2's
+inverted bottleneck; the connections are plain, residual or, as in DenseNet, dense.
 """
 
 from __future__ import annotations
@@ -43,17 +43,18 @@ EXPANSIONS = (2, 4)
 MOST_STAGES = 3
 FLAT_STAGES = 2
 FIXED_UNDER_SHARING = {"pooling": "stride", "connectivity": "residual", "activation": "relu"}
-"""What a supernet cannot mix, and the usual value."""
-WIDTH = {0: 128, 1: 32, 2: 16}
-"""The base width for flat features, series and images: most networks for 28x28 pixels then cost 3 to 25 million MACs."""
+"""What a supernet cannot mix, with the value to fix it to."""
+BASE_WIDTH = {0: 128, 1: 32, 2: 16}
+"""The base width for flat features, series and images, by dimensions; most networks for 28x28 pixels cost 3 to 25 million MACs."""
 
 
 @dataclass(frozen=True)
 class Chain(SearchSpace):
-    """Stages of `operation` blocks. A setting "any" leaves a choice to the search, another value fixes it everywhere.
+    """A chain of stages of repeated blocks, for flat features, series and images; operation, width and depth are searched.
 
-    `dimensions` (0 flat features, 1 series, 2 images), `stages`, `width` and `stem_stride` are filled in from the data where
-    they are none. `width`: the middle option of the first stage. `most_blocks`: the largest depth of a stage.
+    A setting "any" leaves the choice to the search; another value fixes it in every stage. `dimensions` (0 flat features, 1 series,
+    2 images), `stages`, `width` and `stem_stride` are set from the data if they are None. `width`: the middle option of the first
+    stage. `most_blocks`: the largest depth of a stage.
     """
 
     name: ClassVar[str] = "chain"
@@ -89,12 +90,12 @@ class Chain(SearchSpace):
         depth = choose(f"stage{i}/depth", self._depths)
         width = choose(f"stage{i}/width", self._widths(i))
         connectivity = choose(f"stage{i}/connectivity", _options(self.connectivity, CONNECTIVITIES))
-        plan = network.ChainStage(depth, width, "linear", cast(network.Connectivity, connectivity))
+        stage = network.ChainStage(depth, width, "linear", cast(network.Connectivity, connectivity))
         if self._dimensions == 0:
-            return plan
+            return stage
         operation = choose(f"stage{i}/operation", _options(self.operation, OPERATIONS))
         return dataclasses.replace(
-            plan,
+            stage,
             operation=cast(network.Operation, operation),
             kernel=choose(f"stage{i}/kernel", _options(self.kernel, KERNELS)) if operation in WITH_KERNEL else None,
             expansion=choose(f"stage{i}/expansion", _options(self.expansion, EXPANSIONS)) if operation == "mbconv" else None,
@@ -109,14 +110,14 @@ class Chain(SearchSpace):
     def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> Supernet:
         """Mixes operation (with kernel and expansion), width and depth of each stage.
 
-        Raises InputError where pooling, connectivity or activation are left to the search, and for what is of cells only.
+        Raises InputError if pooling, connectivity or activation is left to the search, and for options that only cells have.
         """
         space = self.for_problem(problem)
         space._check_shareable(partial_channels, auxiliary_skip)
         from archwright.network.chain_supernet import ChainSupernet
 
-        places = tuple(network.ChainStageOptions.of(space._all_stages(i)) for i in range(space._stages))
-        options = network.ChainOptions(places, cast(network.Activation, space.activation), space.stem_stride or 1)
+        stage_options = tuple(network.ChainStageOptions.of(space._all_stages(i)) for i in range(space._stages))
+        options = network.ChainOptions(stage_options, cast(network.Activation, space.activation), space.stem_stride or 1)
         return ChainSupernet(options, problem.input_shape, problem.outputs, describe=space.describe, compose=space.compose)
 
     def _check_shareable(self, partial_channels: int, auxiliary_skip: bool) -> None:
@@ -125,12 +126,12 @@ class Chain(SearchSpace):
                 "space 'chain' has neither partial channels nor auxiliary skips: use space 'cell', or a method without"
             )
         asked = {question.name.rpartition("/")[2] for question in self.questions() if len(question.options) > 1}
-        still_open = [name for name in FIXED_UNDER_SHARING if name in asked]
-        if still_open:
-            mends = " ".join(f"--set space.{name}={FIXED_UNDER_SHARING[name]}" for name in still_open)
+        searched = [name for name in FIXED_UNDER_SHARING if name in asked]
+        if searched:
+            remedies = " ".join(f"--set space.{name}={FIXED_UNDER_SHARING[name]}" for name in searched)
             raise InputError(
-                f"space 'chain' shares weights among operations, kernels, widths and depths only: fix {', '.join(still_open)}, "
-                f"for example by {mends}"
+                f"space 'chain' shares weights only among operations, kernels, widths and depths: fix {', '.join(searched)}, "
+                f"for example by {remedies}"
             )
 
     def _all_stages(self, i: int) -> list[network.ChainStage]:
@@ -140,17 +141,17 @@ class Chain(SearchSpace):
         return [replay(decide, answers) for answers in enumerate_answers(decide)]
 
     def compose(self, chain: network.Chain) -> Architecture:
-        """The architecture of a chain, the inverse of `describe`: questions have the names of what they decide."""
+        """The architecture of a chain, the inverse of `describe`: each question is named after the field that it decides."""
 
         def answer(question: Question) -> Option:
-            place = _place(question.name)
-            part = chain.stages[place] if place >= 0 else chain
+            number = _stage_number(question.name)
+            part = chain.stages[number] if number >= 0 else chain
             return cast(Option, getattr(part, question.name.rpartition("/")[2]))
 
         return self.architecture(ask(self.decide, answer)[1])
 
     def for_problem(self, problem: Problem) -> Self:
-        """With dimensions, stem stride, stages and width for this input. Raises InputError where a setting does not fit it."""
+        """Sets dimensions, stem stride, stages and width for this input. Raises InputError if a setting does not fit it."""
         self.check_task(problem)
         if problem.dimensions > 2:
             raise InputError(
@@ -166,31 +167,31 @@ class Chain(SearchSpace):
         return dataclasses.replace(
             self,
             dimensions=cast(Literal[0, 1, 2], problem.dimensions),
-            width=self.width or WIDTH[problem.dimensions],
+            width=self.width or BASE_WIDTH[problem.dimensions],
             stages=stages,
             stem_stride=stem_stride,
         )
 
     def canonical(self, architecture: Architecture) -> str:
-        """Flat features only: the transition to a stage is a plain layer like others, so where the stage begins may not matter."""
+        """For flat features, the transition to a stage is a plain layer, so where a stage starts may make no difference."""
         if self._dimensions > 0:
             return answers_as_text(architecture.answers)
         chain: network.Chain = self.describe(architecture)
         return repr((chain.activation, list(_flat_layers(chain.stages))))
 
     def features(self, architecture: Architecture) -> Features:
-        """Flat features only: of the layers, since where a stage begins may not matter."""
+        """For flat features, those of the layers, since where a stage starts may make no difference."""
         if self._dimensions > 0:
             return super().features(architecture)
         chain: network.Chain = self.describe(architecture)
         layers = list(_flat_layers(chain.stages))
         counts = Counter(f"{kind} {width} x {depth}" for kind, width, depth in layers)
-        places = {f"layer {i}: {kind} {width} x {depth}": 1.0 for i, (kind, width, depth) in enumerate(layers)}
+        positions = {f"layer {i}: {kind} {width} x {depth}": 1.0 for i, (kind, width, depth) in enumerate(layers)}
         sizes = {"depth": sum(depth for *_, depth in layers), "widths": sum(depth * log2(width) for _, width, depth in layers)}
-        return Features({chain.activation: 1.0, **counts, **places}, sizes)
+        return Features({chain.activation: 1.0, **counts, **positions}, sizes)
 
     def graph(self, architecture: Architecture) -> LabelledGraph:
-        """Flat features only: a node for each layer, as in `features`."""
+        """For flat features, a node for each layer, as in `features`."""
         if self._dimensions > 0:
             return super().graph(architecture)
         chain: network.Chain = self.describe(architecture)
@@ -198,7 +199,7 @@ class Chain(SearchSpace):
         return graph_of_chain([chain.activation, *layers])
 
     def questions(self) -> tuple[Question, ...]:
-        """All that can be asked: the last operation, MBConv, asks whatever the others do."""
+        """All that can be asked: the last operation, MBConv, asks everything that the others do."""
         asked: list[Question] = []
 
         def last(question: Question) -> Option:
@@ -209,16 +210,16 @@ class Chain(SearchSpace):
         return tuple(asked)
 
     def growth_order(self) -> GrowthOrder:
-        """A stage at each level, from the first on: those behind it stay as small as they can be, those before it as they were."""
-        return GrowthOrder(self, self._stages, self._settled)
+        """One stage per level, from the first on: later stages are as small as possible, earlier ones as in the parent."""
+        return GrowthOrder(self, self._stages, self._fixed_answers)
 
-    def _settled(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
-        smallest = {question.name: question.options[0] for question in self.questions() if _place(question.name) >= level}
+    def _fixed_answers(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
+        smallest = {question.name: question.options[0] for question in self.questions() if _stage_number(question.name) >= level}
         before = parent.answers.items() if parent is not None else ()
-        return [{**smallest, **{name: answer for name, answer in before if _place(name) < level - 1}}]
+        return [{**smallest, **{name: answer for name, answer in before if _stage_number(name) < level - 1}}]
 
     def count(self) -> int:
-        """Activations times, per stage, depths x widths x connectivities x poolings x ways to set up an operation."""
+        """Activations, times per stage depths x widths x connectivities x poolings x variants of the operations."""
         return len(_options(self.activation, ACTIVATIONS)) * prod(self._stage_count(i) for i in range(self._stages))
 
     def _stage_count(self, i: int) -> int:
@@ -245,21 +246,21 @@ class Chain(SearchSpace):
         return tuple(range(1, self.most_blocks + 1))
 
     def _widths(self, i: int) -> tuple[int, ...]:
-        """Around the base; that doubles from stage to stage where the resolution halves."""
-        base = self.width or WIDTH[self._dimensions]
+        """Three widths around the base, which doubles from stage to stage where the resolution halves."""
+        base = self.width or BASE_WIDTH[self._dimensions]
         if self._dimensions == 0:
             return (base // 2, base, base * 2)
         return (base * 2**i * 3 // 4, base * 2**i, base * 2**i * 3 // 2)
 
 
-def _place(name: str) -> int:
+def _stage_number(name: str) -> int:
     """The number of the stage that a question is about; -1 for the whole chain."""
     stage, _, _ = name.rpartition("/")
     return int(stage.removeprefix("stage")) if stage else -1
 
 
 def _flat_layers(stages: Sequence[network.ChainStage]) -> Iterator[tuple[str, int, int]]:
-    """After the stem: the kind, width and number of the layers; a dense stage, which ends with a compression of its own, is one."""
+    """Kind, width and number of layers after the stem; a dense stage, which ends with its own compression, counts as one."""
     for i, stage in enumerate(stages):
         if i > 0:
             yield "plain", stage.width, 1
@@ -270,7 +271,7 @@ def _flat_layers(stages: Sequence[network.ChainStage]) -> Iterator[tuple[str, in
 
 
 def _reductions(input_shape: tuple[int, ...], stem_stride: int | None, stages: int | None) -> tuple[int, int]:
-    """Stem stride and number of stages for an input. Raises InputError where fewer stages fit than were asked for."""
+    """Stem stride and number of stages for an input. Raises InputError if fewer stages fit than were asked for."""
     if len(input_shape) == 1:
         return 1, stages or FLAT_STAGES
     stride = stem_stride or stem_stride_for(input_shape)
@@ -284,5 +285,5 @@ def _reductions(input_shape: tuple[int, ...], stem_stride: int | None, stages: i
 
 
 def _options(setting: Choice | Literal["any"], known: tuple[Choice, ...]) -> tuple[Choice, ...]:
-    """What the search may choose from: all that is known, or the one value that the setting fixes."""
+    """What the search may choose from: all known options, or the one value that the setting fixes."""
     return tuple(option for option in known if setting in ("any", option))

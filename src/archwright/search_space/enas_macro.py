@@ -1,4 +1,4 @@
-"""The macro space of ENAS: whole networks, layers with skip connections among them (Pham et al. 2018, arXiv:1802.03268)."""
+"""The macro space of ENAS: whole networks of layers with skip connections (Pham et al. 2018, arXiv:1802.03268)."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ WEIGHTS = {
     "avg_pool_3x3": 1.0,
     "max_pool_3x3": 1.0,
 }
-"""Parameters in numbers of channels squared, with those of the 1x1 convolution before."""
+"""Parameters, in units of channels squared, including the 1x1 convolution before each operation."""
 SMALLEST = "avg_pool_3x3"
 REDUCTIONS = 2
-"""In the paper, and of a space that has not seen the data."""
+"""As in the paper; used as long as the space has not been fitted to data."""
 
 
 @dataclass(frozen=True)
 class EnasMacro(SearchSpace):
-    """A row of `layers`, each one of six operations on the one before it, with a skip connection or none from every earlier layer.
+    """The macro space of ENAS: each layer is one of six operations, with optional skip connections from all earlier layers.
 
-    `filters` in the first layers, twice as many after each of the `reductions`, which come after equal parts of the layers. The
-    data say how many `dimensions` there are, and `reductions` where unset.
+    `filters`: channels of the first layers, doubled at each of the `reductions`, which divide the `layers` into equal parts.
+    `dimensions`, and `reductions` if unset, follow from the data.
     Differs: the paper searches 12 layers of 36 filters. Random networks of 6 layers and 24 filters take about 0.16 s of one core
     for 128 images of 28 x 28, and after a minute were better than those of 12 layers and 16 filters (docs/spaces.md).
     """
@@ -76,7 +76,7 @@ class EnasMacro(SearchSpace):
         return EnasMacroNetwork(problem.input_shape, problem.outputs, graph)
 
     def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> EnasMacroSupernet:
-        """Mixes each layer's operations, and each skip with its absence. Raises InputError for what is of cells only."""
+        """Mixes each layer's operations, and each skip with its absence. Raises InputError for options that only cells have."""
         if partial_channels != 1 or auxiliary_skip:
             raise InputError(
                 "space 'enas_macro' has neither partial channels nor auxiliary skips: use space 'cell', or a method without"
@@ -96,7 +96,7 @@ class EnasMacro(SearchSpace):
         )
 
     def for_problem(self, problem: Problem) -> EnasMacro:
-        """With `dimensions`, and `reductions` unless set: as many as in cells, and fewer than layers."""
+        """Sets `dimensions`, and `reductions` if unset: as many as in space `cell`, but fewer than layers."""
         self.check_task(problem)
         dimensions, reductions = fit_reductions(self.name, problem, self.dimensions, self.reductions, self.layers - 1)
         return replace(self, dimensions=dimensions, reductions=reductions)
@@ -108,10 +108,10 @@ class EnasMacro(SearchSpace):
         return questions_always_asked(self.decide)
 
     def growth_order(self) -> GrowthOrder:
-        """A layer at each level, from the first on: those behind it pool, without skips, and those before it are kept."""
-        return GrowthOrder(self, self.layers, self._settled)
+        """One layer per level, from the first on: later layers are average pooling without skips, earlier ones are the parent's."""
+        return GrowthOrder(self, self.layers, self._fixed_answers)
 
-    def _settled(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
+    def _fixed_answers(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
         behind = {name: answer for k in range(level + 1, self.layers + 1) for name, answer in _smallest(k).items()}
         before = [name for k in range(1, level) for name in _smallest(k)]
         return [{**behind, **({name: parent.answers[name] for name in before} if parent is not None else {})}]
@@ -120,7 +120,7 @@ class EnasMacro(SearchSpace):
         return int(len(OPERATIONS) ** self.layers * 2 ** (self.layers * (self.layers - 1) // 2))
 
     def count_distinct(self) -> int:
-        """All: a layer is where it is, and every skip and operation is seen in the output."""
+        """All of them: layers have a fixed order, and every skip and operation affects the output."""
         return self.count()
 
     def published(self) -> Published:
@@ -135,5 +135,5 @@ class EnasMacro(SearchSpace):
 
 
 def _smallest(k: int) -> dict[str, Option]:
-    """The questions about layer k, with the answers that make the least of it."""
+    """The questions about layer k, with the answers that make it as small as possible."""
     return {operation_question(k): SMALLEST, **{skip_question(k, j): False for j in range(1, k)}}

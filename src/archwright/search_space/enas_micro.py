@@ -1,4 +1,4 @@
-"""The cells of ENAS: the micro space (Pham et al. 2018, arXiv:1802.03268, section 2.4)."""
+"""The micro space of ENAS: its cells (Pham et al. 2018, arXiv:1802.03268, section 2.4)."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EnasMicro(SearchSpace):
-    """Space `cell` with the five operations of ENAS, counted as in its paper: `nodes` (B) with the cell's two inputs.
+    """The micro space of ENAS: space `cell` with its five operations; `nodes` (B in the paper) counts the two inputs.
 
-    A normal and a reduction cell. All other settings are those of space `cell`; `fewest_nodes` counts as `nodes` does.
+    A network has a normal and a reduction cell. The other settings are those of space `cell`; `fewest_nodes` counts like `nodes`.
     """
 
     name: ClassVar[str] = "enas_micro"
@@ -48,7 +48,7 @@ class EnasMicro(SearchSpace):
 
     @property
     def cell(self) -> Cell:
-        """The space that this one is another name of."""
+        """The equivalent space `cell`."""
         return Cell(
             operations="enas",
             blocks=self.nodes - INPUTS,
@@ -68,16 +68,16 @@ class EnasMicro(SearchSpace):
 
     def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> CellSupernet:
         if self.fewest_nodes not in (None, self.nodes):
-            raise InputError("space 'enas_micro' shares weights among cells of one size only: leave out fewest_nodes")
+            raise InputError("space 'enas_micro' shares weights only among cells of the same size: leave out fewest_nodes")
         space = self.for_problem(problem)
         return space.cell.supernet_of(space.compose, problem, partial_channels, auxiliary_skip)
 
     def compose(self, description: CellPair) -> Architecture:
-        """The architecture whose description this is: the inverse of `describe`."""
+        """The architecture with this description: the inverse of `describe`."""
         return self.architecture(self.cell.answers(description))
 
     def for_problem(self, problem: Problem) -> EnasMicro:
-        """With `dimensions`, and `reductions` unless set, as in space `cell`."""
+        """Sets `dimensions`, and `reductions` if unset, as in space `cell`."""
         self.check_task(problem)
         dimensions, reductions = fit_reductions(self.name, problem, self.dimensions, self.reductions)
         return replace(self, dimensions=dimensions, reductions=reductions)
@@ -86,9 +86,9 @@ class EnasMicro(SearchSpace):
         return self.cell.questions()
 
     def growth_order(self) -> GrowthOrder:
-        """A node more at each level, as in space `cell`."""
+        """One more node at each level, as in space `cell`."""
         order = self.cell.growth_order()
-        return GrowthOrder(replace(self, fewest_nodes=self.fewest_nodes or 1 + INPUTS), order.levels, order.settled)
+        return GrowthOrder(replace(self, fewest_nodes=self.fewest_nodes or 1 + INPUTS), order.levels, order.fixed_answers)
 
     def count(self) -> int:
         return self.cell.count()

@@ -1,4 +1,4 @@
-"""NAS-Bench-201: cells of four nodes and six edges with five operations (Dong & Yang 2020, arXiv:2001.00326)."""
+"""NAS-Bench-201: cells of four nodes and six edges, with five operations (Dong & Yang 2020, arXiv:2001.00326)."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ NODES = 4
 EDGES = tuple((target, source) for target in range(1, NODES) for source in range(target))
 OPERATIONS = (NONE, "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 WEIGHTS = {"nor_conv_1x1": 1.0, "nor_conv_3x3": 9.0}
-"""Parameters in numbers of channels squared."""
+"""Parameters, in units of channels squared."""
 LEAST_SIDE = 4
 ZERO = "#"
 
 
 @dataclass(frozen=True)
 class NASBench201(SearchSpace):
-    """One operation on each of the six edges between four nodes; the last node is the cell's output.
+    """The cells of NAS-Bench-201: one of five operations on each of the six edges between four nodes.
 
-    Three stages of `repeats` cells (N in the paper), of `filters`, twice and four times as many channels.
+    The last node is the output. Three stages of `repeats` cells each (N in the paper), with `filters`, 2 x and 4 x `filters`
+    channels.
     """
 
     name: ClassVar[str] = "nasbench201"
@@ -64,7 +65,7 @@ class NASBench201(SearchSpace):
         return NASBench201Network(problem.input_shape, problem.outputs, description, repeats=self.repeats, filters=self.filters)
 
     def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> NASBench201Supernet:
-        """All cells in one network. `partial_channels`: k of PC-DARTS; `auxiliary_skip`: the extra skip connection of DARTS-."""
+        """All cells in one network. `partial_channels`: K of PC-DARTS. `auxiliary_skip`: the skip connection of DARTS-."""
         from archwright.network.nasbench201_supernet import NASBench201Supernet
 
         self.for_problem(problem)
@@ -81,7 +82,7 @@ class NASBench201(SearchSpace):
         )
 
     def for_problem(self, problem: Problem) -> NASBench201:
-        """The space takes series and images whose sides can be halved twice as they are."""
+        """Unchanged, for series and images whose sides can be halved twice; raises InputError for other data."""
         self.check_task(problem)
         if problem.dimensions not in (1, 2):
             raise InputError(
@@ -90,7 +91,7 @@ class NASBench201(SearchSpace):
             )
         if min(problem.input_shape[1:]) < LEAST_SIDE:
             raise InputError(
-                f"space 'nasbench201' halves its inputs twice: shape {problem.input_shape} has a side below {LEAST_SIDE}: "
+                f"space 'nasbench201' halves its inputs twice, and shape {problem.input_shape} has a side below {LEAST_SIDE}: "
                 "use space 'cell' or 'chain'"
             )
         return self
@@ -102,12 +103,12 @@ class NASBench201(SearchSpace):
         return int(len(OPERATIONS) ** len(EDGES))
 
     def growth_order(self) -> GrowthOrder:
-        """A path from input to output at level 1, then one more way through the cell at each level; operations are kept."""
-        return GrowthOrder(self, max(_ways_through(edges) for edges in _connected()), self._settled)
+        """A single path from input to output at level 1, then one more independent path per level; operations are kept."""
+        return GrowthOrder(self, max(_independent_paths(edges) for edges in _connected_edge_sets()), self._fixed_answers)
 
-    def _settled(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
+    def _fixed_answers(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
         kept = {name: op for name, op in parent.answers.items() if op != NONE} if parent is not None else {}
-        shapes = [{question_name(s, t) for t, s in edges} for edges in _connected() if _ways_through(edges) == level]
+        shapes = [{question_name(s, t) for t, s in edges} for edges in _connected_edge_sets() if _independent_paths(edges) == level]
         return [{**{name: NONE for name in EDGE_NAMES if name not in shape}, **kept} for shape in shapes if shape.issuperset(kept)]
 
     def published(self) -> Published:
@@ -116,8 +117,8 @@ class NASBench201(SearchSpace):
     def canonical(self, architecture: Architecture) -> str:
         """The benchmark's own reduction: the output as an expression of the input.
 
-        A skip is the expression it skips from, `none` and every operation on zeros are zeros, a sum does not depend on its order.
-        Like the benchmark's, it does not see whether two equal terms are one node used twice or two with weights of their own.
+        A skip equals the expression it reads, `none` and every operation on zeros are zero, and sums are unordered. Like the
+        benchmark's, it does not distinguish a node used twice from two equal nodes with separate weights.
         """
         return _expression(tuple(str(architecture.answers[name]) for name in EDGE_NAMES))
 
@@ -128,7 +129,7 @@ class NASBench201(SearchSpace):
         return graph_of_cells({"cell": self.describe(architecture)}, {"cell": 1})
 
     def to_string(self, architecture: Architecture) -> str:
-        """The benchmark's form, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
+        """The benchmark's string, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
         groups = []
         for target in range(1, NODES):
             edges = (f"{architecture.answers[question_name(source, target)]}~{source}|" for source in range(target))
@@ -136,7 +137,7 @@ class NASBench201(SearchSpace):
         return "+".join(groups)
 
     def from_string(self, text: str) -> Architecture:
-        """The architecture that the benchmark writes so. Raises UnknownAnswer for another form or operation."""
+        """The architecture of a benchmark string. Raises UnknownAnswer for another form or operation."""
         if not FORM.fullmatch(text):
             raise UnknownAnswer(f"{text!r} is not of the form |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")
         names = re.findall(r"\|?([^|~+]+)~\d", text)
@@ -155,20 +156,20 @@ EDGE_NAMES = tuple(question_name(source, target) for target, source in EDGES)
 
 
 @cache
-def _connected() -> tuple[tuple[tuple[int, int], ...], ...]:
-    """All sets of edges (target, source) without a dead end: every edge is on a way from the first node to the last."""
-    some = chain.from_iterable(combinations(EDGES, size) for size in range(1, len(EDGES) + 1))
-    return tuple(edges for edges in some if {0, *(t for t, _ in edges)} == {NODES - 1, *(s for _, s in edges)})
+def _connected_edge_sets() -> tuple[tuple[tuple[int, int], ...], ...]:
+    """All sets of edges (target, source) without dead ends: every edge is on a path from the first node to the last."""
+    edge_sets = chain.from_iterable(combinations(EDGES, size) for size in range(1, len(EDGES) + 1))
+    return tuple(edges for edges in edge_sets if {0, *(t for t, _ in edges)} == {NODES - 1, *(s for _, s in edges)})
 
 
-def _ways_through(edges: tuple[tuple[int, int], ...]) -> int:
-    """How many ways through the cell are independent of each other: edges - nodes + 2."""
+def _independent_paths(edges: tuple[tuple[int, int], ...]) -> int:
+    """The number of independent paths through the cell: edges - nodes + 2."""
     return len(edges) - len({node for edge in edges for node in edge}) + 2
 
 
 @cache
 def _expression(operations: tuple[str, ...]) -> str:
-    """Of the last node, for operations in the order of `EDGES`: 15,625 at most are remembered."""
+    """The expression of the last node, for operations in the order of `EDGES`; at most 15,625 are cached."""
     on_edge = dict(zip(EDGES, operations, strict=True))
     expressions = ["0"]
     for target in range(1, NODES):

@@ -1,4 +1,4 @@
-"""Recurrent cells of N nodes, each a function of one earlier state: ENAS and DARTS (Pham et al. 2018, arXiv:1802.03268)."""
+"""Recurrent cells of N nodes, each a function of one earlier state, as in ENAS and DARTS (Pham et al. 2018, arXiv:1802.03268)."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ ACTIVATIONS = ("tanh", "relu", "identity", "sigmoid")
 
 @dataclass(frozen=True)
 class Recurrent(SearchSpace):
-    """A cell of `nodes` (N), each with an activation of the cell's input, x_t and h_(t-1), or of one earlier node; h_t is a mean.
+    """The recurrent cells of ENAS and DARTS, for text: each node applies an activation to the cell's input or an earlier node.
 
-    `width`: of the embedding, the hidden state and every node. `averaged`: the nodes that h_t is the mean of, those that no other
-    reads (ENAS, section 2.1), or all (DARTS, arXiv:1806.09055, appendix A.1.2). `highway`: each node is gated, as in both papers'
-    experiments. With `fewest_nodes` the number of nodes is searched, too, from that to `nodes`.
+    The input is x_t and h_(t-1). `nodes`: N. `width`: of the embedding, the hidden state and every node. `averaged`: the nodes
+    whose mean is h_t, those that no other node reads (ENAS, section 2.1) or all (DARTS, arXiv:1806.09055, appendix A.1.2).
+    `highway`: each node is gated, as in the experiments of both papers. With `fewest_nodes`, the number of nodes is searched, too,
+    from that to `nodes`.
     """
 
     name: ClassVar[str] = "recurrent"
@@ -76,7 +77,7 @@ class Recurrent(SearchSpace):
     def supernet(self, problem: Problem, *, partial_channels: int = 1, auxiliary_skip: bool = False) -> RecurrentSupernet:
         """All cells in one language model."""
         if self._asks_nodes:
-            raise InputError("space 'recurrent' shares weights among cells of one size only: leave out fewest_nodes")
+            raise InputError("space 'recurrent' shares weights only among cells of the same size: leave out fewest_nodes")
         if partial_channels > 1 or auxiliary_skip:
             setting = "partial_channels=1" if partial_channels > 1 else "auxiliary_skip=false"
             raise InputError(f"space 'recurrent' mixes whole nodes and has an identity in every highway: set {setting}")
@@ -95,7 +96,7 @@ class Recurrent(SearchSpace):
         )
 
     def compose(self, description: RecurrentCell) -> Architecture:
-        """The architecture whose description this is: the inverse of `describe`."""
+        """The architecture with this description: the inverse of `describe`."""
         answers: dict[str, Option] = {"nodes": len(description.nodes)} if self._asks_nodes else {}
         for node, source, activation in zip(description.nodes, description.sources, description.activations, strict=True):
             answers |= {f"{node}/input": source} if node > 1 else {}
@@ -103,7 +104,7 @@ class Recurrent(SearchSpace):
         return self.architecture(answers)
 
     def for_problem(self, problem: Problem) -> Recurrent:
-        """The space takes text as it is."""
+        """Unchanged, for text; raises InputError for other tasks."""
         if problem.task not in self.tasks:
             raise InputError(
                 f"space 'recurrent' builds language models, not networks for {problem.task} of inputs of shape "
@@ -112,16 +113,16 @@ class Recurrent(SearchSpace):
         return self
 
     def questions(self) -> tuple[Question, ...]:
-        """All that can be asked: the largest cell asks all that smaller ones do."""
+        """All that can be asked: the largest cell asks everything that smaller ones do."""
         size = (Question("nodes", tuple(self._numbers_of_nodes)),) if self._asks_nodes else ()
         return (*size, *questions_always_asked(replace(self, fewest_nodes=None).decide))
 
     def growth_order(self) -> GrowthOrder:
-        """A node more at each level, from `fewest_nodes` on, or from one; the cell before is kept."""
+        """One more node at each level, starting from `fewest_nodes` or one; the parent's cell is kept."""
         space = replace(self, fewest_nodes=self.fewest_nodes or 1)
-        return GrowthOrder(space, len(space._numbers_of_nodes), space._settled)
+        return GrowthOrder(space, len(space._numbers_of_nodes), space._fixed_answers)
 
-    def _settled(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
+    def _fixed_answers(self, level: int, parent: Architecture | None) -> list[dict[str, Option]]:
         return [{**(parent.answers if parent is not None else {}), "nodes": self._numbers_of_nodes[level - 1]}]
 
     def count(self) -> int:
@@ -129,7 +130,7 @@ class Recurrent(SearchSpace):
         return sum(len(ACTIVATIONS) ** nodes * factorial(nodes) for nodes in self._numbers_of_nodes)
 
     def count_distinct(self) -> int:
-        """A cell up to the order of its nodes is a forest of trees whose children have no order: those that read the input."""
+        """A cell up to the order of its nodes is a forest of unordered trees, whose roots read the input."""
         return sum(map(forests, self._numbers_of_nodes))
 
     def published(self) -> Published | None:
@@ -139,7 +140,7 @@ class Recurrent(SearchSpace):
         return Published(len(ACTIVATIONS) ** self.nodes * factorial(self.nodes), f"4^N x N!, N = {self.nodes}", source)
 
     def canonical(self, architecture: Architecture) -> str:
-        """The cell up to the order of its nodes. Twins are two nodes: each has weights of its own."""
+        """The cell up to the order of its nodes. Equal nodes count separately, since each has its own weights."""
         return canonical_text(self.describe(architecture))
 
     def features(self, architecture: Architecture) -> Features:
@@ -151,7 +152,7 @@ class Recurrent(SearchSpace):
 
 @cache
 def forests(nodes: int) -> int:
-    """Forests of unordered rooted trees with so many nodes in all, each with one of four activations.
+    """The number of forests of unordered rooted trees with `nodes` nodes in total, each with one of four activations.
 
     A tree is a root over a forest, t(k) = 4 f(k - 1), and forests are the Euler transform of trees (Sloane & Plouffe 1995):
     n f(n) = sum_(k=1)^n (sum_(d | k) d t(d)) f(n - k).

@@ -1,4 +1,4 @@
-"""Where to look next, one network at a time: one file a strategy, found by name."""
+"""Search strategies, which propose one architecture at a time: one file per strategy, found by name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GROUP = "archwright.strategies"
 
 @dataclass(frozen=True)
 class StrategyDescription:
-    """A strategy for people to read: its first docstring line, its paper, its settings with their defaults."""
+    """What a user is shown of a strategy: its first docstring line, its paper, and its settings with their defaults."""
 
     name: str
     summary: str
@@ -43,7 +43,7 @@ class StrategyDescription:
 
 
 def strategy_names() -> list[str]:
-    """The strategies of the library, of installed packages (entry points `archwright.strategies`), and Optuna's samplers."""
+    """The library's strategies, those of installed packages (entry points `archwright.strategies`), and Optuna's samplers."""
     return [*known_names(BUILT_IN, GROUP), *(PREFIX + sampler for sampler in SAMPLERS)]
 
 
@@ -80,7 +80,7 @@ def _strategy_class(name: str) -> Any:
         raise unknown_strategy(name, strategy_names())
     cls = find(name, BUILT_IN, GROUP, "strategy")
     if not (isinstance(cls, type) and hasattr(cls, "propose")):
-        raise UnknownName(f"strategy {name!r} is no class with a method propose: give module:Class of one that has it")
+        raise UnknownName(f"strategy {name!r} is not a class with a method `propose`: give module:Class of one that has it")
     return cls
 
 
@@ -92,14 +92,14 @@ def _sampler(name: str) -> str:
 
 
 def unknown_strategy(name: str, names: Sequence[str]) -> UnknownName:
-    """The error for a name that is none of these, with the one that may have been meant."""
+    """The error for a name that is not among these, with the closest match as a suggestion."""
     close = [PREFIX + name] if name in SAMPLERS else difflib.get_close_matches(name, names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return UnknownName(f"there is no strategy {name!r}{hint}: choose from {', '.join(names)}, or give module:Class")
 
 
 def _defaults(cls: type) -> dict[str, Any]:
-    """The settings of a strategy's class; one without a default shows None."""
+    """The settings of a strategy class with their defaults; None for a setting without one."""
     if not is_dataclass(cls):
         return {}
     return {f.name: None if f.default is MISSING else f.default for f in fields(cls) if f.init}

@@ -1,4 +1,4 @@
-"""Asynchronous successive halving: whoever is free trains the best of a rung on, or begins a new network."""
+"""Asynchronous successive halving: a free worker promotes one of the best networks of a rung, or starts a new one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from archwright.evaluate.history import History, Proposal
 from archwright.search_space import SearchSpace
 from archwright.search_strategy.strategy import limitations
 from archwright.search_strategy.successive_halving.inner_strategy import inner_strategy, new_network
-from archwright.search_strategy.successive_halving.rungs import epochs_each, full_epochs, promotion, rungs
+from archwright.search_strategy.successive_halving.rungs import full_epochs, mean_epochs_per_network, promotion, rungs
 from archwright.settings import check_settings
 
 
 @dataclass(frozen=True)
 class ASHA:
-    """Li et al. 2020, arXiv:1810.05934, Algorithm 2: the best 1 / `eta` of each rung are trained on, `eta` times as long.
+    """Li et al. 2020, arXiv:1810.05934, Algorithm 2: the best 1 / `eta` of each rung are promoted to `eta` times the epochs.
 
-    `least_epochs` is r in the paper, left unset R / eta^2 and at least one epoch; R is a full training of the search. The paper's s
-    is 0. New networks come from the strategy `around`, whose sizes follow the number of networks that `trials` full trainings
-    pay for.
+    `least_epochs` is r in the paper; if unset, R / eta^2, and at least one epoch. R is a full training of the search; the paper's s
+    is 0. New networks are proposed by the strategy `around`, whose sizes follow from the number of new networks that cost as many
+    epochs as `trials` full trainings.
     """
 
     eta: int = 4
@@ -50,5 +50,5 @@ class ASHA:
         promoted = promotion(history, history.finished, ladder, self.eta)
         if promoted is not None:
             return promoted
-        networks = round(self.trials * epochs / epochs_each(ladder, self.eta)) if self.trials is not None else None
+        networks = round(self.trials * epochs / mean_epochs_per_network(ladder, self.eta)) if self.trials is not None else None
         return new_network(inner_strategy(self.around, networks, "asha"), space, history, rng, ladder[0])

@@ -1,4 +1,4 @@
-"""A genetic algorithm: children of two good parents, and only the best survive."""
+"""A genetic algorithm: crossover of two selected parents, mutation, and elitist survival."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from archwright.search_space import SearchSpace
 from archwright.settings import check_settings
 
 PUBLISHED_POPULATION = 100
-TRIES = 50
-"""Mutations of one child that is known already, before it is proposed as it is."""
+MOST_MUTATIONS = 50
+"""How often a child that is already known is mutated before it is proposed as it is."""
 
 
 @dataclass(frozen=True)
 class Genetic:
-    """Deb et al. 2002, NSGA-II, section III-C: tournaments, crossover, mutation, and survival of the best, parents included.
+    """Deb et al. 2002, NSGA-II, section III-C: a genetic algorithm of tournaments, crossover, mutation and elitist survival.
 
-    `population_size` is N in the paper; left unset it is a fifteenth of the trials, between 4 and the paper's 100. Two parents,
-    each the best of `tournament_size`, give each answer with equal chance (in a share `crossover` of the children, else the first
-    parent gives all), and then one answer is changed in a share `mutation` of them. With one objective the better has the higher
-    score, with several the better front and more room in it.
-    Differs: there are no generations to wait for; each result competes at once with all that were seen, each network once, so
-    any number of workers is busy. A child that is known is mutated until it is new, as known networks teach nothing. Tournaments
-    are of four and not of two, since far fewer networks can be tried than the paper's functions.
+    `population_size` is N in the paper; if unset, a fifteenth of the trials, between 4 and the paper's 100. Two parents are
+    selected, each the best of `tournament_size`. With probability `crossover` each of the child's answers comes from either parent
+    with equal probability, otherwise all come from the first; then one answer is mutated with probability `mutation`. With one
+    objective the higher score is better, with several the better front and then the larger crowding distance.
+    Differs: there are no generations: each result competes at once with all earlier ones, each network once, so that no worker
+    waits. A child that is already known is mutated until it is new, as known networks teach nothing. Tournaments are of four
+    instead of two, since far fewer networks can be evaluated than the paper's test functions.
     """
 
     population_size: int | None = None
@@ -49,7 +49,7 @@ class Genetic:
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         size = self.population_size or PUBLISHED_POPULATION
-        if len(history.complete) < size:  # begin at random
+        if len(history.complete) < size:  # the initial population is random
             return Proposal(space.sample(rng))
         population = survivors(history.complete, size)
         mother, father = self._tournament(population, rng), self._tournament(population, rng)
@@ -58,14 +58,14 @@ class Genetic:
             child = space.crossover(mother.architecture, father.architecture, rng)
         if rng.random() < self.mutation:
             child = space.mutate(child, rng)
-        return Proposal(_made_new(space, child, history, rng), parent=mother.number)
+        return Proposal(_mutated_until_new(space, child, history, rng), parent=mother.number)
 
     def _tournament(self, population: Sequence[tuple[Candidate, Fitness]], rng: Random) -> Candidate:
         return max(rng.choices(population, k=self.tournament_size), key=lambda member: member[1])[0]
 
 
-def _made_new(space: SearchSpace, child: Architecture, history: History, rng: Random) -> Architecture:
-    for _ in range(TRIES):
+def _mutated_until_new(space: SearchSpace, child: Architecture, history: History, rng: Random) -> Architecture:
+    for _ in range(MOST_MUTATIONS):
         if key_of(space, child) not in history.keys:
             return child
         child = space.mutate(child, rng)

@@ -11,16 +11,16 @@ from archwright.evaluate.history import Candidate, History, Proposal
 from archwright.search_space import SearchSpace
 
 PLACE = "place"
-"""Where a proposal's note holds how many architectures come before it."""
+"""The key of a proposal's note that holds how many architectures precede it in the enumeration."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """All architectures in the order of `enumerate`, each once, conditional questions too; for spaces that can be trained through.
+    """Exhaustive search: every architecture once, in the order of `enumerate`; for spaces small enough to be trained completely.
 
-    The next is found from the one before alone, so no space is too large to begin with; but a search that does not reach the
-    end has seen the first answers of the first questions only. At the end it begins again: all is known then, and the study
-    ends the search as exhausted.
+    Conditional questions are covered. The next architecture follows from the last one alone, so a space of any size can be
+    started; but a search that ends early has seen only the first answers to the first questions. After the last architecture it
+    starts over: all are known by then, and the study ends the search because the space is exhausted.
     """
 
     paper: ClassVar[str] = (

@@ -1,4 +1,4 @@
-"""Local search: climb from neighbour to better neighbour, and begin again at the top."""
+"""Local search: hill climbing with random restarts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ USUAL_STARTS = 10
 
 @dataclass(frozen=True)
 class LocalSearch:
-    """White, Nolen & Savani 2021, arXiv:2005.02960, Algorithm 1: hill climbing, moving to the first neighbour that is better.
+    """White, Nolen & Savani 2021, arXiv:2005.02960, Algorithm 1: hill climbing to the first better neighbour, with restarts.
 
-    A climb begins from the best of `starts` random architectures; left unset, a quarter of the trials, between 1 and 10.
-    After a local optimum a new climb begins, from one random architecture. Each proposal's note holds the number of its climb.
-    Differs: neighbours that are known already cost nothing, so a climb moves to a better one of them at once. With several
-    objectives the climb is a Pareto local search (Paquete et al. 2004): every network on its front has its neighbours visited.
+    The first climb starts from the best of `starts` random architectures; if unset, a quarter of the trials, between 1 and 10.
+    At a local optimum a new climb starts, from one random architecture. Each proposal's note holds the number of its climb.
+    Differs: neighbours that are already known cost nothing, so a climb moves to the best of the better ones at once. With several
+    objectives the climb is a Pareto local search (Paquete et al. 2004): the neighbours of every network on its front are visited.
     """
 
     starts: int | None = None
@@ -34,7 +34,7 @@ class LocalSearch:
 
     def __post_init__(self) -> None:
         if self.starts is not None and self.starts < 1:
-            raise UnknownSetting(f"strategy 'local_search', setting 'starts': {self.starts} is too small, give at least 1")
+            raise UnknownSetting(f"strategy 'local_search', setting 'starts': {self.starts} is too small: give at least 1")
 
     def for_budget(self, trials: int | None) -> Self:
         if self.starts is not None or trials is None:
@@ -42,25 +42,25 @@ class LocalSearch:
         return replace(self, starts=min(USUAL_STARTS, max(1, trials // 4)))
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
-        climb = max((_climb(candidate) for candidate in history.candidates), default=0)
-        members = [candidate for candidate in history.candidates if _climb(candidate) == climb]
+        climb = max((_climb_number(candidate) for candidate in history.candidates), default=0)
+        members = [candidate for candidate in history.candidates if _climb_number(candidate) == climb]
         starts = (self.starts or USUAL_STARTS) if climb == 0 else 1
         if sum(member.parent is None for member in members) < starts:
             return _start(space, climb, rng)
         known = {candidate.key: candidate for candidate in history.complete}
-        awaited = {candidate.key for candidate in history.pending}
-        centres, waiting = _centres(members), False
-        for centre in centres:
-            top, neighbours = _ascend(space, centre, known)
+        pending = {candidate.key for candidate in history.pending}
+        incumbents, waiting = _incumbents(members), False
+        for incumbent in incumbents:
+            optimum, neighbours = _move_to_best_known(space, incumbent, known)
             unknown = [architecture for key, architecture in neighbours.items() if key not in history.keys]
             if unknown:
-                return Proposal(rng.choice(unknown), parent=top.number, note={"climb": climb})
-            waiting = waiting or not awaited.isdisjoint(neighbours)
-        at_the_top = centres and not waiting  # else a free worker adds a start to the climb that others are at
-        return _start(space, climb + 1 if at_the_top else climb, rng)
+                return Proposal(rng.choice(unknown), parent=optimum.number, note={"climb": climb})
+            waiting = waiting or not pending.isdisjoint(neighbours)
+        at_local_optimum = incumbents and not waiting  # otherwise a free worker adds a start to the climb in progress
+        return _start(space, climb + 1 if at_local_optimum else climb, rng)
 
 
-def _climb(candidate: Candidate) -> int:
+def _climb_number(candidate: Candidate) -> int:
     return int(candidate.note.get("climb", 0))
 
 
@@ -68,8 +68,8 @@ def _start(space: SearchSpace, climb: int, rng: Random) -> Proposal:
     return Proposal(space.sample(rng), note={"climb": climb})
 
 
-def _centres(members: list[Candidate]) -> list[Candidate]:
-    """Where the climb stands: its best network, the first of equals; with several objectives its front, the least crowded first."""
+def _incumbents(members: list[Candidate]) -> list[Candidate]:
+    """Where the climb stands: its best network (the earliest of equals), or its Pareto front, the least crowded first."""
     scored = [member for member in members if member.scores]
     if all(len(member.scores or ()) == 1 for member in scored):
         return [max(scored, key=lambda member: member.score)] if scored else []
@@ -78,11 +78,13 @@ def _centres(members: list[Candidate]) -> list[Candidate]:
     return [front[i] for i in sorted(range(len(front)), key=fitnesses.__getitem__, reverse=True)]
 
 
-def _ascend(space: SearchSpace, centre: Candidate, known: Mapping[str, Candidate]) -> tuple[Candidate, dict[str, Architecture]]:
-    """The top that known neighbours lead to from `centre`, and all its neighbours by key."""
+def _move_to_best_known(
+    space: SearchSpace, incumbent: Candidate, known: Mapping[str, Candidate]
+) -> tuple[Candidate, dict[str, Architecture]]:
+    """The network that known better neighbours lead to from `centre`, and all of its neighbours by key."""
     while True:
-        neighbours = {key_of(space, architecture): architecture for architecture in space.neighbours(centre.architecture)}
-        better = [known[key] for key in neighbours if key in known and dominates(known[key].scores or (), centre.scores or ())]
+        neighbours = {key_of(space, architecture): architecture for architecture in space.neighbours(incumbent.architecture)}
+        better = [known[key] for key in neighbours if key in known and dominates(known[key].scores or (), incumbent.scores or ())]
         if not better:
-            return centre, neighbours
-        centre = max(better, key=lambda candidate: candidate.scores or ())
+            return incumbent, neighbours
+        incumbent = max(better, key=lambda candidate: candidate.scores or ())

@@ -1,4 +1,4 @@
-"""From small networks to large ones: the most promising of each size, by a surrogate's word, are extended to the next."""
+"""Progressive search, from small networks to large: a surrogate selects which extensions of each level are trained."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from archwright.search_strategy.surrogates.one_thread import one_thread
 from archwright.settings import check_settings
 
 PUBLISHED_BEAM = 256
-TRIALS_A_LEVEL = 4
+TRIALS_PER_LEVEL = 4
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many networks of the first level are trained, how many of each later one (K in the paper), and the last level (B)."""
+    """How many networks are trained at the first level and at each later one (K in the paper), and the number of levels (B)."""
 
     first: float
     beam: int
@@ -32,16 +32,17 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Progressive:
-    """Liu et al. 2018, arXiv:1712.00559, Algorithm 1: all smallest networks, then the most promising extensions, level by level.
+    """Liu et al. 2018, arXiv:1712.00559, Algorithm 1: PNAS, the smallest networks first, then the most promising extensions.
 
-    A `surrogate` of five LSTMs, or of five MLPs on mean embeddings, learns from the results after each level (`steps` of Adam each)
-    and ranks all extensions of that level's networks; the best `beam` are trained. Where neither sizes nor `trials` are given,
-    `first` is all and `beam` 256, as in the paper; the budget gives `trials`, so that a short search trains a random share of the
-    first level, has a smaller beam, and ends before the last level where it would have fewer than four networks for each.
-    Differs: equal networks count once; of more than `most_extensions` a random choice is ranked; the surrogate learns which share
-    of the results is worse (with several objectives by NSGA-II's crowded comparison) and not the score; a worker that is free
-    before the level's results are there trains the next in rank; a budget that lasts beyond the last level goes on with its next.
-    Each proposal's note holds its level, and from the second level on what was predicted: the share of results that it beats.
+    After each level a `surrogate`, an ensemble of five LSTMs or of five MLPs on mean embeddings, is fitted to the results (`steps`
+    of Adam per member) and ranks all extensions of that level's networks; the best `beam` are trained. If neither sizes nor
+    `trials` are set, `first` is all and `beam` 256, as in the paper. The budget sets `trials`, so that a short search trains a
+    random share of the first level, has a smaller beam, and ends before the last level where it would have fewer than four networks
+    per level.
+    Differs: equal networks count once; of more than `most_extensions`, a random subset is ranked; the surrogate predicts the share
+    of results that are worse (with several objectives by NSGA-II's crowded comparison) instead of the score; a worker that is free
+    before all results of a level are in trains the next in rank; a budget beyond the last level continues down its ranking. Each
+    proposal's note holds its level and, from the second level on, the prediction: the share of results that it beats.
     """
 
     surrogate: Literal["lstm", "mlp"] = "lstm"
@@ -53,7 +54,7 @@ class Progressive:
     steps: int = 60
     most_extensions: int = 3000
     _replayed: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
-    """A cache of one ReplayedLevels, never the truth."""
+    """A cache of at most one ReplayedLevels: it can always be rebuilt from the history."""
 
     paper: ClassVar[str] = "Liu et al. 2018, Progressive neural architecture search, arXiv:1712.00559"
 
@@ -65,26 +66,26 @@ class Progressive:
         return replace(self, trials=trials) if self.trials is None and trials else self
 
     def searched_space(self, space: SearchSpace) -> SearchSpace:
-        """The space with its smaller architectures. Raises InputError where it does not say how architectures grow."""
+        """The space including its smaller architectures. Raises InputError if it does not say how its architectures grow."""
         return _order_of(space).space
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         order = _order_of(space)
         if order.space != space:
-            raise InputError(f"progressive goes through smaller networks than this {space.name!r} holds: search {order.space!r}")
+            raise InputError(f"progressive starts from smaller networks than space {space.name!r} holds: search {order.space!r}")
         with one_thread():
-            level = self._levels(order).follow(history)
+            level = self._levels(order).catch_up(history)
         unknown = [extension for key, extension in level.ranking.items() if key not in history.keys]
-        if not unknown:  # until the results are there, or because there is nothing left
+        if not unknown:  # the results are not in yet, or nothing is left
             return Proposal(space.sample(rng))
         best = unknown[0] if level.number > 1 else rng.choice(unknown)
         return Proposal(best.architecture, parent=best.parent, note=best.note(level.number))
 
     def sizes(self, order: GrowthOrder) -> Sizes:
-        """Those that were set; the others follow the number of trials."""
+        """The sizes that were set; the others follow from the number of trials."""
         if self.trials is None:
             return Sizes(self.first or inf, self.beam or PUBLISHED_BEAM, min(order.levels, self.levels or order.levels))
-        levels = min(order.levels, self.levels or max(1, self.trials // TRIALS_A_LEVEL))
+        levels = min(order.levels, self.levels or max(1, self.trials // TRIALS_PER_LEVEL))
         beam = self.beam or max(1, self.trials // (levels + 1))
         return Sizes(self.first or max(1, self.trials - beam * (levels - 1)), beam, levels)
 

@@ -1,4 +1,4 @@
-"""Random search: the strategy that every other has to beat."""
+"""Random search: the baseline that every other strategy has to beat."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archwright.search_space import SearchSpace
 
 @dataclass(frozen=True)
 class RandomSearch:
-    """Uniform for each question asked, whatever was seen (Li & Talwalkar 2020, arXiv:1902.07638)."""
+    """Random search: each question is answered uniformly at random (Li & Talwalkar 2020, arXiv:1902.07638)."""
 
     paper: ClassVar[str] = "Li & Talwalkar 2020, Random search and reproducibility for neural architecture search, arXiv:1902.07638"
 

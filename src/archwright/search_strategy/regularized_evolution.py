@@ -1,4 +1,4 @@
-"""Regularized evolution: a tournament picks the parent, and age, not worth, decides who dies."""
+"""Regularized evolution: a tournament selects the parent, and the oldest member dies, not the worst."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PUBLISHED_POPULATION = 100
 
 @dataclass(frozen=True)
 class RegularizedEvolution:
-    """Real et al. 2019, arXiv:1802.01548, Algorithm 1: ageing evolution with mutation only. Our two sizes are P and S in the paper.
+    """Real et al. 2019, arXiv:1802.01548, Algorithm 1: aging evolution by mutation. Our two sizes are P and S in the paper.
 
-    Left unset, `population_size` is a quarter of the trials, between 4 and the paper's 100, and `sample_size` a quarter of the
-    population, at least 2 (for 100: the paper's 25).
-    Differs: with several objectives the tournament compares by front and crowding distance within the population (NSGA-II).
+    If unset, `population_size` is a quarter of the trials, between 4 and the paper's 100, and `sample_size` a quarter of the
+    population, at least 2 (25 for a population of 100, as in the paper).
+    Differs: with several objectives the tournament compares by Pareto front and crowding distance in the population (NSGA-II).
     """
 
     population_size: int | None = None
@@ -34,7 +34,7 @@ class RegularizedEvolution:
         for name in ("population_size", "sample_size"):
             size = getattr(self, name)
             if size is not None and size < 1:
-                raise UnknownSetting(f"strategy 'regularized_evolution', setting {name!r}: {size} is too small, give at least 1")
+                raise UnknownSetting(f"strategy 'regularized_evolution', setting {name!r}: {size} is too small: give at least 1")
 
     def for_budget(self, trials: int | None) -> Self:
         if self.population_size is not None or trials is None:
@@ -44,21 +44,21 @@ class RegularizedEvolution:
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         size = self.population_size or PUBLISHED_POPULATION
         population = _youngest(history, size)  # the oldest die, not the worst
-        if len(population) < size:  # begin at random
+        if len(population) < size:  # the initial population is random
             return Proposal(space.sample(rng))
         fitnesses = fitness(population)
         sample = rng.choices(range(size), k=self.sample_size or max(2, size // 4))
         parent = population[max(sample, key=fitnesses.__getitem__)]
-        if not _can_change(space, parent):
+        if not _is_mutable(space, parent):
             return Proposal(parent.architecture, parent=parent.number)
-        return Proposal(space.mutate(parent.architecture, rng), parent=parent.number)  # each cycle: one birth
+        return Proposal(space.mutate(parent.architecture, rng), parent=parent.number)  # one child per cycle
 
 
 def _youngest(history: History, size: int) -> list[Candidate]:
-    """The last `size` to finish. Differs: what failed has no accuracy and is never born."""
+    """The last `size` candidates to finish. Differs: failed trainings have no accuracy and never join the population."""
     return list(islice((candidate for candidate in reversed(history.finished) if candidate.scores), size))
 
 
-def _can_change(space: SearchSpace, candidate: Candidate) -> bool:
-    """Whether any of its answers has an alternative: not so in a space of one architecture."""
+def _is_mutable(space: SearchSpace, candidate: Candidate) -> bool:
+    """Whether any of its questions has another option: false in a space of one architecture."""
     return any(len(question.options) > 1 for question in questions_asked(space.decide, candidate.architecture.answers).values())

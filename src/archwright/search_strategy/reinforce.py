@@ -1,4 +1,4 @@
-"""A controller trained by reinforcement learning: what it samples and turns out well becomes more probable."""
+"""A controller trained by reinforcement learning: it raises the probability of the architectures that score well."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ PUBLISHED_BATCH = 20
 
 @dataclass(frozen=True)
 class Reinforce:
-    """Zoph & Le 2017, arXiv:1611.01578: an LSTM answers the questions, and learns from each `batch` of results by REINFORCE.
+    """Zoph & Le 2017, arXiv:1611.01578: an LSTM controller samples architectures and is trained by REINFORCE or PPO.
 
-    The baseline is a moving average of the rewards with `baseline_decay`. `algorithm` ppo is NASNet's (arXiv:1707.07012): each
-    batch is learned from `ppo_steps` times, with ratios clipped to 1 +- `clip`. `hidden`: units of the LSTM. `entropy`: weight of
-    the entropy bonus. Unset, `batch` is a fortieth of the trials, between 2 and NASNet's 20.
-    Each proposal's note holds its log-probability, by which results of an older controller (several workers) are weighed.
-    Differs: rate and entropy bonus are larger than the papers' (0.0006, 0.00035; 0.00001), for a few hundred trials; advantages are
-    divided by the standard deviation of the rewards, as a score may have any unit. What failed or was refused counts as the worst
-    before it. With several objectives the reward is the share of the latest results that NSGA-II's crowded comparison puts below.
+    The controller is updated after each `batch` of results; if unset, a fortieth of the trials, between 2 and NASNet's 20. The
+    baseline is a moving average of the rewards with `baseline_decay`. `algorithm` ppo is NASNet's (arXiv:1707.07012): `ppo_steps`
+    updates on each batch, with ratios clipped to 1 +- `clip`. `hidden`: units of the LSTM. `entropy`: weight of the entropy bonus.
+    Each proposal's note holds its log-probability, for the importance weights of results that an older controller sampled.
+    Differs: learning rate and entropy bonus exceed the papers' (0.0006, 0.00035; 0.00001), to suit a few hundred trials; advantages
+    are divided by the standard deviation of the rewards, as a score may have any unit. A failed or refused network counts as the
+    worst before it. With several objectives the reward is the share of recent results below it in NSGA-II's crowded comparison.
     """
 
     algorithm: Literal["reinforce", "ppo"] = "reinforce"
@@ -46,7 +46,7 @@ class Reinforce:
     temperature: float | None = None
     tanh_constant: float | None = None
     _replayed: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
-    """A cache of one ReplayedController, never the truth."""
+    """A cache of at most one ReplayedController: it can always be rebuilt from the history."""
 
     paper: ClassVar[str] = "Zoph & Le 2017, Neural architecture search with reinforcement learning, arXiv:1611.01578"
 
@@ -67,30 +67,31 @@ class Reinforce:
         return Proposal(space.architecture(sampled.answers), note={"log_prob": float(sampled.log_prob)})
 
     def _controller(self, space: SearchSpace, results: list[Candidate]) -> ReplayedController:
-        """The controller after as many of these results as make full batches."""
+        """The controller, updated with all full batches of these results."""
         from archwright.search_strategy.replay.replayed_controller import ReplayedController
 
-        if not self._replayed or not self._replayed[0].follows(space, results):
+        if not self._replayed or not self._replayed[0].can_catch_up(space, results):
             self._replayed[:] = [ReplayedController(space, self, self.batch or PUBLISHED_BATCH)]
         replayed: ReplayedController = self._replayed[0]
-        replayed.follow(results)
+        replayed.catch_up(results)
         return replayed
 
 
 def results_of(history: History) -> list[Candidate]:
-    """What the controller learns from, in this order: results as they came, refused ones behind what their proposal had seen.
+    """The results that the controller learns from, as they came in: refused ones after the last that their proposal had seen.
 
-    Only what a controller sampled counts, duplicates as often as they were sampled; failures before the first score teach nothing.
+    Only architectures that a controller sampled count, duplicates as often as sampled; failures before the first score are left
+    out.
     """
-    came = [*enumerate(history.finished, start=1), *((candidate.seen, candidate) for candidate in history.refused)]
-    in_order = [candidate for _, candidate in sorted(came, key=lambda pair: pair[0]) if "log_prob" in candidate.note]
+    arrivals = [*enumerate(history.finished, start=1), *((candidate.seen, candidate) for candidate in history.refused)]
+    in_order = [candidate for _, candidate in sorted(arrivals, key=lambda pair: pair[0]) if "log_prob" in candidate.note]
     return list(dropwhile(lambda candidate: candidate.scores is None, in_order))
 
 
 def rewards_of(results: Sequence[Candidate], latest: int) -> list[float]:
-    """One reward for each of the `latest` results: its score, or of one without scores the worst before it.
+    """The rewards of the `latest` results: the score of each, or the worst before it where it has none.
 
-    With several objectives the share of these results that are worse than it is.
+    With several objectives, the share of these results that are worse.
     """
     if any(len(candidate.scores or ()) > 1 for candidate in results):
         fitnesses = fitness(results[-latest:])

@@ -1,4 +1,4 @@
-"""Where to look next, given everything seen so far."""
+"""What a search strategy is: which architecture to try next, given the history of the search."""
 
 from __future__ import annotations
 
@@ -10,69 +10,69 @@ from archwright.search_space import SearchSpace
 
 
 class Strategy(Protocol):
-    """A pure function of the space, the history and the random numbers: nothing else is state.
+    """A pure function of the space, the history and the random numbers; it has no other state.
 
-    So a strategy resumes from the ledger, runs asynchronously on any number of workers and repeats from a seed, without a line
-    of its own about any of that. A class of settings: a frozen dataclass whose first docstring line names the paper.
+    A strategy therefore resumes from the ledger, runs asynchronously on any number of workers and is reproducible from a seed,
+    without any code of its own for this. It is a frozen dataclass of settings whose first docstring line names the paper.
     """
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
-        """The architecture to try next, known or not. Raises InputError where the strategy cannot search such a space."""
+        """The architecture to try next; it may be known already. Raises InputError if the strategy cannot search such a space."""
         ...
 
 
 @runtime_checkable
 class SizedStrategy(Strategy, Protocol):
-    """A strategy whose unset sizes follow the budget."""
+    """A strategy whose sizes, where they are unset, depend on the budget."""
 
     def for_budget(self, trials: int | None) -> Self:
-        """This strategy with its unset sizes chosen for that many trials (None: nobody knows)."""
+        """This strategy with its unset sizes chosen for that many trials (None: the number is unknown)."""
         ...
 
 
 @runtime_checkable
 class LimitedStrategy(Strategy, Protocol):
-    """A strategy that cannot model all of some spaces, and says so."""
+    """A strategy that cannot model every question of some spaces, and says so."""
 
     def limitations(self, space: SearchSpace) -> str | None:
-        """What it answers without regard to the history there, in one sentence; None where there is nothing to say."""
+        """Which questions of the space it answers without using the history, in one sentence; None if there are none."""
         ...
 
 
 @runtime_checkable
 class WideningStrategy(Strategy, Protocol):
-    """A strategy that goes through architectures beside those that were asked for."""
+    """A strategy that also trains architectures outside the space that was asked for."""
 
     def searched_space(self, space: SearchSpace) -> SearchSpace:
-        """The space with them, which `propose` has to be given. Raises InputError where the strategy cannot search the space."""
+        """The larger space that `propose` must be given. Raises InputError if the strategy cannot search the space."""
         ...
 
 
 @runtime_checkable
 class MultiFidelityStrategy(Strategy, Protocol):
-    """A strategy that judges most networks after a part of a full training, and trains the best of them on.
+    """A strategy that evaluates most networks at low fidelity, after part of a full training, and continues training the best.
 
-    It needs a study that trains (`History.epochs`): a table of results or somebody's Optuna trials have but one fidelity.
+    It needs a study that trains (`History.epochs`): a table of results or a user's own Optuna trials have only one fidelity.
     """
 
     def fidelities(self, epochs: float) -> tuple[float, ...]:
-        """The epochs after which it judges networks whose full training takes `epochs`: rising, the last is the full training."""
+        """The epochs after which it evaluates networks, ascending; the last is the full training, `epochs`."""
         ...
 
 
 def sized_for_budget(strategy: Strategy, trials: int | None) -> Strategy:
-    """The strategy with its unset sizes chosen for `trials`, the expected number of trainings where only a time is given.
+    """The strategy with its unset sizes chosen for `trials`: the expected number of trainings where only a time limit is given.
 
-    A strategy that has no such sizes is returned as it is.
+    A strategy without such sizes is returned unchanged.
     """
     return strategy.for_budget(trials) if isinstance(strategy, SizedStrategy) else strategy
 
 
 def limitations(strategy: Strategy, space: SearchSpace) -> str | None:
-    """What the strategy cannot model in this space, in one sentence for the user; None where there is nothing to say."""
+    """What the strategy cannot model in this space, in one sentence for the user; None if it models everything."""
     return strategy.limitations(space) if isinstance(strategy, LimitedStrategy) else None
 
 
 def searched_space(strategy: Strategy, space: SearchSpace) -> SearchSpace:
-    """The space that the strategy searches where `space` is asked for: the same, but of a strategy that needs a larger one."""
+    """The space that the strategy searches when `space` is asked for: `space` itself, unless the strategy needs a larger one."""
     return strategy.searched_space(space) if isinstance(strategy, WideningStrategy) else space

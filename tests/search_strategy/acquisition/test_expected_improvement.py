@@ -11,11 +11,11 @@ def test_it_is_the_mean_improvement_of_many_draws(best):
     assert expected_improvement(mean, deviation, best) == pytest.approx(np.maximum(draws - best, 0).mean(axis=0), abs=4e-3)
 
 
-def test_what_is_sure_improves_by_what_it_is_better():
+def test_without_uncertainty_it_is_the_difference_to_the_best():
     values = expected_improvement(np.array([1.0, 3.0]), np.array([1e-9, 1e-9]), 2.0)
     assert values == pytest.approx([0.0, 1.0], abs=1e-8)
 
 
-def test_of_equal_means_the_less_known_is_worth_more():
+def test_of_equal_means_the_more_uncertain_has_the_larger_improvement():
     low, high = expected_improvement(np.zeros(2), np.array([0.5, 1.0]), 1.0)
     assert high > low > 0

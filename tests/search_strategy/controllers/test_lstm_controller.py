@@ -20,7 +20,7 @@ QUESTIONS = (
 
 
 def decide(choose):
-    """Conditional, with options that only their type tells apart, and a question without a choice. 3 + 3 x 2 architectures."""
+    """Conditional, with options that differ only in type, and a question with a single option. 3 + 3 x 2 architectures."""
     depth = choose("depth", [1, 2])
     first = choose("0/op", ["conv", True, 1])
     second = choose("1/op", ["conv", None]) if depth == 2 else None
@@ -38,8 +38,8 @@ def test_probabilities_of_all_architectures_sum_to_one(settings):
     assert log_probs.exp().sum().item() == pytest.approx(1.0, abs=1e-6)
 
 
-def test_the_entropies_on_average_are_the_entropy_of_the_whole():
-    """H = E[sum of the entropies of the softmaxes on the way], by enumeration."""
+def test_the_expected_sum_of_entropies_is_the_joint_entropy():
+    """H = E[sum of the entropies of the softmaxes], by enumeration."""
     log_probs, entropies = controller().log_prob(list(enumerate_answers(decide)))
     p = log_probs.exp()
     assert (p * entropies).sum().item() == pytest.approx(-(p * log_probs).sum().item(), abs=1e-6)
@@ -66,7 +66,7 @@ def test_each_architecture_is_sampled_as_often_as_it_is_probable():
     assert (share - expected).abs().max() < 5 * (0.25 / 1500) ** 0.5
 
 
-def test_a_temperature_and_a_tanh_constant_bound_how_sure_it_can_be():
+def test_temperature_and_tanh_constant_bound_the_probabilities():
     sure, bounded = controller(), controller(temperature=2.0, tanh_constant=1.5)
     for one in (sure, bounded):
         with torch.no_grad():
@@ -95,8 +95,8 @@ def test_weights_come_from_the_seed_and_global_random_state_is_left_alone():
     assert all(parameter.abs().max() <= 0.1 for parameter in one.parameters())
 
 
-def test_what_is_not_known_is_told():
-    with pytest.raises(InputError, match="the space asks 'width', which is not among its questions: let its method `questions`"):
+def test_unknown_questions_and_answers_are_errors():
+    with pytest.raises(InputError, match="the space asks 'width', which its method `questions` does not list: make `questions`"):
         controller().sample(lambda choose: choose("width", [1, 2]), Random(0))
     with pytest.raises(InputError, match="'width'"):
         controller().log_prob([{"width": 1}])
@@ -104,13 +104,13 @@ def test_what_is_not_known_is_told():
         controller().log_prob([{"depth": 3}])
 
 
-def test_the_most_probable_answers_are_taken_one_after_the_other():
+def test_the_most_probable_answers_are_chosen_greedily():
     one = controller()
     with torch.no_grad():
         torch.nn.init.normal_(one.head.bias, generator=torch.Generator().manual_seed(2))
         taken = one.most_probable(decide)
         answers = {}
-        for name, answer in taken.answers.items():  # greedily, by what each option is worth among the answers so far
+        for name, answer in taken.answers.items():  # greedily, by the probability of each option given the answers so far
             options = next(question.options for question in QUESTIONS if question.name == name)
             log_probs = [float(one.log_prob([{**answers, name: option}])[0]) for option in options]
             answers[name] = options[log_probs.index(max(log_probs))]
@@ -119,14 +119,14 @@ def test_the_most_probable_answers_are_taken_one_after_the_other():
 
 
 def test_the_divergence_from_a_prior_is_that_of_torch():
-    """The mean over the questions that have one, by torch's own KL divergence; a question that is not asked does not count."""
+    """The mean over the questions with a prior, by torch's own KL divergence; a question that is not asked does not count."""
     one = controller()
     prior = one.log_prior({"0/op": [0.2, 0.5, 0.3], "1/op": [0.9, 0.1]})
     distributions = one.distributions([{"depth": 1, "0/op": True, "end": "a"}, {"depth": 2, "0/op": 1, "1/op": None, "end": "a"}])
-    firsts = dict(zip([question.name for question in QUESTIONS], one.firsts, strict=True))
+    offsets = dict(zip([question.name for question in QUESTIONS], one.offsets, strict=True))
 
     def kl(row, place, name, p):
-        log_p = distributions.log_p[row, place, firsts[name] : firsts[name] + len(p)]
+        log_p = distributions.log_p[row, place, offsets[name] : offsets[name] + len(p)]
         return torch.nn.functional.kl_div(torch.tensor(p).log(), log_p, reduction="sum", log_target=True)
 
     expected = [kl(0, 1, "0/op", [0.2, 0.5, 0.3]), (kl(1, 1, "0/op", [0.2, 0.5, 0.3]) + kl(1, 2, "1/op", [0.9, 0.1])) / 2]

@@ -32,7 +32,7 @@ def expected_reward(controller):
     return float((controller.log_prob(ALL)[0].exp() * REWARDS).sum())
 
 
-def test_the_baseline_is_the_moving_average_of_the_rewards_before():
+def test_the_baseline_is_the_moving_average_of_earlier_rewards():
     assert moving_averages([4.0, 8.0, 0.0, 2.0], 0.75) == [4.0, 4.0, 5.0, 3.75]
     assert moving_averages([], 0.9) == []
     assert moving_averages([1.0, 5.0, 9.0], 0.0) == [1.0, 1.0, 5.0]
@@ -70,13 +70,13 @@ def test_ppo_begins_with_ratios_of_one_and_the_gradient_of_reinforce(controller)
 @pytest.mark.parametrize(
     ("ratio", "advantage", "slope"), [(1.1, 1.0, 1.1), (1.3, 1.0, 0), (1.3, -1.0, -1.3), (0.7, -1.0, 0), (0.7, 1.0, 0.7)]
 )
-def test_ppo_stops_where_the_ratio_has_gone_far_enough(ratio, advantage, slope):
+def test_ppo_clips_the_ratio(ratio, advantage, slope):
     log_prob = torch.tensor([ratio]).log().requires_grad_()
     (found,) = torch.autograd.grad(ppo_loss(log_prob, torch.tensor([advantage]), torch.zeros(1), 0.2), log_prob)
     assert float(found) == pytest.approx(-slope, abs=1e-6)
 
 
-def test_samples_of_an_older_controller_count_by_their_importance_at_most_one():
+def test_samples_of_an_older_controller_are_weighted_by_their_importance_at_most_one():
     log_prob = torch.tensor([-1.0, -1.0, -1.0], requires_grad=True)
     older = torch.tensor([-0.5, -1.0, -3.0])
     (found,) = torch.autograd.grad(reinforce_loss(log_prob, torch.ones(3), older), log_prob)

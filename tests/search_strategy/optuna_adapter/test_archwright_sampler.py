@@ -51,7 +51,7 @@ def objective_of(toy, space, sign=1.0):
 
 
 @pytest.mark.parametrize("space_name", ["conditional", "tiny"])
-def test_any_strategy_searches_anybodys_study(strategy, space_name, toy):
+def test_any_strategy_searches_a_users_own_study(strategy, space_name, toy):
     space = toy.spaces[space_name]
     study = optimize(strategy, space, objective_of(toy, space), 30, direction="maximize")
     assert all(trial.state == TrialState.COMPLETE for trial in study.trials)
@@ -93,7 +93,7 @@ def test_a_study_in_a_file_goes_on_too(toy, tmp_path):
     assert [trial.params for trial in whole.trials] == [trial.params for trial in resumed.trials]
 
 
-def test_several_objectives_failed_and_pruned_trials_are_coped_with(strategy, toy):
+def test_several_objectives_failed_and_pruned_trials_are_handled(strategy, toy):
     space = toy.spaces["conditional"]
 
     def objective(trial):
@@ -123,7 +123,7 @@ def test_trials_asked_for_at_once_are_pending_to_each_other(toy):
     assert len({tuple(trial.params.items()) for trial in trials}) == 4  # no neighbour twice
 
 
-def test_what_else_an_objective_asks_is_drawn_at_random_and_repeatably(toy):
+def test_other_parameters_are_sampled_at_random_and_reproducibly(toy):
     space = toy.spaces["tiny"]
 
     def objective(trial):
@@ -138,7 +138,7 @@ def test_what_else_an_objective_asks_is_drawn_at_random_and_repeatably(toy):
     assert len(set(rates[0])) == 6
 
 
-def test_a_trial_that_was_enqueued_in_part_is_not_taken_for_what_was_proposed(toy):
+def test_a_partly_enqueued_trial_is_not_mistaken_for_the_proposal(toy):
     """Local search takes trials with a parent for steps and those without for starts."""
     space, seen = toy.spaces["conditional"], []
 
@@ -169,6 +169,6 @@ def test_trials_of_another_origin_are_learned_from(toy):
 
 
 @pytest.mark.parametrize("name", ["asha", "hyperband"])
-def test_a_strategy_of_several_fidelities_is_refused(name, toy):
-    with pytest.raises(InputError, match="a trial of Optuna's is one whole training"):
+def test_a_multi_fidelity_strategy_is_refused(name, toy):
+    with pytest.raises(InputError, match="an Optuna trial is one full training"):
         ArchwrightSampler(make_strategy(name), toy.spaces["flat"])

@@ -31,7 +31,7 @@ def history_of(toy, candidates):
 
 def mirror_of(toy, candidates, space="conditional"):
     study = InMemoryStudy(toy.spaces[space], 1)
-    study.follow(history_of(toy, candidates))
+    study.catch_up(history_of(toy, candidates))
     return study
 
 
@@ -54,14 +54,14 @@ def test_answers_are_mirrored_as_positions_and_1_is_not_true(toy):
         assert all(options[trial.params[name]] is answer for name, answer in candidate.architecture.answers.items())
 
 
-def test_following_step_by_step_gives_what_building_at_once_gives(toy):
+def test_catching_up_step_by_step_equals_building_at_once(toy):
     study, states = InMemoryStudy(toy.spaces["conditional"], 1), ["running"] * 5
     final = some(toy, ["complete", "failed", "complete", "duplicate", "running"])
     for number in range(5):
         now = [*final[:number], *some(toy, states)[number:]]
         history = history_of(toy, now)
-        assert study.follows(toy.spaces["conditional"], history)
-        study.follow(history)
+        assert study.can_catch_up(toy.spaces["conditional"], history)
+        study.catch_up(history)
     assert contents(study) == contents(mirror_of(toy, [*final[:4], *some(toy, states)[4:]]))
 
 
@@ -72,7 +72,7 @@ def test_a_number_that_the_history_leaves_out_is_a_failed_trial(toy):
 
 
 @pytest.mark.parametrize("changed", ["shorter", "scores", "note", "architecture", "space", "objectives"])
-def test_a_history_that_is_another_is_not_followed(toy, changed):
+def test_a_different_history_is_not_caught_up_with(toy, changed):
     candidates = some(toy, ["complete", "complete"])
     study, space = mirror_of(toy, candidates), toy.spaces["conditional"]
     first, last = candidates
@@ -85,12 +85,12 @@ def test_a_history_that_is_another_is_not_followed(toy, changed):
     history = history_of(toy, other)
     if changed == "objectives":
         history = replace(history, objectives=toy.two)
-    assert study.follows(space, history_of(toy, candidates))
-    assert not study.follows(toy.spaces["flat"] if changed == "space" else space, history)
+    assert study.can_catch_up(space, history_of(toy, candidates))
+    assert not study.can_catch_up(toy.spaces["flat"] if changed == "space" else space, history)
 
 
 def test_a_proposal_that_was_never_recorded_is_forgotten(toy):
     candidates = some(toy, ["complete"])
     study = mirror_of(toy, candidates)
     study.ask(RandomSampler(0))
-    assert not study.follows(toy.spaces["conditional"], history_of(toy, candidates))
+    assert not study.can_catch_up(toy.spaces["conditional"], history_of(toy, candidates))

@@ -7,7 +7,7 @@ import optuna
 from archwright.search_strategy.optuna_adapter.sampler_names import SAMPLERS
 
 ASK_FOR_ANOTHER_SAMPLER = {"PartialFixedSampler"}
-"""Made around a sampler object, which no text can name."""
+"""It wraps a sampler object, which cannot be given as text."""
 
 
 def test_the_table_holds_every_sampler_that_optuna_has():

@@ -6,12 +6,12 @@ import pytest
 
 from archwright.errors import UnknownName, UnknownSetting
 from archwright.evaluate.history import Candidate, History, key_of
-from archwright.search_strategy.successive_halving.inner_strategy import as_shown, inner_strategy, new_network
+from archwright.search_strategy.successive_halving.inner_strategy import inner_strategy, new_network, without_promotions
 
 
 @pytest.fixture
 def history(toy):
-    """Three networks; of the second, two thirds are trained on and one more is on its way. The third finished before the second."""
+    """Three networks; the second has two promotions, one still running. The third finished before the second."""
     space = toy.spaces["flat"]
     architectures = [space.sample(Random(seed)) for seed in range(4)]
 
@@ -33,7 +33,7 @@ def history(toy):
 
 
 def test_each_network_is_shown_once_with_the_result_of_its_highest_fidelity(history):
-    shown = as_shown(history)
+    shown = without_promotions(history)
     assert [(c.number, c.scores, c.state) for c in shown.finished] == [
         (0, (0.1,), "complete"),
         (2, (0.2,), "complete"),
@@ -45,8 +45,8 @@ def test_each_network_is_shown_once_with_the_result_of_its_highest_fidelity(hist
     assert shown.epochs is None
 
 
-def test_numbers_parents_and_what_was_seen_count_what_is_shown(history):
-    assert [(c.number, c.parent, c.seen) for c in as_shown(history).candidates] == [
+def test_numbers_parents_and_seen_refer_to_the_reduced_history(history):
+    assert [(c.number, c.parent, c.seen) for c in without_promotions(history).candidates] == [
         (0, None, 0),
         (1, None, 1),
         (2, 0, 1),
@@ -55,24 +55,26 @@ def test_numbers_parents_and_what_was_seen_count_what_is_shown(history):
     ]
 
 
-def test_a_history_of_one_fidelity_is_shown_as_it_is(toy):
+def test_a_history_of_one_fidelity_is_unchanged(toy):
     history = toy.Study(inner_strategy("regularized_evolution", 16, "asha"), toy.spaces["flat"], epochs=None).run(12, workers=3)
-    assert as_shown(history) == History(history.objectives, list(history.finished), list(history.pending), list(history.refused))
+    assert without_promotions(history) == History(
+        history.objectives, list(history.finished), list(history.pending), list(history.refused)
+    )
 
 
-def test_parents_are_told_by_the_numbers_of_the_study(history, toy):
-    evolution = inner_strategy("regularized_evolution", 16, "asha")  # a population of four, the failed one was never born
+def test_parents_are_numbered_as_in_the_study(history, toy):
+    evolution = inner_strategy("regularized_evolution", 16, "asha")  # a population of four; the failed one never joined it
     proposals = [new_network(evolution, toy.spaces["flat"], history, Random(seed), 3.0) for seed in range(60)]
     assert {proposal.parent for proposal in proposals} == {0, 1, 2, 5}
     assert {proposal.epochs for proposal in proposals} == {3.0}
     assert all(proposal.continues is None for proposal in proposals)
 
 
-def test_the_strategy_inside_is_sized_for_the_networks_it_proposes():
+def test_the_inner_strategy_is_sized_for_the_networks_it_proposes():
     assert inner_strategy("regularized_evolution", 40, "asha").population_size == 10
 
 
-def test_the_strategy_inside_must_be_known_and_train_its_networks_but_once():
+def test_the_inner_strategy_must_be_known_and_not_multi_fidelity():
     with pytest.raises(UnknownName, match="no strategy 'evolution'"):
         inner_strategy("evolution", None, "asha")
     with pytest.raises(UnknownSetting, match="strategy 'asha', setting 'around': 'hyperband'"):

@@ -5,7 +5,13 @@ import pytest
 from archwright.architecture.architecture import Architecture
 from archwright.errors import InputError
 from archwright.evaluate.history import Candidate, History, Objective
-from archwright.search_strategy.successive_halving.rungs import beginnings, epochs_each, full_epochs, promotion, rungs
+from archwright.search_strategy.successive_halving.rungs import (
+    first_trainings,
+    full_epochs,
+    mean_epochs_per_network,
+    promotion,
+    rungs,
+)
 
 ACCURACY = (Objective("accuracy", maximize=True),)
 
@@ -33,16 +39,16 @@ def test_the_lowest_rung_must_not_lie_above_the_highest():
         rungs(20.0, 4, 30.0, "asha")
 
 
-def test_a_history_without_fidelities_will_not_do():
+def test_a_history_without_fidelities_is_refused():
     assert full_epochs(History(ACCURACY, epochs=5.0), "asha") == 5.0
-    with pytest.raises(InputError, match="'asha' trains networks part of the way"):
+    with pytest.raises(InputError, match="'asha' trains most networks only in part"):
         full_epochs(History(ACCURACY), "asha")
 
 
 def test_what_a_network_costs_is_what_a_whole_bracket_costs_divided_by_its_networks():
     whole = 81 * 1 + 27 * (3 - 1) + 9 * (9 - 3) + 3 * (27 - 9) + 1 * (81 - 27)
-    assert epochs_each((1, 3, 9, 27, 81), 3) == pytest.approx(whole / 81)
-    assert epochs_each((81,), 3) == 81
+    assert mean_epochs_per_network((1, 3, 9, 27, 81), 3) == pytest.approx(whole / 81)
+    assert mean_epochs_per_network((81,), 3) == 81
 
 
 def candidate(number, score, epochs=1.0, continues=None, state="complete"):
@@ -64,7 +70,7 @@ def test_the_best_share_of_a_rung_is_promoted_and_the_highest_rung_comes_first()
     assert promoted(*four, candidate(4, 0.5, 2.0, continues=1), candidate(5, 0.6, 2.0, continues=2)) == (5, 4.0)
 
 
-def test_nobody_is_promoted_twice_be_it_that_the_promotion_still_runs_or_has_failed():
+def test_no_network_is_promoted_twice_whether_its_promotion_is_running_or_has_failed():
     two = [candidate(0, 0.1), candidate(1, 0.4)]
     assert promoted(*two, pending=[candidate(2, 0.0, 2.0, 1, "running")]) is None
     assert promoted(*two, candidate(2, 0.0, 2.0, 1, "failed")) is None
@@ -80,6 +86,6 @@ def test_of_equals_the_first_to_finish_is_promoted():
     assert promoted(candidate(1, 0.4), candidate(0, 0.4)) == (1, 2.0)
 
 
-def test_a_training_is_followed_back_to_its_beginning():
+def test_a_training_is_traced_back_to_its_start():
     chain = [candidate(0, 0.1), candidate(1, 0.4), candidate(2, 0.5, 2.0, 1), candidate(3, 0.6, 4.0, 2)]
-    assert {number: began.number for number, began in beginnings(History(ACCURACY, chain)).items()} == {0: 0, 1: 1, 2: 1, 3: 1}
+    assert {number: began.number for number, began in first_trainings(History(ACCURACY, chain)).items()} == {0: 0, 1: 1, 2: 1, 3: 1}

@@ -7,11 +7,11 @@ from archwright.search_space import make_space
 from archwright.search_strategy.surrogates.network_views import (
     FEATURES,
     GRAPH,
-    UNSEEN,
+    UNSEEN_DEVIATION,
     Block,
-    Exactly,
+    ExactArchitecture,
     NetworkView,
-    key_from_memory,
+    cached_key,
 )
 
 
@@ -22,7 +22,7 @@ def networks(space, count=40):
 
 @pytest.mark.parametrize("view", [FEATURES, GRAPH])
 @pytest.mark.parametrize("name", ["nasbench201", "cell", "chain", "enas_macro", "recurrent"])
-def test_how_two_networks_compare_does_not_depend_on_which_others_are_looked_at(view, name):
+def test_the_similarity_of_two_networks_does_not_depend_on_the_others(view, name):
     space = make_space(name)
     many = networks(space)
     few, all_of_them = view.rows(space, many[:2]), view.rows(space, many)
@@ -54,10 +54,10 @@ def test_what_no_random_network_has_weighs_as_if_one_of_them_had_it(toy):
 
     view, space = NetworkView(read, ("rbf",), ("variation",)), toy.spaces["flat"]
     strange = space.sample(Random(99))
-    assert view.rows(space, [strange, *networks(space, 3)])[0][:, 0] == pytest.approx([0.5 / UNSEEN, 0, 0, 0])
+    assert view.rows(space, [strange, *networks(space, 3)])[0][:, 0] == pytest.approx([0.5 / UNSEEN_DEVIATION, 0, 0, 0])
 
 
-def test_numbers_vary_as_much_as_they_weigh(toy):
+def test_columns_have_a_deviation_equal_to_their_weight(toy):
     weights = {"often": 1.0, "less": 0.25}
 
     def read(space, architecture):
@@ -69,10 +69,10 @@ def test_numbers_vary_as_much_as_they_weigh(toy):
     assert rows.std(axis=0) == pytest.approx(np.array([0.25, 1.0]) / 2**0.5)
 
 
-def test_memory_tells_1_from_true(toy):
+def test_the_cache_distinguishes_1_from_true(toy):
     space = toy.spaces["flat"]
     one, true = (space.architecture({f"{i}/op": option for i in range(8)}) for option in (1, True))
-    assert one == true  # Python's own idea
-    assert key_from_memory(space, Exactly.of(one)) != key_from_memory(space, Exactly.of(true))
+    assert one == true  # in Python
+    assert cached_key(space, ExactArchitecture.of(one)) != cached_key(space, ExactArchitecture.of(true))
     (rows, *_) = FEATURES.rows(space, [one, true])
     assert (rows[0] != rows[1]).any()

@@ -37,13 +37,13 @@ def test_it_ranks_what_it_has_not_seen_and_longer_architectures_too(reader):
 
 
 @pytest.mark.parametrize("reader", ["lstm", "mlp"])
-def test_what_stands_behind_a_shorter_architecture_does_not_count(reader):
+def test_padding_after_a_shorter_architecture_does_not_count(reader):
     surrogate = SequenceSurrogate(QUESTIONS, reader, hidden=8, steps=1)
     short, long = architectures(5, 2, 0), architectures(5, 6, 1)
     assert surrogate.predict([*short, *long])[:5] == pytest.approx(surrogate.predict(short), abs=1e-6)
 
 
-def test_each_member_leaves_out_another_fifth(monkeypatch):
+def test_each_member_leaves_out_a_different_fifth(monkeypatch):
     seen = []
     monkeypatch.setattr(SequenceSurrogate, "_train", lambda self, member, tokens, lengths, target: seen.append(target.tolist()))
     SequenceSurrogate(QUESTIONS, "mlp", hidden=4, steps=1).fit(architectures(10, 2, 0), [i / 10 for i in range(10)])
@@ -60,7 +60,7 @@ def test_one_result_is_enough_to_learn_from():
     assert 1.0 >= surrogate.predict(one)[0] > before
 
 
-def test_it_learns_on_from_what_it_knew():
+def test_a_later_fit_continues_from_the_earlier():
     train = architectures(20, 2, 0)
     scores = [additive(answers) for answers in train]
     once, twice = (SequenceSurrogate(QUESTIONS, "mlp", hidden=8, steps=20) for _ in range(2))
@@ -74,7 +74,7 @@ def test_it_learns_on_from_what_it_knew():
     assert error(twice) < error(once)
 
 
-def test_it_repeats_itself_and_leaves_global_random_state_alone():
+def test_it_is_deterministic_and_leaves_global_random_state_alone():
     torch.manual_seed(5)
     before = torch.get_rng_state()
     train = architectures(12, 3, 0)

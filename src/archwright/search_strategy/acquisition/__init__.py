@@ -1,1 +1,1 @@
-"""Which candidate a surrogate's word speaks for."""
+"""Acquisition functions: which candidate to train next, given a surrogate's mean and uncertainty."""

@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 
 
 def expected_improvement(mean: Array, deviation: Array, best: float) -> Array:
-    """E[max(f - best, 0)] of f ~ N(mean, deviation^2); all (N,), deviations above 0."""
+    """E[max(f - best, 0)] for f ~ N(mean, deviation^2): (N,). mean, deviation: (N,), deviations above 0."""
     from scipy.special import ndtr
 
     z = (mean - best) / deviation

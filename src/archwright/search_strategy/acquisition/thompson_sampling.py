@@ -11,5 +11,5 @@ Array = NDArray[np.float64]
 
 
 def independent_thompson_samples(mean: Array, deviation: Array, rng: Random) -> Array:
-    """One draw of N(mean, deviation^2) for each idea by itself: (N,). The idea with the highest draw is taken."""
+    """One independent draw from N(mean, deviation^2) per network: (N,). The network with the highest draw is proposed."""
     return np.asarray(mean + deviation * np.array([rng.gauss(0.0, 1.0) for _ in mean]))

@@ -1,1 +1,1 @@
-"""Controllers that answer a space's questions, and how they learn from rewards."""
+"""The LSTM controller that samples architectures, and the policy-gradient losses that train it on rewards."""

@@ -1,1 +1,1 @@
-"""Between Optuna's samplers and our strategies, both ways."""
+"""The adapter to Optuna: its samplers as our strategies, and our strategies as an Optuna sampler."""

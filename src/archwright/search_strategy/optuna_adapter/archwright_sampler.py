@@ -1,4 +1,4 @@
-"""The library's strategies in anybody's Optuna study of a space."""
+"""The library's strategies as an Optuna sampler, for any Optuna study of a space."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ STATES: dict[TrialState, State] = {TrialState.COMPLETE: "complete", TrialState.P
 
 
 class ArchwrightSampler(BaseSampler):
-    """Asks `strategy` for an architecture of `space` at the beginning of each trial; what else a trial asks is drawn at random.
+    """Asks `strategy` for an architecture of `space` at the start of each trial; other parameters are sampled at random.
 
-    For an objective that calls `space.decide(trial.suggest_categorical)`. The history is the study itself: its trials, and each
-    proposal's parent and note in a system attribute of its trial. So it resumes with the study, and repeats from `seed`.
-    Raises InputError for a strategy that trains networks part of the way: a trial of Optuna's ends with one result.
+    For an objective that calls `space.decide(trial.suggest_categorical)`. The history is the study itself: its trials, with each
+    proposal's parent and note in a system attribute of its trial. So the strategy resumes with the study, and is reproducible from
+    `seed`. Raises InputError for a multi-fidelity strategy: an Optuna trial ends with a single result.
     """
 
     def __init__(self, strategy: Strategy, space: SearchSpace, seed: int | None = None) -> None:
         if isinstance(strategy, MultiFidelityStrategy):
             raise InputError(
-                f"{type(strategy).__name__} trains networks part of the way and some of them on, and a trial of Optuna's is one "
-                "whole training: take it with archwright search, or give another strategy here"
+                f"{type(strategy).__name__} trains most networks only in part, whereas an Optuna trial is one full training: "
+                "use it with archwright search, or give another strategy here"
             )
         self.strategy = strategy
         self.space = space
         self.seed = SystemRandom().getrandbits(32) if seed is None else seed
-        self._proposed: dict[int, tuple[Proposal, int]] = {}  # from inferring a trial's questions to answering them
-        self._read: dict[tuple[str, int], Candidate | None] = {}  # finished trials by study and number: a cache, never the truth
+        self._proposed: dict[int, tuple[Proposal, int]] = {}  # by trial, between inferring its questions and answering them
+        self._read: dict[tuple[str, int], Candidate | None] = {}  # a cache of finished trials, by study and number
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The questions that the strategy's proposal answers."""
+        """Asks the strategy for a proposal, and returns the questions that it answers."""
         history = self._history(study, trial.number)
         rng = Random(f"{self.seed}/{type(self.strategy).__name__}/{trial.number}")
         proposal = self.strategy.propose(self.space, history, rng)
@@ -55,7 +55,7 @@ class ArchwrightSampler(BaseSampler):
         return {name: CategoricalDistribution(question.options) for name, question in questions.items()}
 
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
-        """The proposal's answers; the proposal is kept with the trial, for the strategy to find it in the history."""
+        """The proposal's answers; the proposal is stored with the trial, so that the strategy finds it in the history."""
         proposal, seen = self._proposed.pop(trial.number)
         answers = dict(proposal.architecture.answers)
         kept = {"answers": answers, "parent": proposal.parent, "note": dict(proposal.note), "seen": seen}
@@ -63,12 +63,12 @@ class ArchwrightSampler(BaseSampler):
         return answers
 
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
-        """Whatever the objective asks that is no question of the space."""
+        """A random value for a parameter that is not a question of the space."""
         seed = Random(f"{self.seed}/{param_name}/{trial.number}").getrandbits(32)
         return RandomSampler(seed).sample_independent(study, trial, param_name, param_distribution)
 
     def _history(self, study: Study, number: int) -> History:
-        """The study's trials but the one numbered `number`, as the strategy reads them."""
+        """The study's trials, except trial `number`, as a history for the strategy."""
         maximize = [direction == StudyDirection.MAXIMIZE for direction in study.directions]
         objectives = tuple(Objective(f"value {i}", up) for i, up in enumerate(maximize))
         trials = [trial for trial in study.get_trials(deepcopy=False) if trial.number != number]
@@ -81,19 +81,19 @@ class ArchwrightSampler(BaseSampler):
         )
 
     def _finished(self, study: Study, trial: FrozenTrial, objectives: Sequence[Objective]) -> Candidate | None:
-        """The candidate of a trial that changes no more: read once."""
+        """The candidate of a finished trial, read once and cached."""
         key = (study.study_name, trial.number)
         if key not in self._read:
             self._read[key] = self._candidate(trial, objectives)
         return self._read[key]
 
     def _candidate(self, trial: FrozenTrial, objectives: Sequence[Objective]) -> Candidate | None:
-        """None where the trial's answers are not known: it stopped before it asked, or is of another space."""
+        """None if the trial's answers are unknown: it stopped before it suggested any, or belongs to another space."""
         kept = trial.system_attrs.get(ATTRIBUTE, {})
         architecture = self._architecture(trial.params) or self._architecture(kept.get("answers", {}))
         if architecture is None:
             return None
-        if kept.get("answers") != architecture.answers:  # enqueued by hand: what was proposed was not tried
+        if kept.get("answers") != architecture.answers:  # enqueued by the user: the proposal was not tried
             kept = {}
         scores = _scores(trial, objectives)
         return Candidate(
@@ -108,7 +108,7 @@ class ArchwrightSampler(BaseSampler):
         )
 
     def _architecture(self, answers: Mapping[str, Any]) -> Architecture | None:
-        """The part of a trial's parameters that answers the space's questions; None where one is not answered."""
+        """The architecture given by a trial's parameters; None if a question of the space is unanswered."""
         try:
             return self.space.architecture(ask(self.space.decide, lambda question: _given(answers, question))[1])
         except UnknownAnswer:
@@ -127,7 +127,7 @@ def _completion(trial: FrozenTrial) -> tuple[datetime, int]:
 
 
 def _scores(trial: FrozenTrial, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
-    """Higher is better; None unless the trial is complete and its values are finite."""
+    """The trial's scores, higher is better; None unless it is complete and its values are finite."""
     if trial.state != TrialState.COMPLETE or not all(isfinite(value) for value in trial.values):
         return None
     return tuple(objective.score(value) for objective, value in zip(objectives, trial.values, strict=True))

@@ -1,4 +1,4 @@
-"""An in-memory Optuna study that holds what a history holds: trial N is candidate N."""
+"""An in-memory Optuna study that mirrors a history: trial N is candidate N."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from archwright.evaluate.history import Candidate, History
 from archwright.search_space import SearchSpace
 
 NOTE = "optuna"
-"""Where a candidate's note holds what the sampler wrote down: `trial` beside its trial, `study` beside the whole study."""
+"""The key of a candidate's note with the attributes that the sampler stored: `trial` on its trial, `study` on the study."""
 
 
 class InMemoryStudy:
-    """A study whose trials are a space's candidates, for samplers to be asked on.
+    """A study whose trials are the candidates of a history, on which Optuna's samplers propose.
 
-    An answer is mirrored as its position among the options, since Optuna does not tell 1 from True. All objectives are scores,
-    to be maximized. A candidate without scores (failed, refused, pruned) counts as bad as the worst result that its proposal
-    had seen, one objective at a time: samplers learn nothing from failures, and would propose them for ever. Where it had seen
-    none it is a failed trial.
+    An answer is stored as its index among the options, since Optuna does not distinguish 1 from True. All objectives are scores,
+    to be maximized. A candidate without scores (failed, refused, pruned) gets, for each objective, the worst score that its
+    proposal had seen: samplers learn nothing from failed trials, and would keep proposing them. If it had seen none, it is a failed
+    trial.
     """
 
     def __init__(self, space: SearchSpace, objectives: int) -> None:
@@ -41,8 +41,8 @@ class InMemoryStudy:
         self.study = optuna.create_study(storage=self.storage, directions=["maximize"] * objectives)
         self.study_id = self.storage.get_study_id_from_name(self.study.study_name)
 
-    def follows(self, space: SearchSpace, history: History) -> bool:
-        """Whether `follow` can bring this study up to that history: what it holds is there, too, at most running still."""
+    def can_catch_up(self, space: SearchSpace, history: History) -> bool:
+        """Whether `catch_up` can update this study to the history: it extends what the study holds, apart from running trials."""
         candidates = {candidate.number: candidate for candidate in history.candidates}
         return (
             space == self.space
@@ -50,8 +50,8 @@ class InMemoryStudy:
             and all(_same_or_finished_since(old, candidates.get(number)) for number, old in enumerate(self.mirrored))
         )
 
-    def follow(self, history: History) -> None:
-        """Adds what is new, and finishes what has finished."""
+    def catch_up(self, history: History) -> None:
+        """Adds new candidates, and finishes those that have finished since."""
         candidates = {candidate.number: candidate for candidate in history.candidates}
         for number in range(max(candidates, default=-1) + 1):
             candidate = candidates.get(number)
@@ -63,7 +63,7 @@ class InMemoryStudy:
                 self.mirrored[number] = candidate
 
     def ask(self, sampler: BaseSampler) -> tuple[Architecture, dict[str, Any]]:
-        """What the sampler proposes, and what it wrote down meanwhile. The trial stays, running, until the history has it."""
+        """What the sampler proposes, and the attributes it stored. The trial remains running until the history holds it."""
         self.study.sampler = sampler
         before = self.storage.get_study_system_attrs(self.study_id)
         trial = self.study.ask()
@@ -82,7 +82,7 @@ class InMemoryStudy:
         return architecture, note
 
     def _add(self, candidate: Candidate | None, history: History) -> None:
-        if candidate is None:  # a number that the history leaves out
+        if candidate is None:  # a number missing from the history
             self.study.add_trial(create_trial(state=TrialState.FAIL))
             return
         self.study.add_trial(self._trial(candidate, history))
@@ -111,7 +111,7 @@ class InMemoryStudy:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without Optuna's log lines and warnings: what a sampler cannot do is said once, by `limitations`."""
+    """Silences Optuna's log messages and warnings: `limitations` says once what a sampler cannot model."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -142,6 +142,6 @@ def _result(candidate: Candidate, history: History) -> tuple[TrialState, Sequenc
 
 
 def _worst_seen(candidate: Candidate, history: History) -> tuple[float, ...] | None:
-    """The worst of each objective among the results that its proposal had seen; None where it had seen none."""
+    """The worst score per objective among the results that the proposal had seen; None if it had seen none."""
     seen = [scores for other in history.finished[: candidate.seen] if (scores := other.scores)]
     return tuple(min(values) for values in zip(*seen, strict=True)) if seen else None

@@ -1,1 +1,1 @@
-"""What a strategy knows, made anew from the history."""
+"""What a strategy has learned, rebuilt by replaying the history, so that a resumed search continues unchanged."""

@@ -1,1 +1,1 @@
-"""Rungs and promotions, and the strategy that proposes the new networks."""
+"""Parts of ASHA and Hyperband: rungs, promotions, and the inner strategy that proposes new networks."""

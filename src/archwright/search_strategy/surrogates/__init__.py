@@ -1,1 +1,1 @@
-"""Models of all results so far, and how they see networks."""
+"""Surrogates, which predict the score of a network from the results so far, and how networks are represented for them."""

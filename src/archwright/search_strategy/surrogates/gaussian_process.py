@@ -17,22 +17,22 @@ Form = Literal["rbf", "linear"]
 
 JITTER = 1e-6
 PRIOR_DEVIATION = 1.0
-MOST_STEPS = 30
+MOST_ITERATIONS = 30
 BOUND = 8.0
-"""How far, in the logarithm, hyper-parameters may go from where the search for them begins."""
+"""How far the logarithm of a hyper-parameter may move from the start of the optimisation."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """k(x, z) = sum over k of v_k exp(-|x_k - z_k|^2 / (2 l_k^2)), or of v_k x_k.z_k where the form is linear.
+    """k(x, z) = sum over k of v_k exp(-|x_k - z_k|^2 / (2 l_k^2)), or of v_k x_k.z_k for a linear summand.
 
-    Hyper-parameters are one vector (2 K + 1,): log l_k (without effect where linear), log v_k, and the log of the noise variance.
+    Hyper-parameters are one vector (2 K + 1,): log l_k (no effect if linear), log v_k, and the log of the noise variance.
     """
 
     forms: tuple[Form, ...]
 
     def compare(self, one: Inputs, other: Inputs) -> list[Array]:
-        """What the summands are functions of: squared distances (N, M), or products where linear."""
+        """What each summand is a function of, (N, M): squared distances, or dot products if linear."""
         return [a @ b.T if form == "linear" else squared_distances(a, b) for form, a, b in zip(self.forms, one, other, strict=True)]
 
     def summands(self, compared: Sequence[Array], hyper: Array) -> list[Array]:
@@ -59,8 +59,8 @@ def squared_distances(one: Array, other: Array) -> Array:
     return np.asarray(np.maximum(distances, 0.0))
 
 
-def first_guess(kernel: Kernel, inputs: Inputs, noise: float) -> Array:
-    """Hyper-parameters to begin with: lengths are the median distance in `inputs`, variances equal, together 1."""
+def initial_hyper_parameters(kernel: Kernel, inputs: Inputs, noise: float) -> Array:
+    """Initial hyper-parameters: length scales are the median distance in `inputs`, variances are equal and sum to 1."""
     lengths = [
         0.0 if form == "linear" else log(max(float(np.median(squared_distances(x, x))) ** 0.5, 0.1))
         for form, x in zip(kernel.forms, inputs, strict=True)
@@ -69,11 +69,12 @@ def first_guess(kernel: Kernel, inputs: Inputs, noise: float) -> Array:
 
 
 def negative_log_posterior(
-    hyper: Array, kernel: Kernel, compared: Sequence[Array], targets: Array, centre: Array
+    hyper: Array, kernel: Kernel, compared: Sequence[Array], targets: Array, prior_mean: Array
 ) -> tuple[float, Array]:
     """-log p(targets | hyper) (equation 5.8, without its constant) - log p(hyper), and its gradient (equation 5.9).
 
-    Differs: hyper-parameters have a normal prior of deviation 1 around `centre`, since a search begins with a handful of results.
+    Differs: log hyper-parameters have a normal prior with mean `prior_mean` and deviation 1, since a search starts with few
+    results.
     """
     count = len(kernel.forms)
     summands = kernel.summands(compared, hyper)
@@ -88,30 +89,30 @@ def negative_log_posterior(
         gradient[count + k] = 0.5 * weighted.sum()
         gradient[k] = 0.0 if form == "linear" else 0.5 * (weighted * c).sum() * np.exp(-2 * hyper[k])
     gradient[-1] = 0.5 * np.trace(outer) * np.exp(hyper[-1])
-    away = (hyper - centre) / PRIOR_DEVIATION
-    return value + 0.5 * float(away @ away), gradient + away / PRIOR_DEVIATION
+    offset = (hyper - prior_mean) / PRIOR_DEVIATION
+    return value + 0.5 * float(offset @ offset), gradient + offset / PRIOR_DEVIATION
 
 
-def fitted_hyper_parameters(kernel: Kernel, inputs: Inputs, targets: Array, centre: Array) -> Array:
-    """The most probable hyper-parameters that L-BFGS finds from `centre`, in at most 30 steps."""
+def fitted_hyper_parameters(kernel: Kernel, inputs: Inputs, targets: Array, prior_mean: Array) -> Array:
+    """The maximum a posteriori hyper-parameters that L-BFGS finds from `prior_mean` in at most 30 iterations."""
     from scipy.optimize import minimize
 
     compared = kernel.compare(inputs, inputs)
     found: Any = minimize(
         negative_log_posterior,
-        centre,
-        args=(kernel, compared, targets, centre),
+        prior_mean,
+        args=(kernel, compared, targets, prior_mean),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(x - BOUND, x + BOUND) for x in centre],
-        options={"maxiter": MOST_STEPS},
+        bounds=[(x - BOUND, x + BOUND) for x in prior_mean],
+        options={"maxiter": MOST_ITERATIONS},
     )
     return np.asarray(found.x)
 
 
 @dataclass(frozen=True)
 class GaussianProcess:
-    """Conditioned on results: `lower` is the Cholesky factor of the kernel matrix, `alpha` its inverse times the targets."""
+    """A posterior: `lower` is the Cholesky factor of the kernel matrix K, `alpha` is K^-1 targets."""
 
     kernel: Kernel
     hyper: Array
@@ -122,14 +123,14 @@ class GaussianProcess:
 
     @classmethod
     def of(cls, kernel: Kernel, hyper: Array, inputs: Inputs, targets: Array) -> Self:
-        """Algorithm 2.1, first half. inputs: K arrays (N, D_k). targets: (N,), of mean 0."""
+        """The posterior (Algorithm 2.1, lines 2 and 3). inputs: one array (N, D_k) per summand. targets: (N,), of mean 0."""
         from scipy.linalg import cho_solve
 
         lower = _cholesky(kernel.summands(kernel.compare(inputs, inputs), hyper), hyper)
         return cls(kernel, hyper, inputs, targets, lower, cho_solve((lower, True), targets))
 
     def predict(self, inputs: Inputs) -> tuple[Array, Array]:
-        """Algorithm 2.1, second half: mean and standard deviation without noise at inputs of M rows, (M,) each."""
+        """Mean and standard deviation without noise at M inputs, (M,) each (Algorithm 2.1, lines 4 to 6)."""
         from scipy.linalg import solve_triangular
 
         covariance = sum(self.kernel.summands(self.kernel.compare(inputs, self.inputs), self.hyper))
@@ -145,7 +146,7 @@ def _cholesky(summands: Sequence[Array], hyper: Array) -> Array:
 
 
 def _inverse(lower: Array) -> Array:
-    """The inverse of the matrix whose Cholesky factor this is."""
+    """The inverse of the matrix with this Cholesky factor."""
     from scipy.linalg import lapack
 
     triangle, _ = lapack.dpotri(lower, lower=1)

@@ -1,4 +1,4 @@
-"""How surrogate models see networks: as rows of numbers, and with which kernels."""
+"""How networks are represented for surrogates: as rows of numbers, each block of columns with a kernel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Counts = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Block:
-    """The numbers of one block by name, and how much each matters beside the others: 1 where its name is left out."""
+    """The numbers of one block by name, and the weight of each relative to the others (1 if missing)."""
 
     numbers: Counts
     weights: Counts = field(default_factory=dict)
@@ -29,22 +29,22 @@ class Block:
 
 Reader = Callable[[SearchSpace, Architecture], tuple[Block, ...]]
 
-REFERENCE = 128
-"""How many random networks of a space say how much its numbers vary."""
-UNSEEN = REFERENCE**-0.5
-"""Standard deviation of what none of them has: that of what one of them has once."""
+REFERENCE_NETWORKS = 128
+"""Random networks of a space from which the mean and deviation of each column are estimated."""
+UNSEEN_DEVIATION = REFERENCE_NETWORKS**-0.5
+"""Standard deviation of a column that is zero in all of them: as if one of them had a one."""
 ITERATIONS = 2
-"""Of Weisfeiler and Lehman."""
-MEMORY = 20_000
-"""Networks whose numbers are kept in memory."""
+"""Iterations of the Weisfeiler-Lehman kernel."""
+CACHE_SIZE = 20_000
+"""Networks whose keys and blocks are cached."""
 
 
 @dataclass(frozen=True)
 class NetworkView:
-    """Blocks of columns with a name each, read off a network, and a kernel for each block.
+    """A representation of networks: blocks of named columns, with a kernel and a scaling for each block.
 
-    `scaling` of a block: "variation", which brings its columns to mean 0 and a standard deviation of their weight over random
-    networks of the space; or "length", which gives its rows length 1.
+    `scaling` of a block: "variation" standardises its columns to mean 0 and a standard deviation equal to their weight over random
+    networks of the space; "length" scales its rows to unit length.
     """
 
     read: Reader
@@ -56,12 +56,12 @@ class NetworkView:
         return Kernel(self.forms)
 
     def rows(self, space: SearchSpace, architectures: Sequence[Architecture]) -> Inputs:
-        """One array (N, D_k) for each block k: the columns are all names that occur in these networks."""
-        blocks = zip(*(_read(self.read, space, Exactly.of(architecture)) for architecture in architectures), strict=True)
+        """One array (N, D_k) for each block k; the columns are all names that occur in these networks."""
+        blocks = zip(*(_read(self.read, space, ExactArchitecture.of(architecture)) for architecture in architectures), strict=True)
         return tuple(self._block(k, block, space) for k, block in enumerate(blocks))
 
     def reference(self, space: SearchSpace) -> Inputs:
-        """The rows of random networks, always the same."""
+        """The rows of the reference networks: a fixed random sample of the space."""
         return self.rows(space, _random_networks(space))
 
     def _block(self, k: int, block: Sequence[Block], space: SearchSpace) -> Array:
@@ -70,8 +70,8 @@ class NetworkView:
             return np.asarray(matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-12))
         variation = _variation(self.read, k, space)
         weights = _weights(block)
-        names = sorted(variation.keys() | weights.keys())  # what all lack is off its mean, too
-        unseen = {name: (0.0, UNSEEN / weights[name]) for name in weights if name not in variation}
+        names = sorted(variation.keys() | weights.keys())  # a column that is zero in all rows still differs from its mean
+        unseen = {name: (0.0, UNSEEN_DEVIATION / weights[name]) for name in weights if name not in variation}
         mean, deviation = np.array([variation[name] if name in variation else unseen[name] for name in names]).reshape(-1, 2).T
         return np.asarray((_matrix(block, names) - mean) / deviation / max(1, len(variation)) ** 0.5)
 
@@ -81,13 +81,13 @@ def _matrix(block: Sequence[Block], names: Sequence[str]) -> Array:
 
 
 def _weights(block: Sequence[Block]) -> dict[str, float]:
-    """Of each name that occurs."""
+    """The weight of each name that occurs."""
     return {name: own.weights.get(name, 1.0) for own in block for name in own.numbers}
 
 
 @dataclass(frozen=True)
-class Exactly:
-    """An architecture as the key of a cache: answers 1 and True are equal in Python, and not in a space."""
+class ExactArchitecture:
+    """An architecture as a cache key: the answers 1 and True are equal in Python, but not in a space."""
 
     answers: str
     architecture: Architecture = field(compare=False)
@@ -97,27 +97,27 @@ class Exactly:
         return cls(answers_as_text(architecture.answers), architecture)
 
 
-@lru_cache(MEMORY)
-def key_from_memory(space: SearchSpace, exactly: Exactly) -> str:
-    """`key_of`, which a search asks for the same networks again and again."""
-    return key_of(space, exactly.architecture)
+@lru_cache(CACHE_SIZE)
+def cached_key(space: SearchSpace, exact: ExactArchitecture) -> str:
+    """`key_of`, cached, since a search asks for the same networks repeatedly."""
+    return key_of(space, exact.architecture)
 
 
-@lru_cache(MEMORY)
-def _read(read: Reader, space: SearchSpace, exactly: Exactly) -> tuple[Block, ...]:
-    return read(space, exactly.architecture)
+@lru_cache(CACHE_SIZE)
+def _read(read: Reader, space: SearchSpace, exact: ExactArchitecture) -> tuple[Block, ...]:
+    return read(space, exact.architecture)
 
 
 @lru_cache(16)
 def _random_networks(space: SearchSpace) -> tuple[Architecture, ...]:
     rng = Random(0)
-    return tuple(space.sample(rng) for _ in range(REFERENCE))
+    return tuple(space.sample(rng) for _ in range(REFERENCE_NETWORKS))
 
 
 @lru_cache(16)
 def _variation(read: Reader, k: int, space: SearchSpace) -> Mapping[str, tuple[float, float]]:
-    """For each name in block k, mean and standard deviation (1 where it does not vary) over random networks, this by its weight."""
-    block = [_read(read, space, Exactly.of(architecture))[k] for architecture in _random_networks(space)]
+    """Mean, and standard deviation (1 if constant) divided by weight, of each name in block k over the reference networks."""
+    block = [_read(read, space, ExactArchitecture.of(architecture))[k] for architecture in _random_networks(space)]
     weights = _weights(block)
     names = sorted(weights)
     matrix = _matrix(block, names)
@@ -138,6 +138,6 @@ def _graph(space: SearchSpace, architecture: Architecture) -> tuple[Block, ...]:
 
 
 FEATURES = NetworkView(_features, ("rbf", "rbf", "linear"), ("variation", "variation", "variation"))
-"""A space's features: what a network is made of and how large it is, each with a kernel, and a linear trend along the sizes."""
+"""A space's features: counts and sizes, each with an RBF kernel, and a linear trend in the sizes."""
 GRAPH = NetworkView(_graph, ("linear", "linear", "linear"), ("length", "length", "length"))
-"""A network's graph, with the Weisfeiler-Lehman kernel. Differs: each iteration has a weight of its own, fitted to the results."""
+"""A network's graph, with the Weisfeiler-Lehman kernel. Differs: the weight of each iteration is fitted to the results."""

@@ -1,4 +1,4 @@
-"""Results as normal scores, so that a model sees the order of networks and not the shape of a metric; several objectives in one."""
+"""Normal scores: results by rank, whatever the scale of the metric; several objectives are combined into one."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from archwright.evaluate.history import WORST
 from archwright.search_strategy.surrogates.gaussian_process import Array
 
 RHO = 0.05
-"""How much the sum of the objectives counts beside the one that is furthest behind (Knowles 2006)."""
+"""Weight of the sum of the objectives relative to the worst of them, rho in Knowles 2006."""
 
 
 def normal_scores(scores: Sequence[Sequence[float] | None], weights: Sequence[float]) -> Array:
     """The normal quantiles of the ranks of N results, (N,), higher is better.
 
     scores: M objectives each, higher is better; None is ranked below all others. weights: (M,), of sum 1. Several objectives are
-    joined by the augmented Chebyshev function of ParEGO (Knowles 2006, doi:10.1109/TEVC.2005.851274, equation 2).
-    Differs: of ranks, not of normalised values.
+    combined by the augmented Chebyshev function of ParEGO (Knowles 2006, doi:10.1109/TEVC.2005.851274, equation 2).
+    Differs: it is applied to ranks instead of normalised values.
     """
     from scipy.special import ndtri
 
@@ -29,19 +29,19 @@ def normal_scores(scores: Sequence[Sequence[float] | None], weights: Sequence[fl
 
 
 def _chebyshev(table: Array, weights: Array) -> Array:
-    """How far each row of (N, M) is behind the best there is, (N,)."""
+    """The augmented Chebyshev distance of each row of (N, M) from the best rank in every objective, (N,)."""
     behind = np.array([1 - shared_ranks(column) / len(table) for column in table.T]).T * weights
     return np.asarray(behind.max(axis=1) + RHO * behind.sum(axis=1))
 
 
 def shared_ranks(values: Array) -> Array:
-    """1 for the lowest; equal values share the mean of their ranks."""
+    """Ranks from 1 for the lowest; equal values share the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[inverse])
 
 
 def random_weights(objectives: int, rng: Random) -> list[float]:
-    """Uniform among all weights that sum to 1."""
+    """Weights drawn uniformly from the simplex."""
     if objectives == 1:
         return [1.0]
     shares = [rng.expovariate(1.0) for _ in range(objectives)]

@@ -1,4 +1,4 @@
-"""PyTorch on one thread, for the small models of strategies."""
+"""PyTorch on a single thread, for the small models of strategies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """A strategy's matrices are small, and the cores belong to the trainings."""
+    """Runs PyTorch on one thread: a strategy's matrices are small, and the other cores are needed for trainings."""
     import torch
 
     threads = torch.get_num_threads()

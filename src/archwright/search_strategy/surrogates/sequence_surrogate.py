@@ -1,4 +1,4 @@
-"""A surrogate that reads architectures of any length, answer by answer (Liu et al. 2018, arXiv:1712.00559, section 3.4)."""
+"""A surrogate for architectures of any length, read answer by answer (Liu et al. 2018, arXiv:1712.00559, section 3.4)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Reader = Literal["lstm", "mlp"]
 
 MEMBERS = 5
 FIRST_RATE, LATER_RATE = 0.01, 0.002
-"""Of Adam when the predictors are made, and when they learn on with the results of a further level."""
+"""Learning rates of Adam for the first fit, and for later fits with the results of a further level."""
 INITIAL_RANGE = 0.1
-AT_ONCE = 1000
-"""Architectures that are predicted together, for the sake of memory."""
+PREDICTION_BATCH = 1000
+"""Architectures predicted per batch, to bound memory."""
 
 
 class LSTMReader(nn.Module):
-    """An LSTM over the embedded answers; its last output gives the score."""
+    """An LSTM over the embedded answers; its output after the last answer gives the score."""
 
     def __init__(self, tokens: int, hidden: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class LSTMReader(nn.Module):
         self.head = nn.Linear(hidden, 1, device="meta").to_empty(device="cpu")
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """tokens: (N, L), of which the first `lengths` (N,) count. Returns (N,) scores between 0 and 1."""
+        """tokens: (N, L), padded after the first `lengths` (N,). Returns (N,) scores between 0 and 1."""
         outputs, _ = self.lstm(self.embedding[tokens])
         last = outputs[torch.arange(len(tokens)), lengths - 1]
         scores: Tensor = self.head(last).squeeze(1).sigmoid()
@@ -41,7 +41,7 @@ class LSTMReader(nn.Module):
 
 
 class MLPReader(nn.Module):
-    """The mean of the embedded answers, through two layers of ReLU."""
+    """An MLP with two hidden ReLU layers on the mean of the embedded answers."""
 
     def __init__(self, tokens: int, hidden: int) -> None:
         super().__init__()
@@ -52,25 +52,25 @@ class MLPReader(nn.Module):
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """As `LSTMReader`."""
-        there = torch.arange(tokens.shape[1]) < lengths.unsqueeze(1)  # (N, L)
-        total = (self.embedding[tokens] * there.unsqueeze(2)).sum(dim=1)
+        mask = torch.arange(tokens.shape[1]) < lengths.unsqueeze(1)  # (N, L)
+        total = (self.embedding[tokens] * mask.unsqueeze(2)).sum(dim=1)
         scores: Tensor = self.layers(total / lengths.unsqueeze(1)).squeeze(1).sigmoid()
         return scores
 
 
 class SequenceSurrogate:
-    """An ensemble of five, each of which leaves out another fifth of the data; their mean is the prediction.
+    """An ensemble of five models, each fitted without a different fifth of the data; the prediction is their mean.
 
-    An answer's embedding belongs to the kind of question, its name without numbers, and the option: so what was learned of the
-    first block holds for the next. Each `fit` takes `steps` of Adam on all its data; the loss is the mean absolute error.
+    An embedding is shared by all answers with the same option and kind of question (its name without numbers), so what is learned
+    about the first block carries over to the next. Each `fit` takes `steps` of full-batch Adam on the mean absolute error.
     """
 
     def __init__(self, questions: Sequence[Question], reader: Reader, hidden: int, steps: int) -> None:
         pairs = dict.fromkeys((_kind(question.name), repr(option)) for question in questions for option in question.options)
         self.tokens = {pair: i for i, pair in enumerate(pairs)}
         self.steps = steps
-        made = LSTMReader if reader == "lstm" else MLPReader
-        self.members = [made(len(self.tokens), hidden) for _ in range(MEMBERS)]
+        reader_class = LSTMReader if reader == "lstm" else MLPReader
+        self.members = [reader_class(len(self.tokens), hidden) for _ in range(MEMBERS)]
         draw = torch.Generator().manual_seed(0)
         for parameter in (parameter for member in self.members for parameter in member.parameters()):
             bound = INITIAL_RANGE if parameter.ndim < 2 else parameter.shape[-1] ** -0.5
@@ -78,13 +78,13 @@ class SequenceSurrogate:
         self.rate = FIRST_RATE
 
     def fit(self, architectures: Sequence[Mapping[str, Option]], scores: Sequence[float]) -> None:
-        """Learns on from what was learned before. `architectures`: answers in the order of asking; `scores`: between 0 and 1."""
+        """Continues from the earlier fits. `architectures`: answers in the order of the questions. `scores`: between 0 and 1."""
         tokens, lengths = self._padded(architectures)
         target = torch.tensor(scores)
         order = list(range(len(scores)))
         Random(0).shuffle(order)
         for number, member in enumerate(self.members):
-            kept = [row for place, row in enumerate(order) if place % MEMBERS != number] or order
+            kept = [row for position, row in enumerate(order) if position % MEMBERS != number] or order
             self._train(member, tokens[kept], lengths[kept], target[kept])
         self.rate = LATER_RATE
 
@@ -97,15 +97,15 @@ class SequenceSurrogate:
 
     @torch.no_grad()
     def predict(self, architectures: Sequence[Mapping[str, Option]]) -> list[float]:
-        """The mean of the members' scores for each architecture."""
+        """The mean of the members' predictions for each architecture."""
         predicted: list[float] = []
-        for first in range(0, len(architectures), AT_ONCE):
-            padded = self._padded(architectures[first : first + AT_ONCE])
+        for first in range(0, len(architectures), PREDICTION_BATCH):
+            padded = self._padded(architectures[first : first + PREDICTION_BATCH])
             predicted += torch.stack([member(*padded) for member in self.members]).mean(dim=0).tolist()
         return predicted
 
     def _padded(self, architectures: Sequence[Mapping[str, Option]]) -> tuple[Tensor, Tensor]:
-        """(N, L) tokens, 0 behind the end of a shorter one, and (N,) lengths."""
+        """(N, L) tokens, padded with 0, and (N,) lengths."""
         rows = [[self.tokens[_kind(name), repr(answer)] for name, answer in answers.items()] for answers in architectures]
         padded = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
         return padded, torch.tensor([len(row) for row in rows])

@@ -1,4 +1,4 @@
-"""An ensemble of regression trees that disagree where they know little (Breiman 2001, Random forests)."""
+"""A random forest, whose trees disagree where data are scarce (Breiman 2001, Random forests)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEAST_DEVIATION = 1e-3
 def forest_prediction(known: Array, targets: Array, ideas: Array, trees: int, seed: int) -> tuple[Array, Array]:
     """Mean and standard deviation over the trees' predictions for `ideas` (M, D), (M,) each; `known` is (N, D), `targets` (N,).
 
-    Differs from BANANAS' five neural networks: trees on bootstrap samples need no tuning and are fitted in milliseconds.
+    Differs: BANANAS uses five neural networks; trees on bootstrap samples need no tuning and are fitted in milliseconds.
     """
     from sklearn.ensemble import RandomForestRegressor
 

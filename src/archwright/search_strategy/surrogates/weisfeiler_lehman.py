@@ -1,4 +1,4 @@
-"""The Weisfeiler-Lehman subtree kernel (Shervashidze et al. 2011, JMLR 12) as Ru et al. 2021 use it for NAS (arXiv:2006.07556)."""
+"""The Weisfeiler-Lehman subtree kernel (Shervashidze et al. 2011, JMLR 12) as used for NAS by Ru et al. 2021, arXiv:2006.07556."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from archwright.architecture.labelled_graph import LabelledGraph
 def weisfeiler_lehman_counts(graph: LabelledGraph, iterations: int) -> list[Counter[str]]:
     """How often each label occurs, before and after each iteration: `iterations` + 1 counts.
 
-    An iteration gives each node a label made of its own and the sorted ones of the nodes that it reads; the kernel of two graphs
-    after h iterations is the product of their counts. Differs: labels are written out, and not compressed to numbers, so that
-    they mean the same in every graph.
+    An iteration relabels each node with its own label and the sorted labels of the nodes that it reads; the kernel of two graphs
+    after h iterations is the dot product of their counts.
+    Differs: labels are written out instead of compressed to numbers, so that they mean the same in every graph.
     """
     read: list[list[int]] = [[] for _ in graph.labels]
     for source, reader in graph.edges:
