@@ -36,7 +36,7 @@ def test_the_loss_may_come_first_and_goes_down():
         ("accuracy,flops", "choose from accuracy, loss, parameters, macs, peak_memory_mb, seconds, latency_ms"),
         ("r2", "there is no objective 'r2' for classification"),
         ("macs,accuracy", "begin with 'accuracy' or 'loss'"),
-        ("accuracy,macs,accuracy", "stands twice"),
+        ("accuracy,macs,accuracy", "occurs more than once"),
     ],
 )
 def test_a_mistake_is_told_with_its_mend(names, told):

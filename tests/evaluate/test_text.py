@@ -187,7 +187,7 @@ def test_predictions_of_a_text_are_how_probable_each_token_was(finished, text, t
 
 def test_numbers_are_no_text(finished, tmp_path):
     np.savez(tmp_path / "x.npz", x=np.zeros((4, 3)), y=np.zeros(4))
-    with pytest.raises(InputError, match=r"is no text: a language model needs one, so give a \.txt file"):
+    with pytest.raises(InputError, match=r"is not a text, which a language model needs: give a \.txt file"):
         write_predictions(finished[3], tmp_path / "x.npz", tmp_path / "p.csv")
 
 

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from archwright.evaluate import training_schedule
-from archwright.evaluate.full_training import CHECKPOINT, TRAINED_ANEW
+from archwright.evaluate.full_training import CHECKPOINT, TRAINED_FROM_SCRATCH
 from archwright.evaluate.run_job import run_job
 from archwright.evaluate.training_schedule import last_epoch
 from archwright.train.checkpoint import load_checkpoint, save_checkpoint
@@ -107,7 +107,7 @@ def test_without_its_checkpoint_a_training_is_done_again_from_its_beginning_and_
     (Path(first.folder) / CHECKPOINT).unlink()
     (Path(first.folder) / lost).unlink(missing_ok=True)
     outcome = run_job(on(first, "second"))
-    assert outcome.cause == TRAINED_ANEW
+    assert outcome.cause == TRAINED_FROM_SCRATCH
     assert result(outcome) == result(whole)
     assert outcome.seconds == pytest.approx(outcome.curve[-1]["seconds"])
 
@@ -116,7 +116,7 @@ def test_a_checkpoint_that_cannot_be_read_is_none(first, whole):
     run_job(first)
     (Path(first.folder) / CHECKPOINT).write_bytes(b"not a checkpoint")
     outcome = run_job(on(first, "second"))
-    assert (outcome.cause, result(outcome)) == (TRAINED_ANEW, result(whole))
+    assert (outcome.cause, result(outcome)) == (TRAINED_FROM_SCRATCH, result(whole))
 
 
 def test_a_segment_that_fails_has_its_own_seconds_and_leaves_no_checkpoint(first, job_of):

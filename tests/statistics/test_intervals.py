@@ -21,7 +21,7 @@ TOKEN_METRICS = ("perplexity", "bits_per_character")
 
 
 def make_runs(metric, rng, samples, seeds, noise=0.6, target=None):
-    """A target that all share, and runs that miss it by their own noise."""
+    """A target shared by all runs, and runs that miss it by their own noise."""
     if metric == "accuracy":
         target = rng.integers(0, 4, samples) if target is None else target
         predictions = [np.eye(4)[target] + noise * rng.normal(size=(samples, 4)) for _ in range(seeds)]
@@ -48,18 +48,18 @@ def oracle(metric, prediction, target):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_each_metric_is_that_of_scikit_learn(metric):
+def test_each_metric_equals_scikit_learns(metric):
     _, (run,) = make_runs(metric, np.random.default_rng(0), 200, 1)
     assert metric_of_run(metric, run) == pytest.approx(oracle(metric, run.prediction, run.target), abs=1e-12)
 
 
-def test_r2_of_a_constant_target_is_that_of_scikit_learn():
+def test_r2_of_a_constant_target_equals_scikit_learns():
     target, prediction = np.full((5, 1), 3.0), np.arange(5.0)[:, None]
     for guess in (prediction, target):
         assert metric_of_run("r2", Run(guess, target)) == pytest.approx(r2_score(target, guess))
 
 
-def test_r2_of_large_numbers_keeps_its_digits():
+def test_r2_of_large_numbers_keeps_its_precision():
     rng = np.random.default_rng(1)
     target = 1e6 + rng.normal(size=(500, 1))
     prediction = target + 0.1 * rng.normal(size=target.shape)
@@ -88,7 +88,7 @@ def by_hand(metric, prediction, target):
 
 
 def brute_force(metric, first, second, resamples, rng):
-    """The same bootstrap, sample by sample and seed by seed."""
+    """The same bootstrap, computed sample by sample and seed by seed."""
     samples = len(first[0].target)
     differences = []
     for _ in range(resamples):
@@ -103,7 +103,7 @@ def brute_force(metric, first, second, resamples, rng):
 
 @pytest.mark.parametrize("seeds", [(3, 3), (3, 2)])
 @pytest.mark.parametrize("metric", ["accuracy", "r2", "perplexity"])
-def test_bootstrap_has_the_distribution_of_a_brute_force_one(metric, seeds):
+def test_the_bootstrap_has_the_distribution_of_a_brute_force_bootstrap(metric, seeds):
     rng = np.random.default_rng(3)
     target, first = make_runs(metric, rng, 40, seeds[0], 0.5)
     _, second = make_runs(metric, rng, 40, seeds[1], 0.7, target)
@@ -116,7 +116,7 @@ def test_bootstrap_has_the_distribution_of_a_brute_force_one(metric, seeds):
     assert np.quantile(ours, [0.1, 0.9]) == pytest.approx(np.quantile(slow, [0.1, 0.9]), abs=0.25 * spread)
 
 
-def test_with_one_seed_the_interval_is_that_of_the_paired_difference_of_proportions():
+def test_with_one_seed_the_interval_matches_the_paired_difference_of_proportions():
     """Its variance is (b + c - (b - c)^2 / n) / n^2 (McNemar), b and c the samples that only one of them gets right."""
     rng = np.random.default_rng(4)
     target, (first,) = make_runs("accuracy", rng, 1000, 1, 0.5)
@@ -130,7 +130,7 @@ def test_with_one_seed_the_interval_is_that_of_the_paired_difference_of_proporti
     assert got.effect_size is None
 
 
-def test_pairing_makes_methods_that_err_alike_comparable():
+def test_pairing_narrows_the_interval_of_methods_with_the_same_errors():
     rng = np.random.default_rng(5)
     target, runs = make_runs("accuracy", rng, 400, 3, 0.9)
     wrong = np.flatnonzero(runs[0].prediction.argmax(1) != target)[:15]
@@ -146,7 +146,7 @@ def test_pairing_makes_methods_that_err_alike_comparable():
 
 @pytest.mark.parametrize("seeds", [(3, 3), (3, 2)])
 def test_intervals_cover_the_truth(seeds):
-    """No difference in truth, and seeds that differ more than test samples: the interval may leave zero out one time in 20."""
+    """There is no true difference, and seeds vary more than test samples: the interval may exclude zero one time in 20."""
     rng = np.random.default_rng(6)
     trials, missed, missed_by_percentiles = 250, 0, 0
     for _ in range(trials):
@@ -195,7 +195,7 @@ def test_the_same_predictions_do_not_differ():
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_two_thousand_resamples_are_quick(metric):
+def test_two_thousand_resamples_are_fast(metric):
     rng = np.random.default_rng(10)
     target, first = make_runs(metric, rng, 10_000, 3)
     _, second = make_runs(metric, rng, 10_000, 3, target=target)
@@ -217,7 +217,7 @@ def test_a_comparison_needs_runs_on_the_same_samples():
         sample_columns("auc", np.zeros((5, 1)), np.zeros((5, 1)))
 
 
-def test_mean_and_interval_are_those_of_students_t():
+def test_the_interval_of_a_mean_is_students_t():
     values = [0.91, 0.93, 0.94]
     mean, interval = mean_with_interval(values)
     expected = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
@@ -225,13 +225,13 @@ def test_mean_and_interval_are_those_of_students_t():
     assert interval == pytest.approx(expected)
 
 
-def test_a_single_seed_has_no_interval_and_no_seed_no_mean():
+def test_one_seed_has_no_interval_and_no_seed_is_an_error():
     assert mean_with_interval([0.5]) == (0.5, None)
     with pytest.raises(InputError, match="at least one run"):
         mean_with_interval([])
 
 
-def test_perplexity_and_bits_are_of_all_tokens_of_all_windows():
+def test_perplexity_and_bits_per_character_average_over_all_tokens():
     _, (run,) = make_runs("perplexity", np.random.default_rng(6), 30, 1)
     nats = -run.prediction.mean()
     assert metric_of_run("perplexity", run) == pytest.approx(np.exp(nats))

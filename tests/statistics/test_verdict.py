@@ -11,7 +11,7 @@ TARGET = np.random.default_rng(0).integers(0, 4, 400)
 
 
 def runs_with(accuracy, seeds=3, seed=0, flip=0):
-    """Predictions that are right for the first samples up to `accuracy`, but for `flip` at random."""
+    """Predictions that are right for the first share `accuracy` of the samples, with `flip` random samples inverted."""
     rng = np.random.default_rng(seed)
     runs = []
     for _ in range(seeds):
@@ -24,13 +24,13 @@ def runs_with(accuracy, seeds=3, seed=0, flip=0):
 def method(name, kind, runs, val=None, **more):
     values = [metric_of_run("accuracy", run) for run in runs]
     mean = float(np.mean(values)) if values else None
-    told = [{"seed": i, "value": v, "val": v if val is None else val} for i, v in enumerate(values)]
+    entries = [{"seed": i, "value": v, "val": v if val is None else val} for i, v in enumerate(values)]
     return {
         "name": name,
         "kind": kind,
         "metric": "accuracy",
         "mean": mean,
-        "runs": told,
+        "runs": entries,
         "macs": 1_000_000,
         "parameters": 10_000,
         **more,
@@ -38,21 +38,21 @@ def method(name, kind, runs, val=None, **more):
 
 
 def verdict(*entries, problem=PROBLEM):
-    """entries: (name, kind, runs, further fields of the method)."""
+    """entries: (name, kind, runs, other fields of the method)."""
     methods = [method(name, kind, runs, **more) for name, kind, runs, more in entries]
     return make_verdict(problem, methods, {name: runs for name, _, runs, _ in entries})
 
 
-def test_a_better_search_is_to_be_used():
+def test_a_better_searched_network_is_chosen():
     got = verdict(("evolution", "search", runs_with(0.97, flip=3), {}), ("resnet18", "baseline", runs_with(0.9, flip=3), {}))
     assert got["choice"] == "evolution"
-    assert got["text"].startswith("Yes, the searched network (evolution) beats the best baseline (resnet18) beyond noise")
+    assert got["text"].startswith("Yes, the searched network (evolution) beats the best baseline (resnet18) by more than noise")
     assert "percentage points" in got["text"]
     assert got["ci95"][0] > 0
     assert got["difference"] == pytest.approx(0.07, abs=0.01)
 
 
-def test_a_better_baseline_is_to_be_used():
+def test_a_better_baseline_is_chosen():
     got = verdict(("evolution", "search", runs_with(0.9, flip=3), {}), ("resnet18", "baseline", runs_with(0.97, flip=3), {}))
     assert got["choice"] == "resnet18"
     assert got["text"].startswith("No, the best baseline (resnet18) beats")
@@ -62,14 +62,14 @@ def test_a_better_baseline_is_to_be_used():
 @pytest.mark.parametrize(
     ("searched", "baseline", "choice", "reason"),
     [
-        ({"search_seconds": 240.0}, {}, "resnet18", "needs no search (it took 4.0 min here)"),
+        ({"search_seconds": 240.0}, {}, "resnet18", "needs no search (the search took 4.0 min here)"),
         ({"macs": 100_000, "parameters": 9_000}, {}, "evolution", "10 times fewer multiply-accumulates"),
         ({"macs": 100_000, "parameters": 90_000}, {}, "resnet18", "needs no search"),
         ({"macs": 9_000_000}, {}, "resnet18", "no search and 9.0 times fewer multiply-accumulates"),
         ({}, {"macs": None, "parameters": None}, "resnet18", "a simpler model that needs no search"),
     ],
 )
-def test_within_noise_the_simpler_or_clearly_cheaper_one_is_to_be_used(searched, baseline, choice, reason):
+def test_within_noise_the_baseline_or_a_clearly_cheaper_network_is_chosen(searched, baseline, choice, reason):
     got = verdict(
         ("evolution", "search", runs_with(0.93, flip=6), searched),
         ("resnet18", "baseline", runs_with(0.93, seed=1, flip=6), baseline),
@@ -81,7 +81,7 @@ def test_within_noise_the_simpler_or_clearly_cheaper_one_is_to_be_used(searched,
 
 
 @pytest.mark.parametrize("better", ["evolution", "resnet18"])
-def test_a_large_difference_within_noise_is_followed_and_said_to_be_perhaps_chance(better):
+def test_a_large_difference_within_noise_decides_and_may_be_chance(better):
     far = [*runs_with(0.5, 1), *runs_with(0.99, 1)]
     near = runs_with(0.6, 2)
     searched, baseline = (far, near) if better == "evolution" else (near, far)
@@ -102,11 +102,11 @@ def test_methods_are_chosen_on_validation_not_on_test():
     assert "(resnet-tiny)" in got["text"]
 
 
-def test_random_search_that_did_as_well_is_told():
+def test_the_verdict_compares_the_strategy_with_random_search():
     baseline = ("resnet18", "baseline", runs_with(0.8), {})
     good = ("evolution", "search", runs_with(0.95, flip=5), {"val": 0.99})
     equal = verdict(good, ("random", "search", runs_with(0.95, seed=2, flip=5), {}), baseline)
-    assert "Random search at the same cost cannot be told apart" in equal["text"]
+    assert "Random search at the same cost did equally well within noise" in equal["text"]
     worse = verdict(good, ("random", "search", runs_with(0.85, seed=2, flip=5), {}), baseline)
     assert "beats random search" in worse["text"]
     better = verdict(("evolution", "search", runs_with(0.9), {"val": 0.999}), ("random", "search", runs_with(0.97), {}), baseline)
@@ -117,7 +117,7 @@ def test_random_search_that_did_as_well_is_told():
 
 def test_with_one_seed_the_verdict_says_so():
     got = verdict(("evolution", "search", runs_with(0.95, 1), {}), ("resnet18", "baseline", runs_with(0.9, 1), {}))
-    assert "With one seed per method the interval comes from the 400 test samples alone" in got["text"]
+    assert "With one seed per method, the interval reflects the 400 test samples alone" in got["text"]
     mixed = verdict(("evolution", "search", runs_with(0.95, 3, flip=4), {}), ("resnet18", "baseline", runs_with(0.9, 1), {}))
     assert "single seed" in mixed["text"]
 
@@ -131,19 +131,19 @@ FAILED = {"macs": None, "parameters": None}
         ([("evolution", "search", runs_with(0.9), {})], "evolution", "no baseline was run"),
         ([("evolution", "search", runs_with(0.9), {}), ("vgg", "baseline", [], FAILED)], "evolution", "all baselines failed"),
         ([("vgg", "baseline", runs_with(0.9), {})], "vgg", "no search was run"),
-        ([("evolution", "search", [], FAILED), ("vgg", "baseline", runs_with(0.9), {})], "vgg", "no searched network was trained"),
+        ([("evolution", "search", [], FAILED), ("vgg", "baseline", runs_with(0.9), {})], "vgg", "no searched network finished"),
         ([("evolution", "search", [], FAILED), ("vgg", "baseline", [], FAILED)], None, "There is no verdict"),
         ([], None, "There is no verdict"),
     ],
 )
-def test_without_two_to_compare_the_verdict_says_why(entries, choice, words):
+def test_without_two_methods_to_compare_the_verdict_says_why(entries, choice, words):
     got = verdict(*entries)
     assert got["choice"] == choice
     assert words in got["text"]
     assert (got["difference"], got["ci95"]) == (None, None)
 
 
-def test_regression_is_not_told_in_percent():
+def test_a_regression_is_not_reported_in_percent():
     target = np.random.default_rng(1).normal(size=(200, 2))
     runs = {
         "evolution": [Run(target + 0.1 * i, target) for i in (1, 2)],
@@ -158,7 +158,7 @@ def test_regression_is_not_told_in_percent():
     assert "percent" not in got["text"]
 
 
-def test_best_on_validation_leaves_out_what_failed():
+def test_best_on_validation_ignores_methods_that_failed():
     methods = [method("vgg", "baseline", []), method("resnet18", "baseline", runs_with(0.5))]
     best = best_on_validation(methods, "baseline")
     assert best is not None
@@ -171,7 +171,7 @@ TOKENS = np.random.default_rng(1).integers(0, 9, (300, 6))
 
 
 def runs_of_a_text(bits, seeds=3):
-    """Log-likelihoods of so many bits a token, but for some noise."""
+    """Log-likelihoods of `bits` per token, plus some noise."""
     rng = np.random.default_rng(2)
     return [Run(np.log(2) * (rng.normal(0, 0.1, TOKENS.shape) - bits), TOKENS) for _ in range(seeds)]
 
@@ -198,7 +198,7 @@ def test_fewer_bits_win():
     won, lost = text_verdict(1.5, 1.9, random=1.8), text_verdict(1.9, 1.5)
     assert won["choice"] == "evolution"
     assert won["text"].startswith(
-        "Yes, the searched network (evolution) beats the best baseline (lstm) beyond noise "
+        "Yes, the searched network (evolution) beats the best baseline (lstm) by more than noise "
         "(1.500 against 1.900 test bits per character, difference \N{MINUS SIGN}0.400"
     )
     assert "The strategy beats random search" in won["text"]

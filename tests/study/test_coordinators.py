@@ -88,7 +88,7 @@ def test_machines_without_a_shared_folder_share_a_study_by_its_name(small_run, t
     assert (home / "report.html").exists()
     assert not (other / "results.json").exists()
     assert said.count("this machine takes part in its search") == 1
-    assert said.count("the search is over; the final trainings and the report are made in") == 1
+    assert said.count("runs the final trainings and writes the report") == 1
     assert {path.name for path in (other / "trainings").glob("*")}.isdisjoint(path.name for path in (home / "trainings").glob("*"))
 
 

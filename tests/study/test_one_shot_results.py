@@ -111,7 +111,7 @@ def test_a_supernet_that_failed_has_an_entry_without_scores(ledger, folder):
     found = told(search, ledger, folder)
     assert [found[name] for name in ("supernet_score", "discretized_score", "from_scratch_score", "discretization")] == [None] * 4
     assert found["supernet_seconds"] == 30.0
-    assert [(s.name, s.reason) for s in failed_supernets([search])] == [("darts", "its supernet's training failed: diverged")]
+    assert [(s.name, s.reason) for s in failed_supernets([search])] == [("darts", "supernet training failed: diverged")]
 
 
 def test_a_training_that_went_well_or_goes_on_is_no_failure(ledger, folder):

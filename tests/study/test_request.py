@@ -25,10 +25,10 @@ def test_without_a_bound_a_few_trials_are_searched():
         ({"workers": 0}, "workers is 0"),
         ({"timeout": -2.0}, "timeout is -2.0"),
         ({"memory": 0.0}, "memory is 0.0"),
-        ({"seed": -1}, "seed is -1: give a whole number from 0 up"),
+        ({"seed": -1}, "seed is -1: give a whole number of at least 0"),
         ({"strategies": ()}, "no strategy was given"),
-        ({"strategies": ("random", "random")}, "random stands twice among the strategies"),
-        ({"baselines": ("vgg", "vgg")}, "vgg stands twice among the baselines"),
+        ({"strategies": ("random", "random")}, "the strategies list random more than once"),
+        ({"baselines": ("vgg", "vgg")}, "the baselines list vgg more than once"),
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong, told):

@@ -61,8 +61,8 @@ def test_what_may_change_continues_a_run(folder, changes):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"trials": 2}, "was run with 3 trials, now 2 are asked for: give at least 3"),
-        ({"trials": None, "minutes": 5.0}, "is bounded by trials: continue it by these"),
+        ({"trials": 2}, "was run with 3 trials, which is more than the 2 requested now: give at least 3"),
+        ({"trials": None, "minutes": 5.0}, "holds a run limited by trials: continue it with --trials"),
         ({"source": "mnist"}, "source was 'digits' and is now 'mnist'"),
         ({"space": "cell"}, "space was 'chain' and is now 'cell'"),
         ({"strategies": ("random",)}, "strategies was"),

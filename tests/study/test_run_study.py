@@ -19,7 +19,7 @@ import torch
 import archwright
 from archwright.data.problem_folder import open_problem
 from archwright.errors import InputError, RunFolderError
-from archwright.evaluate.full_training import TRAINED_ANEW
+from archwright.evaluate.full_training import TRAINED_FROM_SCRATCH
 from archwright.execute.training_process import TrainingProcess
 from archwright.export.model_folder import load_model
 from archwright.ledger.ledger import Ledger
@@ -244,7 +244,7 @@ def test_the_same_again_trains_nothing_and_changes_nothing(small_run, nothing_is
 )
 def test_another_request_is_refused_and_nothing_is_overwritten(small_run, changes):
     before = contents(small_run.folder)
-    with pytest.raises(RunFolderError, match=r"another folder with --out|give at least|continue it by"):
+    with pytest.raises(RunFolderError, match=r"another folder with --out|give at least|continue it with"):
         archwright.search(small_run.source, out=small_run.folder, **{**small_run.options, **changes})
     assert contents(small_run.folder) == before
 
@@ -503,7 +503,7 @@ def test_networks_over_the_memory_limit_are_refused(small_run, tmp_path, monkeyp
     result = search(small_run, tmp_path / "run", **QUICK, memory=0.01)
     rows = table(result.path)
     assert [(row["state"], row["seconds"]) for row in rows] == [("refused", "0.0")] * 3
-    assert all("it needs at least" in row["cause"] and "the limit is" in row["cause"] for row in rows)
+    assert all("needs at least" in row["cause"] and "the limit is" in row["cause"] for row in rows)
     assert result.results["methods"][0]["n_trials"] == 0
 
 
@@ -692,7 +692,7 @@ def test_more_trials_train_on_from_the_beginning_what_no_checkpoint_is_left_of(s
     longer = search(small_run, tmp_path / "longer", **CLIMB).path
     both = [[row for row in table(folder) if row["stage"] == "search"] for folder in (whole, longer)]
     assert [row["val_accuracy"] for row in both[0]] == [row["val_accuracy"] for row in both[1]]
-    assert TRAINED_ANEW in {row["cause"] for row in both[1]}
+    assert TRAINED_FROM_SCRATCH in {row["cause"] for row in both[1]}
 
 
 @PATIENT

@@ -155,7 +155,7 @@ def test_a_supernet_that_fails_leaves_a_run_that_says_so(small_run, tmp_path, fa
     assert random["runs"]
     assert result.results["skipped"][0] == {
         "name": "darts",
-        "reason": "its supernet's training failed: diverged: training loss was nan",
+        "reason": "supernet training failed: diverged: training loss was nan",
     }
     assert (tmp_path / "run" / "report.html").exists()
 

@@ -126,7 +126,7 @@ def test_seeds_are_cut_before_methods_and_never_in_silence():
     result = study_plan(minutes=1.0, space=(2.0,), vgg=0.01)
     assert result.plan.seeds < 3
     assert result.skipped == (
-        Skipped("seeds", f"3 were asked for, {result.plan.seeds} fit into the final trainings' share of the time"),
+        Skipped("seeds", f"3 were requested, but only {result.plan.seeds} fit into the time for final trainings"),
     )
     assert result.baselines == ("vgg",)
 

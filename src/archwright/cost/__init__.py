@@ -1,1 +1,1 @@
-"""What a network costs: parameters, MACs, memory, latency, energy; every number with its unit."""
+"""The cost of a network: parameters, MACs, memory, latency, energy; every number with its unit."""

@@ -1,7 +1,7 @@
-"""Energy, estimated from time: no meter is read. After Lannelongue, Grealey & Inouye 2021, doi:10.1002/advs.202100707.
+"""Energy, estimated from time rather than metered. After Lannelongue, Grealey & Inouye 2021, doi:10.1002/advs.202100707.
 
-Differs: memory, cooling and the rest of the house are left out (the paper adds 0.3725 W a GB and multiplies by the data centre's
-usage effectiveness), because nobody but the user knows them; numbers of one machine compare well, of two machines poorly.
+Differs: memory, cooling and other overheads are left out (the paper adds 0.3725 W per GB and multiplies by the data centre's power
+usage effectiveness), because only the user knows them. Compare numbers from the same machine only.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import shutil
 import subprocess
 
 CPU_WATTS_PER_CORE = 12.0
-"""A CPU core at full load, of whatever make: the paper's data table "TDP per core", row "Any"."""
+"""A CPU core of any model at full load: the paper's data table "TDP per core", row "Any"."""
 GPU_WATTS = 200.0
-"""A GPU whose power limit cannot be read: the same data's table of GPUs, row "Any"."""
+"""A GPU whose power limit cannot be read: the table of GPUs in the same data, row "Any"."""
 SECONDS_PER_HOUR = 3600.0
 
 
 def energy_wh(seconds: float, threads: int = 1, device: str = "cpu") -> float:
-    """Watt-hours of `seconds` on `threads` CPU cores at full load and, where `device` is a GPU ("cuda", "cuda:1"), on it too."""
+    """Watt-hours of `seconds` on `threads` CPU cores at full load and, if `device` is a GPU ("cuda", "cuda:1"), on that GPU."""
     watts = threads * CPU_WATTS_PER_CORE
     if str(device).startswith("cuda"):
         watts += gpu_watts(int(str(device).partition(":")[2] or 0))
@@ -27,7 +27,7 @@ def energy_wh(seconds: float, threads: int = 1, device: str = "cpu") -> float:
 
 @functools.cache
 def gpu_watts(number: int) -> float:
-    """The power limit of GPU `number` in watts as the driver gives it (`nvidia-smi`), else `GPU_WATTS`."""
+    """The power limit of GPU `number` in watts, as reported by the driver (`nvidia-smi`), else `GPU_WATTS`."""
     if shutil.which("nvidia-smi") is None:
         return GPU_WATTS
     command = ["nvidia-smi", f"--id={number}", "--query-gpu=power.limit", "--format=csv,noheader,nounits"]

@@ -1,4 +1,4 @@
-"""How long a network takes for one sample, measured."""
+"""The measured latency of a network."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def latency_ms(
 ) -> float:
     """Median milliseconds of one forward pass of (batch_size, *input_shape) in evaluation mode, after `warm_up` passes.
 
-    `module` is moved to `device` for the measurement and back; its mode stays as it was. Each repeat waits for the device.
+    `module` is moved to `device` for the measurement and back, and its mode is restored. Each repeat waits for the device.
     """
     device = torch.device(device)
     x = torch.zeros(batch_size, *input_shape, device=device)
-    with _lent(module, device), torch.no_grad():
+    with _evaluating_on(module, device), torch.no_grad():
         times = [_seconds(module, x) for _ in range(warm_up + repeats)]
     return 1000 * statistics.median(times[warm_up:])
 
@@ -40,20 +40,20 @@ def _seconds(module: nn.Module, x: torch.Tensor) -> float:
 
 
 def _wait_for(device: torch.device) -> None:
-    """A GPU only takes notes of what it is asked: wait until it has done it."""
+    """GPU kernels run asynchronously: wait until they have finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 @contextmanager
-def _lent(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """`module` on `device` in evaluation mode; afterwards on its own device with each part in its own mode."""
+def _evaluating_on(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """Put `module` on `device` in evaluation mode; afterwards restore its device and the mode of each submodule."""
     modes = [(part, part.training) for part in module.modules()]
-    home = next((tensor.device for tensor in module.parameters()), device)
+    original_device = next((tensor.device for tensor in module.parameters()), device)
     module.to(device).eval()
     try:
         yield
     finally:
-        module.to(home)
+        module.to(original_device)
         for part, training in modes:
             part.training = training

@@ -1,4 +1,4 @@
-"""Memory in MB (10^6 bytes): the peak of this process or its GPU, and what a training will need."""
+"""Memory in MB (10^6 bytes): the peak of this process or its GPU, and an estimate for a training."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import nn
 MB = 1_000_000
 STATUS = Path("/proc/self/status")
 OPTIMIZER_COPIES = {"sgd": 1, "adamw": 2, "nt_asgd": 1}
-"""Numbers kept per weight beside the weight and its gradient: momentum; first and second moment; the mean."""
+"""Numbers stored per weight besides the weight and its gradient: momentum; first and second moment; the mean."""
 
 
 def peak_memory_mb(device: str | torch.device = "cpu") -> float:
-    """The most this process has held since it began: resident memory, or on a GPU what PyTorch had allocated there."""
+    """The peak since this process began: resident memory, or on a GPU the memory that PyTorch allocated."""
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device) / MB
     return _peak_resident_bytes() / MB
@@ -28,37 +28,37 @@ def _peak_resident_bytes() -> int:
         line = next((line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:")), None)
         if line is not None:
             return int(line.split()[1]) * 1024
-    import resource  # not on Windows, where there is no such file either
+    import resource  # does not exist on Windows
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def training_memory_mb(module: nn.Module, input_shape: tuple[int, ...], batch_size: int, optimizer: str = "sgd") -> float:
-    """MB that training will hold beyond the bare process, foretold: weights, gradients, optimizer state, kept activations.
+    """Estimated MB that training needs on top of the process itself: weights, gradients, optimizer state, saved activations.
 
-    input_shape: of one sample. Activations are what autograd keeps for a batch's backward pass in float32, counted on the meta
-    device. Scratch space of the kernels is not in it, so read it as a lower bound.
+    input_shape: of one sample. Activations are what autograd saves for a batch's backward pass in float32, counted on the meta
+    device. Kernel workspace is not included, so this is a lower bound.
     """
     shadow = copy.deepcopy(module).to("meta").train()
     weights = sum(_bytes(parameter) for parameter in shadow.parameters())
-    return ((2 + OPTIMIZER_COPIES[optimizer]) * weights + _kept_activations(shadow, (batch_size, *input_shape))) / MB
+    return ((2 + OPTIMIZER_COPIES[optimizer]) * weights + _saved_activations(shadow, (batch_size, *input_shape))) / MB
 
 
-def _kept_activations(shadow: nn.Module, shape: tuple[int, ...]) -> int:
-    """Bytes that the forward pass leaves behind for the backward pass, each storage once, weights not counted."""
+def _saved_activations(shadow: nn.Module, shape: tuple[int, ...]) -> int:
+    """Bytes that the forward pass saves for the backward pass; each storage counts once, weights do not count."""
     weights = {_storage(tensor) for tensor in [*shadow.parameters(), *shadow.buffers()]}
-    kept: dict[int, torch.Tensor] = {}
+    saved: dict[int, torch.Tensor] = {}
 
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
+    def save(tensor: torch.Tensor) -> torch.Tensor:
         if _storage(tensor) not in weights:
-            kept[_storage(tensor)] = tensor  # held here, or its storage's number would be given to another
+            saved[_storage(tensor)] = tensor  # kept alive, so that its storage's address is not reused
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
         output = shadow(torch.empty(shape, device="meta"))
     del output
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    return sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
 
 
 def _storage(tensor: torch.Tensor) -> int:

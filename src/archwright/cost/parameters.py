@@ -1,4 +1,4 @@
-"""How many numbers a network learns."""
+"""The number of trainable parameters of a network."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from torch import nn
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Learned numbers of `module`; shared ones count once, running statistics of batch norms do not count."""
+    """Trainable parameters of `module`; shared ones count once, running statistics of batch norms do not count."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

@@ -1,1 +1,1 @@
-"""An architecture, and what it is worth: jobs, outcomes, candidates and their history."""
+"""Evaluation of architectures: jobs and outcomes, candidates and their history."""

@@ -1,4 +1,4 @@
-"""The scientist's yardstick: a random forest (Breiman 2001, doi:10.1023/A:1010933404324) from scikit-learn on flattened inputs."""
+"""The classical baseline: a random forest (Breiman 2001, doi:10.1023/A:1010933404324) from scikit-learn on flattened inputs."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Forest = Any  # scikit-learn has no types
 def train_classical(
     job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: Callable[[dict[str, float]], None] | None = None
 ) -> Outcome:
-    """A forest through the same job and outcome as a network. `parameters` are the nodes of its trees; MACs it has none.
+    """Fit a forest with the same kind of job and outcome as a network. `parameters` counts the nodes of its trees; it has no MACs.
 
-    Of 200 trees, as many are grown as the job's `time_goal` has room for. Nothing is resumed: an interrupted one begins anew.
+    Grows as many of 200 trees as fit into the job's `time_goal`. An interrupted fit is not resumed but starts over.
     """
     clock = time.perf_counter
     start = clock()
@@ -57,14 +57,14 @@ def _new_forest(job: Job, data: ProblemData) -> Forest:
 
 
 def _grow(forest: Forest, x: Array, y: Array, job: Job, start: float) -> int:
-    """Trees in small lots, up to all or to what the time allows; returns how many. Raises TimedOut over `time_limit`."""
+    """Grow trees in small batches, until all are grown or time is up; returns how many. Raises TimedOut after `time_limit`."""
     for trees in range(TREES_AT_ONCE, TREES + 1, TREES_AT_ONCE):
         forest.set_params(n_estimators=trees).fit(x, y)
         seconds = time.perf_counter() - start
         if job.time_limit is not None and seconds > job.time_limit:
             raise TimedOut(f"timed out after {job.time_limit:g} s")
-        next_lot = seconds * (trees + TREES_AT_ONCE) / trees
-        if job.stage == "probe" or (job.time_goal is not None and next_lot > job.time_goal):
+        seconds_after_next = seconds * (trees + TREES_AT_ONCE) / trees
+        if job.stage == "probe" or (job.time_goal is not None and seconds_after_next > job.time_goal):
             break
     return trees
 
@@ -85,7 +85,7 @@ def _decisions(forest: Forest, raw: Array, data: ProblemData) -> Array:
 
 
 def _flat(raw: Array, preprocessing: Preprocessing) -> Array:
-    """Normalised and one row a sample: (N, *input_shape) -> (N, F) float32."""
+    """Normalised inputs, one row per sample: (N, *input_shape) -> (N, F) float32."""
     shape = (-1, *(1,) * (raw.ndim - 2))
     mean, std = (np.array(part, np.float32).reshape(shape) for part in (preprocessing.input_mean, preprocessing.input_std))
     flat: Array = ((raw - mean) / std).reshape(len(raw), -1)
@@ -93,7 +93,7 @@ def _flat(raw: Array, preprocessing: Preprocessing) -> Array:
 
 
 def _single_column(y: Array) -> Array:
-    """What scikit-learn wants where there is one output."""
+    """The shape that scikit-learn expects if there is one output: (N, 1) -> (N,)."""
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 

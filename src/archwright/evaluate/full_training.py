@@ -1,4 +1,4 @@
-"""Full evaluation: a network is trained by the recipe and judged on the validation split, the finished ones on the test split."""
+"""Full evaluation: train a network by the recipe and evaluate it on the validation split, final ones also on the test split."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from archwright.train.trained_model import TrainedModel, log_likelihoods, predic
 from archwright.train.training_loop import Progress, Record, Training, run_training
 
 CHECKPOINT, WEIGHTS = "checkpoint.pt", "weights.safetensors"
-TRAINED_ANEW = "trained from its beginning: the checkpoint of the training that it continues is gone"
+TRAINED_FROM_SCRATCH = "trained from scratch: the checkpoint of the training to continue is gone"
 
 
 def train_network(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: Callable[[Record], None] | None = None) -> Outcome:
-    """The job's network, from its seed to its outcome. What is known on the way is left in `facts`, for when it fails.
+    """Train the network of a job and return the outcome. `facts` collects what is known so far, in case the training fails.
 
-    Where several processes train it together each of them calls this. The first one's outcome is the whole.
+    If several processes train the network together, each of them calls this; the outcome of rank 0 is the complete one.
     """
     device, recipe = device_of(job.device), with_settings(Recipe, job.recipe, "train")
     process_group = join_process_group(job.devices, device)
@@ -74,7 +74,7 @@ def train_network(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: 
 
 
 def build_network(job: Job, problem: Problem) -> nn.Module:
-    """The plain module that a job is about, its weights drawn from PyTorch's global generator."""
+    """The plain module of a job, with weights drawn from PyTorch's global generator."""
     if job.architecture is not None:
         architecture = Architecture.from_json(job.architecture)
         return make_space(architecture.space, architecture.settings).network(architecture, problem)
@@ -89,15 +89,13 @@ def trained_network(job: Job, problem: Problem) -> nn.Module:
 
 
 def device_of(name: str) -> torch.device:
-    """ "auto" is the first GPU where there is one. Raises InputError for a device that is not here."""
+    """The device of this name; "auto" is the first GPU if there is one. Raises InputError if it does not exist here."""
     if name == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     kind, _, number = name.partition(":")
-    here = {"cpu": 1, "cuda": torch.cuda.device_count()}
-    if kind not in here or not (number or "0").isdigit() or int(number or 0) >= here[kind]:
-        raise InputError(
-            f"there is no device {name!r} here: choose from auto, cpu, cuda, cuda:0, cuda:1, ... of those that there are"
-        )
+    available = {"cpu": 1, "cuda": torch.cuda.device_count()}
+    if kind not in available or not (number or "0").isdigit() or int(number or 0) >= available[kind]:
+        raise InputError(f"there is no device {name!r} here: choose auto, cpu or, if there are GPUs, cuda, cuda:0, cuda:1, ...")
     return torch.device(name)
 
 
@@ -105,18 +103,18 @@ def _needs_too_much_memory(job: Job, recipe: Recipe, network: nn.Module, data: P
     if job.memory_limit is None:
         return ""
     batch = min(recipe.batch_size, data.problem.n_train)
-    part = -(-batch // job.devices)
-    needed = job.devices * training_memory_mb(network, data.problem.input_shape, part, recipe.optimizer)
+    per_device = -(-batch // job.devices)
+    needed = job.devices * training_memory_mb(network, data.problem.input_shape, per_device, recipe.optimizer)
     if needed <= job.memory_limit:
         return ""
-    return f"it needs at least {needed:.0f} MB to train with batches of {batch}, and the limit is {job.memory_limit:.0f} MB"
+    return f"training with batches of {batch} needs at least {needed:.0f} MB, but the limit is {job.memory_limit:.0f} MB"
 
 
 def _takes_too_long(job: Job, schedule: TrainingSchedule) -> str:
     limit, needed = job.epoch_seconds_limit, schedule.seconds_per_epoch
     if limit is None or needed is None or needed <= limit:
         return ""
-    return f"an epoch would take {needed:.1f} s by a measured estimate, and the limit is {limit:.1f} s"
+    return f"an epoch would take an estimated {needed:.1f} s, but the limit is {limit:.1f} s"
 
 
 def _train(
@@ -152,10 +150,10 @@ def _train(
 
 
 def validate(network: nn.Module, rows: Rows, data: ProblemData, process_group: ProcessGroup = SINGLE_PROCESS) -> dict[str, float]:
-    """The task's metric, the loss and, for a regression, `rmse` in the target's units: over all rows, in float32.
+    """The task's metric, the loss and, for a regression, `rmse` in the target's units, over all rows in float32.
 
-    A state that the network carries begins anew, goes through the rows in order, and is what it was before in the end.
-    The processes of a process group share the work and have the same metrics.
+    A carried state is reset, passed along the rows in order, and restored afterwards. The processes of a process group share
+    the work and get the same metrics.
     """
     network.eval()
     with own_stream(network), torch.inference_mode():
@@ -171,10 +169,10 @@ def validate(network: nn.Module, rows: Rows, data: ProblemData, process_group: P
 def _facts_of(
     job: Job, progress: Progress, schedule: TrainingSchedule, device: torch.device, process_group: ProcessGroup
 ) -> dict[str, Any]:
-    anew = [TRAINED_ANEW] if job.continues is not None and not progress.before else []
+    notes = [TRAINED_FROM_SCRATCH] if job.continues is not None and not progress.before else []
     return {
         "metrics": {key.removeprefix("val_"): value for key, value in progress.best.items() if key.startswith("val_")},
-        "cause": "; ".join([*anew, *progress.notes]),
+        "cause": "; ".join([*notes, *progress.notes]),
         "curve": tuple(progress.curve),
         "seconds": progress.seconds - progress.before,
         "epochs": progress.epochs,
@@ -184,7 +182,7 @@ def _facts_of(
 
 
 def _finish(job: Job, data: ProblemData, progress: Progress, device: torch.device, peak_mb: float) -> dict[str, Any]:
-    """Keep the best weights, and read the test split once with the network as it would be loaded again."""
+    """Save the best weights, load them again and read the test split once with the loaded network."""
     write_weights(progress.best_weights, Path(job.folder) / WEIGHTS)
     network = trained_network(job, data.problem)
     model = TrainedModel(network, data.problem, data.preprocessing)
@@ -197,7 +195,7 @@ def _finish(job: Job, data: ProblemData, progress: Progress, device: torch.devic
 
 
 def _predicted(model: TrainedModel, split: Split, device: torch.device) -> Array:
-    """What is kept of a split: decisions, or of a text the log-likelihoods of its tokens."""
+    """The predictions to store for a split: decisions, or for a text the log-likelihoods of its tokens."""
     if model.problem.level is not None:
         return log_likelihoods(model, split.x, split.y, device=device)
     decisions: Array = decide(torch.from_numpy(predict(model, split.x, device=device)), model.problem.task).numpy()
@@ -205,7 +203,7 @@ def _predicted(model: TrainedModel, split: Split, device: torch.device) -> Array
 
 
 def write_weights(weights: dict[str, Tensor], file: Path) -> None:
-    """As safetensors, in the usual memory order, whole or not at all."""
+    """Write weights as safetensors in contiguous memory order, atomically."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
     with written_atomically(file) as unfinished:
         save_file(tensors, unfinished)

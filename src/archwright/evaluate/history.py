@@ -1,4 +1,4 @@
-"""Candidates and their history: all that a search strategy sees."""
+"""Candidates and their history: everything that a search strategy sees."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ WORST = float("-inf")
 
 
 def key_of(space: SearchSpace, architecture: Architecture) -> str:
-    """The key under which equal networks of a space meet: candidates carry it, and strategies look their ideas up by it."""
+    """A key that is the same for equal networks of a space, stored with candidates and used to look architectures up."""
     return short_hash(space.canonical(architecture))
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One number a search improves: `accuracy` upwards, `macs` downwards."""
+    """A quantity that a search maximizes, such as `accuracy`, or minimizes, such as `macs`."""
 
     name: str
     maximize: bool
 
     def score(self, value: float) -> float:
-        """The value, turned so that higher is better."""
+        """The value with its sign chosen so that higher is better."""
         return value if self.maximize else -value
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """An architecture to try and, where the method needs them, its parent and a small note that is stored with it.
+    """An architecture to try and, if the strategy needs them, its parent and a small note that is stored with it.
 
-    `parent`: number of the candidate it was made from. `epochs`: its fidelity, the epochs of a full training after which it is
-    judged (None: all of them). `continues`: number of the complete candidate with the same network whose training goes on to there.
+    `parent`: number of the candidate it was derived from. `epochs`: its fidelity, the epochs of a full training after which it is
+    scored (None: all). `continues`: number of the complete candidate with the same network whose training it continues.
     """
 
     architecture: Architecture
@@ -50,11 +50,11 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One proposal and what became of it.
+    """One proposal and its result.
 
     `number`: its number within its strategy. `key`: the same for equal networks (`key_of`). `scores`: one per objective,
-    higher is better; None unless complete or duplicate of a complete one. `seen`: how many results its proposal had seen.
-    `epochs`: its fidelity, where there are several. `continues`: number of the candidate whose training went on.
+    higher is better; None unless complete or a duplicate of a complete one. `seen`: the number of results known when it was
+    proposed. `epochs`: its fidelity, if there are several. `continues`: number of the candidate whose training it continued.
     """
 
     number: int
@@ -70,20 +70,20 @@ class Candidate:
 
     @property
     def fidelity(self) -> float:
-        """Its epochs; 0 where nobody speaks of any."""
+        """Its epochs; 0 if there is only one fidelity."""
         return self.epochs or 0.0
 
     @property
     def score(self) -> float:
-        """The first objective's score; worse than all where the candidate failed."""
+        """The score of the first objective; minus infinity if the candidate has none."""
         return self.scores[0] if self.scores else WORST
 
 
 @dataclass(frozen=True)
 class History:
-    """Everything seen so far. `finished` in order of completion: complete, duplicate (with the known result) and failed ones.
+    """All candidates so far. `finished`, in order of completion: complete, duplicate (with the known result) and failed ones.
 
-    `epochs`: of a full training of the search, which is the highest fidelity; None where there is but one, as in a table.
+    `epochs`: of a full training in the search, the highest fidelity; None if there is only one fidelity, as in a benchmark table.
     """
 
     objectives: tuple[Objective, ...]
@@ -94,17 +94,17 @@ class History:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """The networks that are known or being trained."""
+        """The keys of all networks that are known or being trained."""
         return frozenset(c.key for group in (self.finished, self.pending, self.refused) for c in group)
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
-        """All of them, in the order of their numbers."""
+        """All candidates, ordered by number."""
         return tuple(sorted((*self.finished, *self.pending, *self.refused), key=lambda candidate: candidate.number))
 
     @cached_property
     def complete(self) -> tuple[Candidate, ...]:
-        """Those of the finished that have scores, each network once: the first to finish at its highest fidelity."""
+        """Finished candidates with scores, each network once: the first to finish at its highest fidelity."""
         found: dict[str, Candidate] = {}
         for candidate in self.finished:
             if candidate.scores is not None and found.setdefault(candidate.key, candidate).fidelity < candidate.fidelity:
@@ -112,5 +112,5 @@ class History:
         return tuple(found.values())
 
     def best(self) -> Candidate | None:
-        """The highest first score among those at the highest fidelity; the earliest of equals."""
+        """The candidate with the highest first score at the highest fidelity; ties go to the earliest."""
         return max(self.complete, key=lambda candidate: (candidate.fidelity, candidate.score), default=None)

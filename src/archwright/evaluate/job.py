@@ -1,4 +1,4 @@
-"""One training to run and what came of it: small JSON both, so that any worker on any machine can take it."""
+"""A training to run and its outcome, both small JSON, so that any worker on any machine can run it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Stage = Literal["search", "final", "baseline", "probe", "supernet", "shared_scor
 class Job:
     """One training. Everything a worker needs is here or in the data folder; nothing is pickled.
 
-    `architecture`: its JSON, or `baseline`: a name (`baseline_parameters`: how large a recurrent one is to be). `folder`: where
-    checkpoint, result and weights go. `data`: the folder that `save_problem` wrote. Stages `final` and `baseline` read the test
-    split once at the end and keep the weights; `probe` only measures. Times in seconds, memory in MB.
+    `architecture`: its JSON, or `baseline`: a name (`baseline_parameters`: the size of a recurrent baseline). `folder`: where
+    checkpoint, result and weights are written. `data`: the folder that `save_problem` wrote. Stages `final` and `baseline` read the
+    test split once at the end and keep the weights; `probe` only measures. Times in seconds, memory in MB.
 
     `supernet`: for the stage of that name, {"space", "space_settings", "method", "method_settings"}; for `shared_scores` also
     "trained" (the folder of the supernet's training) and "architectures" (JSON of those to be scored with its weights).
 
-    `epochs` may be fractional. `share`: the part of them after which the training ends and is judged; its learning rate is that of
-    all of them. `continues`: the folder of a shorter training of the same network and seed, which this one goes on with.
-    `time_goal`: train as many epochs (between `least_epochs` and `epochs`) as fit into these seconds by a measured estimate.
-    `epoch_seconds_limit`: refuse a network whose epoch would take longer. `time_limit`, `memory_limit`: end it.
-    `devices`: how many processes train the one network together, each with `threads` threads, and a GPU where there are any.
+    `epochs` may be fractional. `share`: the share of them after which the training ends and is scored; its learning rate schedule
+    is that of all of them. `continues`: the folder of a shorter training of the same network and seed that this one continues.
+    `time_goal`: train as many epochs (between `least_epochs` and `epochs`) as are estimated to fit into these seconds.
+    `epoch_seconds_limit`: refuse a network whose epoch would take longer. `time_limit`, `memory_limit`: abort beyond these.
+    `devices`: how many processes train the network together, each with `threads` threads, and with a GPU if there are any.
     """
 
     key: str
@@ -59,13 +59,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job. `metrics`: the best epoch's validation metrics (`accuracy`, `loss`), `curve`: one record an epoch.
+    """The outcome of a job. `metrics`: validation metrics of the best epoch (`accuracy`, `loss`). `curve`: one record per epoch.
 
-    Where it continued a shorter training, `epochs` and `curve` are those of both, `seconds` its own.
+    If it continued a shorter training, `epochs` and `curve` cover both trainings, `seconds` only this one.
 
-    `state` "refused": over a limit before it was trained. `machine_fault`: worth another try under the same number.
-    `devices`: how many processes trained it together, of which each took the `seconds`.
-    `found`: what a supernet's training hands over, the best first, or the architectures that it was asked to score:
+    `state` "refused": over a limit before it was trained. `machine_fault`: worth another attempt under the same number.
+    `devices`: how many processes trained the network together, each for `seconds`.
+    `found`: the candidates derived from a supernet, best first, or the architectures that were to be scored:
     {"architecture": its JSON, "score": validation metric with the shared weights, "epoch": when}.
     """
 
@@ -90,7 +90,7 @@ class Outcome:
 
     @property
     def worker_seconds(self) -> float:
-        """What it cost: the seconds of all its processes."""
+        """The cost: the seconds of all its processes."""
         return self.seconds * self.devices
 
     def to_json(self) -> dict[str, Any]:

@@ -12,18 +12,18 @@ from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
 
 COSTS = ("parameters", "macs", "peak_memory_mb", "seconds", "latency_ms")
-"""What a network costs, by the names of `Outcome`'s fields; less is better. Times in seconds and milliseconds, memory in MB."""
+"""The costs of a network, named like the fields of `Outcome`; lower is better. Times in seconds or milliseconds, memory in MB."""
 
 
 def known_objectives(problem: Problem) -> tuple[Objective, ...]:
-    """The task's metric in its direction, the validation loss and the costs downwards."""
+    """The task's metric (maximized or minimized), the validation loss and the costs (minimized)."""
     return (Objective(problem.metric, problem.maximize), *(Objective(name, maximize=False) for name in ("loss", *COSTS)))
 
 
 def parse_objectives(names: str | Sequence[str], problem: Problem) -> tuple[Objective, ...]:
-    """`accuracy,macs` as objectives; nothing asked for is the task's metric.
+    """Objectives from text such as `accuracy,macs`; without names, the task's metric.
 
-    Raises InputError where a name is unknown or stands twice, or the first is not measured on the validation split.
+    Raises InputError if a name is unknown or repeated, or if the first is not measured on the validation split.
     """
     asked = [name.strip() for name in (names.split(",") if isinstance(names, str) else names) if name.strip()]
     known = {objective.name: objective for objective in known_objectives(problem)}
@@ -33,22 +33,22 @@ def parse_objectives(names: str | Sequence[str], problem: Problem) -> tuple[Obje
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise InputError(f"there is no objective {name!r} for {problem.task}{hint}: choose from {', '.join(known)}")
         if asked.count(name) > 1:
-            raise InputError(f"objective {name!r} stands twice in {', '.join(asked)}: name it once")
+            raise InputError(f"objective {name!r} occurs more than once in {', '.join(asked)}: name it once")
     if asked and asked[0] in COSTS:
         raise InputError(
-            f"the first objective is {asked[0]!r}, a cost: begin with {problem.metric!r} or 'loss', which choose the final networks"
+            f"the first objective is {asked[0]!r}, a cost: begin with {problem.metric!r} or 'loss', which select the final networks"
         )
     return tuple(known[name] for name in asked or [problem.metric])
 
 
 def objective_value(objective: Objective, outcome: Outcome) -> float | None:
-    """The objective's value in its own unit; None where it was not measured, or is not finite."""
+    """The objective's value in its own unit; None if it was not measured or is not finite."""
     value = getattr(outcome, objective.name) if objective.name in COSTS else outcome.metrics.get(objective.name)
     return float(value) if value is not None and isfinite(value) else None
 
 
 def scores_of(objectives: Sequence[Objective], outcome: Outcome) -> tuple[float, ...] | None:
-    """One score an objective, higher is better; None where the training is not complete or a value is missing."""
+    """One score per objective, higher is better; None if the training is not complete or a value is missing."""
     if outcome.state != "complete":
         return None
     values = [objective_value(objective, outcome) for objective in objectives]

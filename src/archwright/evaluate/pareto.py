@@ -11,9 +11,9 @@ from archwright.evaluate.history import Candidate
 
 
 class Fitness(NamedTuple):
-    """Compares as NSGA-II's crowded comparison (section III-B): the better front first, then the less crowded; higher is better.
+    """NSGA-II's crowded-comparison operator (section III-B): first the better front, then the less crowded; higher is better.
 
-    `rank`: 0 for the front that nothing dominates, -1 for the next, and so on. `crowding`: the crowding distance.
+    `rank`: 0 for the non-dominated front, -1 for the next, and so on. `crowding`: the crowding distance.
     """
 
     rank: float
@@ -24,15 +24,15 @@ WORST_FITNESS = Fitness(-inf, 0.0)
 
 
 def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether `one` is nowhere worse than `other`, and somewhere better; higher is better."""
+    """Whether `one` is at least as good as `other` in every objective and better in one; higher is better."""
     return all(a >= b for a, b in zip(one, other, strict=True)) and any(a > b for a, b in zip(one, other, strict=True))
 
 
 def non_dominated_fronts(scores: Sequence[Sequence[float]]) -> list[list[int]]:
     """The indices of `scores`, (N, M) and higher is better, front by front; equal scores share a front.
 
-    Differs: in lexicographic order nothing is dominated by what comes later, so each joins the first front that does not
-    dominate it; the fronts are those of Deb et al., section III-A, with fewer comparisons.
+    Differs: in lexicographic order nothing is dominated by a later element, so each joins the first front without a member that
+    dominates it; the fronts are those of Deb et al., section III-A, with fewer comparisons.
     """
     fronts: list[list[int]] = []
     for index in sorted(range(len(scores)), key=lambda i: tuple(scores[i]), reverse=True):
@@ -46,9 +46,9 @@ def non_dominated_fronts(scores: Sequence[Sequence[float]]) -> list[list[int]]:
 
 
 def crowding_distances(scores: Sequence[Sequence[float]]) -> list[float]:
-    """How much room each of one front's scores, (N, M), has around it: `crowding-distance-assignment`, section III-B.
+    """The crowding distance of each of one front's scores, (N, M): `crowding-distance-assignment`, section III-B.
 
-    Infinite at the ends of each objective, else the sum over objectives of the neighbours' distance, as a share of the range.
+    Infinite at the ends of each objective, else the sum over objectives of the neighbours' distance as a share of the range.
     """
     distances = [0.0] * len(scores)
     for objective in range(len(scores[0]) if scores else 0):
@@ -62,9 +62,9 @@ def crowding_distances(scores: Sequence[Sequence[float]]) -> list[float]:
 
 
 def fitness(population: Sequence[Candidate]) -> list[Fitness]:
-    """The worth of each within the population, in the same order: its score, or front and crowding where there are several.
+    """Each candidate's fitness within the population, in the same order: its score, or front and crowding if there are several.
 
-    What has no scores (failed, running) is worse than all that has.
+    Candidates without scores (failed, running) are worse than all others.
     """
     values = [WORST_FITNESS] * len(population)
     scored = [(i, candidate.scores) for i, candidate in enumerate(population) if candidate.scores]
@@ -80,12 +80,12 @@ def fitness(population: Sequence[Candidate]) -> list[Fitness]:
 
 
 def survivors(candidates: Sequence[Candidate], size: int) -> list[tuple[Candidate, Fitness]]:
-    """The `size` best, the earlier of equals, and what each is worth by `fitness` (Deb et al. 2002, NSGA-II, section III-C)."""
+    """The `size` fittest candidates with their `fitness`; ties go to the earlier (Deb et al. 2002, NSGA-II, section III-C)."""
     return nlargest(size, zip(candidates, fitness(candidates), strict=True), key=lambda member: member[1])
 
 
 def pareto_front(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Those with scores that nothing dominates, each network once, best first score first; of one objective, all the best."""
+    """The non-dominated candidates, each network once, highest first score first; with one objective, all that tie for the best."""
     first: dict[str, Candidate] = {}
     for candidate in candidates:
         if candidate.scores:

@@ -1,4 +1,4 @@
-"""The one reading of the test split that a finished network gets, counted, and its predictions kept."""
+"""The single read of the test split for a finished network: it is logged, and the predictions are stored."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ PREDICTIONS, LOG = "test.npz", "test_accesses.jsonl"
 
 @dataclass(frozen=True)
 class TestResult:
-    """The task's metric on the test split, and the seconds that predicting it took."""
+    """The task's metric on the test split, and the seconds that the predictions took."""
 
     value: float
     seconds: float
 
 
 def read_test(job: Job, data: ProblemData, decisions: Callable[[Split], Array]) -> TestResult:
-    """Open the test split, predict it, and keep `test.npz` (prediction, target, index, seconds) in the job's folder.
+    """Open the test split, predict it, and store `test.npz` (prediction, target, index, seconds) in the job's folder.
 
     `decisions`: the split -> (N,) classes, (N, L) labels 0 and 1, (N, T) targets in their own units, or log-likelihoods (N, T) of a
-    text's tokens. Where the predictions are there already, from before an interruption, they are taken and the split stays shut.
+    text's tokens. Predictions stored before an interruption are used again, without opening the split.
     """
     file = Path(job.folder) / PREDICTIONS
     if not _readable(file):
@@ -52,7 +52,7 @@ def _predict(job: Job, data: ProblemData, decisions: Callable[[Split], Array], f
 
 
 def _reason(job: Job) -> str:
-    """Says so where this job has opened the split before and was killed before it could keep what it predicted."""
+    """The log entry; it mentions if this job opened the split before and was killed before it stored its predictions."""
     mark = Path(job.folder) / "test_opened"
     again = ", again after a kill" if mark.exists() else ""
     mark.touch()
@@ -60,5 +60,5 @@ def _reason(job: Job) -> str:
 
 
 def _readable(file: Path) -> bool:
-    """A file cut short by a power failure is not there."""
+    """Whether the file exists and is complete; a power failure can truncate it."""
     return file.is_file() and zipfile.is_zipfile(file)

@@ -1,4 +1,4 @@
-"""Run one job: whatever happens in the training becomes an outcome, and the outcome is on disk before it is returned."""
+"""Run one job: whatever happens in the training becomes an outcome, which is on disk before it is returned."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ SHARED_WEIGHTS = {
     "supernet": "archwright.one_shot.supernet.supernet_training:train_supernet",
     "shared_scores": "archwright.one_shot.supernet.supernet_training:score_architectures",
 }
-"""Stages whose work is that of a folder further down: found by name when there is such a job."""
+"""Stages implemented in a package that must not be imported here: loaded by name when such a job is run."""
 
 
 def run_job(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None = None) -> Outcome:
-    """Do the job, or read its result where it is done already; an interrupted one is continued from its last epoch.
+    """Run the job, or read its result if it is finished; an interrupted one is resumed from its last epoch.
 
-    Trouble in the training is returned as the outcome's cause, never raised. `result.json` is in the job's folder when this
-    returns, except after a fault of the machine, which is worth another try. `on_epoch` gets each epoch's record.
+    An error in the training is returned as the outcome's cause, never raised. `result.json` is in the job's folder when this
+    returns, except after a machine fault, which is worth another attempt. `on_epoch` gets each epoch's record.
 
-    Of several processes that train together each calls this, and the first writes the result, but no failure: another one's may
-    be the cause of its own, and that only their supervisor can tell.
+    If several processes train together, each calls this and rank 0 writes the result, unless it failed: its failure may have been
+    caused by another process, which only their supervisor can tell.
     """
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,13 +49,13 @@ def run_job(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None = Non
         return known
     torch.set_num_threads(job.threads)
     outcome = replace(_attempt(job, on_epoch), worker=f"{platform.node()}:{os.getpid()}")
-    if not outcome.machine_fault and _is_to_be_kept(job, outcome):
-        outcome = _keep(job, outcome, folder)
+    if not outcome.machine_fault and _is_written_here(job, outcome):
+        outcome = _write_result(job, outcome, folder)
     return outcome
 
 
 def read_result(folder: Path) -> Outcome | None:
-    """The outcome that a finished job left in its folder; None where there is none."""
+    """The outcome that a finished job wrote into its folder; None if there is none."""
     file = folder / RESULT
     return Outcome.from_json(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
 
@@ -67,21 +67,21 @@ def _attempt(job: Job, on_epoch: Callable[[Mapping[str, Any]], None] | None) -> 
         take_over(job)
         outcome: Outcome = _training_of(job)(job, open_problem(job.data), facts, on_epoch)
         return outcome
-    except Exception as error:  # the rule of the house: a training that fails is a result
+    except Exception as error:  # a training that fails is a result, never the end of a search
         facts |= _unfinished(Path(job.folder), facts, time.perf_counter() - start)
         fault = is_machine_fault(error) and not is_out_of_memory(error)
         return Outcome("failed", **{**facts, "cause": cause_of(error), "machine_fault": fault})
 
 
 def _training_of(job: Job) -> Callable[..., Outcome]:
-    """What does the job: (job, data, facts, on_epoch) -> its outcome."""
+    """The function that runs the job: (job, data, facts, on_epoch) -> its outcome."""
     if job.stage in SHARED_WEIGHTS:
         return find(job.stage, SHARED_WEIGHTS, "archwright.stages", "stage")  # type: ignore[no-any-return]
     return train_classical if job.baseline in CLASSICAL else train_network
 
 
 def _unfinished(folder: Path, facts: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """What a training that did not end well had reached."""
+    """The progress of a training that failed."""
     checkpoint = load_checkpoint(folder / CHECKPOINT)
     if checkpoint is None or "curve" in facts:
         return {"seconds": max(seconds, facts.get("seconds", 0.0))}
@@ -90,12 +90,12 @@ def _unfinished(folder: Path, facts: Mapping[str, Any], seconds: float) -> dict[
     return {"curve": curve, "epochs": curve[-1]["epoch"], "seconds": max(seconds, own_seconds)}
 
 
-def _is_to_be_kept(job: Job, outcome: Outcome) -> bool:
+def _is_written_here(job: Job, outcome: Outcome) -> bool:
     return job.devices == 1 or (own_rank() == 0 and outcome.state != "failed")
 
 
-def _keep(job: Job, outcome: Outcome, folder: Path) -> Outcome:
-    """Write the result, and only then let go of what a resumed training would need."""
+def _write_result(job: Job, outcome: Outcome, folder: Path) -> Outcome:
+    """Write the result, and only then delete what a resumed training would need."""
     try:
         with written_atomically(folder / RESULT) as unfinished:
             unfinished.write_text(json.dumps(outcome.to_json(), allow_nan=False), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What is decided before a training begins, by rule or by a measurement, and kept for when it is resumed."""
+"""What is decided before a training begins, by rule or by measurement, and stored for resuming it."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from archwright.train.supervised_step import SupervisedStep
 
 PLAN = "plan.json"
 FAR_TOO_SLOW = 4
-"""A first step so many times slower than the limit needs no second one; a first step is up to twice as slow as the others."""
+"""If the first step exceeds the limit by this factor, no second one is timed; a first step takes up to twice as long as others."""
 TIMED_SAMPLES = 64
-"""Validation is timed on a small batch: a large one would cost as much as several training steps."""
+"""Validation is timed on a batch of this size: a large one would cost as much as several training steps."""
 WHOLE_FROM = 4
-"""Fewer epochs than this are divided: to cut 1.9 down to 1 would waste half of a short training's time."""
+"""Fewer epochs than this may be fractional: rounding 1.9 down to 1 would waste half of a short training's time."""
 
 
 @dataclass(frozen=True)
 class TrainingSchedule:
-    """`precision` as text, `epochs` that fit, `seconds_per_epoch` where it was measured, `seconds` that deciding took."""
+    """`precision` as text; `epochs` that fit; `seconds_per_epoch` if measured; `seconds` that the measurements took."""
 
     precision: str
     epochs: float
@@ -55,9 +55,9 @@ def make_schedule(
     device: torch.device,
     process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> TrainingSchedule:
-    """The schedule in the job's folder, else a new one, which is left there. The network and the random states are not touched.
+    """The schedule in the job's folder, or a new one, which is stored there. The network and the random states are not changed.
 
-    A process group measures together, as it will train, and has the first process's schedule.
+    A process group measures together, as it will train, and uses the schedule of rank 0.
     """
     file = Path(job.folder) / PLAN
     if process_group.broadcast(file.is_file()):
@@ -78,7 +78,7 @@ def make_batches(
     epochs: float,
     process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> Batches:
-    """The training split's batches as the recipe wants them for a training of so many epochs."""
+    """The batches of the training split that the recipe specifies for a training of `epochs`."""
     rows = Rows(data.train, data.problem, data.preprocessing, device, precision.channels_last)
     return Batches(
         rows, recipe.batch_size, job.seed, training_augmentation(recipe, rows, data, epochs), process_group=process_group
@@ -86,17 +86,17 @@ def make_batches(
 
 
 def training_augmentation(recipe: Recipe, rows: Rows, data: ProblemData, epochs: float) -> Augment:
-    """What the recipe lets batches of the training split's `rows` undergo in a training of so many epochs."""
+    """The augmentation that the recipe specifies for batches of the training split's `rows` in a training of `epochs`."""
     names = augmentation_names(recipe.augmentation, data.problem, epochs)
     black = torch.zeros(data.problem.input_shape[0], *(1,) * data.problem.dimensions, device=rows.device)
     border = (
         rows.normalise(black) if data.train.x.dtype.kind == "u" else black
-    )  # images of bytes lie on black, other data on their mean
+    )  # byte images are padded with black, other data with their mean
     return make_augmentation(names, data.problem.input_shape, border)
 
 
 def epochs_that_fit(job: Job, seconds_per_epoch: float, spent: float) -> float:
-    """As many epochs as the job's `time_goal` has room for, whole ones from four on, between `least_epochs` and `epochs`."""
+    """The epochs that fit into the job's `time_goal`, between `least_epochs` and `epochs`; a whole number if four or more fit."""
     if job.time_goal is None:
         return job.epochs
     fitting = max(0.0, job.time_goal - spent) / seconds_per_epoch
@@ -105,7 +105,7 @@ def epochs_that_fit(job: Job, seconds_per_epoch: float, spent: float) -> float:
 
 
 def last_epoch(epochs: float, share: float) -> float:
-    """Where a training ends that takes a share of its epochs: a part is whole epochs, at least one, so that it can be continued."""
+    """The epoch at which a training of a share of its epochs ends: a whole number of at least one, so that it can be continued."""
     return epochs if share >= 1 else min(epochs, max(1.0, float(round(share * epochs))))
 
 
@@ -113,20 +113,20 @@ def _decide(
     job: Job, recipe: Recipe, network: nn.Module, data: ProblemData, device: torch.device, process_group: ProcessGroup
 ) -> TrainingSchedule:
     start = time.perf_counter()
-    timed = job.stage == "probe" or job.time_goal is not None or job.epoch_seconds_limit is not None
+    must_be_timed = job.stage == "probe" or job.time_goal is not None or job.epoch_seconds_limit is not None
     shape = data.problem.input_shape
     if recipe.precision == "measure":
         options = precision_options(shape, device)
     else:
         options = [choose_precision(recipe.precision, network, shape, device)]
-    if not timed and len(options) == 1:
+    if not must_be_timed and len(options) == 1:
         return TrainingSchedule(str(options[0]), job.epochs)
     with untouched_randomness():
-        training = {option: _training_seconds(job, recipe, network, data, device, option, process_group) for option in options}
-        fastest = min(options, key=lambda option: training[option])
-        epoch = _epoch_seconds(training[fastest], network, data, device, fastest, process_group)
+        seconds = {option: _training_seconds(job, recipe, network, data, device, option, process_group) for option in options}
+        fastest = min(options, key=lambda option: seconds[option])
+        epoch_seconds = _epoch_seconds(seconds[fastest], network, data, device, fastest, process_group)
     spent = time.perf_counter() - start
-    return TrainingSchedule(str(fastest), epochs_that_fit(job, epoch, spent), epoch, spent)
+    return TrainingSchedule(str(fastest), epochs_that_fit(job, epoch_seconds, spent), epoch_seconds, spent)
 
 
 def _training_seconds(
@@ -138,7 +138,7 @@ def _training_seconds(
     precision: TrainingPrecision,
     process_group: ProcessGroup,
 ) -> float:
-    """An epoch's training steps, by some real ones on a copy of the network."""
+    """Estimated seconds for the training steps of an epoch, from a few real steps on a copy of the network."""
     step = SupervisedStep(copy.deepcopy(network), data.problem, recipe, device, precision, process_group)
     batches = make_batches(job, recipe, data, device, precision, job.epochs, process_group)
     endless = (batch for number in range(1000) for batch in batches.epoch(number))
@@ -154,7 +154,7 @@ def _epoch_seconds(
     precision: TrainingPrecision,
     process_group: ProcessGroup,
 ) -> float:
-    """With its validation, whose batches are timed on a copy of the network."""
+    """Estimated seconds per epoch including validation, whose batches are timed on a copy of the network."""
     shadow = copy.deepcopy(network).to(device).eval()
     rows = Rows(data.val, data.problem, data.preprocessing, device, precision.channels_last)
     x = next(rows.in_order())[0][:TIMED_SAMPLES]

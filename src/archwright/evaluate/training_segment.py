@@ -1,4 +1,4 @@
-"""A training in segments: one goes on where a shorter one has ended, and checkpoints are kept for as long as one may."""
+"""Training in segments: a training continues where a shorter one ended, and checkpoints are kept as long as that is possible."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from archwright.train.checkpoint import load_checkpoint, save_checkpoint
 
 
 def take_over(job: Job) -> None:
-    """Copy the checkpoint and the schedule of the training that `job` continues into its folder, unless it has begun before.
+    """Copy the checkpoint and the schedule of the training that `job` continues into its folder, unless it has already begun.
 
-    With the same schedule, seed and learning rates the end is that of a training without a break. Where the checkpoint is gone the
-    training has to begin anew, and where the schedule is gone, too, it makes its own. Raises OSError where the copy cannot be
+    With the same schedule, seed and learning rates the result equals that of an uninterrupted training. If the checkpoint is gone,
+    the training starts from scratch, and if the schedule is gone, too, it makes a new one. Raises OSError if the copy cannot be
     written.
     """
     folder = Path(job.folder)
@@ -24,23 +24,23 @@ def take_over(job: Job) -> None:
         return
     earlier = Path(job.continues)
     state = load_checkpoint(earlier / CHECKPOINT)
-    _copy_plan(earlier / PLAN, folder / PLAN, anew=state is None)
+    _copy_schedule(earlier / PLAN, folder / PLAN, from_scratch=state is None)
     if state is not None:
         state["progress"]["before"] = state["progress"]["seconds"]
         save_checkpoint(state, folder / CHECKPOINT)
 
 
-def _copy_plan(earlier: Path, schedule: Path, anew: bool) -> None:
-    """A training that begins anew does not pay a second time for what the schedule has cost."""
+def _copy_schedule(earlier: Path, schedule: Path, from_scratch: bool) -> None:
+    """The cost of making the schedule is not charged again to a training that starts from scratch."""
     if not earlier.is_file():
         return
     content = json.loads(earlier.read_text(encoding="utf-8"))
     with written_atomically(schedule) as unfinished:
-        unfinished.write_text(json.dumps({**content, "seconds": 0.0} if anew else content), encoding="utf-8")
+        unfinished.write_text(json.dumps({**content, "seconds": 0.0} if from_scratch else content), encoding="utf-8")
 
 
 def forget_checkpoints(job: Job, outcome: Outcome) -> None:
-    """Delete what no training will go on from once this outcome is on disk: of a longer one, the shorter one's checkpoint too."""
+    """Delete checkpoints that are not needed once this outcome is on disk, including that of the training that it continued."""
     if job.share >= 1 or outcome.state != "complete":
         (Path(job.folder) / CHECKPOINT).unlink(missing_ok=True)
     if job.continues is not None:

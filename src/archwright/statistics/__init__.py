@@ -1,1 +1,1 @@
-"""Intervals, paired tests, rank correlation, the verdict."""
+"""Confidence intervals, paired tests, rank correlation and the verdict."""

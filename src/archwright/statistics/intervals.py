@@ -1,4 +1,4 @@
-"""Is a difference more than noise? Means over seeds with t-intervals, and the paired bootstrap over seeds and test samples."""
+"""Is a difference more than noise? t-intervals for means over seeds, and a paired bootstrap over seeds and test samples."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from archwright.errors import InputError, ShapeError
 
 Array = NDArray[Any]
 RESAMPLES = 2000
-CHUNK_NUMBERS = 2_000_000  # counts drawn at a time: 16 MB
+CHUNK_NUMBERS = 2_000_000  # resampling counts held at a time: 16 MB
 
 
 @dataclass(frozen=True)
 class TestRun:
     """One final network on the whole test split.
 
-    `prediction`: (N,) classes or (N, K) logits, (N, L) probabilities of labels, (N, T) targets in their own units, or of a text's
-    windows the log-likelihoods of their tokens. `target`: (N,) classes, (N, L) labels, (N, T) targets or tokens, in the same
-    order for all methods.
+    `prediction`: (N,) classes or (N, K) logits, (N, L) label probabilities, (N, T) targets in their own units, or the (N, T)
+    log-likelihoods of the tokens in a text's windows. `target`: (N,) classes, (N, L) labels, (N, T) targets or tokens, in the
+    same order for all methods.
     """
 
-    __test__ = False  # not a test of pytest's
+    __test__ = False  # not a pytest test
 
     prediction: Array = field(repr=False)
     target: Array = field(repr=False)
@@ -37,10 +37,10 @@ class TestRun:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A difference in the test metric, first minus second method.
+    """A difference in the test metric, first method minus second.
 
-    `ci95`: from the paired bootstrap. `effect_size`: difference in standard deviations over seeds (Hedges' g), None with one
-    seed each or without any spread. `seeds`: of the first and of the second. `samples`: of the test split.
+    `ci95`: from the paired bootstrap. `effect_size`: the difference in standard deviations over seeds (Hedges' g); None if a method
+    has one seed or there is no spread. `seeds`: how many the first and the second method have. `samples`: in the test split.
     """
 
     difference: float
@@ -51,14 +51,14 @@ class Comparison:
 
     @property
     def beyond_noise(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """Whether the interval excludes zero."""
         return self.ci95[0] > 0 or self.ci95[1] < 0
 
 
 def mean_with_interval(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
-    """The mean over seeds and its 95 % interval by Student's t; no interval with a single seed. Raises InputError without any."""
+    """The mean over seeds and its 95 % interval by Student's t (None with one seed). Raises InputError if `values` is empty."""
     if not len(values):
-        raise InputError("a mean over seeds needs at least one run: none was given")
+        raise InputError("a mean over seeds needs at least one run, but none was given")
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, None
@@ -66,18 +66,18 @@ def mean_with_interval(values: Sequence[float]) -> tuple[float, tuple[float, flo
     return mean, (mean - half, mean + half)
 
 
-# Each metric is a function of sums over samples, so a resampled metric needs only how often each sample was drawn.
+# Each metric is a function of sums over samples, so a resampled metric depends only on how often each sample was drawn.
 
 
 def sample_columns(metric: str, prediction: Array, target: Array) -> Array:
-    """What a metric adds up over samples, (N, C) float64.
+    """The per-sample terms that a metric sums, (N, C) float64.
 
     accuracy: hit. f1: per label true positives, then predicted plus actual positives. r2: per target squared residual, y, y^2.
-    perplexity, bits_per_character: a window's mean negative log-likelihood of a token.
-    Raises ShapeError where prediction and target do not belong together, InputError for an unknown metric.
+    perplexity, bits_per_character: a window's mean negative log-likelihood per token.
+    Raises ShapeError if prediction and target do not match, InputError for an unknown metric.
     """
     if len(prediction) != len(target) or (metric != "accuracy" and prediction.shape != target.shape):
-        raise ShapeError(f"predictions are {prediction.shape} and targets {target.shape}: give one prediction per target")
+        raise ShapeError(f"predictions have shape {prediction.shape} and targets {target.shape}: give one prediction per target")
     if metric == "accuracy":
         classes = prediction if prediction.ndim == 1 else prediction.argmax(axis=1)
         return np.asarray(classes == target, dtype=np.float64)[:, None]
@@ -86,7 +86,7 @@ def sample_columns(metric: str, prediction: Array, target: Array) -> Array:
         return np.concatenate([positive & actual, positive.astype(np.float64) + actual], axis=1)
     if metric == "r2":
         truth = target.astype(np.float64)
-        centred = truth - truth.mean(axis=0)  # the same R2, without cancellation
+        centred = truth - truth.mean(axis=0)  # the same R2, without numerical cancellation
         return np.concatenate([(truth - prediction) ** 2, centred, centred**2], axis=1)
     if metric in LOWER_IS_BETTER:
         return np.asarray(-prediction.astype(np.float64).mean(axis=1, keepdims=True))
@@ -96,7 +96,8 @@ def sample_columns(metric: str, prediction: Array, target: Array) -> Array:
 def metric_of_sums(metric: str, sums: Array, samples: int) -> Array:
     """The metric from the sums of its columns: (..., C) -> (...).
 
-    A label that is neither there nor predicted counts 0, and so does a constant target that is missed (as in scikit-learn).
+    A label that is neither present nor predicted counts 0, and so does a constant target that is not predicted exactly (as in
+    scikit-learn).
     """
     if metric == "accuracy":
         return np.asarray(sums[..., 0] / samples)
@@ -119,7 +120,7 @@ def test_metric(metric: str, run: TestRun) -> float:
     return float(metric_of_sums(metric, columns.sum(axis=0), len(columns)))
 
 
-test_metric.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's
+test_metric.__test__ = False  # type: ignore[attr-defined]  # not a pytest test
 
 
 def compare(
@@ -127,9 +128,8 @@ def compare(
 ) -> Comparison:
     """The difference in the mean test metric of two methods, with a 95 % interval by a paired bootstrap.
 
-    Seeds and samples are drawn with replacement: the same samples for both methods and, where both have equally many, the
-    same seeds.
-    Raises InputError where a method has no run or the methods were not tested on the same samples.
+    Seeds and samples are drawn with replacement: the same samples for both methods, and the same seeds if both have equally many.
+    Raises InputError if a method has no run or the methods were not tested on the same samples.
     """
     values, columns = _stack(metric, first, second)
     first_values, second_values = values[: len(first)], values[len(first) :]
@@ -145,7 +145,7 @@ def compare(
 
 
 def bootstrap_differences(metric: str, columns: Array, first: int, resamples: int, seed: int) -> Array:
-    """(resamples,) differences in the mean metric; of the runs of `columns` (S, N, C) the `first` are the first method's."""
+    """(resamples,) differences in the mean metric; the `first` leading runs of `columns` (S, N, C) are the first method's."""
     rng = np.random.default_rng(seed)
     runs, samples, width = columns.shape
     matrix = columns.transpose(1, 0, 2).reshape(samples, runs * width)
@@ -160,13 +160,13 @@ def bootstrap_differences(metric: str, columns: Array, first: int, resamples: in
 
 
 def _times_drawn(rng: np.random.Generator, size: int, samples: int) -> Array:
-    """(size, N) how often each of N samples is among N draws with replacement."""
+    """(size, N): how often each of N samples occurs in N draws with replacement."""
     drawn = rng.integers(0, samples, (size, samples), dtype=np.int32)
     return np.stack([np.bincount(row, minlength=samples) for row in drawn]).astype(np.float64)
 
 
 def _mean_over_drawn_seeds(rng: np.random.Generator, values: Array, first: int) -> Array:
-    """values: (R, S). The difference of the means over seeds drawn with replacement, (R,)."""
+    """(R,) differences of the means over seeds drawn with replacement. values: (R, S)."""
     second = values.shape[1] - first
     seeds = rng.integers(0, first, (len(values), first))
     others = seeds if second == first else rng.integers(0, second, (len(values), second))
@@ -175,13 +175,13 @@ def _mean_over_drawn_seeds(rng: np.random.Generator, values: Array, first: int) 
 
 
 def _interval(difference: float, replicates: Array, first: Array, second: Array, samples: int) -> tuple[float, float]:
-    """The percentile interval, stretched about the estimate for there being few seeds.
+    """The percentile interval, stretched about the estimate to correct for the small number of seeds.
 
     Hesterberg 2015 (arXiv:1411.5279, sec. 4): with n draws a bootstrap's variance is (n - 1) / n of what it should be, and
-    its quantiles are the normal's where Student's t has longer tails: three seeds alone would be covered in 3 of 4 cases, not
-    in 19 of 20. Differs: he takes further percentiles; three seeds have too few resamples for that, so the interval is stretched.
-    The variance over seeds is that of two independent groups, its degrees of freedom by Welch and Satterthwaite: that two
-    networks were trained with one seed hardly makes them alike, and the differences of three pairs know less than six runs.
+    its quantiles are normal where Student's t has longer tails; with three seeds alone the coverage would be 3 in 4, not
+    19 in 20. Differs: he takes more extreme percentiles; three seeds have too few distinct resamples for that, so the interval is
+    stretched. The variance over seeds is that of two independent groups, with degrees of freedom by Welch and Satterthwaite:
+    training two networks with the same seed hardly correlates them, and three paired differences say less than six runs.
     """
     low, high = (float(end) for end in np.quantile(replicates, (0.025, 0.975)))
     drawn = float(replicates.var())
@@ -196,13 +196,13 @@ def _interval(difference: float, replicates: Array, first: Array, second: Array,
 
 
 def _seed_variance_drawn(first: Array, second: Array) -> float:
-    """How much of the replicates' variance comes from drawing seeds, of pairs where both methods have equally many."""
+    """The part of the replicates' variance that comes from drawing seeds, drawn in pairs if both methods have equally many."""
     groups = [first - second] if len(first) == len(second) else [first, second]
     return sum(float(group.var()) / len(group) for group in groups)
 
 
 def _hedges_g(first: Array, second: Array) -> float | None:
-    """Difference over the pooled standard deviation, corrected for few values (Hedges 1981, eq. 6e)."""
+    """The difference divided by the pooled standard deviation, with small-sample correction (Hedges 1981, eq. 6e)."""
     freedom = len(first) + len(second) - 2
     if len(first) < 2 or len(second) < 2:
         return None
@@ -213,12 +213,12 @@ def _hedges_g(first: Array, second: Array) -> float | None:
 
 
 def _stack(metric: str, first: Sequence[TestRun], second: Sequence[TestRun]) -> tuple[Array, Array]:
-    """The metric of every run (S,), and the columns of every run (S, N, C)."""
+    """The metric of each run, (S,), and its columns, (S, N, C)."""
     runs = [*first, *second]
     if not first or not second:
-        raise InputError("a comparison needs at least one final run of each method")
+        raise InputError("a comparison needs at least one final run of each method, but one of them has none")
     for run in runs[1:]:
         if not np.array_equal(run.target, runs[0].target, equal_nan=run.target.dtype.kind == "f"):
-            raise InputError("the methods were not tested on the same samples in the same order: run them on one problem")
+            raise InputError("the methods were not tested on the same samples in the same order: run them on the same problem")
     columns = np.stack([sample_columns(metric, run.prediction, run.target) for run in runs])
     return metric_of_sums(metric, columns.sum(axis=1), columns.shape[1]), columns

@@ -1,4 +1,4 @@
-"""Is a mean of paired differences more than noise? Fisher's permutation test, and Holm's correction for several tests."""
+"""Is a mean paired difference more than noise? Fisher's permutation test, and Holm's correction for multiple tests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ FLIPS = 10_000
 
 
 def sign_flip_test(differences: NDArray[np.float64], flips: int = FLIPS, seed: int = 0) -> float:
-    """The two-sided p-value of a mean difference of pairs, (N,), by random flips of their signs (Fisher 1935).
+    """The two-sided p-value of the mean of paired differences, (N,), by random sign flips (Fisher 1935).
 
-    Were both of a pair drawn alike, each difference could as well have had the other sign. The mean itself is tested, so ties
-    and skewed differences need no care.
+    If both members of a pair had the same distribution, either sign of their difference would be equally likely. The test statistic
+    is the mean itself, so ties and skewed differences need no special treatment.
     """
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(flips, len(differences)))
     as_large = np.abs(signs @ differences) >= abs(differences.sum()) * (1 - 1e-9) - 1e-12
@@ -22,7 +22,7 @@ def sign_flip_test(differences: NDArray[np.float64], flips: int = FLIPS, seed: i
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values corrected for their number, in the same order (Holm 1979, A simple sequentially rejective test procedure)."""
+    """The p-values adjusted for multiple testing, in the same order (Holm 1979, A simple sequentially rejective test procedure)."""
     corrected, least = [0.0] * len(p_values), 0.0
     for place, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         least = max(least, min(1.0, (len(p_values) - place) * p_values[index]))

@@ -1,4 +1,4 @@
-"""Do two scores rank networks alike? Kendall's tau with an interval."""
+"""Do two scores rank networks alike? Kendall's tau with a confidence interval."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class RankCorrelation:
 
 
 def rank_correlation(pairs: Sequence[tuple[float, float]], resamples: int = RESAMPLES, seed: int = 0) -> RankCorrelation | None:
-    """Kendall 1945 (doi:10.1093/biomet/33.3.239), tau-b. None where either score is the same for all.
+    """Kendall 1945 (doi:10.1093/biomet/33.3.239), tau-b. None if either score is the same for all pairs.
 
-    A resample in which one score is constant has no tau, and is drawn in vain.
+    A resample in which one score is constant has no tau and is discarded.
     """
     values = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
     tau = _tau(values)
@@ -37,7 +37,7 @@ def rank_correlation(pairs: Sequence[tuple[float, float]], resamples: int = RESA
 
 
 def _tau(values: NDArray[np.float64]) -> float:
-    """values: (n, 2). NaN where a column is constant."""
+    """values: (n, 2). NaN if a column is constant."""
     if len(values) < 2 or np.ptp(values[:, 0]) == 0 or np.ptp(values[:, 1]) == 0:
         return float("nan")
     return float(stats.kendalltau(values[:, 0], values[:, 1]).statistic)

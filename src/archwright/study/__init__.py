@@ -1,1 +1,1 @@
-"""The ledger, resuming, the final protocol, statistics, the verdict."""
+"""One run from data to results: plan, search loop, final trainings, baselines."""

@@ -1,4 +1,4 @@
-"""candidates.csv: one line for every network that was proposed or trained, for people and for spreadsheets."""
+"""candidates.csv: one row per network that was proposed or trained, for people and spreadsheets."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ BEFORE = ("number", "state", "cause", "stage", "strategy", "architecture", "key"
 MEASURED = ("parameters", "macs", "peak_memory_mb", "seconds", "epochs")
 AFTER = (*MEASURED, "seed", "worker", "continues")
 STAGES = ("search", "final", "baseline")
-"""Of these stages; the training of a supernet is no candidate's."""
+"""Stages that have rows in the table; the training of a supernet is not a candidate."""
 WRITING_SHARE = 0.02
-"""Of the time, at most, goes into writing the table anew while trainings run. What a kill leaves out, the next start writes."""
+"""At most this share of the time is spent rewriting the table while trainings run. The next start completes it after a kill."""
 
 
 class CandidatesTable:
-    """The table at `path`. Lines of finished rows are kept as text, as they do not change: 10,000 rows are written in 30 ms.
+    """The table at `path`. Finished rows do not change, so their lines are cached as text: 10,000 rows are written in 30 ms.
 
-    `is_behind`: for the owner to set when there is something new to write.
+    `is_behind`: set by the owner when there is something new to write.
     """
 
     def __init__(self, path: Path, metric: str) -> None:
@@ -34,32 +34,32 @@ class CandidatesTable:
         self._metrics = [metric, "loss"]
         self._lines: dict[int, str] = {}
         self.is_behind = False
-        self._next = 0.0
+        self._next_write = 0.0
 
     @property
     def is_due(self) -> bool:
-        """Whether it is behind, and the last writing is so long ago that all of them take a small share of the time."""
-        return self.is_behind and time.monotonic() >= self._next
+        """Whether there is something new to write and rewriting now stays within `WRITING_SHARE` of the time."""
+        return self.is_behind and time.monotonic() >= self._next_write
 
     def write(self, rows: Sequence[Row]) -> None:
-        """Write the table at once or not at all. `rows`: all of the run, in the order in which they were begun."""
+        """Write the table atomically. `rows`: all rows of the run, in the order in which they were begun."""
         begun = time.monotonic()
         self._write(rows)
         self.is_behind = False
         ended = time.monotonic()
-        self._next = ended + (ended - begun) / WRITING_SHARE
+        self._next_write = ended + (ended - begun) / WRITING_SHARE
 
     def _write(self, rows: Sequence[Row]) -> None:
         rows = [row for row in rows if row.stage in STAGES]
-        self._learn_metrics(rows)
+        self._add_metric_columns(rows)
         searched = {(row.strategy, row.number): row.run_number for row in rows if row.stage == "search"}
         header = _line([*BEFORE, *(f"val_{name}" for name in self._metrics), *AFTER])
-        _write_at_once(self._path, [header, *(self._line_of(row, searched) for row in rows)])
+        _write_atomically(self._path, [header, *(self._line_of(row, searched) for row in rows)])
 
-    def _learn_metrics(self, rows: Sequence[Row]) -> None:
-        """One column for every metric that was seen; where a new one appears, all lines are made anew."""
-        fresh = (row for row in rows if row.run_number not in self._lines and row.outcome is not None)
-        new = {name for row in fresh if row.outcome is not None for name in row.outcome.metrics} - set(self._metrics)
+    def _add_metric_columns(self, rows: Sequence[Row]) -> None:
+        """One column per metric seen so far; a new metric invalidates all cached lines."""
+        uncached = (row for row in rows if row.run_number not in self._lines and row.outcome is not None)
+        new = {name for row in uncached if row.outcome is not None for name in row.outcome.metrics} - set(self._metrics)
         if new:
             self._metrics += sorted(new)
             self._lines.clear()
@@ -74,14 +74,14 @@ class CandidatesTable:
 
 
 def _fields(row: Row, searched: dict[tuple[str, int], int], metrics: Sequence[str]) -> list[Any]:
-    """The row's fields in the order of the columns; what is not known, or not yet, is empty."""
+    """The row's fields in column order; a field that is unknown, or not known yet, is empty."""
     answers = json.dumps(dict(row.architecture.answers), allow_nan=False) if row.architecture is not None else ""
     parent, continues = (searched.get((row.strategy, n)) if n is not None else None for n in (row.parent, row.continues))
     cause = " ".join(row.cause.split())
-    judged = row.outcome.metrics if row.outcome is not None else {}
+    metric_values = row.outcome.metrics if row.outcome is not None else {}
     return [
         *(row.run_number, row.state, cause, row.stage, row.strategy, answers, row.key, parent),
-        *(judged.get(name) for name in metrics),
+        *(metric_values.get(name) for name in metrics),
         *(getattr(row.outcome, name, None) for name in MEASURED),
         *(row.seed, row.worker, continues),
     ]
@@ -93,7 +93,7 @@ def _line(fields: Iterable[Any]) -> str:
     return text.getvalue()
 
 
-def _write_at_once(path: Path, lines: Iterable[str]) -> None:
+def _write_atomically(path: Path, lines: Iterable[str]) -> None:
     with written_atomically(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         file.writelines(lines)
         file.flush()

@@ -1,4 +1,4 @@
-"""What a request names, made and checked before anything is written."""
+"""The components that a request names, created and checked before anything is written."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from archwright.train.recipe import Recipe, recipe_for
 
 @dataclass(frozen=True)
 class Components:
-    """What a request names, made and checked before anything is written. Its strategies are of two kinds, each by name.
+    """The components that a request names. `strategies` and `one_shot` hold the two kinds of strategy, by name.
 
-    `request`: with the space and the baselines that suit the data, where none were asked for.
+    `request`: with the default space and baselines for the data filled in where none were requested.
     """
 
     request: Request
@@ -44,42 +44,46 @@ class Components:
 
     @property
     def resources(self) -> Resources:
-        """What trainings are given. Raises InputError for what no machine could give."""
-        asked = self.request
-        return Resources(self._workers, asked.cpus, asked.gpus, asked.memory, asked.device, asked.address, asked.devices)
+        """The resources of the trainings. Raises InputError for a request that no machine could satisfy."""
+        request = self.request
+        return Resources(
+            self._workers, request.cpus, request.gpus, request.memory, request.device, request.address, request.devices
+        )
 
     @property
     def _workers(self) -> int | None:
-        """As asked for; by default every core where minutes count, else one, so that the same command gives the same result.
+        """As requested; by default every core with `minutes`, else one, so that the same command gives the same result.
 
-        A training on several devices takes as many. Executors of other machines know best how many they have.
+        A training on several devices takes as many workers. None leaves the number to an executor that spans several machines.
         """
-        asked = self.request
-        if asked.workers is not None or asked.executor != "processes":
-            return asked.workers
-        return max(asked.devices, usable_cpus() // (asked.cpus or 1) if asked.minutes is not None else 1)
+        request = self.request
+        if request.workers is not None or request.executor != "processes":
+            return request.workers
+        return max(request.devices, usable_cpus() // (request.cpus or 1) if request.minutes is not None else 1)
 
 
 def make_components(request: Request, source: Source | None = None) -> Components:
-    """Everything a request names. Raises InputError for whatever is unknown or does not fit, before a file is written."""
+    """All components of a request. Raises InputError, before a file is written, if one is unknown or unsuitable."""
     request.check_settings()
     if request.executor not in executor_names() and ":" not in request.executor:
         raise InputError(f"there is no executor {request.executor!r}: choose from {', '.join(executor_names())}")
-    shared = {name for name in request.all_strategies if is_one_shot(name)}
-    strategies = {name: make_strategy(name, _settings(request, name)) for name in request.all_strategies if name not in shared}
-    one_shot = {name: make_one_shot(name, _settings(request, name)) for name in request.all_strategies if name in shared}
+    weight_sharing = {name for name in request.all_strategies if is_one_shot(name)}
+    strategies = {
+        name: make_strategy(name, _settings(request, name)) for name in request.all_strategies if name not in weight_sharing
+    }
+    one_shot = {name: make_one_shot(name, _settings(request, name)) for name in request.all_strategies if name in weight_sharing}
     budget = with_settings(Budget, request.settings_for("budget"), "budget")
-    asked = None if request.space is None else make_space(request.space, request.settings_for("space"))
+    requested_space = None if request.space is None else make_space(request.space, request.settings_for("space"))
     data = load_data(request, source)
     request = request.with_usual(usual_space(data.problem), usual_baselines(data.problem))
-    space = (asked or make_space(request.space or "", request.settings_for("space"))).for_problem(data.problem)
+    space = (requested_space or make_space(request.space or "", request.settings_for("space"))).for_problem(data.problem)
     _check_baselines(request.baselines or (), data.problem)
     one_shot = {name: make_one_shot(name, _settings(request, name), data.problem.task) for name in one_shot}
     _check_supernets(space, one_shot, data.problem)
     for strategy in strategies.values():
-        searched_space(strategy, space)  # raises where it cannot search such a space
+        searched_space(strategy, space)  # raises if it cannot search this space
     recipe = recipe_for(data.problem.n_train, request.settings_for("train"), data.problem.task)
-    augmentation_names(recipe.augmentation, data.problem, inf)  # raises where they do not fit
+    augmentation_names(recipe.augmentation, data.problem, inf)  # raises if they do not suit the data
     if request.minutes is not None and recipe.precision == "auto":
         recipe = replace(recipe, precision="measure")
     return Components(
@@ -95,7 +99,7 @@ def make_components(request: Request, source: Source | None = None) -> Component
 
 
 def load_data(request: Request, source: Source | None = None) -> ProblemData:
-    """The problem of a request, by default in the source that it names."""
+    """The problem of a request, loaded from `source` or by default from the source that the request names."""
     return load_problem(
         source if source is not None else request.source,
         task=request.task,
@@ -108,13 +112,13 @@ def load_data(request: Request, source: Source | None = None) -> ProblemData:
 
 
 def _settings(request: Request, name: str) -> dict[str, str]:
-    """A strategy's own settings; the only one that was asked for also goes by `strategy.`."""
-    alone = len(request.strategies) == 1 and name in request.strategies
-    return request.settings_for(name, *(["strategy"] if alone else []))
+    """A strategy's own settings; if only one strategy was requested, `strategy.` refers to it, too."""
+    is_only = len(request.strategies) == 1 and name in request.strategies
+    return request.settings_for(name, *(["strategy"] if is_only else []))
 
 
 def _check_baselines(names: Sequence[str], problem: Problem) -> None:
-    """Build each without memory for its weights, so that one that does not suit the data is said before anything is trained."""
+    """Build each on the meta device, so that one that does not suit the data is reported before anything is trained."""
     import torch
 
     with torch.device("meta"):
@@ -125,7 +129,7 @@ def _check_baselines(names: Sequence[str], problem: Problem) -> None:
 
 
 def _check_supernets(space: SearchSpace, methods: Mapping[str, OneShotMethod], problem: Problem) -> None:
-    """The same for supernets; a space may have none, or not with these settings."""
+    """The same check for supernets: a space may have none, or none with these settings."""
     if not methods:
         return
     from archwright.one_shot.supernet.requirements import check_supernet

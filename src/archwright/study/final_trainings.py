@@ -1,4 +1,4 @@
-"""The final protocol: the best candidates and the baselines, trained from scratch in the same way with several seeds."""
+"""The final protocol: the best candidates and the baselines are trained from scratch in the same way with several seeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archwright.study.scheduler import Scheduler, training_seed
 
 @dataclass(frozen=True)
 class Contender:
-    """What goes through the final protocol for one method: a candidate of a search, or a baseline.
+    """A candidate of a search or a baseline that goes through the final protocol.
 
     `method`: the strategy's or the baseline's name. `candidate`: its number in the search.
     """
@@ -29,7 +29,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class FinalTraining:
-    """One contender with one of the seeds. Seeds are paired: the same index means the same seed for every method."""
+    """One contender with one seed. Seeds are paired: the same index means the same seed for every method."""
 
     contender: Contender
     seed_index: int
@@ -37,12 +37,12 @@ class FinalTraining:
 
 
 def final_trainings(contenders: Sequence[Contender], seeds: int, seed: int) -> list[FinalTraining]:
-    """Every contender with every seed; all first seeds come first, so that an early end leaves the methods equal."""
+    """Every contender with every seed, ordered by seed, so that all methods have equally many seeds if time runs out."""
     return [FinalTraining(c, i, training_seed(seed, "final", i)) for i in range(seeds) for c in contenders]
 
 
 def rows_of(ledger: Ledger, contender: Contender, plan: str) -> list[Row]:
-    """The final trainings of a contender under a plan, by seed."""
+    """The final trainings of a contender under a plan, ordered by seed."""
     rows = [row for row in ledger.rows(contender.stage) if _is_of(row, contender, plan)]
     return sorted(rows, key=lambda row: int(row.extra["seed_index"]))
 
@@ -64,19 +64,19 @@ def train_finally(
     make_job: Callable[[Row], Job],
     late: Callable[[], bool],
 ) -> list[FinalTraining]:
-    """Train what is not trained yet, and take up what an earlier start left; returns when other coordinators are done too.
+    """Run the trainings that are not finished, and resume interrupted ones; returns when other coordinators are finished, too.
 
-    Once `late` says so no further training begins, beyond one seed of each contender; those left out are returned.
+    Once `late` returns True no further training begins, except for one seed per contender. Returns the trainings left out.
     """
     while True:
         left_out = _train_once(_open_rows(trainings, plan, epochs, ledger, late), scheduler, make_job)
         if not ledger.others_work(*{training.contender.stage for training in trainings}):
             return left_out
-        time.sleep(LOOK_EVERY_S)  # for their results, or until what they left is free
+        time.sleep(LOOK_EVERY_S)  # until they have results, or their abandoned rows are free
 
 
 def _train_once(todo: Iterator[Row | FinalTraining], scheduler: Scheduler, make_job: Callable[[Row], Job]) -> list[FinalTraining]:
-    """Train the rows to their end; returns the trainings among them that are left out."""
+    """Run all trainings in `todo`; returns those that are left out."""
     left_out: list[FinalTraining] = []
     exhausted = False
     while True:
@@ -97,7 +97,7 @@ def _train_once(todo: Iterator[Row | FinalTraining], scheduler: Scheduler, make_
 def _open_rows(
     trainings: Sequence[FinalTraining], plan: str, epochs: float, ledger: Ledger, late: Callable[[], bool]
 ) -> Iterator[Row | FinalTraining]:
-    """The row of each training that is to be run now; the training itself where it is too late for it."""
+    """The row of each training to run now; the training itself if there is no time left for it."""
     unfinished = {row.run_number for row in ledger.running()}
     for training in trainings:
         row = _row_of(training, plan, ledger)
@@ -118,7 +118,7 @@ def _row_of(training: FinalTraining, plan: str, ledger: Ledger) -> Row | None:
 
 
 def _begin(training: FinalTraining, plan: str, epochs: float, ledger: Ledger) -> Row | None:
-    """The row of a training that nobody has begun yet; None where another coordinator was faster."""
+    """The row of a training that nobody has begun; None if another coordinator began it first."""
     contender = training.contender
     while _row_of(training, plan, ledger) is None:
         strategy = contender.method if contender.stage == "final" else ""

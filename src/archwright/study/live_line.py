@@ -1,4 +1,4 @@
-"""Where long work says how far it is: one line that changes on a terminal, and lines that stay."""
+"""Progress output of long work: one status line that is updated in place on a terminal, and permanent lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.status import Status
 
 
 class LiveLine:
-    """A console's line; in a log there is none, only what is said."""
+    """The status line of a console; a log file has only the permanent lines."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
@@ -18,7 +18,7 @@ class LiveLine:
 
     @property
     def shown(self) -> bool:
-        """Whether there is a line that changes."""
+        """Whether there is a status line."""
         return self._status is not None
 
     def __enter__(self) -> Self:
@@ -31,10 +31,10 @@ class LiveLine:
             self._status.stop()
 
     def say(self, text: str) -> None:
-        """One line that stays."""
+        """Print one permanent line."""
         self._console.print(text, markup=False)
 
     def show(self, text: str) -> None:
-        """What the line is now."""
+        """Set the status line."""
         if self._status is not None:
             self._status.update(text.replace("[", r"\["))

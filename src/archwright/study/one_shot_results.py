@@ -1,4 +1,4 @@
-"""What results.json says of a one-shot method beyond other methods: what its supernet promised, and what was kept of it."""
+"""The entry for a one-shot method in results.json: how its supernet's scores compare with training from scratch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RECORD = "one_shot.json"
 
 
 def record_of(folder: Path) -> Mapping[str, Any] | None:
-    """What a supernet's training wrote of itself into its folder; None where it did not get so far."""
+    """The record that a supernet's training wrote into its folder; None if it did not get that far."""
     file = folder / RECORD
     if not file.is_file():
         return None
@@ -31,10 +31,10 @@ def record_of(folder: Path) -> Mapping[str, Any] | None:
 
 
 def failed_supernets(searches: Iterable[SupernetSearch]) -> list[Skipped]:
-    """The strategies that came to nothing because their supernet could not be trained, with the cause."""
+    """The strategies without candidates because their supernet could not be trained, with the cause."""
     trainings = ((search.name, search.training) for search in searches)
     return [
-        Skipped(name, f"its supernet's training {row.state}: {row.cause}")
+        Skipped(name, f"supernet training {row.state}: {row.cause}")
         for name, row in trainings
         if row is not None and row.state not in ("complete", "running")
     ]
@@ -43,9 +43,9 @@ def failed_supernets(searches: Iterable[SupernetSearch]) -> list[Skipped]:
 def one_shot_json(search: SupernetSearch, space: SearchSpace, metric: str, ledger: Ledger, folder: RunFolder) -> dict[str, Any]:
     """The entry `one_shot` of a method.
 
-    `supernet_score`, `discretized_score`, `from_scratch_score`: validation metric of the mixed supernet, of the architecture that
-    it was discretized to with the shared weights, and of that one as a candidate trained from scratch. `kendall_tau`: between
-    scores with shared weights and from scratch, over `kendall_n` candidates of the run; none where there are too few.
+    `supernet_score`, `discretized_score`, `from_scratch_score`: validation metric of the mixed supernet, of the architecture it
+    was discretized to with the shared weights, and of that architecture trained from scratch as a candidate. `kendall_tau`:
+    between scores with shared weights and from scratch, over `kendall_n` candidates of the run; None if there are too few.
     """
     training = search.training
     record = (record_of(folder.training_of(training)) if training is not None else None) or {}
@@ -70,19 +70,19 @@ def one_shot_json(search: SupernetSearch, space: SearchSpace, metric: str, ledge
 def _why_no_tau(scored: int, strategy: str, ledger: Ledger) -> str:
     failed = [row for row in ledger.rows(STAGE, strategy) if row.state == "failed"]
     if failed and not scored:
-        return f"Kendall's tau is not given: scoring the candidates with the shared weights failed: {failed[-1].cause}"
+        return f"Kendall's tau is not available because scoring the candidates with the shared weights failed: {failed[-1].cause}"
     if scored >= LEAST_SCORED:
-        return "Kendall's tau is not given: one of the two scores is the same for all candidates."
+        return "Kendall's tau is not defined because one of the two scores is the same for all candidates."
     return (
-        f"Kendall's tau is not given: it needs at least {LEAST_SCORED} candidates that were trained from scratch and scored with "
-        f"the shared weights, and there {'is' if scored == 1 else 'are'} {plural(scored, 'such candidate')}: give more trials."
+        f"Kendall's tau is not available: it needs at least {LEAST_SCORED} candidates trained from scratch and scored with the "
+        f"shared weights, but there {'is' if scored == 1 else 'are'} {plural(scored, 'such candidate')}: run more trials."
     )
 
 
 def _from_scratch(
     architecture: Mapping[str, Any] | None, space: SearchSpace, metric: str, ledger: Ledger, strategy: str
 ) -> float | None:
-    """The validation metric of the search's training of this architecture; None where there is none, or it failed."""
+    """The validation metric of this architecture's training in the search; None if there is none, or it failed."""
     if architecture is None:
         return None
     row = ledger.first_with_key("search", strategy, key_of(space, Architecture.from_json(architecture)))

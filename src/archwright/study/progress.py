@@ -1,4 +1,4 @@
-"""What a run says while it works: a live line on a terminal, a quiet line a finished training in a log."""
+"""Progress output of a run: a live status line on a terminal, and one permanent line per finished training."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from archwright.study.live_line import LiveLine
 from archwright.study.scheduler import Scheduler
 
 SHOWN = 8
-"""Trainings under way that the live line names; of more, the number."""
+"""The live line names this many trainings under way and counts the rest."""
 LOOK_EVERY_S = 0.1
 
 
 class Progress:
-    """Tells what is done, how far it is, the best so far and the time left."""
+    """Reports finished trainings, the best result so far, trainings under way and the time left."""
 
     def __init__(self, metric: str, console: Console | None = None) -> None:
         self._metric = metric
         self._line = LiveLine(console)
         self._phase = ""
-        self._of: int | None = None
+        self._expected: int | None = None
         self._done = 0
         self._best: float | None = None
         self._left: Callable[[], float] | None = None
@@ -42,23 +42,23 @@ class Progress:
         self._line.__exit__(kind, error, trace)
 
     def say(self, text: str) -> None:
-        """One line that stays."""
+        """Print one permanent line."""
         self._line.say(text)
 
     def phase(self, name: str, of: int | None = None, left: Callable[[], float] | None = None) -> None:
-        """Begin a part of the run: so many trainings, where that is known, and a clock that says how long it may still take."""
-        self._phase, self._of, self._left, self._done, self._best = name, of, left, 0, None
+        """Begin a phase of the run. `of`: its number of trainings, if known. `left`: returns the seconds left for it."""
+        self._phase, self._expected, self._left, self._done, self._best = name, of, left, 0, None
 
     def finished(self, row: Row) -> None:
-        """A row has got its result; a known or refused network is no training, and not told."""
+        """Report a row's result; duplicates and refused networks were not trained and are not reported."""
         if row.state not in ("complete", "failed", "pruned"):
             return
         outcome = row.outcome
         value = outcome.metrics.get(self._metric) if outcome is not None and outcome.state == "complete" else None
-        told = f"val {metric_text(self._metric, value)}" if value is not None else f"{row.state}: {row.cause}".rstrip(": ")
+        result = f"val {metric_text(self._metric, value)}" if value is not None else f"{row.state}: {row.cause}".rstrip(": ")
         seconds = f" in {seconds_text(outcome.seconds)}" if outcome is not None else ""
-        line = f"{row.stage.replace('_', ' ')} {row.strategy or row.baseline} #{row.run_number}: {told}{seconds}"
-        if row.stage not in STAGES:  # no candidate: it is neither counted nor the best
+        line = f"{row.stage.replace('_', ' ')} {row.strategy or row.baseline} #{row.run_number}: {result}{seconds}"
+        if row.stage not in STAGES:  # not a candidate: neither counted nor compared with the best
             self.say(line)
             return
         self._done += 1
@@ -67,7 +67,7 @@ class Progress:
         self.say(f"[{self._count()}] {line}{self._tail()}")
 
     def look(self, scheduler: Scheduler) -> None:
-        """Refresh the live line, where the last time is a moment ago."""
+        """Refresh the live line, at most once every `LOOK_EVERY_S`."""
         if not self._line.shown or time.monotonic() - self._looked < LOOK_EVERY_S:
             return
         self._looked = time.monotonic()
@@ -78,7 +78,7 @@ class Progress:
         self._line.show(f"{self._phase} {self._count()}{self._tail()} · {', '.join(now)}")
 
     def _count(self) -> str:
-        return f"{self._done}/{self._of}" if self._of else str(self._done)
+        return f"{self._done}/{self._expected}" if self._expected else str(self._done)
 
     def _tail(self) -> str:
         best = f" · best {metric_text(self._metric, self._best)}" if self._best is not None else ""

@@ -1,7 +1,7 @@
-"""A strategy is asked until it names a network that is not known yet: the same rules for searches that train and for tables.
+"""Ask a strategy until it proposes a new network: the same rules for searches that train and for tabular benchmarks.
 
-An equal network is never trained twice. A proposal of one that is known takes a number and its result; where that is still
-pending, it waits for it.
+Equal networks are never trained twice. A proposal of a known network gets a number and the known result; if that result is still
+pending, the proposal waits for it.
 """
 
 from __future__ import annotations
@@ -10,33 +10,33 @@ from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 EXHAUSTED_AFTER = 1000
-"""A search ends after so many proposals in a row that name known or refused networks: nothing new is to be expected."""
+"""A search ends after this many consecutive proposals of known or refused networks: nothing new is expected."""
 MOST_PENDING_REPEATS = 10
-"""After so many proposals in a row of networks still in training, the strategy waits for a result that may change its mind."""
+"""After this many consecutive proposals of networks still in training, the strategy is not asked again before the next result."""
 
 Entry = TypeVar("Entry")
 
 
 class Proposals(Protocol[Entry]):
-    """What one strategy has proposed so far, wherever that is kept: an entry per proposal.
+    """What one strategy has proposed so far, wherever that is stored: one entry per proposal.
 
-    `pending_repeats`: how many pending networks were proposed again since the last new network or result.
+    `pending_repeats`: how often pending networks were proposed again since the last new network or result.
     """
 
     pending_repeats: int
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing new is to be expected, see `EXHAUSTED_AFTER`."""
+        """Whether no new network is expected, see `EXHAUSTED_AFTER`."""
         ...
 
     @property
     def waits(self) -> bool:
-        """Whether the strategy is not to be asked before the next result, see `MOST_PENDING_REPEATS`."""
+        """Whether the strategy must not be asked before the next result, see `MOST_PENDING_REPEATS`."""
         ...
 
     def propose(self) -> Entry | None:
-        """Ask the strategy and write its proposal down; None where nothing was written."""
+        """Ask the strategy and record its proposal; None if nothing was recorded."""
         ...
 
     def known(self, entry: Entry) -> Entry | None:
@@ -46,7 +46,7 @@ class Proposals(Protocol[Entry]):
     def is_pending(self, entry: Entry) -> bool: ...
 
     def repeats(self, entry: Entry) -> Iterable[Entry]:
-        """The entries that wait for this one's result."""
+        """The entries that wait for this entry's result."""
         ...
 
     def settle(self, entry: Entry, known: Entry) -> None:
@@ -55,7 +55,7 @@ class Proposals(Protocol[Entry]):
 
 
 def next_new(proposals: Proposals[Entry]) -> Entry | None:
-    """The next entry whose network is to be evaluated; None where the strategy has to wait, or is exhausted."""
+    """The next entry whose network is to be evaluated; None if the strategy has to wait or is exhausted."""
     while not (proposals.waits or proposals.exhausted):
         entry = proposals.propose()
         if entry is None:
@@ -72,6 +72,6 @@ def next_new(proposals: Proposals[Entry]) -> Entry | None:
 
 
 def settle_repeats(proposals: Proposals[Entry], entry: Entry) -> None:
-    """Give the result of an entry that has just been written to those that waited for it."""
+    """Give the result that an entry has just received to the entries that waited for it."""
     for repeat in proposals.repeats(entry):
         proposals.settle(repeat, entry)

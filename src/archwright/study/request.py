@@ -1,4 +1,4 @@
-"""What is asked of a run: one object for the command line and for Python."""
+"""The request for a run: one object for the command line and for Python."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from archwright.errors import InputError, UnknownSetting
 DEFAULT_STRATEGIES = ("regularized_evolution",)
 DEFAULT_TRIALS = 20
 EXTENDABLE = ("trials", "minutes", "workers", "executor", "address", "cpus", "gpus", "devices", "out")
-"""What the same run may be continued with another value of."""
+"""Fields whose value may change when a run is continued."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One search, as asked for. `trials` bounds each strategy's trainings, `minutes` the whole run's wall-clock time.
+    """One requested search. `trials` limits the trainings of each strategy, `minutes` the wall-clock time of the whole run.
 
-    `space`, `baselines`: None is what suits the data (`with_usual`). `level`, `window`: of a text, what its tokens are and how many
-    a network is trained on at a time. `settings` holds `--set KEY=VALUE`: `space.K`, `strategy.K` or `NAME.K`, `train.K`,
-    `budget.K`. `timeout` is in seconds a training, `memory` in MB a training. `cpus` and `gpus` (a part of one) are what a training
-    has, `devices` how many processes train one network together in the final trainings and in searches with shared weights.
-    `study` is a name by which several machines share the run.
+    `space`, `baselines`: None means the defaults for the data (`with_usual`). `level`, `window`: for a text, what its tokens are
+    and how many a network is trained on at a time. `settings` holds `--set KEY=VALUE`: `space.K`, `strategy.K` or `NAME.K`,
+    `train.K`, `budget.K`. Limits of one training: `timeout` in seconds, `memory` in MB. Resources of one training: `cpus`, `gpus`
+    (may be a fraction), and `devices`, the number of processes that train one network together in final trainings and in searches
+    with shared weights. `study` is a name under which several machines share the run.
     """
 
     source: str
@@ -61,7 +61,7 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.trials is not None and self.minutes is not None:
-            raise InputError("both trials and minutes were given: bound the search by one of them")
+            raise InputError("both trials and minutes were given: limit the search by one of them")
         if self.trials is None and self.minutes is None:
             object.__setattr__(self, "trials", DEFAULT_TRIALS)
         for name in ("trials", "epochs", "top_k", "seeds", "seed", "workers", "cpus", "devices", "window"):
@@ -78,17 +78,17 @@ class Request:
             if value is not None and not 0 < value < inf:
                 raise InputError(f"{name} is {value}: give a number above zero")
         if self.seed < 0:
-            raise InputError(f"seed is {self.seed}: give a whole number from 0 up")
+            raise InputError(f"seed is {self.seed}: give a whole number of at least 0")
         if not self.strategies:
             raise InputError("no strategy was given: name at least one, such as regularized_evolution")
         for name in ("strategies", "baselines"):
             given = getattr(self, name) or ()
-            twice = sorted({item for item in given if given.count(item) > 1})
-            if twice:
-                raise InputError(f"{', '.join(twice)} stands twice among the {name}: name each once")
+            repeated = sorted({item for item in given if given.count(item) > 1})
+            if repeated:
+                raise InputError(f"the {name} list {', '.join(repeated)} more than once: name each one once")
 
     def with_usual(self, space: str, baselines: tuple[str, ...]) -> Request:
-        """With this space and these baselines where none were asked for."""
+        """This request with the given space and baselines where none were requested."""
         return replace(
             self,
             space=space if self.space is None else self.space,
@@ -97,38 +97,38 @@ class Request:
 
     @property
     def all_strategies(self) -> tuple[str, ...]:
-        """Those asked for and, unless it is switched off, random search at the same cost."""
+        """The requested strategies and, unless it is switched off, random search at the same cost."""
         if self.random and "random" not in self.strategies:
             return (*self.strategies, "random")
         return self.strategies
 
     @property
     def folder(self) -> Path:
-        """The run folder: `out`, or runs/SOURCE-SPACE-STRATEGY (of a request that names its space)."""
+        """The run folder: `out`, or by default runs/SOURCE-SPACE-STRATEGY (once the space is known)."""
         if self.out is not None:
             return Path(self.out)
         parts = (Path(self.source).stem or self.source, self.space or "", "+".join(self.strategies))
         return Path("runs") / "-".join(re.sub(r"[^A-Za-z0-9_.+]+", "_", part) for part in parts)
 
     def settings_for(self, owner: str, *aliases: str) -> dict[str, str]:
-        """The part of `--set` that begins with `owner.` or one of its aliases, without it."""
+        """The `--set` keys that begin with `owner.` or one of its aliases, without that prefix."""
         prefixes = tuple(f"{name}." for name in (owner, *aliases))
         return {key[len(prefix) :]: value for key, value in self.settings.items() for prefix in prefixes if key.startswith(prefix)}
 
     def check_settings(self) -> None:
-        """Raises UnknownSetting where a `--set` key begins with nothing that is known here."""
+        """Raises UnknownSetting if a `--set` key has no known prefix."""
         known = ["space", "train", "budget", *self.all_strategies, *(["strategy"] if len(self.strategies) == 1 else [])]
         for key in self.settings:
             owner, dot, _ = key.rpartition(".")
             if not dot or owner not in known:
                 raise UnknownSetting(f"--set {key}: begin the key with one of {', '.join(f'{name}.' for name in known)}")
         for key in self.settings:
-            twin = f"{self.strategies[0]}.{key.removeprefix('strategy.')}"
-            if key.startswith("strategy.") and twin in self.settings:
-                raise UnknownSetting(f"--set {key} and --set {twin} are the same setting: give one of them")
+            equivalent = f"{self.strategies[0]}.{key.removeprefix('strategy.')}"
+            if key.startswith("strategy.") and equivalent in self.settings:
+                raise UnknownSetting(f"--set {key} and --set {equivalent} are the same setting: give one of them")
 
     def fixed(self) -> dict[str, Any]:
-        """What may not change when the run is continued, as JSON."""
+        """The fields that must not change when the run is continued, as JSON."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in EXTENDABLE}
         values["settings"] = dict(sorted(self.settings.items()))
         values["source"] = str(self.source)

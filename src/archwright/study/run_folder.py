@@ -1,4 +1,4 @@
-"""The run folder: what was asked, the data, the clock, one folder a training, and the files that others read."""
+"""The run folder: the request, the data, the clock, one folder per training, and the result files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASKED = "run.json"
 
 
 def refuse_occupied(path: Path, kind: str) -> None:
-    """Raises RunFolderError where a folder that holds no `kind` of ours is not empty, but for hidden files."""
+    """Raises RunFolderError if a folder without a `kind` (run, benchmark) is not empty; hidden files do not count."""
     if path.exists() and any(not entry.name.startswith(".") for entry in path.iterdir()):
         raise RunFolderError(f"{path} is not empty and holds no {kind}: give another folder with --out")
 
@@ -57,16 +57,16 @@ class RunFolder:
         return self.path / "test_accesses.jsonl"
 
     def training_of(self, row: Row) -> Path:
-        """Where one training keeps its checkpoint, log and result."""
+        """The folder in which one training keeps its checkpoint, log and result."""
         return self.path / "trainings" / training_key(row)
 
     def check_begun(self) -> None:
-        """Raises RunFolderError where no run was begun here."""
+        """Raises RunFolderError if no run was begun here."""
         if not (self.path / ASKED).exists():
             raise RunFolderError(f"{self.path} holds no run: give a folder that `archwright search` wrote")
 
     def check(self, request: Request, problem: Problem) -> None:
-        """Raises RunFolderError where there is another run here than the one asked for, or something else; writes nothing."""
+        """Raises RunFolderError if the folder holds anything but the requested run; writes nothing."""
         asked = self.path / ASKED
         if asked.exists():
             self._compare(self.asked, self._fixed(request, problem), request)
@@ -74,24 +74,24 @@ class RunFolder:
             refuse_occupied(self.path, "run")
 
     def claim(self, request: Request, problem: Problem) -> None:
-        """Begin the run here, unless it is here already; of several starts at a time the first one decides."""
+        """Begin the run here, unless it was begun before; of several simultaneous starts the first one wins."""
         self.path.mkdir(parents=True, exist_ok=True)
         name = f"{self.path.name}-{uuid.uuid4().hex[:8]}"
         create_json(self.path / ASKED, {**self._fixed(request, problem), **_bound(request), "name": name})
 
     def extend(self, request: Request) -> None:
-        """Write down how long the run is to be now."""
+        """Record the current limit of the run."""
         write_json(self.path / ASKED, {**self.asked, **_bound(request)})
 
     @property
     def run_id(self) -> str:
-        """What the run is called in its ledger: the name that several machines share it by, or one of its own."""
+        """The run's name in its ledger: the name under which several machines share it, or a generated one."""
         asked = self.asked
         return str(asked.get("study") or asked["name"])
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What the run was begun with. `name`: of the run in its ledger; it stays when the folder is moved."""
+        """The request that began the run. `name`: the run's name in its ledger, which stays the same if the folder is moved."""
         asked: dict[str, Any] = read_json(self.path / ASKED)
         return asked
 
@@ -107,19 +107,20 @@ class RunFolder:
         now_as_stored = json.loads(json.dumps(now))
         changed = [key for key in now_as_stored if before.get(key) != now_as_stored[key]]
         if changed:
-            told = "; ".join(f"{key} was {before.get(key)!r} and is now {now_as_stored[key]!r}" for key in changed)
+            changes = "; ".join(f"{key} was {before.get(key)!r} and is now {now_as_stored[key]!r}" for key in changed)
             raise RunFolderError(
-                f"{self.path} holds a run with other settings ({told}): give another folder with --out, or the same settings; "
-                "only more trials or minutes, other workers and another executor continue a run"
+                f"{self.path} holds a run with other settings ({changes}): give another folder with --out, or the same settings; "
+                "a run can only be continued with more trials or minutes, other resources or another executor"
             )
         for name in ("trials", "minutes"):
             had, has = before.get(name), getattr(request, name)
             if (had is None) != (has is None):
-                raise RunFolderError(
-                    f"{self.path} is bounded by {'trials' if before.get('trials') else 'minutes'}: continue it by these"
-                )
+                limit = "trials" if before.get("trials") else "minutes"
+                raise RunFolderError(f"{self.path} holds a run limited by {limit}: continue it with --{limit}")
             if had is not None and has < had:
-                raise RunFolderError(f"{self.path} was run with {had} {name}, now {has} are asked for: give at least {had}")
+                raise RunFolderError(
+                    f"{self.path} was run with {had} {name}, which is more than the {has} requested now: give at least {had}"
+                )
 
 
 def _bound(request: Request) -> dict[str, Any]:
@@ -127,13 +128,13 @@ def _bound(request: Request) -> dict[str, Any]:
 
 
 def training_key(row: Row) -> str:
-    """The name of one training within its run, which is a file name too; nothing in it can lead out of its folder."""
+    """The name of one training within its run, safe to use as a folder name."""
     name = re.sub(r"[^A-Za-z0-9_+]+", "_", row.strategy or row.baseline or "")
     return f"{row.run_number:05d}-{row.stage}-{name}"
 
 
 class Clock:
-    """Wall-clock seconds spent on a run, over all its starts; kept in a small file, so that a kill costs a few seconds at most."""
+    """Wall-clock seconds spent on a run over all its starts, saved in a small file, so that a kill loses a few seconds at most."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -146,7 +147,7 @@ class Clock:
         return self._before + time.monotonic() - self._start
 
     def save(self, every: float = 2.0) -> None:
-        """Write the time down, at most each `every` seconds."""
+        """Save the time, at most once every `every` seconds."""
         now = time.monotonic()
         if now - self._saved >= every:
             write_json(self._path, {"seconds": round(self.seconds, 2)})

@@ -56,15 +56,15 @@ from archwright.study.time_plan import LEAST_SEARCH_EPOCHS, MULTI_FIDELITY_FACTO
 from archwright.study.utilization import idle_shares, store_utilization
 
 ON_SEVERAL_DEVICES = ("final", "baseline", "supernet")
-"""Stages whose trainings are few and long: one at a time may take several devices."""
+"""Stages with few, long trainings, each of which may use several devices."""
 SIZED_ARCHITECTURES = 20
-"""Networks of a space whose mean size a baseline of texts is given."""
+"""Sampled networks of the space whose mean size is given to a text baseline."""
 
 
 def run_study(request: Request, source: Source | None = None) -> RunFolder:
-    """Run what is asked, or what is left of it, and write everything but the report. Returns the run's folder.
+    """Carry out the request, or what is left of it, and write everything except the report. Returns the run folder.
 
-    Of a run that began elsewhere (`Request.study`) the search alone: there are no results here then.
+    If the run began elsewhere (`Request.study`), only its search is joined, and no results are written here.
     """
     check_study(request)
     components = make_components(request, source)
@@ -93,7 +93,7 @@ def run_study(request: Request, source: Source | None = None) -> RunFolder:
 
 
 def is_finished(folder: RunFolder, request: Request) -> bool:
-    """Whether results.json is there and answers this very request."""
+    """Whether results.json exists and was written with the same trials and minutes."""
     if not folder.results.exists():
         return False
     settings = read_json(folder.results)["settings"]
@@ -117,25 +117,25 @@ class Run:
         self.threads = executor.threads
 
     def finish(self) -> None:
-        """All stages, each continuing what an earlier start left."""
+        """Run all stages, each resuming what an earlier start left unfinished."""
         self._begin()
         strategy_runs = self.search()
         self.score_with_shared_weights(strategy_runs)
         left_out = self.train_finals(strategy_runs)
         while self.ledger.others_work():
             time.sleep(LOOK_EVERY_S)
-        while not is_finished(self.folder, self.request):  # by another coordinator
+        while not is_finished(self.folder, self.request):  # unless another coordinator has written them
             if self.ledger.claim("results"):
                 self.write_results(strategy_runs, left_out)
                 return
             time.sleep(LOOK_EVERY_S)
 
     def take_part(self, home: str) -> None:
-        """In the search of a run that is at home elsewhere."""
+        """Take part in the search of a run whose home is elsewhere."""
         self._begin()
-        self.progress.say(f"study {self.ledger.run_id} began in {home}: this machine takes part in its search")
+        self.progress.say(f"study {self.ledger.run_id} was begun in {home}: this machine takes part in its search")
         self.search()
-        self.progress.say(f"the search is over; the final trainings and the report are made in {home}")
+        self.progress.say(f"the search is finished; {home} runs the final trainings and writes the report")
 
     def _begin(self) -> None:
         for note in (*self.components.data.notes, *self.ledger.notes):
@@ -146,19 +146,19 @@ class Run:
 
     @property
     def bound(self) -> str:
-        """Names the plan: more minutes make another one, more trials go on with the same."""
+        """The plan's name: other minutes need a new plan, whereas more trials keep the same one."""
         return "trials" if self.request.minutes is None else f"minutes={self.request.minutes:g}"
 
     @cached_property
     def study_plan(self) -> StudyPlan:
-        """What fits; decided once for a run and kept in the ledger."""
+        """What fits into the budget: decided once per run and stored in the ledger."""
         stored = self.ledger.setting(f"plan {self.bound}")
         if stored is not None:
             return StudyPlan.from_json(stored)
         if self.request.minutes is None:
             study_plan = study_plan_by_trials(self.request, self.components.budget, self.problem.n_train)
         else:
-            self.progress.say("measuring how long an epoch takes")
+            self.progress.say("measuring the time per epoch")
             study_plan = study_plan_by_minutes(
                 self.request,
                 self.components.budget,
@@ -179,8 +179,8 @@ class Run:
             probes[name] = [self._probe(f"probe-{name}", "baseline", **self._baseline(name))]
         return probes
 
-    def _probe(self, key: str, as_in: Stage = "search", **subject: Any) -> Job:
-        """`as_in`: the stage whose trainings it is to measure."""
+    def _probe(self, key: str, measured_stage: Stage = "search", **subject: Any) -> Job:
+        """A job that measures the time per epoch. `measured_stage`: the stage whose trainings it stands for."""
         assert self.request.minutes is not None
         return Job(
             key=key,
@@ -188,7 +188,7 @@ class Run:
             folder=str(self.folder.path / "trainings" / key),
             seed=self.request.seed,
             epochs=1.0,
-            devices=self._devices(as_in, subject.get("baseline")),
+            devices=self._devices(measured_stage, subject.get("baseline")),
             time_limit=max(LEAST_PROBE_SECONDS, PROBE_SHARE * 60 * self.request.minutes),
             **subject,
             **self._common,
@@ -207,16 +207,16 @@ class Run:
         }
 
     def job(self, row: Row) -> Job:
-        """The training of a row: what the ledger says, within what the plan allows."""
+        """The job of a row: what the ledger says, within the limits of the plan."""
         plan = self.study_plan.plan
-        whole = plan.search_epochs if row.stage == "search" else row.epochs or 1.0
+        full_epochs = plan.search_epochs if row.stage == "search" else row.epochs or 1.0
         return Job(
             key=training_key(row),
             stage=row.stage,
             folder=str(self.folder.training_of(row)),
             seed=row.seed,
-            epochs=whole,
-            share=(row.epochs or whole) / whole,
+            epochs=full_epochs,
+            share=(row.epochs or full_epochs) / full_epochs,
             continues=self._continued(row),
             architecture=row.architecture.to_json() if row.architecture is not None else None,
             **self._baseline(row.baseline),
@@ -230,35 +230,35 @@ class Run:
         )
 
     def _epoch_limit(self, row: Row) -> float | None:
-        """Candidates that are too slow are refused, but not what a supernet was trained for: then all of that was in vain."""
+        """Slow candidates are refused, except those derived from a supernet, whose training would have been wasted."""
         return self.study_plan.plan.epoch_limit if row.stage == "search" and row.strategy not in self.components.one_shot else None
 
     def _baseline(self, name: str | None) -> dict[str, Any]:
-        """What the job of a baseline says of it; one of texts is to be as large as the searched networks."""
+        """The fields of a job that describe a baseline; a text baseline is made as large as the searched networks."""
         if name is None or self.problem.level is None:
             return {"baseline": name}
-        return {"baseline": name, "baseline_parameters": self._usual_parameters}
+        return {"baseline": name, "baseline_parameters": self._mean_parameters}
 
     @cached_property
-    def _usual_parameters(self) -> int:
-        """Of a network of the space: the mean over some."""
+    def _mean_parameters(self) -> int:
+        """The mean number of parameters of some sampled networks of the space."""
         space, rng = self.components.space, Random(f"{self.request.seed}/size")
         with torch.device("meta"):
             networks = [space.network(space.sample(rng), self.problem) for _ in range(SIZED_ARCHITECTURES)]
         return round(mean(map(parameter_count, networks)))
 
     def _continued(self, row: Row) -> str | None:
-        """The folder of the training that this one goes on with."""
+        """The folder of the training that this one continues."""
         shorter = self.ledger.searched(row.strategy, row.continues) if row.continues is not None else None
         return str(self.folder.training_of(shorter)) if shorter is not None else None
 
     def _devices(self, stage: Stage, baseline: str | None) -> int:
-        """How many a training of this stage takes; a classical model is fitted in one process."""
+        """The devices that a training of this stage uses; a classical model is fitted in one process."""
         fitted = baseline is not None and not is_network(baseline)
         return self.request.devices if stage in ON_SEVERAL_DEVICES and not fitted else 1
 
     def _goal(self, row: Row) -> float | None:
-        """Seconds that the (full) training aims to fill; None where its epochs are fixed."""
+        """Seconds that the (full) training aims to fill; None if its epochs are fixed."""
         seconds = self._worker_seconds(row)
         return None if seconds is None else seconds / self._devices(row.stage, row.baseline)
 
@@ -272,31 +272,31 @@ class Run:
         return goals.get(row.stage, plan.scoring_goal)
 
     def _supernet_of(self, row: Row) -> dict[str, Any] | None:
-        """What the job says of the supernet that it trains, or scores candidates with; None for any other job."""
+        """The description of the supernet that a job trains or scores candidates with; None for other jobs."""
         if row.stage not in ("supernet", "shared_scores"):
             return None
         space, method = self.components.space, self.components.one_shot[row.strategy]
-        asked = {
+        supernet = {
             "space": space.reference,
             "space_settings": settings_of(space),
             "method": row.strategy,
             "method_settings": settings_of(method),
         }
         if row.stage == "supernet":
-            return asked
+            return supernet
         trained = self.ledger.first_with_key("supernet", row.strategy, KEY)
         assert trained is not None
         architectures = [architecture.to_json() for architecture in architectures_of(row, self.ledger)]
-        return {**asked, "trained": str(self.folder.training_of(trained)), "architectures": architectures}
+        return {**supernet, "trained": str(self.folder.training_of(trained)), "architectures": architectures}
 
     def _recorded(self, row: Row) -> None:
-        """After each result: the table and the terminal."""
+        """After each result, update the table and the terminal."""
         self.table.is_behind = True
         self._write_table_if_due()
         self.progress.finished(row)
 
     def _look(self, scheduler: Scheduler) -> None:
-        """Now and then while trainings run: the same again."""
+        """While trainings run, update the table and the terminal regularly."""
         self._write_table_if_due()
         self.progress.look(scheduler)
 
@@ -310,7 +310,7 @@ class Run:
     # Stages.
 
     def search(self) -> list[StrategyRun]:
-        """The search of every strategy."""
+        """Run the search of every strategy."""
         request, plan = self.request, self.study_plan.plan
         for skipped in self.study_plan.skipped:
             self.progress.say(f"left out: {skipped.name}: {skipped.reason}")
@@ -322,17 +322,17 @@ class Run:
         limits = SearchLimits(request.trials, deadline, lambda: self.clock.seconds)
         with self._measuring_utilization("search"):
             search(strategy_runs, self.scheduler, self.job, limits, request.seed)
-        self._forget_checkpoints()
+        self._delete_checkpoints()
         self._write_table()
         return strategy_runs
 
     def _trainings_of_search(self) -> int | None:
-        """How many candidates may be trained, where that is bounded: of a one-shot method no more than it hands over."""
+        """The number of candidates that will be trained at most, if known; a one-shot method derives a fixed number of them."""
         trials = self.request.trials
         if trials is None or any(map(self._has_fidelities, self.components.strategies)):
             return None
-        handed_over = [method.derived_candidates for method in self.components.one_shot.values()]
-        return trials * len(self.components.strategies) + sum(min(trials, count) for count in handed_over)
+        derived = [method.derived_candidates for method in self.components.one_shot.values()]
+        return trials * len(self.components.strategies) + sum(min(trials, count) for count in derived)
 
     def _strategy_run(self, name: str, epochs: float) -> StrategyRun:
         strategy = self._strategy(name)
@@ -342,15 +342,15 @@ class Run:
     def _has_fidelities(self, name: str) -> bool:
         return isinstance(self.components.strategies.get(name), MultiFidelityStrategy)
 
-    def _forget_checkpoints(self) -> None:
-        """No training is to go on from here; should the run be given more trials, it is done again from its beginning."""
+    def _delete_checkpoints(self) -> None:
+        """No training will be continued from here; if the run is given more trials, such a training starts from scratch."""
         rows = self.ledger.rows("search")
         if not any(row.state == "running" for row in rows):  # by another coordinator
             for row in rows:
                 (self.folder.training_of(row) / CHECKPOINT).unlink(missing_ok=True)
 
     def _strategy(self, name: str) -> Strategy:
-        """What proposes, its sizes chosen for the budget; says so where it cannot model all of the space."""
+        """The strategy, with its sizes chosen for the budget; reports if it cannot model all of the space."""
         plan = self.study_plan.plan
         if name in self.components.one_shot:
             return SupernetSearch(name, self.ledger, float(self.components.one_shot[name].epochs or plan.supernet_epochs or 1))
@@ -358,21 +358,21 @@ class Run:
         if expected is not None and plan.search_goal is not None and self._has_fidelities(name):
             expected = max(1, expected // MULTI_FIDELITY_FACTOR)
         sized = sized_for_budget(self.components.strategies[name], expected)
-        if (told := limitations(sized, self.components.space)) is not None:
-            self.progress.say(told)
+        if (limitation := limitations(sized, self.components.space)) is not None:
+            self.progress.say(limitation)
         return sized
 
     def score_with_shared_weights(self, strategy_runs: Sequence[StrategyRun]) -> None:
-        """Candidates trained from scratch are scored with each supernet's weights as well, to tell what such scores are worth."""
+        """Score candidates trained from scratch with each supernet's weights as well, to measure how reliable such scores are."""
         searches = [
             strategy_run.supernet
             for strategy_run in strategy_runs
             if strategy_run.supernet is not None and strategy_run.supernet.found
         ]
         if searches:
-            self.progress.phase("scores with shared weights", len(searches))
-            of_this_space = [strategy_run.name for strategy_run in strategy_runs if strategy_run.space == self.components.space]
-            score_with_shared_weights(searches, self.ledger, self.scheduler, self.job, self.request.seed, of_this_space)
+            self.progress.phase("scoring with shared weights", len(searches))
+            in_same_space = [strategy_run.name for strategy_run in strategy_runs if strategy_run.space == self.components.space]
+            score_with_shared_weights(searches, self.ledger, self.scheduler, self.job, self.request.seed, in_same_space)
 
     def _seconds_until(self, deadline: float) -> float:
         return deadline - self.clock.seconds
@@ -389,7 +389,7 @@ class Run:
         return [Contender("baseline", name, name) for name in self.study_plan.baselines]
 
     def train_finals(self, strategy_runs: Sequence[StrategyRun]) -> list[FinalTraining]:
-        """The final trainings of the best candidates, then those of the baselines; returns those there was no time for."""
+        """Run the final trainings of the best candidates, then of the baselines; returns those for which no time was left."""
         plan = self.study_plan.plan
         stages: tuple[tuple[Stage, list[Contender], float | None], ...] = (
             ("final", self.contenders(strategy_runs), self.study_plan.final_until),
@@ -408,7 +408,7 @@ class Run:
 
     @contextmanager
     def _measuring_utilization(self, stage: str) -> Iterator[None]:
-        """Count how busy the workers are in a stage, and tell it at its end."""
+        """Measure how busy the workers are in a stage, and report it at the end."""
         utilization = self.scheduler.count_from_now()
         yield
         if utilization.trainings:
@@ -416,13 +416,13 @@ class Run:
             self.progress.say(f"{stage}: workers were idle for {utilization.idle_share:.0%} of the time")
 
     def _late(self, until: float | None, goal: float | None) -> bool:
-        """Whether most of a training that began now would lie behind the end of its stage's time."""
+        """Whether more than half of a training that began now would exceed its stage's time."""
         return until is not None and goal is not None and self.clock.seconds + goal / 2 > until
 
     # Results.
 
     def write_results(self, strategy_runs: Sequence[StrategyRun], left_out: Sequence[FinalTraining]) -> None:
-        """model/ and, last of all, results.json: once it is there the run is finished."""
+        """Write model/ and, last of all, results.json, which marks the run as finished."""
         metric = self.problem.metric
         methods = [
             method_of(strategy_run.name, "search", metric, self.contenders(strategy_runs), self.ledger, self.bound)
@@ -439,7 +439,7 @@ class Run:
         searched = best_on_validation(as_json, "search")
         if searched is not None:
             self._save_model(next(method for method in methods if method.name == searched["name"]))
-        late = [Skipped(t.contender.method, f"seed {t.seed_index + 1}: no time was left for it") for t in left_out]
+        late = [Skipped(t.contender.method, f"seed {t.seed_index + 1}: no time was left for its training") for t in left_out]
         skipped = [*self.study_plan.skipped, *failed_supernets(supernets.values()), *failures(methods), *late]
         write_json(
             self.folder.results,
@@ -455,7 +455,7 @@ class Run:
         )
 
     def _method_json(self, method: Method, supernet: SupernetSearch | None) -> dict[str, Any]:
-        """A method as it stands in results.json; a one-shot method says more."""
+        """The entry for a method in results.json; a one-shot method has an additional one."""
         as_json = method_json(method, self.problem, self.ledger, self.threads, str(device_of(self.request.device)))
         if supernet is None:
             return as_json
@@ -465,7 +465,7 @@ class Run:
         }
 
     def _save_model(self, method: Method) -> None:
-        """model/: the run of the best searched network that validation chose."""
+        """Write model/: the best run, by validation, of the best searched network."""
         row = method.best_run
         assert row.architecture is not None
         network = trained_network(self.job(row), self.problem)

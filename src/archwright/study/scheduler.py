@@ -1,4 +1,4 @@
-"""Trainings in flight: the executor that works on them, and the ledger row that each belongs to."""
+"""Trainings in flight: pairs each ledger row with its job on the executor."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from archwright.study.run_folder import Clock
 from archwright.study.utilization import Utilization
 
 ATTEMPTS = 3
-"""How often a training is begun that ends for the machine's fault, before that is its result."""
+"""A training that ends because of a machine fault is started this many times before it counts as failed."""
 
 
 def training_seed(*parts: object) -> int:
-    """A seed of 31 bits from the study's seed and what tells this training from others; the worker plays no part."""
+    """A 31-bit seed from the study's seed and whatever identifies the training; it does not depend on the worker."""
     digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
 
@@ -38,17 +38,17 @@ class Scheduler:
         self._look = look
         self._recorded = recorded
         self._rows: dict[str, tuple[Row, int]] = {}
-        self._taken = 0
-        self._searched: Counter[str] = Counter()
+        self._workers_in_use = 0
+        self._searches_under_way: Counter[str] = Counter()
         self._utilization = self.count_from_now()
 
     @property
     def free(self) -> int:
-        """Workers without a training; below zero where one waits that takes several."""
-        return self._executor.workers - self._taken
+        """Workers without a training; negative while a training that takes several workers is queued."""
+        return self._executor.workers - self._workers_in_use
 
     def count_from_now(self) -> Utilization:
-        """How busy the workers are from now on, counted until this is asked for again; to be asked while none is."""
+        """Measure how busy the workers are from now until the next call; to be called while no training is under way."""
         self._utilization = Utilization(self._executor.workers)
         return self._utilization
 
@@ -59,15 +59,15 @@ class Scheduler:
 
     def searching(self, strategy: str) -> int:
         """How many trainings of a strategy's search are under way."""
-        return self._searched[strategy]
+        return self._searches_under_way[strategy]
 
     def progress(self) -> list[tuple[Row, dict[str, float]]]:
-        """The trainings under way, each with its last epoch's record; empty before the first."""
+        """The trainings under way, each with the record of its last epoch (empty during the first)."""
         records = self._executor.progress()
         return [(row, dict(records.get(key, {}))) for key, (row, _) in self._rows.items()]
 
     def start(self, row: Row, job: Job) -> None:
-        """Begin a training, or take it up again from its checkpoint; nothing where another coordinator has taken it up."""
+        """Begin a training, or resume it from its checkpoint; does nothing if another coordinator has taken it over."""
         try:
             attempt = self._ledger.attempt(row)
         except Overtaken:
@@ -78,12 +78,12 @@ class Scheduler:
         self._utilization.begins(job.key, job.devices)
         self._executor.submit(job)
 
-    def _count(self, row: Row, job: Job, more: int) -> None:
-        self._taken += more * job.devices
-        self._searched[row.strategy] += more * (row.stage == "search")
+    def _count(self, row: Row, job: Job, change: int) -> None:
+        self._workers_in_use += change * job.devices
+        self._searches_under_way[row.strategy] += change * (row.stage == "search")
 
     def finished(self, timeout: float = 0.5) -> list[tuple[Row, Outcome]]:
-        """Those that ended; a training lost for the machine's fault is begun again a few times before it counts as ended."""
+        """The trainings that have ended; those lost to a machine fault are restarted first, up to `ATTEMPTS` times in all."""
         done = []
         for job, outcome in self._executor.wait(timeout):
             row, attempt = self._rows.pop(job.key)
@@ -107,7 +107,7 @@ class Scheduler:
         scores: tuple[float, ...] | None = None,
         cause: str | None = None,
     ) -> Row:
-        """Write down what became of a row; returns it as it is then."""
+        """Record the result of a row in the ledger; returns the updated row."""
         done = self._ledger.finish(row, state, outcome, cause=cause, scores=scores)
         self._recorded(done)
         return done

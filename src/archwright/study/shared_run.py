@@ -1,4 +1,4 @@
-"""A run that several machines share by its name: it is at home where it began, the others take part in its search."""
+"""A run that several machines share by name: its home is where it began, the other machines take part in its search."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from archwright.study.request import Request
 from archwright.study.run_folder import RunFolder
 
 MAY_DIFFER = ("source", "storage")
-"""Between machines: where the data lie, and the way to the database."""
+"""Fields that may differ between machines: the path of the data and the address of the database."""
 
 
 def check_study(request: Request) -> None:
-    """Raises InputError for a name that no other machine could find."""
+    """Raises InputError if the run has a name but no storage that other machines could reach."""
     if request.study is not None and (request.storage is None or not request.storage.startswith("postgres")):
         raise InputError(
-            f"study {request.study!r} is to be shared, but its ledger is in this run's folder or in a file: give --storage "
-            "postgresql://USER:PASSWORD@HOST/DATABASE too, or leave the name out"
+            f"study {request.study!r} cannot be shared, because its ledger is in the run folder or in a file: add --storage "
+            "postgresql://USER:PASSWORD@HOST/DATABASE, or omit --study"
         )
 
 
 def home_of(ledger: Ledger, folder: RunFolder, request: Request, problem: Problem) -> str | None:
-    """Where the run is at home, HOST:FOLDER, if that is not here; None at home.
+    """The run's home as HOST:FOLDER if it was begun elsewhere; None if it was begun here.
 
-    Raises RunFolderError where it was begun with another request or other data.
+    Raises RunFolderError if it was begun with another request or other data.
     """
     asked, own = _asked(request, problem), folder.asked["name"]
     place = f"{socket.gethostname()}:{folder.path}"
@@ -39,13 +39,13 @@ def home_of(ledger: Ledger, folder: RunFolder, request: Request, problem: Proble
     ]
     if changed:
         raise RunFolderError(
-            f"study {ledger.run_id!r} was begun otherwise in {home['place']} ({'; '.join(changed)}): ask for the same, "
+            f"study {ledger.run_id!r} was begun in {home['place']} with other options ({'; '.join(changed)}): use the same ones, "
             "or give another --study"
         )
     return None if home["name"] == own else str(home["place"])
 
 
 def _asked(request: Request, problem: Problem) -> dict[str, Any]:
-    bound = {"trials": request.trials, "minutes": request.minutes} if request.minutes is not None else {}
+    limits = {"trials": request.trials, "minutes": request.minutes} if request.minutes is not None else {}
     fixed = {key: value for key, value in request.fixed().items() if key not in MAY_DIFFER}
-    return {**fixed, **bound, "data_hash": problem.data_hash}
+    return {**fixed, **limits, "data_hash": problem.data_hash}

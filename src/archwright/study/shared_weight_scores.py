@@ -1,4 +1,4 @@
-"""What scores with shared weights are worth: candidates that were trained from scratch are scored with a supernet's weights too."""
+"""How reliable shared-weight scores are: candidates trained from scratch are also scored with the supernet's weights."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from archwright.study.supernet_search import SupernetSearch, begin_once
 
 STAGE: Stage = "shared_scores"
 LEAST_SCORED, MOST_SCORED = 4, 100
-"""With fewer candidates there is no rank correlation to speak of; of more, a sample is drawn."""
+"""With fewer candidates a rank correlation means little; from more, a random sample is drawn."""
 
 
 def scorable(ledger: Ledger, seed: int, strategies: Collection[str]) -> list[Row]:
-    """Complete candidates of these searches, fully trained and each network once; at most MOST_SCORED, drawn at random."""
+    """Complete, fully trained candidates of these strategies, each network once; a random sample if more than `MOST_SCORED`."""
     complete = [row for row in ledger.rows("search") if row.state == "complete" and row.architecture is not None]
     full = max((row.epochs or 0.0 for row in complete), default=0.0)
-    own = [row for row in reversed(complete) if row.strategy in strategies and (row.epochs or 0.0) >= full]
-    first = {row.key: row for row in own}
+    fully_trained = [row for row in reversed(complete) if row.strategy in strategies and (row.epochs or 0.0) >= full]
+    first = {row.key: row for row in fully_trained}
     rows = sorted(first.values(), key=lambda row: row.run_number)
     if len(rows) <= MOST_SCORED:
         return rows
@@ -38,7 +38,7 @@ def score_with_shared_weights(
     seed: int,
     strategies: Collection[str],
 ) -> None:
-    """One job for each trained supernet, unless these very candidates were scored before, or there are too few of them.
+    """Run one scoring job per trained supernet, unless there are too few candidates or the same ones were scored before.
 
     `strategies`: those that searched the supernet's own space.
     """
@@ -52,7 +52,7 @@ def score_with_shared_weights(
 
 
 def _open_row(strategy: str, ledger: Ledger, seed: int, strategies: Collection[str]) -> Row | None:
-    """The row of the scoring that is to be done now, a new one or one that was interrupted."""
+    """The row of the scoring job to run now, new or interrupted; None if there is nothing to do."""
     numbers = [row.run_number for row in scorable(ledger, seed, strategies)]
     if len(numbers) < LEAST_SCORED:
         return None
@@ -65,7 +65,7 @@ def _open_row(strategy: str, ledger: Ledger, seed: int, strategies: Collection[s
 
 
 def architectures_of(row: Row, ledger: Ledger) -> list[Architecture]:
-    """The candidates' architectures that a row of scoring is about, in its order."""
+    """The architectures of the candidates that a scoring row refers to, in its order."""
     return [candidate.architecture for candidate in _candidates_of(row, ledger) if candidate.architecture is not None]
 
 
@@ -75,7 +75,7 @@ def _candidates_of(row: Row, ledger: Ledger) -> list[Row]:
 
 
 def paired_scores(strategy: str, metric: str, ledger: Ledger) -> list[tuple[float, float]]:
-    """(with the supernet's weights, trained from scratch): the validation metric of each candidate that was scored last."""
+    """The validation metric of each candidate of the last scoring job: (with shared weights, trained from scratch)."""
     scored = [row for row in ledger.rows(STAGE, strategy) if row.state == "complete"]
     if not scored:
         return []

@@ -1,4 +1,4 @@
-"""Everything that `--strategy` takes: the strategies that go from network to network, and the one-shot methods."""
+"""Everything that `--strategy` accepts: strategies that train one network at a time, and one-shot methods."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from archwright.search_strategy.optuna_adapter.sampler_names import PREFIX
 
 
 def all_strategy_names() -> list[str]:
-    """The names of both kinds."""
+    """The names of strategies of both kinds."""
     return [*strategy_names(), *one_shot_names()]
 
 
 def is_one_shot(name: str) -> bool:
-    """Whether this strategy shares weights: by its name or, of somebody's own `module:Class`, by having no `propose`.
+    """Whether this strategy is a one-shot method; a custom `module:Class` is one if it has no `propose`.
 
     Raises UnknownName, listing both kinds.
     """
@@ -46,7 +46,7 @@ def make_any(name: str, settings: Mapping[str, Any]) -> Strategy | OneShotMethod
 
 
 def summary_of(name: str) -> str:
-    """One line on what it does. Raises UnknownName."""
+    """One line on what the strategy does. Raises UnknownName."""
     return one_shot_summary(name) if is_one_shot(name) else strategy_summary(name)
 
 

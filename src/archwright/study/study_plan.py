@@ -1,4 +1,4 @@
-"""Before the search: what fits into the time, by the measured epoch times of some networks of the space and of the baselines."""
+"""Plans before the search what fits into the time, from measured epoch times of sampled networks and of the baselines."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from archwright.study.time_plan import LEAST_FINAL_EPOCHS, AvailableTime, Budget
 
 PROBED_ARCHITECTURES = 4
 PROBE_SHARE, LEAST_PROBE_SECONDS = 0.03, 20.0
-"""A network that cannot be measured in this share of the run's time is too slow for it."""
+"""A network that cannot be measured within this share of the run's time (at least these seconds) is too slow."""
 FINAL: Stage = "final"
-"""Among the probes: networks of the space as they are in final trainings."""
+"""The probes that measure networks of the space under the conditions of final trainings."""
 FAIR_SHARE = 0.25
-"""Of the most epochs: a baseline that gets less is hardly trained."""
-ABOUT = 0.8
-"""Measured seconds an epoch are no more exact than this."""
+"""A baseline that gets less than this share of the maximum epochs is hardly trained."""
+MEASUREMENT_MARGIN = 0.8
+"""Allows for the limited accuracy of measured seconds per epoch."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that was asked for and is left out, and why."""
+    """Something that was requested but left out, and why."""
 
     name: str
     reason: str
@@ -33,9 +33,10 @@ class Skipped:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """A plan, the baselines that fit, and what was left out.
+    """A time plan, the baselines that fit, and what was left out.
 
-    `search_until`, `final_until`: seconds of the run's clock after which no further training of that stage begins; None is never.
+    `search_until`, `final_until`: the time on the run's clock, in seconds, after which no further training of that stage begins;
+    None means no such limit.
     """
 
     plan: TimePlan
@@ -65,7 +66,7 @@ class StudyPlan:
 
 
 def study_plan_by_trials(request: Request, budget: Budget, n_train: int) -> StudyPlan:
-    """All that was asked for is trained."""
+    """The plan with `--trials`: everything that was requested is trained."""
     assert request.trials is not None
     plan = plan_by_trials(n_train, request.epochs, request.seeds, request.top_k, request.trials, budget)
     return StudyPlan(plan, request.baselines or ())
@@ -79,27 +80,34 @@ def study_plan_by_minutes(
     executor: Executor,
     probes: Mapping[str, Sequence[Job]],
 ) -> StudyPlan:
-    """What fits. `probes` holds jobs that measure networks of the space (under `space`) and each baseline (under its name).
+    """The plan with `--minutes`. `probes`: jobs that measure networks of the space (under `space`) and each baseline (by name).
 
-    Under `final`, where final trainings take several devices: the same networks of the space on these.
+    If final trainings use several devices, `final` holds jobs that measure the same networks of the space on these.
     """
     measured = run_probes(executor, [job for jobs in probes.values() for job in jobs])
-    of_space, of_final = (
+    space_seconds, final_seconds = (
         [t for job in probes.get(kind, ()) if (t := measured[job.key].seconds_per_epoch) is not None] for kind in ("space", FINAL)
     )
     assert request.minutes is not None
     now = clock()
     available = AvailableTime(60 * request.minutes - now, executor.workers, len(request.all_strategies), request.devices)
     plan = plan_by_minutes(
-        n_train, request.epochs, request.seeds, request.top_k, available, budget, of_space or [available.usable / 10], of_final
+        n_train,
+        request.epochs,
+        request.seeds,
+        request.top_k,
+        available,
+        budget,
+        space_seconds or [available.usable / 10],
+        final_seconds,
     )
     skipped = []
     if plan.seeds < request.seeds:
         skipped.append(
-            Skipped("seeds", f"{request.seeds} were asked for, {plan.seeds} fit into the final trainings' share of the time")
+            Skipped("seeds", f"{request.seeds} were requested, but only {plan.seeds} fit into the time for final trainings")
         )
     baselines = {name: measured[probes[name][0].key] for name in request.baselines or ()}
-    fitted = _fit_baselines(plan, baselines, available, budget, least_baseline_epochs(plan, of_final or of_space))
+    fitted = _fit_baselines(plan, baselines, available, budget, least_baseline_epochs(plan, final_seconds or space_seconds))
     return StudyPlan(
         fitted.plan,
         fitted.names,
@@ -110,16 +118,16 @@ def study_plan_by_minutes(
 
 
 def run_probes(executor: Executor, jobs: Sequence[Job]) -> dict[str, Outcome]:
-    """The outcome of each job by its key; the seconds an epoch are of workers, which a job on several devices has several of."""
+    """The outcome of each job by its key, with `seconds_per_epoch` in worker-seconds: the sum over the devices of a job."""
     for job in jobs:
         executor.submit(job)
     outcomes: dict[str, Outcome] = {}
     while len(outcomes) < len(jobs):
-        outcomes.update({job.key: _of_workers(outcome, job.devices) for job, outcome in executor.wait(1.0)})
+        outcomes.update({job.key: _in_worker_seconds(outcome, job.devices) for job, outcome in executor.wait(1.0)})
     return outcomes
 
 
-def _of_workers(outcome: Outcome, devices: int) -> Outcome:
+def _in_worker_seconds(outcome: Outcome, devices: int) -> Outcome:
     if outcome.seconds_per_epoch is None:
         return outcome
     return replace(outcome, seconds_per_epoch=outcome.seconds_per_epoch * devices)
@@ -127,7 +135,7 @@ def _of_workers(outcome: Outcome, devices: int) -> Outcome:
 
 @dataclass(frozen=True)
 class FittedBaselines:
-    """The plan with the baselines' part settled, which of them are trained, and the worker-seconds that they will take."""
+    """The completed plan, the baselines that are trained, those left out, and the worker-seconds that the baselines will take."""
 
     plan: TimePlan
     names: tuple[str, ...]
@@ -138,17 +146,17 @@ class FittedBaselines:
 def _fit_baselines(
     plan: TimePlan, measured: Mapping[str, Outcome], available: AvailableTime, budget: Budget, least_epochs: float
 ) -> FittedBaselines:
-    """Leave out the slowest baseline until each of the others gets enough epochs; time that they do not need goes to the finals."""
+    """Leave out the slowest baselines until the others get enough epochs; unused time goes to the final trainings."""
     kept = dict(measured)
     share = budget.baselines * available.usable / plan.seeds
     skipped: list[Skipped] = []
     while kept:
-        needs = {name: _seconds(outcome, plan.final_epochs, plan) for name, outcome in kept.items()}
-        goal = fill_evenly(needs.values(), share)
+        needed = {name: _seconds(outcome, plan.final_epochs, plan) for name, outcome in kept.items()}
+        goal = fill_evenly(needed.values(), share)
         least = {name: _seconds(outcome, least_epochs, plan) for name, outcome in kept.items()}
         slowest = max(least, key=lambda name: least[name])
         if least[slowest] <= goal:
-            used = sum(min(need, goal) for need in needs.values())
+            used = sum(min(seconds, goal) for seconds in needed.values())
             fitting = _with_spare(replace(plan, baseline_goal=goal), (share - used) * plan.seeds, available)
             return FittedBaselines(fitting, tuple(kept), tuple(skipped), used * plan.seeds)
         skipped.append(Skipped(slowest, _too_slow(kept.pop(slowest), least[slowest], goal)))
@@ -162,26 +170,26 @@ def _with_spare(plan: TimePlan, spare: float, available: AvailableTime) -> TimeP
 
 
 def fill_evenly(needs: Iterable[float], total: float) -> float:
-    """The seconds each may take at most, so that `total` is used: what the quick ones do not need goes to the slow ones."""
-    left, waiting = total, sorted(needs)
-    while waiting and waiting[0] <= left / len(waiting):
-        left -= waiting.pop(0)
-    return left / len(waiting) if waiting else total
+    """The most seconds each may take so that `total` is used up: time that the fast ones do not need goes to the slow ones."""
+    left, unserved = total, sorted(needs)
+    while unserved and unserved[0] <= left / len(unserved):
+        left -= unserved.pop(0)
+    return left / len(unserved) if unserved else total
 
 
 def least_baseline_epochs(plan: TimePlan, epoch_seconds: Sequence[float]) -> float:
-    """A baseline that trains less than a quarter of the most epochs would be no fair comparison.
+    """The fewest epochs for a fair comparison: a quarter of the maximum, or fewer if the final trainings will be as short.
 
-    Unless the searched networks' final trainings are expected to be about as short, by measured seconds an epoch of some of them.
+    epoch_seconds: measured seconds per epoch of some searched networks, from which the length of the final trainings is estimated.
     """
     fair = max(min(plan.final_epochs, LEAST_FINAL_EPOCHS), FAIR_SHARE * plan.final_epochs)
     if not epoch_seconds or plan.final_goal is None:
         return fair
-    return min(fair, max(1.0, ABOUT * plan.final_goal / median(epoch_seconds)))
+    return min(fair, max(1.0, MEASUREMENT_MARGIN * plan.final_goal / median(epoch_seconds)))
 
 
 def _seconds(outcome: Outcome, epochs: float, plan: TimePlan) -> float:
-    """Seconds of a training of so many epochs; a classical model's whole fit stands for the most epochs."""
+    """Seconds for a training of `epochs`; for a classical model the whole fit counts as the maximum epochs."""
     if outcome.seconds_per_epoch is None:
         return float("inf")
     if outcome.macs is None:
@@ -191,8 +199,8 @@ def _seconds(outcome: Outcome, epochs: float, plan: TimePlan) -> float:
 
 def _too_slow(outcome: Outcome, needed: float, goal: float) -> str:
     if outcome.seconds_per_epoch is None:
-        return f"too slow for this budget: its speed could not even be measured ({outcome.cause})"
+        return f"too slow for this budget: its time per epoch could not even be measured ({outcome.cause})"
     return (
-        f"too slow for this budget: by a measured estimate an epoch takes {outcome.seconds_per_epoch:.1f} s and the shortest fair "
-        f"training {needed:.0f} s; its part of the time is {goal:.0f} s"
+        f"too slow for this budget: an epoch takes an estimated {outcome.seconds_per_epoch:.1f} s and the shortest fair training "
+        f"{needed:.0f} s, but its share of the time is {goal:.0f} s"
     )

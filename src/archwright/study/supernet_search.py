@@ -1,4 +1,4 @@
-"""A one-shot method as a strategy of a run: one training of a supernet, and then what that has found, one after the other."""
+"""A one-shot method as a strategy of a run: train one supernet, then propose the architectures that it found."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ KEY = "supernet"
 
 
 class SupernetSearch:
-    """Where a one-shot method looks next: where its supernet's training has pointed. All of it is read from the ledger.
+    """Proposes what a one-shot method found by training its supernet. All state is read from the ledger.
 
-    `epochs`: the most that the supernet is trained for.
+    `epochs`: the maximum for the supernet's training.
     """
 
     def __init__(self, name: str, ledger: Ledger, epochs: float) -> None:
@@ -31,39 +31,39 @@ class SupernetSearch:
 
     @property
     def training(self) -> Row | None:
-        """The row of the supernet's training; None before it was begun."""
+        """The row of the supernet's training; None before it has begun."""
         return self._ledger.first_with_key(STAGE, self.name, KEY)
 
     @property
     def trains(self) -> bool:
-        """Whether the supernet is being trained, by whatever coordinator."""
+        """Whether the supernet is being trained, by any coordinator."""
         return self.training is not None and not self.ended
 
     @property
     def ended(self) -> bool:
-        """Whether its training has come to its end, good or bad."""
+        """Whether the supernet's training has ended, successfully or not."""
         return self.training is not None and self.training.state != "running"
 
     @property
     def found(self) -> Sequence[Mapping[str, Any]]:
-        """What it hands over, the best first (see `Outcome.found`); nothing where the training failed."""
+        """The derived candidates, best first (see `Outcome.found`); empty if the training failed."""
         row = self.training
         return row.outcome.found if row is not None and row.state == "complete" and row.outcome is not None else ()
 
     @property
     def seconds(self) -> float:
-        """What the supernet's training took, of all workers that it had."""
+        """Worker-seconds of the supernet's training."""
         row = self.training
         return row.outcome.worker_seconds if row is not None and row.outcome is not None else 0.0
 
     def begin(self, seed: int) -> Row:
-        """The row of the supernet's training: a new one, unless another coordinator was faster."""
+        """The row of the supernet's training: a new one, unless another coordinator has begun it."""
         return begin_once(
             self._ledger, STAGE, self.name, KEY, seed=training_seed(seed, self.name, KEY), epochs=self._epochs, extra={}
         )
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
-        """The best of those found that was not proposed yet; to be asked only while there is one."""
+        """The best derived candidate not yet proposed; to be called only while there is one."""
         chosen = self.found[len(history.candidates)]
         note = {"shared_score": chosen["score"], "supernet_epoch": chosen["epoch"]}
         return Proposal(Architecture.from_json(chosen["architecture"]), note=note)
@@ -72,7 +72,7 @@ class SupernetSearch:
 def begin_once(
     ledger: Ledger, stage: Stage, strategy: str, key: str, *, seed: int, epochs: float | None, extra: Mapping[str, Any]
 ) -> Row:
-    """The strategy's row of this stage and key: a new one, unless there is one, of whatever coordinator."""
+    """The strategy's row of this stage and key: a new one, unless any coordinator has begun it."""
     while (row := ledger.first_with_key(stage, strategy, key)) is None:
         number = ledger.next_number(stage, strategy)
         try:

@@ -30,7 +30,7 @@ from archwright.train.recipe import recipe_for
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of it, and where it is."""
+    """The result of `train_architecture`, and the folder that holds it."""
 
     problem: Problem
     outcome: Outcome
@@ -40,8 +40,8 @@ class Trained:
 def train_architecture(request: Request, architecture_file: Path) -> Trained:
     """Train the architecture in a JSON file on the request's data, and save it as `model/` in the request's folder.
 
-    A training that was killed continues. Raises InputError where the file holds no architecture of a known space, or it does not
-    fit the data; RunFolderError where the folder holds something else; InputError with the cause where the training fails.
+    An interrupted training is resumed. Raises InputError if the file does not hold an architecture of a known space that suits the
+    data, or, with the cause, if the training does not succeed; RunFolderError if the folder holds something else.
     """
     _check_settings(request)
     architecture = read_architecture(architecture_file)
@@ -49,13 +49,15 @@ def train_architecture(request: Request, architecture_file: Path) -> Trained:
     space.describe(architecture)
     data = load_data(request)
     recipe = recipe_for(data.problem.n_train, request.settings_for("train"), data.problem.task)
-    augmentation_names(recipe.augmentation, data.problem, inf)  # raises where they do not fit
+    augmentation_names(recipe.augmentation, data.problem, inf)  # raises if they do not suit the data
     if space.for_problem(data.problem) != space:
-        fits = settings_of(space.for_problem(data.problem))
-        told = ", ".join(
-            f"{key} is {value} and must be {fits[key]}" for key, value in settings_of(space).items() if value != fits[key]
+        needed = settings_of(space.for_problem(data.problem))
+        differences = ", ".join(
+            f"{key} is {value} and must be {needed[key]}" for key, value in settings_of(space).items() if value != needed[key]
         )
-        raise InputError(f"{architecture_file} was made for other data than {request.source} ({told}): search anew for these")
+        raise InputError(
+            f"{architecture_file} was made for other data than {request.source} ({differences}): run a new search on these data"
+        )
     folder = RunFolder(request.folder.absolute())
     job = Job(
         key="training",
@@ -77,13 +79,13 @@ def train_architecture(request: Request, architecture_file: Path) -> Trained:
         save_problem(data, folder.data)
         outcome = _run(job, executor)
     if outcome.state != "complete":
-        raise InputError(f"the training ended without a network: {outcome.cause} (its log is in {job.folder})")
+        raise InputError(f"no network was trained: {outcome.cause} (the log is in {job.folder})")
     save_model(folder.model, trained_network(job, data.problem), architecture, data.problem, data.preprocessing)
     return Trained(data.problem, outcome, folder.path)
 
 
 def read_architecture(file: Path) -> Architecture:
-    """The architecture in a JSON file, such as model/architecture.json. Raises InputError where there is none."""
+    """The architecture in a JSON file, such as model/architecture.json. Raises InputError if there is none."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -94,7 +96,7 @@ def read_architecture(file: Path) -> Architecture:
 
 
 def _claim(folder: RunFolder, request: Request, architecture: Architecture, data: ProblemData) -> None:
-    """Begin a training here, or continue the same one."""
+    """Begin a training in the folder, or continue the same training. Raises RunFolderError if it holds something else."""
     file = folder.path / "train.json"
     asked = json.loads(
         json.dumps(

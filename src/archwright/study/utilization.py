@@ -1,4 +1,4 @@
-"""How busy the workers were: without barriers between trainings, only the end of a stage should leave some of them idle."""
+"""How busy the workers were: without barriers between trainings, workers should be idle only at the end of a stage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SETTING = "occupation "
 
 
 class Utilization:
-    """Worker-seconds of one stage, in one start of one coordinator. A training on several devices takes as many workers.
+    """Worker-seconds of one stage in one start of one coordinator. A training on several devices takes as many workers.
 
     `trainings`: how many have begun.
     """
@@ -26,33 +26,33 @@ class Utilization:
         self._begun: dict[str, tuple[float, int]] = {}
 
     def begins(self, key: str, workers: int) -> None:
-        """A training takes so many workers from now on."""
+        """A training begins, which takes this many workers."""
         self.trainings += 1
         self._begun[key] = (self._clock(), workers)
 
     def ends(self, key: str) -> None:
-        """It has ended."""
+        """The training has ended."""
         begun, workers = self._begun.pop(key, (self._clock(), 0))
         self._busy += workers * (self._clock() - begun)
 
     @property
     def idle_share(self) -> float:
-        """Of all worker-seconds so far, those in which no training ran, between 0 and 1."""
+        """The share of all worker-seconds so far in which no training ran, between 0 and 1."""
         return _idle_share(self.to_json())
 
     def to_json(self) -> dict[str, float]:
-        """Worker-seconds there were (`available`), and those in which trainings ran (`busy`)."""
+        """All worker-seconds (`available`), and those in which trainings ran (`busy`)."""
         return {"available": round(self._workers * (self._clock() - self._start), 3), "busy": round(self._busy, 3)}
 
 
 def store_utilization(stage: str, utilization: Utilization, ledger: Ledger) -> None:
-    """Add a stage that has ended to what is known of the run; what ran in a start that was killed is not known."""
+    """Add a finished stage to the totals of the run; a start that was killed leaves no record."""
     name = f"{SETTING}{stage}/{ledger.coordinator}"
     ledger.set_setting(name, _added(ledger.setting(name, {}), utilization.to_json()))
 
 
 def idle_shares(ledger: Ledger) -> dict[str, float]:
-    """By stage: the share of the worker-seconds of all coordinators in which no training ran, between 0 and 1."""
+    """The idle share of the worker-seconds of all coordinators, per stage, between 0 and 1."""
     sums: dict[str, dict[str, float]] = {}
     for name, seconds in ledger.settings_of_all(SETTING).items():
         stage = name.partition("/")[0]

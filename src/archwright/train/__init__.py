@@ -1,1 +1,1 @@
-"""The one training loop, with its losses, metrics, augmentation and precision."""
+"""The training loop, with its losses, metrics, augmentation and precision."""

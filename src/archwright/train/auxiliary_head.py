@@ -1,4 +1,4 @@
-"""A second classifier halfway down the network, only while training (Szegedy et al. 2015, arXiv:1409.4842, section 5)."""
+"""A second classifier halfway through the network, used only in training (Szegedy et al. 2015, arXiv:1409.4842, section 5)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archwright.errors import InputError
 class AuxiliaryHead(nn.Module):
     """Mean over positions, then one linear layer, on the output of `network.auxiliary_point`: (B, C, ...) -> (B, outputs).
 
-    Not a part of the network, so it is not saved with the model. Raises InputError where the network names no such point.
+    Not part of the network, so it is not saved with the model. Raises InputError if the network has no `auxiliary_point`.
     Differs: GoogLeNet's head has a convolution and a hidden layer; one linear layer suits small inputs.
     """
 
@@ -20,14 +20,14 @@ class AuxiliaryHead(nn.Module):
         point = getattr(network, "auxiliary_point", None)
         if not isinstance(point, nn.Module):
             raise InputError(
-                f"{type(network).__name__} has no auxiliary_point: set train.auxiliary to 0, or name the sub-module to read"
+                f"{type(network).__name__} has no auxiliary_point: set train.auxiliary to 0, or set that attribute to a submodule"
             )
         self.linear = nn.LazyLinear(outputs)
-        self._seen: Tensor | None = None
+        self._features: Tensor | None = None
         point.register_forward_hook(self._remember)
 
     def initialise(self, network: nn.Module, x: Tensor) -> None:
-        """Size the linear layer by one pass of x: (B, *input_shape); the network's statistics stay as they are."""
+        """Infer the size of the linear layer from one pass of x, (B, *input_shape); the network's statistics do not change."""
         training = network.training
         with torch.no_grad():
             network.eval()(x)
@@ -35,13 +35,13 @@ class AuxiliaryHead(nn.Module):
         network.train(training)
 
     def forward(self) -> Tensor:
-        """Logits for the batch that the network has just seen."""
-        if self._seen is None:
-            raise InputError("the network did not pass its auxiliary_point: set train.auxiliary to 0")
-        seen, self._seen = self._seen, None
-        output: Tensor = self.linear(seen.flatten(2).mean(dim=2) if seen.ndim > 2 else seen)
+        """Logits for the batch that the network has just processed."""
+        if self._features is None:
+            raise InputError("the forward pass did not reach the auxiliary_point: set train.auxiliary to 0")
+        features, self._features = self._features, None
+        output: Tensor = self.linear(features.flatten(2).mean(dim=2) if features.ndim > 2 else features)
         return output
 
     def _remember(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if module.training or isinstance(self.linear, nn.LazyLinear):
-            self._seen = output
+            self._features = output

@@ -1,4 +1,4 @@
-"""Averaged SGD whose averaging begins when validation stops getting better: NT-ASGD (Merity et al. 2018, arXiv:1708.02182,
+"""Averaged SGD whose averaging begins when validation stops improving: NT-ASGD (Merity et al. 2018, arXiv:1708.02182,
 section 4 and Algorithm 1; averaging itself: Polyak & Juditsky 1992, doi:10.1137/0330046)."""
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from torch import Tensor, nn
 
 
 class Averaging(Protocol):
-    """What a training loop asks of weights that are averaged."""
+    """What the training loop needs from weight averaging."""
 
     def applied(self) -> Any:
-        """A context manager inside which the network has the weights by which it is judged and kept."""
+        """A context manager inside which the network has the weights that are validated and saved."""
 
     def judged(self, loss: float) -> None:
-        """To be told each validation loss."""
+        """Receives each validation loss."""
 
 
 class NoAveraging:
-    """The weights as they are."""
+    """No averaging: the weights stay as they are."""
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -35,7 +35,7 @@ class NoAveraging:
 class NonMonotoneAveraging:
     """The mean of all weights since the trigger: a validation loss above the best of all but the last `interval` (n in the paper).
 
-    A validation is one epoch apart (L in the paper). Until the trigger the weights are as they are.
+    Validations are one epoch apart (L in the paper). Before the trigger the weights are not averaged.
     """
 
     def __init__(self, network: nn.Module, interval: int) -> None:
@@ -47,7 +47,7 @@ class NonMonotoneAveraging:
 
     @torch.no_grad()
     def step_done(self) -> None:
-        """After each step: the weights join the mean."""
+        """Add the current weights to the mean; to be called after each step."""
         if not self.means:
             return
         self.count += 1
@@ -64,23 +64,23 @@ class NonMonotoneAveraging:
         if not self.count:
             yield
             return
-        own = [weight.detach().clone() for weight in self.weights]
-        _put(self.weights, self.means)
+        current = [weight.detach().clone() for weight in self.weights]
+        _copy_into(self.weights, self.means)
         try:
             yield
         finally:
-            _put(self.weights, own)
+            _copy_into(self.weights, current)
 
     def state_dict(self) -> dict[str, Any]:
         return {"losses": list(self.losses), "means": list(self.means), "count": self.count}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """What `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         self.losses, self.count = list(state["losses"]), state["count"]
         self.means = [mean.to(weight.device, copy=True) for mean, weight in zip(state["means"], self.weights, strict=False)]
 
 
 @torch.no_grad()
-def _put(weights: list[nn.Parameter], values: list[Tensor]) -> None:
+def _copy_into(weights: list[nn.Parameter], values: list[Tensor]) -> None:
     for weight, value in zip(weights, values, strict=True):
         weight.copy_(value)

@@ -1,4 +1,4 @@
-"""Batches of a split, straight from its arrays: a seeded permutation an epoch, normalised and augmented on the device."""
+"""Batches of a split, directly from its arrays: a seeded permutation per epoch, normalised and augmented on the device."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ KEPT_BYTES = 2**30
 
 
 class Rows:
-    """A split on its way to the device: inputs normalised, a regression's targets standardised.
+    """A split whose rows are moved to the device: inputs normalised, a regression's targets standardised.
 
-    x: (N, *input_shape) uint8 or float32, or int64 tokens, in memory or memory-mapped. channels_last: memory order of the batches.
-    `sequential`: whether rows follow each other, as the windows of a text do, and are taken in streams.
+    x: (N, *input_shape) uint8 or float32, or int64 tokens, in memory or memory-mapped. channels_last: memory format of the batches.
+    `sequential`: whether rows follow each other, like the windows of a text, and are read in streams.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Rows:
         return self.ordered(x), self.y[rows]
 
     def ordered(self, x: Tensor) -> Tensor:
-        """In the memory order that the network likes."""
+        """x in the memory format of the batches."""
         return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
 
     def in_order(self, process_group: ProcessGroup = SINGLE_PROCESS) -> Iterator[tuple[Tensor, Tensor]]:
-        """All rows once, in batches for evaluation; where they are sequential in the order of streams.
+        """All rows once, in batches for evaluation; sequential rows in the order of their streams.
 
-        Of a process group each process takes one block, but of sequential rows, or where there are too few, all of them.
+        Each process of a process group takes one block, or all rows if they are sequential or too few.
         """
         if self.sequential:
             yield from (self.take(torch.from_numpy(rows).to(self.device)) for rows in evaluation_batches(len(self)))
@@ -66,17 +66,16 @@ class Rows:
             yield self.take(slice(start, min(start + size, block.stop)))
 
     def divides(self, process_group: ProcessGroup) -> bool:
-        """Whether `in_order` gives each process of a process group a block of its own."""
+        """Whether `in_order` gives each process of the group its own block."""
         return not self.sequential and len(self) >= process_group.size
 
 
 class Batches:
-    """Training batches. Each epoch has its own order, from the training's seed and the epoch's number alone.
+    """Training batches. Each epoch has its own order, which depends only on the training's seed and the epoch's number.
 
-    What is left over when an epoch is cut into batches waits for another epoch's order; a split smaller than a batch is one batch.
-    `among`: the rows (indices) that are taken at all; by default every one. Sequential rows are never shuffled: a batch is the next
-    window of each of `batch_size` streams, and every epoch is the same. Of each batch the processes of a `process_group` take
-    their parts. Raises InputError where one of them would have none.
+    An incomplete last batch is dropped; a split smaller than a batch is one batch. `among`: indices of the rows to use, by default
+    all. Sequential rows are never shuffled: a batch is the next window of each of `batch_size` streams, and every epoch is the
+    same. The processes of a `process_group` share each batch. Raises InputError if one of them would have no row.
     """
 
     def __init__(
@@ -107,7 +106,7 @@ class Batches:
         return self.rows.ordered(self.augment(x)), y
 
     def _order_of(self, epoch: int) -> Tensor:
-        """(rows,): the order of one epoch, kept for its next batch."""
+        """(rows,): the order of one epoch, cached for its next batch."""
         if self._order[0] != epoch:
             self._order = epoch, torch.from_numpy(self._new_order(epoch)).to(self.rows.device)
         return self._order[1]
@@ -120,7 +119,7 @@ class Batches:
 
 
 def standardised(y: Array, preprocessing: Preprocessing) -> Array:
-    """Targets as the network is trained on them: a regression's with mean 0 and standard deviation 1, others as they are."""
+    """Targets for training: those of a regression with mean 0 and standard deviation 1, others unchanged."""
     if preprocessing.target_mean is None or preprocessing.target_std is None:
         return y
     scaled: Array = (y - np.array(preprocessing.target_mean)) / np.array(preprocessing.target_std)

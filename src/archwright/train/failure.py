@@ -10,15 +10,15 @@ from archwright.errors import InputError
 
 
 class Diverged(ArithmeticError):
-    """The loss is not a number any more, or infinite."""
+    """The loss became NaN or infinite."""
 
 
 class TimedOut(TimeoutError):
-    """The training took longer than its limit."""
+    """The training took longer than its time limit."""
 
 
 def cause_of(error: Exception) -> str:
-    """One line: what happened, and for errors in somebody's code where."""
+    """One line: what happened and, for an error in code, where."""
     if isinstance(error, Diverged):
         return f"diverged: {error}"
     if is_out_of_memory(error):
@@ -29,7 +29,7 @@ def cause_of(error: Exception) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether Python, PyTorch's CPU allocator or a GPU had no memory left."""
+    """Whether Python, PyTorch's CPU allocator or a GPU ran out of memory."""
     texts = ("can't allocate memory", "not enough memory", "out of memory")
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
         isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
@@ -37,12 +37,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_machine_fault(error: BaseException) -> bool:
-    """Whether the same training may well succeed another time: a disk, a file server, a GPU that fell over."""
+    """Whether the same training may succeed when it is tried again: a disk, file server or GPU failed."""
     return (isinstance(error, OSError) and not isinstance(error, TimeoutError)) or "CUDA error" in str(error)
 
 
 def _place(error: Exception) -> str:
-    """The innermost line that does not belong to an installed library."""
+    """The innermost line of code that does not belong to an installed library."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename and "<frozen" not in frame.filename] or frames
     return f" ({own[-1].filename}:{own[-1].lineno})" if own else ""

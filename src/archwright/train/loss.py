@@ -1,4 +1,4 @@
-"""What training minimises, per task."""
+"""The training loss of each task."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def loss_function(task: Task, label_smoothing: float = 0.0) -> Loss:
     """(output, target) -> mean loss (). Cross entropy, binary cross entropy, or mean squared error of standardised targets.
 
-    output: (B, outputs) logits or standardised targets, of tokens (B, T, outputs). target: (B,) classes, (B, outputs) labels or
+    output: (B, outputs) logits or standardised targets, for tokens (B, T, outputs). target: (B,) classes, (B, outputs) labels or
     standardised targets, (B, T) tokens.
-    `label_smoothing` (Szegedy et al. 2016, arXiv:1512.00567, section 7) moves this share of a label to the other classes.
+    `label_smoothing` (Szegedy et al. 2016, arXiv:1512.00567, section 7): the share of a label spread over all classes.
     """
     if task == "classification":
         return lambda output, target: F.cross_entropy(output, target, label_smoothing=label_smoothing)

@@ -1,4 +1,4 @@
-"""Optimizers and the learning rate over the course of a training."""
+"""Optimizers and the learning rate schedule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archwright.train.recipe import Recipe
 
 def learning_rate(recipe: Recipe, done: float) -> float:
     """Linear warm-up to the peak over the share `recipe.warmup`, then a cosine to zero (Loshchilov & Hutter 2017,
-    arXiv:1608.03983, eq. 5, one cycle; warm-up as Goyal et al. 2017, arXiv:1706.02677, section 2.2). Averaged SGD keeps its peak.
+    arXiv:1608.03983, eq. 5, one cycle; warm-up as Goyal et al. 2017, arXiv:1706.02677, section 2.2). Averaged SGD keeps the peak.
 
     done: share of all steps, in [0, 1].
     """
@@ -25,9 +25,9 @@ def learning_rate(recipe: Recipe, done: float) -> float:
 
 
 def make_optimizer(recipe: Recipe, *modules: nn.Module, fused: bool) -> torch.optim.Optimizer:
-    """SGD with Nesterov's momentum, averaged SGD without, or AdamW: all parameters of the modules; norms and biases do not decay.
+    """SGD with Nesterov momentum, averaged SGD without momentum, or AdamW; norms and biases have no weight decay.
 
-    `fused`: one kernel for all weights, which does not go with a gradient scaler.
+    `fused`: one kernel for all weights, which does not work with a gradient scaler.
     """
     parameters = list(dict.fromkeys(p for module in modules for p in module.parameters() if p.requires_grad))
     groups = [
@@ -42,6 +42,6 @@ def make_optimizer(recipe: Recipe, *modules: nn.Module, fused: bool) -> torch.op
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """The same rate for all weights."""
+    """Set the same rate for all weights."""
     for group in optimizer.param_groups:
         group["lr"] = rate

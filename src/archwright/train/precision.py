@@ -1,6 +1,6 @@
-"""Lower precision and memory order: what trains a network fastest on the device at hand. Evaluation is always float32.
+"""Precision and memory format: which of them train a network fastest on a device. Evaluation is always in float32.
 
-The rule was measured (batch 128, one core of a CPU with AVX-512 bfloat16; milliseconds a step, channels last):
+The rule is based on measurements (batch 128, one core of a CPU with AVX-512 bfloat16; milliseconds per step, channels last):
 
     network                       MMAC   float32   bfloat16
     residual 3x3, 28x28           20.9     240       162
@@ -39,18 +39,18 @@ from archwright.train.random_state import random_state, restore_random_state
 
 Number = Literal["float32", "bfloat16", "float16"]
 LEAST_MACS = 300_000
-"""Below this many MACs in dense products, casting costs a CPU more than bfloat16 saves."""
+"""Below this many MACs in dense products, casting costs a CPU more time than bfloat16 saves."""
 GROUPED_COST = 150
-"""A CPU loses about this many times more on a MAC of a grouped convolution in bfloat16 than it gains on a MAC of a dense one."""
+"""In bfloat16, a CPU loses about this many times more time on a MAC of a grouped convolution than it gains on a dense MAC."""
 WARM_UP_STEPS, GPU_WARM_UP_STEPS, TIMED_STEPS = 1, 3, 2
-"""A process's first steps on a GPU load its libraries and kernels, which can take seconds."""
+"""The first steps of a process on a GPU load libraries and kernels, which can take seconds."""
 ENOUGH_SECONDS = 2.0
-"""Once steps have taken this long, two of them must do."""
+"""No further step is timed once the timed ones, with the last warm-up step, have taken this long."""
 
 
 @dataclass(frozen=True)
 class TrainingPrecision:
-    """The numbers that training computes in (weights stay float32), and whether images lie channels last in memory."""
+    """The number format of training (weights stay float32), and whether images are stored channels last."""
 
     number: Number = "float32"
     channels_last: bool = False
@@ -60,19 +60,19 @@ class TrainingPrecision:
 
     @classmethod
     def from_text(cls, text: str) -> TrainingPrecision:
-        """Reads what `str` wrote."""
+        """Parse what `str` returned."""
         number, _, order = text.partition("+")
         return cls(number, bool(order))  # type: ignore[arg-type]
 
 
 def choose_precision(asked: str, network: nn.Module, input_shape: tuple[int, ...], device: torch.device) -> TrainingPrecision:
-    """By rule, never by the clock, so that the same command gives the same result. asked: a recipe's `precision` but "measure".
+    """Choose by rule, not by the clock, so that the same command gives the same result. asked: `Recipe.precision` except "measure".
 
-    A GPU takes bfloat16, or float16 where it has none; a CPU takes bfloat16 where it computes with it and the network is dominated
-    by dense products of some size. Raises InputError for float16 on a CPU.
+    A GPU uses bfloat16 if it supports it, else float16; a CPU uses bfloat16 if it has instructions for it and the network is
+    dominated by sufficiently large dense products. Raises InputError for float16 on a CPU.
     """
     if asked == "16" and device.type == "cpu":
-        raise InputError("train.precision=16: a CPU does not train in float16; choose auto, bf16 or 32")
+        raise InputError("train.precision=16: a CPU cannot train in float16; choose auto, bf16 or 32")
     channels_last = len(input_shape) == 3
     if asked != "auto":
         return TrainingPrecision({"32": "float32", "bf16": "bfloat16", "16": "float16"}[asked], channels_last)  # type: ignore[arg-type]
@@ -85,7 +85,7 @@ def choose_precision(asked: str, network: nn.Module, input_shape: tuple[int, ...
 
 
 def precision_options(input_shape: tuple[int, ...], device: torch.device) -> list[TrainingPrecision]:
-    """What is worth timing here: both numbers, and on a GPU both orders; on a CPU channels last were always the faster."""
+    """The options worth timing: both number formats and, on a GPU, both memory formats; on a CPU channels last is always faster."""
     numbers: list[Number] = ["float32"]
     if device.type == "cuda":
         numbers.append("bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16")
@@ -98,9 +98,9 @@ def precision_options(input_shape: tuple[int, ...], device: torch.device) -> lis
 
 
 def make_fabric(device: torch.device, precision: TrainingPrecision, process_group: ProcessGroup = SINGLE_PROCESS) -> Fabric:
-    """Fabric for one device, or for those of a process group, with automatic mixed precision where it is asked for.
+    """Fabric for one device or those of a process group, with automatic mixed precision if requested.
 
-    It is told where it is, and so does not look for Slurm or MPI: what those started is the search, and not this training.
+    The environment is given explicitly, so that Fabric does not detect Slurm or MPI, which started the search, not this training.
     A process group's gradients are averaged by DistributedDataParallel, over nccl on GPUs and gloo elsewhere (see
     `join_process_group`).
     """
@@ -109,9 +109,9 @@ def make_fabric(device: torch.device, precision: TrainingPrecision, process_grou
         scaler = torch.amp.GradScaler(device.type) if precision.number == "float16" else None
         plugin = MixedPrecision("16-mixed" if scaler else "bf16-mixed", device.type, scaler)
     if process_group.size > 1:
-        together = DDPStrategy(broadcast_buffers=False, find_unused_parameters=True)
+        strategy = DDPStrategy(broadcast_buffers=False, find_unused_parameters=True)
         fabric = Fabric(
-            accelerator=device.type, strategy=together, devices=process_group.size, plugins=[LightningEnvironment(), plugin]
+            accelerator=device.type, strategy=strategy, devices=process_group.size, plugins=[LightningEnvironment(), plugin]
         )
         fabric.launch()
         return fabric
@@ -122,10 +122,10 @@ def make_fabric(device: torch.device, precision: TrainingPrecision, process_grou
 def time_steps(
     step: Callable[[], Any], device: torch.device, hopeless: float = math.inf, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> float:
-    """Seconds of one step: the mean of a few after a warm-up, as they will be while others train on the same machine.
+    """Seconds of one step: the mean of a few after a warm-up, under the current load of the machine.
 
-    Where already the warm-up's last step takes more than `hopeless` seconds, its time is returned. A process group takes steps
-    together, and each as long as its slowest process.
+    If the last warm-up step takes more than `hopeless` seconds, its time is returned. A process group takes steps together, each of
+    which takes as long as its slowest process.
     """
     warm_up = GPU_WARM_UP_STEPS if device.type == "cuda" else WARM_UP_STEPS
     times: list[float] = []
@@ -141,7 +141,7 @@ def time_steps(
 
 
 def dense_and_grouped_macs(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[int, int]:
-    """MACs of one sample in grouped convolutions, and before them in all other products; nothing is computed."""
+    """MACs of one sample: (in all other products, in grouped convolutions). Nothing is computed."""
     grouped = 0
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -157,7 +157,7 @@ def dense_and_grouped_macs(network: nn.Module, input_shape: tuple[int, ...]) -> 
 
 @contextmanager
 def untouched_randomness() -> Iterator[None]:
-    """What is drawn inside is not missing outside."""
+    """Random numbers drawn inside do not affect those drawn afterwards."""
     state = random_state()
     try:
         yield
@@ -171,7 +171,7 @@ def _gains_from_bfloat16(network: nn.Module, input_shape: tuple[int, ...]) -> bo
 
 
 def _computes_in_bfloat16() -> bool:
-    """Whether the processor has instructions for it; one that only converts is slower than in float32."""
+    """Whether the processor has bfloat16 arithmetic; one that only converts is slower than in float32."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 

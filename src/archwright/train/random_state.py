@@ -1,4 +1,4 @@
-"""All random states of a training, set from one seed, taken down and put back."""
+"""All random states of a training: seeding, saving and restoring them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 
 
 def seed_everything(seed: int) -> None:
-    """Python's, NumPy's and PyTorch's global generators, on all devices."""
+    """Seed the global generators of Python, NumPy and PyTorch on all devices."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - what user code may draw from
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - user code may draw from it
     torch.manual_seed(seed)
 
 
 def random_state() -> dict[str, Any]:
-    """Tensors and plain Python only; long rows of numbers as tensors, which are written a hundred times faster."""
+    """The random states as tensors and plain Python; long lists as tensors, which are saved a hundred times faster."""
     version, python, python_normal = random.getstate()
     name, numpy, *numpy_rest = np.random.get_state(legacy=True)  # noqa: NPY002
     return {
@@ -29,7 +29,7 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """What `random_state` took down."""
+    """Restore what `random_state` returned."""
     version, python, python_normal = state["python"]
     random.setstate((version, tuple(python.tolist()), python_normal))
     name, numpy, *numpy_rest = state["numpy"]

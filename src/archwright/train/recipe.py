@@ -1,4 +1,4 @@
-"""A recipe: how a network is trained. One object, the same for searched networks, final trainings and baselines."""
+"""A recipe: how a network is trained. The same object is used for searched networks, final trainings and baselines."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from archwright.settings import check_settings, with_settings
 class Recipe:
     """Settings of one training (`--set train.KEY=VALUE`).
 
-    `learning_rate` is the peak, reached after `warmup` (a share of all steps), then a cosine to zero. `drop_path` is the final
-    probability, rising linearly. `auxiliary` weighs the auxiliary head's loss, 0 is off. `augmentation` is "auto" (what the
-    data set allows and a training of this length needs), "none", or a "+"-joined choice of crop, flip, cutout. `patience`:
-    epochs without a better validation score before the training stops, 0 is never. `precision`: "auto" takes what is fastest on
-    the device at hand by rule, "measure" what is fastest by the clock.
+    `learning_rate` is the peak, reached after `warmup` (a share of all steps), followed by cosine decay to zero. `drop_path` is the
+    final probability, which increases linearly. `auxiliary` is the weight of the auxiliary head's loss, 0 is off. `augmentation`
+    is "auto" (what the data set allows and the training is long enough for), "none", or a "+"-joined choice of crop, flip, cutout.
+    `patience`: epochs without a better validation score before the training stops, 0 is never. `precision`: "auto" chooses what is
+    usually fastest on the device by rule, "measure" what is fastest by timing.
 
-    Of language models alone: `dropout` of inputs and outputs of the recurrence, `hidden_dropout` of its state, `embedding_dropout`
-    of whole words, each with one mask a sequence. Optimizer "nt_asgd" is averaged SGD at a constant rate, which begins to average
-    when a validation is worse than the best of all but the last `averaging_interval`.
+    For language models only: `dropout` of inputs and outputs of the recurrence, `hidden_dropout` of its state, `embedding_dropout`
+    of whole words, each with one mask per sequence. Optimizer "nt_asgd" is averaged SGD at a constant rate, which begins to average
+    when a validation loss is worse than the best of all but the last `averaging_interval`.
     """
 
     optimizer: Literal["sgd", "adamw", "nt_asgd"] = "sgd"
@@ -45,26 +45,26 @@ class Recipe:
     averaging_interval: int = 5
 
     def __post_init__(self) -> None:
-        dropped = ("drop_path", "dropout", "hidden_dropout", "embedding_dropout")
-        shares = dict.fromkeys(("momentum", "warmup", "label_smoothing", *dropped), (0.0, 1.0))
-        upward = ("learning_rate", "weight_decay", "auxiliary", "gradient_clip", "patience", "averaging_interval")
-        upwards = dict.fromkeys(upward, (0.0, inf))
-        check_settings(self, "train", batch_size=(1, inf), **shares, **upwards)
+        dropouts = ("drop_path", "dropout", "hidden_dropout", "embedding_dropout")
+        shares = dict.fromkeys(("momentum", "warmup", "label_smoothing", *dropouts), (0.0, 1.0))
+        names = ("learning_rate", "weight_decay", "auxiliary", "gradient_clip", "patience", "averaging_interval")
+        non_negative = dict.fromkeys(names, (0.0, inf))
+        check_settings(self, "train", batch_size=(1, inf), **shares, **non_negative)
 
 
 RATES: Mapping[str, float] = {"sgd": 0.1, "adamw": 0.001, "nt_asgd": 0.1}
 TEXT_RATES: Mapping[str, float] = {"sgd": 4.0, "adamw": 0.002, "nt_asgd": 10.0}
 TEXT: Mapping[str, Any] = {"gradient_clip": 0.25, "weight_decay": 0.0, "warmup": 0.1}
-"""What a language model is trained with where nothing else is given."""
+"""Defaults for language models."""
 
 
 def recipe_for(n_train: int, given: Mapping[str, Any], task: Task = "classification") -> Recipe:
-    """A recipe with these settings; batch size and learning rate, where they are not given, suit so many training samples.
+    """A recipe with these settings; by default, batch size and learning rate depend on the number of training samples.
 
-    Small data sets get small batches, so that an epoch has about 32 steps: the largest power of two between 16 and 128. The
-    learning rate falls with the root of the batch size, and AdamW's is a hundredth of SGD's. Of a text, a batch has 4 to 32
-    streams, the gradient's norm is cut to 0.25, and the rate is so large that most steps meet that bound.
-    Raises UnknownSetting for a key or value that is not known.
+    Small data sets get small batches, so that an epoch has at least 32 steps if possible: the largest such power of two between 16
+    and 128. The learning rate scales with the root of the batch size, and AdamW's is a hundredth of SGD's. For a text, a batch has
+    4 to 32 streams, gradients are clipped to norm 0.25, and the rate is so large that most gradients are clipped.
+    Raises UnknownSetting for an unknown key or value.
     """
     text = task == "language_modelling"
     given = {**TEXT, **given} if text else given

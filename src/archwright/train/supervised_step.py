@@ -1,4 +1,4 @@
-"""One step of ordinary supervised training, the step function that the loop is given for a single network."""
+"""One step of ordinary supervised training: the step function of the training loop for a single network."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from archwright.train.recipe import Recipe
 
 
 class SupervisedStep:
-    """Forward, backward, clip, update; learning rate and drop-path follow the share of the training that is done.
+    """Forward, backward, clip, update; learning rate and drop-path depend on the share of the training that is done.
 
-    Moves `network` to the device. `saved` holds everything with a state, by name, for the checkpoint. Of a process group each
-    process has its part of every batch, and its loss is weighted so that the mean over the processes is that of the batch.
+    Moves `network` to the device. `saved` holds everything that has a state, by name, for the checkpoint. In a process group each
+    process has its part of every batch, and its loss is weighted so that the mean over processes equals the loss of the batch.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class SupervisedStep:
         parts = [network] if self.auxiliary is None else [network, self.auxiliary]
         optimizer = make_optimizer(recipe, *parts, fused=precision.number != "float16" and device.type in ("cpu", "cuda"))
         self._averaging = NonMonotoneAveraging(network, recipe.averaging_interval) if recipe.optimizer == "nt_asgd" else None
-        self._whole = _WithAuxiliary(network, self.auxiliary)
-        with warnings.catch_warnings():  # its successor is not in every version of PyTorch that this library works with
+        self._with_auxiliary = _WithAuxiliary(network, self.auxiliary)
+        with warnings.catch_warnings():  # its successor is not available in all supported versions of PyTorch
             warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
-            self._forward, self.optimizer = self.fabric.setup(self._whole, optimizer)
+            self._forward, self.optimizer = self.fabric.setup(self._with_auxiliary, optimizer)
 
     @property
     def averaging(self) -> Averaging:
-        """Of the network's weights, for the training loop."""
+        """The averaging of the network's weights, for the training loop."""
         return self._averaging or NoAveraging()
 
     @property
@@ -70,7 +70,7 @@ class SupervisedStep:
         return parts if scaler is None else {**parts, "scaler": scaler}
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
-        """x: (B, *input_shape), y: as the loss takes it, done in [0, 1): returns loss () and output (B, outputs), detached."""
+        """x: (B, *input_shape); y: as the loss takes it; done in [0, 1). Returns loss () and output (B, outputs), detached."""
         set_learning_rate(self.optimizer, learning_rate(self.recipe, done))
         if self.recipe.drop_path:
             set_drop_path(self.network, self.recipe.drop_path * done)
@@ -87,12 +87,12 @@ class SupervisedStep:
         return loss.detach(), output.detach()
 
     def record(self) -> Mapping[str, float]:
-        """What an epoch's record says about the step."""
+        """The step's entries in the record of an epoch."""
         return {"learning_rate": float(self.optimizer.param_groups[0]["lr"])}
 
 
 def variational_dropout(recipe: Recipe) -> dict[Place, float]:
-    """The recipe's probabilities by the places that they are for."""
+    """The recipe's dropout probabilities by place."""
     return {
         "dropout": recipe.dropout,
         "hidden_dropout": recipe.hidden_dropout,

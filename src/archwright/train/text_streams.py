@@ -1,6 +1,6 @@
-"""In which order the windows of a text are taken: several streams side by side, each from window to window as the text goes.
+"""The order in which the windows of a text are read: several parallel streams, each in the order of the text.
 
-Row b of every batch follows row b of the batch before, so a hidden state that is carried from batch to batch
+Row b of every batch follows row b of the previous batch, so a hidden state that is carried from batch to batch
 (`ops/carried_state.py`) has seen all of its stream.
 """
 
@@ -11,13 +11,13 @@ import numpy as np
 from archwright.data.raw_data import Array
 
 EVALUATION_STREAMS = 32
-"""Streams of an evaluation: each begins without a context, and is otherwise read from its first token to its last."""
+"""Number of streams in an evaluation: each begins without context and is read from its first token to its last."""
 
 
 def stream_order(rows: Array, streams: int) -> Array:
     """rows (N,) in the order of the text -> (N // streams * streams,): for each step the next row of every stream.
 
-    What is left over at the end is dropped. rows: indices of windows; of which none may be missing in between.
+    Rows that do not fill a step are dropped. rows: consecutive indices of windows, without gaps.
     """
     steps = len(rows) // streams
     order: Array = rows[: steps * streams].reshape(streams, steps).T.reshape(-1)
@@ -25,7 +25,7 @@ def stream_order(rows: Array, streams: int) -> Array:
 
 
 def evaluation_batches(count: int) -> list[Array]:
-    """The rows of each batch, all of `count` once: streams side by side, then what is left over one by one, as one more stream."""
+    """The rows of each batch, all of `count` once: first parallel streams, then the remaining rows one by one, as one stream."""
     streams = min(EVALUATION_STREAMS, count)
     order = stream_order(np.arange(count), streams)
     return [*order.reshape(-1, streams), *np.arange(len(order), count).reshape(-1, 1)]

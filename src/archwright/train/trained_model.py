@@ -17,7 +17,7 @@ from archwright.ops.carried_state import own_stream
 from archwright.train.metric import log_likelihood
 from archwright.train.text_streams import evaluation_batches
 
-NUMBERS_AT_ONCE = 2**20
+NUMBERS_PER_BATCH = 2**20
 LEAST_BATCH, LARGEST_BATCH = 32, 512
 
 
@@ -38,7 +38,7 @@ class Normalise(nn.Module):
 
 
 def normalisation(preprocessing: Preprocessing, problem: Problem) -> nn.Module:
-    """From raw inputs to those of the network; tokens stay as they are."""
+    """The module that turns raw inputs into inputs of the network; tokens are unchanged."""
     if problem.level is not None:
         return nn.Identity()
     return Normalise(preprocessing.input_mean, preprocessing.input_std, problem.dimensions)
@@ -60,9 +60,9 @@ class Scale(nn.Module):
 
 
 class TrainedModel(nn.Module):
-    """(B, *input_shape) raw numbers -> (B, outputs): logits, or a regression's targets in their own units; (B, T) tokens -> logits.
+    """(B, *input_shape) raw inputs -> (B, outputs): logits, or a regression's targets in their own units; (B, T) tokens -> logits.
 
-    The plain network is `network`; everything before and after it is kept in buffers, so the model moves as one.
+    The plain network is `network`; the constants before and after it are buffers, so the whole model moves between devices.
     """
 
     def __init__(self, network: nn.Module, problem: Problem, preprocessing: Preprocessing) -> None:
@@ -82,13 +82,13 @@ class TrainedModel(nn.Module):
 def predict(model: TrainedModel, x: Array, *, batch_size: int | None = None, device: str | torch.device = "cpu") -> Array:
     """The model's outputs for raw inputs, in float32 and evaluation mode. x: (N, *input_shape); returns (N, outputs).
 
-    The one way from arrays to predictions: final evaluations and reloaded models both take it, so their numbers are the same.
-    Raises ShapeError where x is not of the problem's shape.
+    Final evaluations and reloaded models both use this function, so their numbers are the same.
+    Raises ShapeError if x does not have the problem's input shape.
     """
     if tuple(x.shape[1:]) != model.problem.input_shape:
         shape = model.problem.input_shape
         raise ShapeError(
-            f"inputs are {tuple(x.shape[1:])}, the model was trained on {shape}: give {('N', *shape)}".replace("'", "")
+            f"inputs have shape {tuple(x.shape[1:])}, but the model was trained on {shape}: give {('N', *shape)}".replace("'", "")
         )
     batch_size = batch_size or evaluation_batch(model.problem.input_shape)
     outputs = [np.empty((0, model.problem.outputs), np.float32)]
@@ -100,22 +100,22 @@ def predict(model: TrainedModel, x: Array, *, batch_size: int | None = None, dev
 
 
 def log_likelihoods(model: TrainedModel, x: Array, y: Array, *, device: str | torch.device = "cpu") -> Array:
-    """The natural logarithm of the probability of each next token, in float32 and evaluation mode, the state carried in order.
+    """The natural logarithm of the probability of each next token, in float32 and evaluation mode, with the state carried in order.
 
-    x, y: (N, T) windows that follow each other and the tokens after each of theirs; returns (N, T). The one way to them, as
-    `predict` is for other outputs.
+    x, y: (N, T) consecutive windows and, for each of their tokens, the next one; returns (N, T). For texts, this takes the place of
+    `predict`.
     """
     likelihoods = np.empty(y.shape, np.float32)
     with _evaluating(model.to(device)), own_stream(model), torch.inference_mode():
         for rows in evaluation_batches(len(x)):
-            tokens, following = (torch.from_numpy(np.array(part[rows])).to(device) for part in (x, y))
-            likelihoods[rows] = log_likelihood(model(tokens), following).cpu().numpy()
+            tokens, next_tokens = (torch.from_numpy(np.array(part[rows])).to(device) for part in (x, y))
+            likelihoods[rows] = log_likelihood(model(tokens), next_tokens).cpu().numpy()
     return likelihoods
 
 
 def evaluation_batch(input_shape: Sequence[int]) -> int:
-    """Samples at once without gradients: about a million numbers, between 32 and 512 samples."""
-    return max(LEAST_BATCH, min(LARGEST_BATCH, NUMBERS_AT_ONCE // int(np.prod(input_shape))))
+    """The batch size without gradients: about a million input values, between 32 and 512 samples."""
+    return max(LEAST_BATCH, min(LARGEST_BATCH, NUMBERS_PER_BATCH // int(np.prod(input_shape))))
 
 
 @contextmanager

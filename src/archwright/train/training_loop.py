@@ -1,7 +1,7 @@
-"""The one training loop. It takes a step function, and knows nothing of what a step does.
+"""The training loop, which calls a step function without knowing what a step does.
 
-It owns the epochs, the validation, the best weights, the checkpoints and the clock, whoever trains: one network, or a supernet
-whose step brings two optimizers.
+It owns the epochs, the validation, the best weights, the checkpoints and the clock, both for a single network and for a supernet
+whose step has two optimizers.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from archwright.train.checkpoint import load_checkpoint, save_checkpoint
 from archwright.train.failure import Diverged, TimedOut
 from archwright.train.random_state import random_state, restore_random_state
 
-LOOK_EVERY = 10
-"""Steps between two looks at the loss: each look waits for the device."""
+CHECK_LOSS_EVERY = 10
+"""Steps between two checks of the loss, each of which waits for the device."""
 
 Record = dict[str, float]
 
@@ -36,27 +36,26 @@ class Step(Protocol):
 
     @property
     def saved(self) -> Mapping[str, Any]:
-        """All that has a state (`state_dict`, `load_state_dict`), by name."""
+        """Everything that has a state (`state_dict`, `load_state_dict`), by name."""
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
-        """A batch, and the share of all steps that is done: returns the loss () and the output (B, outputs), detached."""
+        """Train on a batch, `done` being the share of steps done so far; returns loss () and output (B, outputs), detached."""
 
     def record(self) -> Mapping[str, float]:
-        """What an epoch's record says about the step, such as the learning rate."""
+        """The step's entries in the record of an epoch, such as the learning rate."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained, on what, and who says how good it is.
+    """What is trained, on which data, and how it is validated.
 
-    `network`: its weights of the best epoch are kept. `validate`: metrics on the validation split; `monitor` names the one that
-    decides. `train_metric`: the same metric of an epoch's outputs and targets, of which `kept` (output, target) is what it needs.
-    `averaging`: of the weights that are validated and kept. `epochs` may be fractional. `process_group`: the processes that train
-    together, each with its part of the batches; all of them see the same records and end at the same step, and the first one
-    writes.
-    `until`: the epoch after which it ends, where that is before the last; a longer one goes on from its checkpoint if it is whole.
-    `patience`: epochs without a better one before it stops, 0 is never. `ended`: asked before each epoch whether the step has
-    come to an end by itself. `time_limit`: seconds, over all resumes.
+    `network`: its weights of the best epoch are kept. `validate`: returns the metrics on the validation split; `monitor` names the
+    one that decides. `train_metric`: the same metric from an epoch's outputs and targets; `kept` reduces each output to what it
+    needs. `averaging`: of the weights that are validated and kept. `epochs` may be fractional. `process_group`: the processes that
+    train together, each on its part of the batches; all see the same records and end at the same step, and rank 0 writes.
+    `until`: the epoch after which it ends early; if that is a whole number, a longer training can continue from its checkpoint.
+    `patience`: epochs without improvement before it stops, 0 is never. `ended`: called before each epoch; whether the step has
+    ended the training. `time_limit`: seconds, over all resumes.
     """
 
     step: Step
@@ -77,20 +76,20 @@ class Training:
 
     @property
     def steps(self) -> int:
-        """Of all `epochs`, at least one."""
+        """The number of steps in `epochs`, at least one."""
         return max(1, round(self.epochs * self.batches.per_epoch))
 
     @property
     def last_step(self) -> int:
-        """After so many steps it ends."""
+        """The step after which the training ends."""
         return self.steps if self.until is None else min(self.steps, max(1, round(self.until * self.batches.per_epoch)))
 
 
 @dataclass
 class Progress:
-    """How far a training is. `seconds` counts all its parts, before and after interruptions.
+    """The progress of a training. `seconds` includes the time before interruptions.
 
-    `before`: of these, the seconds of the shorter trainings that it continues.
+    `before`: the part of `seconds` that belongs to the shorter trainings that it continues.
     """
 
     step: int = 0
@@ -106,14 +105,14 @@ class Progress:
         return self.curve[-1]["epoch"] if self.curve else 0.0
 
     def stale(self, patience: int) -> bool:
-        """Whether the best epoch is `patience` epochs ago."""
+        """Whether the best epoch was `patience` epochs ago."""
         return bool(patience and self.best and self.epochs - self.best["epoch"] >= patience)
 
 
 def run_training(training: Training, on_epoch: Callable[[Record], None] | None = None, *, seconds: float = 0.0) -> Progress:
-    """Train to the end, from the checkpoint where there is one; each epoch's record goes to `on_epoch`.
+    """Train to the end, resuming from the checkpoint if there is one; each epoch's record is passed to `on_epoch`.
 
-    `seconds`: spent before, on the same account. Raises Diverged, TimedOut, and whatever the step raises.
+    `seconds`: time already spent on this training. Raises Diverged, TimedOut, and whatever the step raises.
     """
     progress = _resume(training) or Progress(seconds=seconds)
     clock = _Clock(progress.seconds, training.time_limit)
@@ -133,7 +132,7 @@ def run_training(training: Training, on_epoch: Callable[[Record], None] | None =
 
 
 def _epoch(training: Training, progress: Progress, clock: _Clock) -> Record:
-    """One epoch, or what is left of the training; streams begin anew, so that going on from its end is exact."""
+    """Train one epoch, or what is left of the last; carried states are reset, so that resuming from its end is exact."""
     per_epoch, steps, last_step = training.batches.per_epoch, training.steps, training.last_step
     losses, outputs, targets = [], [], []
     training.network.train()
@@ -145,7 +144,7 @@ def _epoch(training: Training, progress: Progress, clock: _Clock) -> Record:
         outputs.append(training.kept(output, y))
         targets.append(y)
         clock.check()
-        if progress.step % LOOK_EVERY == 0:
+        if progress.step % CHECK_LOSS_EVERY == 0:
             _check_finite(loss, progress.step / per_epoch)
         if progress.step == last_step:
             break
@@ -165,19 +164,19 @@ def _validate(training: Training, epoch: float) -> Record:
 
 
 def _keep(training: Training, progress: Progress, record: Record) -> None:
-    """Into the curve, and among the best where it is."""
+    """Append the record to the curve, and keep the weights if it is the best."""
     progress.curve.append(record)
-    if not progress.best or _worth(training, record) > _worth(training, progress.best):
+    if not progress.best or _score(training, record) > _score(training, progress.best):
         progress.best = record
         progress.best_weights = {name: tensor.detach().clone() for name, tensor in training.network.state_dict().items()}
 
 
-def _worth(training: Training, record: Record) -> float:
+def _score(training: Training, record: Record) -> float:
     return as_score(training.monitor, record[f"val_{training.monitor}"])
 
 
 def _save(training: Training, progress: Progress, file: Path) -> None:
-    """A full disk costs the checkpoint, not the training."""
+    """Write a checkpoint. If the disk is full, only the checkpoint is lost, not the training."""
     states = training.process_group.all_gather_object(random_state())
     if not training.process_group.is_rank_zero:
         return
@@ -185,7 +184,9 @@ def _save(training: Training, progress: Progress, file: Path) -> None:
     try:
         save_checkpoint({"progress": vars(progress), "parts": parts, "random": states}, file)
     except OSError as error:
-        note = f"checkpoints could not be written ({error.strerror or error}); an interrupted training would have begun anew"
+        note = (
+            f"checkpoints could not be written ({error.strerror or error}); an interrupted training would have started from scratch"
+        )
         if note not in progress.notes:
             progress.notes.append(note)
 
@@ -196,7 +197,7 @@ def _resume(training: Training) -> Progress | None:
         return None
     for name, part in training.step.saved.items():
         part.load_state_dict(state["parts"][name])
-    if len(state["random"]) == training.process_group.size:  # else other processes go on, each with random numbers of its own
+    if len(state["random"]) == training.process_group.size:  # else the number of processes has changed
         restore_random_state(state["random"][training.process_group.rank])
     return Progress(**state["progress"])
 
@@ -209,7 +210,7 @@ def _check_finite(value: Tensor, epoch: float, what: str = "training loss") -> f
 
 
 class _Clock:
-    """Seconds of a training over all its parts."""
+    """Measures the seconds of a training, including those before it was resumed."""
 
     def __init__(self, before: float, limit: float | None) -> None:
         self.start, self.limit = time.perf_counter() - before, limit
