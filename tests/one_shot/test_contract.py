@@ -50,7 +50,7 @@ def test_the_known_best_is_found(name, toy, trained):
 
 
 @pytest.mark.parametrize("name", one_shot_names())
-def test_what_is_handed_over_is_distinct_and_ordered(name, toy, trained):
+def test_derived_candidates_are_distinct_and_ordered(name, toy, trained):
     _, outcome, _, _ = trained(name)
     scores = [entry["score"] for entry in outcome.found]
     assert 1 <= len(scores) <= make_one_shot(name).derived_candidates
@@ -120,7 +120,7 @@ def without_times(curve):
 
 
 @pytest.mark.parametrize("name", GRADIENT)
-def test_alphas_rest_during_the_warm_up(name, toy, toy_data, tmp_path):
+def test_alphas_do_not_move_during_the_warm_up(name, toy, toy_data, tmp_path):
     job = toy.toy_job(tmp_path, name, epochs=4.0, **FAST, warmup=0.5)
     train_supernet(job, toy_data, {})
     weights = [entry["weights"] for entry in json.loads((tmp_path / "one_shot.json").read_text())["epochs"]]

@@ -16,7 +16,7 @@ def test_alphas_move_by_the_gradient_of_the_step_ahead(toy, toy_data, tmp_path):
     search.alphas.double()
     (x, y), (x_alpha, y_alpha) = stage.batches.batch(0), context.alpha_batches.batch(0)
     x, y, x_alpha, y_alpha = x.double(), y.double(), x_alpha.double(), y_alpha.double()
-    context.supernet.eval()  # the statistics of batch normalisation would move from pass to pass
+    context.supernet.eval()  # BatchNorm statistics would change from pass to pass
 
     names = dict(context.supernet.named_parameters())
     decay, rate = search.method.weight_decay, search.update.rate(0.0)

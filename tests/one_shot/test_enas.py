@@ -1,4 +1,4 @@
-"""The paper's figures, and what a controller is to make large."""
+"""The paper's values, and the gain that the controller maximizes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_the_papers_figures_are_the_defaults():
     assert 1e-4 <= enas.entropy <= 0.1
 
 
-def test_gain_is_reward_and_entropy_less_the_penalty():
+def test_gain_is_reward_plus_entropy_minus_the_penalty():
     enas = make_one_shot("enas", {"entropy": 0.1, "skip_weight": 0.5})
     reward, entropy, divergence = (torch.tensor(values) for values in ([0.5, 0.75], [2.0, 3.0], [0.0, 0.5]))
     assert enas.gain(reward, entropy, divergence).tolist() == pytest.approx([0.7, 0.8])
@@ -34,6 +34,6 @@ def test_gain_is_reward_and_entropy_less_the_penalty():
         ({"warmup": 0.5}, "has no setting 'warmup'"),
     ],
 )
-def test_a_wrong_setting_is_told_with_its_mend(settings, told):
+def test_a_wrong_setting_is_an_error_with_a_remedy(settings, told):
     with pytest.raises(UnknownSetting, match=told):
         make_one_shot("enas", settings)

@@ -1,4 +1,4 @@
-"""Gates of GDAS: one-hot, cold in the end."""
+"""Gates of GDAS: one-hot, at a falling temperature."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_the_papers_figures_are_the_defaults():
     assert (gdas.first_temperature, gdas.last_temperature) == (10.0, 0.1)
 
 
-def test_texts_become_settings():
+def test_strings_become_settings():
     method = make_one_shot("darts", {"epochs": "10", "discretization": "perturbation", "auxiliary_skip": "true", "l1": "0.1"})
     assert (method.epochs, method.discretization, method.auxiliary_skip, method.l1) == (10, "perturbation", True, 0.1)
 
@@ -68,12 +68,12 @@ def test_texts_become_settings():
         ("darts_second_order", {"weight_share": 1.0}, "out of range"),
     ],
 )
-def test_a_wrong_setting_is_told_with_its_mend(name, settings, told):
+def test_a_wrong_setting_is_an_error_with_a_remedy(name, settings, told):
     with pytest.raises(UnknownSetting, match=told):
         make_one_shot(name, settings)
 
 
-def test_an_unknown_name_is_told_with_the_nearest():
+def test_an_unknown_name_is_an_error_with_the_closest_name():
     with pytest.raises(UnknownName, match=r"there is no one-shot method 'dart' .did you mean 'darts'.*choose from darts, "):
         make_one_shot("dart")
 
@@ -86,11 +86,11 @@ class Own(PathOptions):
         return []
 
 
-def test_anybodys_class_is_a_method_too(monkeypatch):
+def test_a_users_own_class_is_a_method_too(monkeypatch):
     monkeypatch.setitem(sys.modules, "own_methods", sys.modules[__name__])
     assert make_one_shot("own_methods:Own", {"derived_candidates": 2}) == Own(derived_candidates=2)
     assert make_one_shot("own_methods:Own", {"hands_over": 2}) == Own(derived_candidates=2)  # its former name
-    with pytest.raises(UnknownName, match="no class with a method gates or find or gain"):
+    with pytest.raises(UnknownName, match="not a class with a method gates or find or gain"):
         make_one_shot("own_methods:json")
 
 

@@ -29,7 +29,7 @@ METHODS = [name for name in one_shot_names() if name != "pc_darts"]
 
 
 def text(words=240):
-    """Words of a small grammar: what comes next depends on what was two words ago."""
+    """Words of a small grammar: the next word depends on the one two words back."""
     rng, said = Random(0), ["the", "cat"]
     follow = {"the": ["cat", "dog"], "cat": ["sees", "fears"], "dog": ["sees", "bites"], "sees": ["the"], "fears": ["the"]}
     while len(said) < words:
@@ -84,7 +84,7 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(method, data, 
 
 @pytest.fixture
 def stage(data, tmp_path):
-    """A search that has done a few steps."""
+    """A search after a few steps."""
     stage = _set_up(job_on(data, tmp_path, "darts"), open_problem(data), torch.device("cpu"), epochs=2.0)
     for number in range(4):
         stage.search(*stage.batches.batch(number), 0.5)

@@ -1,4 +1,4 @@
-"""Evolution on a supernet that is a mere function here."""
+"""Evolution, with a function in place of the supernet."""
 
 from __future__ import annotations
 

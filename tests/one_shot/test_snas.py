@@ -27,7 +27,7 @@ def test_gates_are_soft_samples():
 
 
 @pytest.mark.parametrize(("single_level", "share"), [(True, 1.0), (False, 0.5)])
-def test_one_level_trains_on_all_rows(single_level, share, toy, toy_data, tmp_path):
+def test_single_level_trains_on_all_rows(single_level, share, toy, toy_data, tmp_path):
     job = toy.toy_job(tmp_path, "snas", single_level=single_level)
     stage = _set_up(job, toy_data, torch.device("cpu"), job.epochs)
     assert len(stage.batches.among) == round(share * len(toy_data.train))

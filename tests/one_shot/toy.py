@@ -1,4 +1,4 @@
-"""A supernet small enough to know what is best in it: sums of functions of single features, for a target made by known ones."""
+"""A supernet so small that its best architecture is known: sums of functions of single features, with a planted target."""
 
 from __future__ import annotations
 

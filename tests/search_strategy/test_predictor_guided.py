@@ -112,7 +112,7 @@ def test_ideas_that_look_like_a_known_network_come_last():
 
 
 def test_running_networks_are_assigned_their_predicted_scores(toy):
-    """So a second worker gets another network than the first, even with the same random numbers."""
+    """So a second worker gets a different network from the first, even with the same random numbers."""
     study = toy.Study(PredictorGuided(**QUICK), make_space("nasbench201"))
     study.run(15)
     rng = Random(5)

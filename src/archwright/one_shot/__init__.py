@@ -1,4 +1,4 @@
-"""Where to look next, with shared weights: one file a method, found by name."""
+"""One-shot methods, which search with the shared weights of a supernet: one file per method, found by name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def one_shot_names() -> list[str]:
 
 
 def make_one_shot(name: str, settings: Mapping[str, Any] | None = None, task: Task = "classification") -> OneShotMethod:
-    """The one-shot method `name` (or `module:Class`) with these settings; what is not given suits the task.
+    """The one-shot method `name` (or `module:Class`) with these settings; the defaults of the others depend on the task.
 
     Raises UnknownName or UnknownSetting.
     """
@@ -60,13 +60,13 @@ def _method_class(name: str) -> Any:
     cls = find(name, BUILT_IN, GROUP, "one-shot method")
     if not is_one_shot_class(cls):
         raise UnknownName(
-            f"one-shot method {name!r} is no class with a method {' or '.join(KINDS)}: give module:Class of one that is"
+            f"one-shot method {name!r} is not a class with a method {' or '.join(KINDS)}: give module:Class of one that has it"
         )
     return cls
 
 
 def _defaults(cls: type) -> dict[str, Any]:
-    """The settings of a method's class; one without a default shows None."""
+    """The settings of a method class with their defaults; None for a setting without one."""
     if not is_dataclass(cls):
         return {}
     return {f.name: None if f.default is MISSING else f.default for f in fields(cls) if f.init}

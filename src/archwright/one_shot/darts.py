@@ -1,4 +1,4 @@
-"""DARTS, first order: gates are the softmax of alphas, which follow the validation gradient as if the weights stood still."""
+"""First-order DARTS: gates are the softmax of the alphas, whose gradient treats the weights as constant."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DARTS(GradientOptions):
-    """Liu, Simonyan & Yang 2019, arXiv:1806.09055, Algorithm 1 with xi = 0: gates are softmax(alpha).
+    """First-order DARTS, xi = 0: gates are softmax(alpha) (Liu, Simonyan & Yang 2019, arXiv:1806.09055, Algorithm 1).
 
-    Each step first moves the alphas by the loss on their own half of the training rows, then the weights on the other half.
-    `relaxation`: sparsemax in place of the softmax gives unlikely candidates a gate of exactly zero.
+    Each step updates the alphas by the loss on their own half of the training rows, then the weights by that on the other half.
+    `relaxation`: sparsemax instead of softmax gives unlikely candidates a gate of exactly zero.
     """
 
     relaxation: Literal["softmax", "sparsemax"] = "softmax"

@@ -1,4 +1,4 @@
-"""DARTS, second order: the gradient of alphas looks one step of the weights ahead."""
+"""Second-order DARTS: the gradient of the alphas is taken after one unrolled step of the weights."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DARTSSecondOrder(GradientOptions):
-    """Liu, Simonyan & Yang 2019, arXiv:1806.09055, Algorithm 1 with xi = the weights' learning rate: gates are softmax(alpha).
+    """Second-order DARTS, xi = the weights' learning rate (Liu, Simonyan & Yang 2019, arXiv:1806.09055, Algorithm 1).
 
-    The gradient is that of equation 7, its Hessian product by the finite differences of equation 8 (`second_order.py`). A step
-    costs about three times one of first order.
+    Gates are softmax(alpha). The gradient of the alphas is equation 7, with the Hessian-vector product approximated by the finite
+    differences of equation 8 (`second_order.py`). A step costs about three times as much as a first-order step.
     """
 
     relaxation: Literal["softmax", "sparsemax"] = "softmax"

@@ -1,4 +1,4 @@
-"""ENAS: an LSTM controller draws the paths that train the shared weights, and learns by REINFORCE what is worth drawing."""
+"""ENAS: an LSTM controller samples the architectures that train the shared weights, and is itself trained by REINFORCE."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ENAS(WeightOptions):
-    """Pham et al. 2018, arXiv:1802.03268, section 2.2: weights and an LSTM controller take turns, by REINFORCE on other rows.
+    """ENAS: shared weights and an LSTM controller are trained in alternation (Pham et al. 2018, arXiv:1802.03268, section 2.2).
 
-    Weights (omega): after `weight_steps` steps, each on the mean of `samples` (M, eq. 1) drawn architectures, the controller
-    (theta) makes `controller_steps` updates, each from `controller_samples` drawn architectures, whose reward is their accuracy on
-    a batch of other rows (`reward.py`); the weights have `weight_share` of the rows. Baseline: the rewards' moving average, with
-    `baseline_decay`. LSTM of `hidden` units, logits by `temperature` and `tanh_constant`; Adam with `controller_learning_rate`.
-    `entropy`: weight of its bonus. Skip connections, where a space says which they are, are drawn towards `skip_probability` (rho)
-    by a divergence of `skip_weight`. In the end `derive` architectures are drawn, and compared on one batch of the other rows.
-    Unset, a phase of the weights is an epoch, at most a fiftieth of the search, and the controller draws twice as many.
-    Differs: the paper's controller makes 2,000 updates of one architecture an epoch; ours is trained for minutes, so it learns
-    faster (`controller_rate.py`), and from several at a time, as in the authors' code. The entropy's weight is between those of
-    section 3.1 (0.0001) and 3.2 (0.1). The rate of the weights falls once, by a single cosine, without Nesterov's momentum.
-    `derived_candidates` several: the best ones of those derived, and what was most probable on the way.
+    Shared weights (omega): after `weight_steps` steps, each on the mean loss of `samples` sampled architectures (M, eq. 1), the
+    controller (theta) makes `controller_steps` REINFORCE updates, each from `controller_samples` sampled architectures. Their
+    reward is the accuracy on a batch of held-out training rows (`reward.py`); the weights are trained on `weight_share` of the
+    rows. The baseline is a moving average of the rewards with `baseline_decay`. The controller is an LSTM of `hidden` units, its
+    logits scaled by `temperature` and `tanh_constant`, trained by Adam with `controller_learning_rate`. `entropy`: weight of the
+    entropy bonus. In spaces that declare their skip connections, a KL divergence with weight `skip_weight` draws the probability of
+    a skip towards `skip_probability` (rho). At the end, `derive` architectures are sampled and compared on one held-out batch. If
+    unset, a phase of weight training is an epoch, or a fiftieth of the search if that is less, and the controller then samples
+    twice as many architectures as the phase has steps.
+    Differs: the paper's controller makes 2,000 updates per epoch, each from one architecture; our searches take minutes, so it has
+    a higher learning rate (`controller_rate.py`) and learns from several architectures per update, as in the authors' code. The
+    weight of the entropy is between those of section 3.1 (0.0001) and 3.2 (0.1). The learning rate of the weights follows one
+    cosine, not several, without Nesterov momentum. With several `derived_candidates`, they are the best of the derived
+    architectures and of the most probable ones during the search.
     """
 
     derived_candidates: int = 1

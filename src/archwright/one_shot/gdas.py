@@ -1,4 +1,4 @@
-"""GDAS: each step trains one sampled path, and alphas learn through a straight-through Gumbel-softmax."""
+"""GDAS: each step trains one sampled path, and the alphas learn through a straight-through Gumbel-softmax."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GDAS(GradientOptions):
-    """Dong & Yang 2019, arXiv:1910.04465, Algorithm 1: one-hot gates drawn by Gumbel-max, gradients of the soft ones (eq. 3 to 7).
+    """GDAS: gates are one-hot Gumbel-max samples with soft gradients (Dong & Yang 2019, arXiv:1910.04465, Algorithm 1).
 
-    The temperature (tau) falls linearly from `first_temperature` to `last_temperature`.
+    Gates and gradients are those of equations 3 to 7. The temperature (tau) falls linearly from `first_temperature` to
+    `last_temperature`.
     """
 
     first_temperature: float = 10.0

@@ -1,4 +1,4 @@
-"""What a one-shot method is: where the gates of a supernet come from."""
+"""What a one-shot method is: how the gates of a supernet are determined."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from archwright.one_shot.gradient_based.alphas import Alphas
 
 Score = Callable[[Architecture], float]
-"""An architecture's metric on the validation split with the shared weights, turned so that higher is better."""
+"""Scores an architecture by its validation metric with the shared weights, turned so that higher is better."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """An architecture that a search has found, its shared-weight score, and the epoch when."""
+class FoundArchitecture:
+    """An architecture that a search has found, its shared-weight score, and the epoch when it was found."""
 
     architecture: Architecture
     score: float
@@ -55,7 +55,7 @@ class OneShotMethod(Protocol):
 
 
 class GradientMethod(OneShotMethod, Protocol):
-    """Gates are a function of alphas, which follow a gradient."""
+    """A gradient-based method: gates are a function of the alphas, which are learned by gradient descent."""
 
     edge_normalisation: ClassVar[bool]
     second_order: ClassVar[bool]
@@ -82,20 +82,20 @@ class GradientMethod(OneShotMethod, Protocol):
     def patience(self) -> int: ...
 
     def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
-        """The gates (edges, most candidates) of one step, at the share `done` of the search; `draw` is the step's own."""
+        """The gates (edges, most candidates) of one step, at the fraction `done` of the search; `draw` is the step's generator."""
         ...
 
     def expected(self, alphas: Alphas) -> Tensor:
-        """What the gates are on average: by these the supernet is judged and discretized."""
+        """The expected gates, with which the supernet is validated and discretized."""
         ...
 
     def temperature(self, done: float) -> float | None:
-        """The temperature at the share `done` of the search; None where the method has none."""
+        """The temperature at the fraction `done` of the search; None if the method has none."""
         ...
 
 
 class PathMethod(OneShotMethod, Protocol):
-    """Each step trains one uniformly drawn path; the best architecture is looked for afterwards."""
+    """A single-path method: each step trains one uniformly sampled path; the best architecture is searched for afterwards."""
 
     published_evaluations: ClassVar[int]
 
@@ -104,16 +104,16 @@ class PathMethod(OneShotMethod, Protocol):
 
     @property
     def looks_by(self) -> str:
-        """One word for how it looks for the best."""
+        """One word for how the best architecture is searched for."""
         ...
 
     def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:
-        """Architectures with their scores, the best first, after at most so many evaluations."""
+        """Architectures with their scores, the best first, after at most `evaluations` calls of `score`."""
         ...
 
 
 class ControllerMethod(OneShotMethod, Protocol):
-    """A controller draws the paths that are trained, and learns from rewards which are worth it; see `enas.py`."""
+    """A controller samples the paths that are trained, and learns from their rewards; see `enas.py`."""
 
     @property
     def weight_share(self) -> float: ...
@@ -141,25 +141,27 @@ class ControllerMethod(OneShotMethod, Protocol):
     def derive(self) -> int: ...
 
     def gain(self, reward: Tensor, entropy: Tensor, skip_divergence: Tensor) -> Tensor:
-        """What the controller is to make as large as it can on average, all (N,): the rewards of what it drew, of which the
-        entropies of its answers and the divergence of its skip connections from their prior are known, too."""
+        """(N,): the quantity whose expectation the controller maximizes, for N sampled architectures.
+
+        reward, entropy (of the answers), skip_divergence (of skip connections from their prior): (N,).
+        """
         ...
 
 
 KINDS = ("gates", "find", "gain")
-"""The one method that tells the kinds apart: by gradients, by single paths, by a controller."""
+"""The method that identifies each kind: gradient-based, single-path, controller."""
 
 
 def is_one_shot_class(cls: object) -> bool:
-    """Whether it is a class of one of the kinds."""
+    """Whether it is a one-shot method class of any kind."""
     return isinstance(cls, type) and any(hasattr(cls, kind) for kind in KINDS)
 
 
 def learns_by_gradient(method: OneShotMethod) -> TypeGuard[GradientMethod]:
-    """Whether the method has alphas; one that has none trains single paths."""
+    """Whether the method has alphas; otherwise it trains single paths."""
     return hasattr(method, "gates")
 
 
 def has_controller(method: OneShotMethod) -> TypeGuard[ControllerMethod]:
-    """Whether a controller draws the single paths that it trains."""
+    """Whether a controller samples the single paths that are trained."""
     return hasattr(method, "gain")

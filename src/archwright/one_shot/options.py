@@ -1,4 +1,4 @@
-"""The settings that one-shot methods have in common: fields alone, so that each method's file shows only what is its own."""
+"""The settings that one-shot methods share, so that each method's file shows only what is specific to it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Discretization = Literal["argmax", "perturbation", "progressive"]
 class WeightOptions:
     """How a supernet's weights are trained, as in Liu, Simonyan & Yang 2019, arXiv:1806.09055, appendix A.1.
 
-    `epochs`: none follows the budget. `derived_candidates`: how many architectures are trained from scratch afterwards. SGD with
-    `momentum`; the rate falls by a cosine from `learning_rate` to `least_learning_rate`; gradients are clipped to the norm
-    `gradient_clip`.
+    `epochs`: if None, they follow from the budget. `derived_candidates`: how many architectures are trained from scratch
+    afterwards. SGD with `momentum`; the learning rate follows a cosine from `learning_rate` to `least_learning_rate`; gradients are
+    clipped to the norm `gradient_clip`.
     """
 
     epochs: int | None = None
@@ -31,24 +31,25 @@ class WeightOptions:
 
 
 TEXT: Mapping[str, float] = {"learning_rate": 20.0, "momentum": 0.0, "weight_decay": 5e-7, "gradient_clip": 0.25}
-"""What is different where the data are text and nothing else is given: the recurrent cells of the same paper, appendix A.1.2, and
-the gradient's norm of Merity et al. 2018, arXiv:1708.02182, whose training it takes over."""
+"""Other defaults for text: those for recurrent cells in appendix A.1.2 of the same paper, and the gradient clipping of Merity et
+al. 2018, arXiv:1708.02182, on whose training it is based."""
 
 
 FORMER_NAMES = {"hands_over": "derived_candidates"}
-"""Settings that had another name once, by that: runs that were begun with it go on."""
+"""Settings by their former names, so that runs started with these can be resumed."""
 
 
 @dataclass(frozen=True)
 class GradientOptions(WeightOptions):
-    """How alphas are learned by gradients, and what becomes of them; the figures are those of DARTS.
+    """How the alphas are learned by gradient descent, and how they are discretized; the defaults are those of DARTS.
 
-    `weight_share`: the share of the training rows for the weights, the others are for the alphas. `warmup`: the share of the
-    training before alphas move. Adam with betas 0.5 and 0.999, `alpha_weight_decay` and `alpha_learning_rate`; unset, it is the
-    paper's, but larger where there are fewer steps than in the paper (`alpha_rate.py`). `entropy`, `l1`:
-    weights of these regularisers in the alphas' loss. `auxiliary_skip`: a skip connection beside every edge, fading out
-    (DARTS-). `patience`: epochs without a change in the order of candidates before the search stops, 0 is never. `single_level`:
-    one loss on all training rows for weights and alphas. `partial_channels`: mix only one channel in so many (PC-DARTS).
+    `weight_share`: the fraction of the training rows for the weights; the rest is for the alphas. `warmup`: the fraction of the
+    search before the alphas are updated. Adam with betas 0.5 and 0.999, `alpha_weight_decay` and `alpha_learning_rate`; if unset,
+    that of the paper, but higher if there are fewer steps than in the paper (`alpha_rate.py`). `entropy`, `l1`: weights of these
+    regularisers in the loss of the alphas. `auxiliary_skip`: an auxiliary skip connection on every edge that decays to zero
+    (DARTS-). `patience`: the search stops after this many epochs without a change in the ranking of the candidates; 0 is never.
+    `single_level`: one loss on all training rows for weights and alphas. `partial_channels`: K of PC-DARTS, where only 1/K of the
+    channels goes through the mixed operations.
     """
 
     weight_share: float = 0.5
@@ -71,9 +72,10 @@ class GradientOptions(WeightOptions):
 
 @dataclass(frozen=True)
 class PathOptions(WeightOptions):
-    """Methods that train one path at a time and look for the best afterwards.
+    """Settings of methods that train one path at a time and search for the best architecture afterwards.
 
-    `evaluations`: how many architectures are scored with the shared weights; unset, twenty an epoch, at most the paper's number.
+    `evaluations`: how many architectures are scored with the shared weights; if unset, 20 per epoch, at most as many as in the
+    paper.
     """
 
     evaluations: int | None = None
@@ -93,6 +95,6 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 def check_options(method: Any, name: str, **ranges: tuple[float, float]) -> None:
-    """Checks the settings of a method by their types and ranges, for its __post_init__. Raises UnknownSetting."""
+    """Checks the types and ranges of a method's settings, for its __post_init__. Raises UnknownSetting."""
     known = {key: bounds for key, bounds in RANGES.items() if key in type(method).__dataclass_fields__}
     check_settings(method, f"strategy {name!r}", **known, **ranges)

@@ -1,4 +1,4 @@
-"""PC-DARTS: only a part of the channels is mixed, and the edges into a node are weighed against each other."""
+"""PC-DARTS: partial channel connections, and edge normalisation over the edges into a node."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PCDARTS(GradientOptions):
-    """Xu et al. 2020, arXiv:1907.05737: DARTS on 1/`partial_channels` (K) of the channels, with edge normalisation.
+    """PC-DARTS: DARTS on 1/`partial_channels` (1/K) of the channels, with edge normalisation (Xu et al. 2020, arXiv:1907.05737).
 
-    Gates are softmax(alpha) times softmax(beta) over the edges into a node (eq. 3). Alphas move after 15 of 50 epochs.
-    Differs: the weights' rate is that of DARTS, 0.025 for batches of 64: the paper's 0.1 is for batches of 256.
+    Gates are softmax(alpha) times softmax(beta) over the edges into a node (eq. 3). The alphas are updated after 15 of 50 epochs.
+    Differs: the learning rate of the weights is that of DARTS, 0.025 for batches of 64; the paper's 0.1 is for batches of 256.
     """
 
     partial_channels: int = 4

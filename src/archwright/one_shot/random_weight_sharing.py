@@ -1,4 +1,4 @@
-"""Random search with weight sharing: the same training, and no search at all behind it."""
+"""Random search with weight sharing: single-path training, then the best of randomly sampled architectures."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from archwright.search_space import SearchSpace
 
 @dataclass(frozen=True)
 class RandomWeightSharing(PathOptions):
-    """Li & Talwalkar 2020, arXiv:1902.07638, section 3.2: uniform one-hot training, then the best of random architectures.
+    """Random search with weight sharing (Li & Talwalkar 2020, arXiv:1902.07638, section 3.2).
 
-    Differs: every architecture is scored on the whole validation split, not first on a part of it; none is scored twice.
+    Each step trains one uniformly sampled path; afterwards randomly sampled architectures are ranked by their shared-weight scores.
+    Differs: every architecture is scored on the whole validation split, not on a part of it first; none is scored twice.
     """
 
     paper: ClassVar[str] = "Li & Talwalkar 2020, Random search and reproducibility for neural architecture search, arXiv:1902.07638"
@@ -29,7 +30,7 @@ class RandomWeightSharing(PathOptions):
 
     def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:
         drawn: dict[str, Architecture] = {}
-        for _ in range(10 * evaluations):  # a small space soon has no more
+        for _ in range(10 * evaluations):  # a small space may hold fewer
             architecture = space.sample(rng)
             drawn.setdefault(key_of(space, architecture), architecture)
             if len(drawn) == evaluations:

@@ -1,4 +1,4 @@
-"""Single path one-shot: uniform sampling trains the supernet, evolution looks for the best path in it."""
+"""Single path one-shot (SPOS): uniformly sampled paths train the supernet, evolution searches it for the best path."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from archwright.one_shot.options import PathOptions, check_options
 from archwright.search_space import SearchSpace
 
 TRIES = 20
-"""Attempts at a child that is not known yet before it is drawn at random."""
+"""Attempts to generate a new child before a random architecture is sampled instead."""
 
 
 @dataclass(frozen=True)
 class SinglePathUniform(PathOptions):
-    """Guo et al. 2020, arXiv:1904.00420, Algorithm 1: uniform one-hot training (SPOS), then evolution with shared weights.
+    """SPOS: uniform single-path training, then evolutionary search (Guo et al. 2020, arXiv:1904.00420, Algorithm 1).
 
-    A generation has `population` members (P), half of them by crossover and half by mutation of the `best` (k) seen so far;
-    there are `generations` (T) of them, fewer where the evaluations are used up. A quarter of the evaluations is then a generation.
-    Differs: the weights' training is that of DARTS, whose data are ours; a mutation changes one answer, not each with
+    A generation has `population` members (P), half by crossover and half by mutation of the `best` (k) found so far, but at most a
+    quarter of the evaluations; there are as many generations (T) as the evaluations allow.
+    Differs: the weights are trained as in DARTS, on data like ours; a mutation changes one answer instead of each with
     probability 0.1; every network is scored once.
     """
 
@@ -45,39 +45,39 @@ class SinglePathUniform(PathOptions):
         known: dict[str, tuple[Architecture, float]] = {}
         while len(known) < evaluations:
             before = len(known)
-            top = _ranked(known)[: self.best]
+            best = _ranked(known)[: self.best]
             for i in range(min(size, evaluations - len(known))):
-                child = _child(space, top, crossed=i % 2 == 0, known=known, rng=rng)
+                child = _child(space, best, crossed=i % 2 == 0, known=known, rng=rng)
                 key = key_of(space, child)
                 if key not in known:
                     known[key] = child, score(child)
-            if len(known) == before:  # the space has no more
+            if len(known) == before:  # the space is exhausted
                 break
         return _ranked(known)
 
 
 def _ranked(known: dict[str, tuple[Architecture, float]]) -> list[tuple[Architecture, float]]:
-    """The best first, the earliest of equals."""
+    """The best first, the earliest first among equals."""
     return sorted(known.values(), key=lambda pair: -pair[1])
 
 
 def _child(
     space: SearchSpace,
-    top: Sequence[tuple[Architecture, float]],
+    best: Sequence[tuple[Architecture, float]],
     *,
     crossed: bool,
     known: dict[str, tuple[Architecture, float]],
     rng: Random,
 ) -> Architecture:
-    """A new architecture: of two of the best, or of one; at random while there are none, or nothing new comes of them."""
-    for _ in range(TRIES if top else 0):
-        parent = rng.choice(top)[0]
-        child = space.crossover(parent, rng.choice(top)[0], rng) if crossed else _mutated(space, parent, rng)
+    """A new architecture by crossover or mutation of the best; random if there are none yet, or none of their children is new."""
+    for _ in range(TRIES if best else 0):
+        parent = rng.choice(best)[0]
+        child = space.crossover(parent, rng.choice(best)[0], rng) if crossed else _mutated_if_possible(space, parent, rng)
         if key_of(space, child) not in known:
             return child
     return space.sample(rng)
 
 
-def _mutated(space: SearchSpace, parent: Architecture, rng: Random) -> Architecture:
+def _mutated_if_possible(space: SearchSpace, parent: Architecture, rng: Random) -> Architecture:
     changeable = any(len(question.options) > 1 for question in questions_asked(space.decide, parent.answers).values())
     return space.mutate(parent, rng) if changeable else parent

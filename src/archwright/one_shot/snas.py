@@ -1,4 +1,4 @@
-"""SNAS: gates are a soft Gumbel-softmax sample, and one loss trains weights and alphas together."""
+"""SNAS: gates are a soft Gumbel-softmax sample, and one loss trains the weights and the alphas together."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SNAS(GradientOptions):
-    """Xie et al. 2019, arXiv:1812.09926: gates are a concrete (Gumbel-softmax) sample, whose temperature (lambda) is annealed.
+    """SNAS: gates are a concrete (Gumbel-softmax) sample with annealed temperature (Xie et al. 2019, arXiv:1812.09926).
 
-    The temperature falls geometrically from `first_temperature` to `last_temperature`; the paper gives neither, these are the
-    usual ones. `single_level`, as in the paper: weights and alphas share every batch of all training rows, and one backward
-    pass; without it the alphas have rows of their own, as in DARTS.
+    The temperature (lambda) falls geometrically from `first_temperature` to `last_temperature`; the paper gives neither, the
+    defaults are common values. `single_level`, as in the paper: weights and alphas share each batch of all training rows and one
+    backward pass; otherwise the alphas have separate rows, as in DARTS.
     """
 
     first_temperature: float = 1.0

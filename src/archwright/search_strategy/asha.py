@@ -17,7 +17,7 @@ from archwright.settings import check_settings
 
 @dataclass(frozen=True)
 class ASHA:
-    """Li et al. 2020, arXiv:1810.05934, Algorithm 2: the best 1 / `eta` of each rung are promoted to `eta` times the epochs.
+    """ASHA: the best 1 / `eta` of each rung get `eta` times the epochs (Li et al. 2020, arXiv:1810.05934, Algorithm 2).
 
     `least_epochs` is r in the paper; if unset, R / eta^2, and at least one epoch. R is a full training of the search; the paper's s
     is 0. New networks are proposed by the strategy `around`, whose sizes follow from the number of new networks that cost as many

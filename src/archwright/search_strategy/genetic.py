@@ -20,7 +20,7 @@ MOST_MUTATIONS = 50
 
 @dataclass(frozen=True)
 class Genetic:
-    """Deb et al. 2002, NSGA-II, section III-C: a genetic algorithm of tournaments, crossover, mutation and elitist survival.
+    """Genetic algorithm (NSGA-II): tournaments, crossover, mutation and elitist survival (Deb et al. 2002, section III-C).
 
     `population_size` is N in the paper; if unset, a fifteenth of the trials, between 4 and the paper's 100. Two parents are
     selected, each the best of `tournament_size`. With probability `crossover` each of the child's answers comes from either parent

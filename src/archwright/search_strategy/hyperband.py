@@ -1,4 +1,4 @@
-"""Hyperband: brackets of successive halving, each with another minimum training before networks are compared."""
+"""Hyperband: brackets of successive halving, each with a different minimum training before networks are compared."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from archwright.settings import check_settings
 
 @dataclass(frozen=True)
 class Hyperband:
-    """Li et al. 2018, arXiv:1603.06560, Algorithm 1: successive halving in the brackets s = s_max, ..., 1, 0 in turn.
+    """Hyperband: successive halving in brackets s = s_max, ..., 1, 0 (Li et al. 2018, arXiv:1603.06560, Algorithm 1).
 
     Bracket s starts n = ceil((s_max + 1) / (s + 1) * eta^s) networks with R / eta^s epochs each; R is a full training of the
     search. `least_epochs` (if unset, R / eta^2, and at least one epoch) bounds s_max. New networks are proposed by the strategy

@@ -18,7 +18,7 @@ USUAL_STARTS = 10
 
 @dataclass(frozen=True)
 class LocalSearch:
-    """White, Nolen & Savani 2021, arXiv:2005.02960, Algorithm 1: hill climbing to the first better neighbour, with restarts.
+    """Local search: hill climbing to the first better neighbour (White, Nolen & Savani 2021, arXiv:2005.02960, Algorithm 1).
 
     The first climb starts from the best of `starts` random architectures; if unset, a quarter of the trials, between 1 and 10.
     At a local optimum a new climb starts, from one random architecture. Each proposal's note holds the number of its climb.

@@ -44,7 +44,7 @@ TREES = 20
 
 @dataclass(frozen=True)
 class PredictorGuided:
-    """White, Neiswanger & Savani 2021 (BANANAS), arXiv:1910.11858: a surrogate selects among mutants of the best.
+    """BANANAS: a surrogate selects among mutants of the best networks (White, Neiswanger & Savani 2021, arXiv:1910.11858).
 
     The first `starts` networks (if unset, a quarter of the trials, between 2 and 5) are each the one of 20 random networks that the
     model is least certain about (MacKay 1992, doi:10.1162/neco.1992.4.4.590). After that the model ranks `ideas` mutants of the

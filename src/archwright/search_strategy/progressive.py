@@ -32,7 +32,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Progressive:
-    """Liu et al. 2018, arXiv:1712.00559, Algorithm 1: PNAS, the smallest networks first, then the most promising extensions.
+    """PNAS: the smallest networks first, then the most promising extensions (Liu et al. 2018, arXiv:1712.00559, Algorithm 1).
 
     After each level a `surrogate`, an ensemble of five LSTMs or of five MLPs on mean embeddings, is fitted to the results (`steps`
     of Adam per member) and ranks all extensions of that level's networks; the best `beam` are trained. If neither sizes nor

@@ -18,10 +18,10 @@ PUBLISHED_POPULATION = 100
 
 @dataclass(frozen=True)
 class RegularizedEvolution:
-    """Real et al. 2019, arXiv:1802.01548, Algorithm 1: aging evolution by mutation. Our two sizes are P and S in the paper.
+    """Regularized (aging) evolution by mutation: the oldest die, not the worst (Real et al. 2019, arXiv:1802.01548, Algorithm 1).
 
-    If unset, `population_size` is a quarter of the trials, between 4 and the paper's 100, and `sample_size` a quarter of the
-    population, at least 2 (25 for a population of 100, as in the paper).
+    `population_size` is P in the paper; if unset, a quarter of the trials, between 4 and the paper's 100. `sample_size` is S; if
+    unset, a quarter of the population, at least 2 (25 for a population of 100, as in the paper).
     Differs: with several objectives the tournament compares by Pareto front and crowding distance in the population (NSGA-II).
     """
 

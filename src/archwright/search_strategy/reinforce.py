@@ -24,7 +24,7 @@ PUBLISHED_BATCH = 20
 
 @dataclass(frozen=True)
 class Reinforce:
-    """Zoph & Le 2017, arXiv:1611.01578: an LSTM controller samples architectures and is trained by REINFORCE or PPO.
+    """Reinforcement learning: an LSTM controller, trained by REINFORCE or PPO (Zoph & Le 2017, arXiv:1611.01578).
 
     The controller is updated after each `batch` of results; if unset, a fortieth of the trials, between 2 and NASNet's 20. The
     baseline is a moving average of the rewards with `baseline_decay`. `algorithm` ppo is NASNet's (arXiv:1707.07012): `ppo_steps`

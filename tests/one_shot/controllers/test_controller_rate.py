@@ -13,5 +13,5 @@ def test_a_short_search_learns_faster_than_the_papers_but_not_beyond_a_limit(upd
     assert controller_rate(ENAS(), updates) == pytest.approx(rate)
 
 
-def test_a_rate_that_was_asked_for_is_taken():
+def test_a_rate_that_is_set_is_used():
     assert controller_rate(ENAS(controller_learning_rate=0.02), 10) == 0.02

@@ -1,4 +1,4 @@
-"""Turns of the weights and of the controller, and what is derived in the end."""
+"""Alternating phases of weights and controller, and the derived candidates."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_a_reward_is_measured_on_images_as_they_are(toy, tmp_path):
         assert (float(torch.cdist(x, known).min(dim=1).values.max()) < 0.1) == untouched
 
 
-def test_they_take_turns(stage_of):
-    """Three steps of the weights, two updates of the controller, and so on; neither moves the other's."""
+def test_the_phases_alternate(stage_of):
+    """Three steps of the weights, two updates of the controller, and so on; neither changes the other's parameters."""
     stage = stage_of("enas", weight_steps=3, controller_steps=2, controller_samples=4)
     search, supernet, controller = stage.search, stage.context.supernet, stage.search.policy.controller
     moved = []
@@ -95,14 +95,14 @@ def test_phases_follow_the_budget(settings, steps, per_epoch, expected):
 
 def test_snapshots_count_once_the_controller_has_moved(stage_of):
     stage = stage_of("enas", weight_steps=2, controller_steps=1)
-    assert not stage.search.counts
+    assert not stage.search.is_learning
     assert "reward" not in stage.search.record()
     for number in range(2):
         stage.search(*stage.batches.batch(number), 0.1)
-    assert stage.search.counts
+    assert stage.search.is_learning
     record = stage.search.record()
-    watched = {"learning_rate", "skip_share", "entropy", "spread"}
-    assert set(record) == watched | {"reward", "baseline", "controller_entropy"}
+    monitored = {"learning_rate", "skip_share", "entropy", "spread"}
+    assert set(record) == monitored | {"reward", "baseline", "controller_entropy"}
     assert 0 < record["reward"] < 1
     assert record["controller_entropy"] == pytest.approx(3 * math.log(4) + 2 * math.log(3), rel=1e-3)
 
@@ -117,7 +117,7 @@ def test_the_expected_gates_are_the_mean_of_what_is_drawn(stage_of):
 
 
 def test_the_best_on_one_batch_is_derived(stage_of):
-    """Of those that the policy draws, by brute force: the largest reward on the batch after the last of the updates."""
+    """Among the samples of the policy, by brute force: the largest reward on the batch after the last update."""
     stage = stage_of("enas", derive=12, derived_candidates=12, controller_samples=3)
     search, context = stage.search, stage.context
     search.learn()
@@ -137,7 +137,7 @@ def test_the_best_on_one_batch_is_derived(stage_of):
 
 
 def test_what_is_trained_is_what_the_policy_draws(stage_of):
-    """A policy that is sure of an architecture trains it alone."""
+    """A policy that always samples one architecture trains only that one."""
     stage = stage_of("enas", tanh_constant=50.0, weight_decay=0.0)
     search, best = stage.search, stage.context.space.sample(Random(5))
     with torch.no_grad():

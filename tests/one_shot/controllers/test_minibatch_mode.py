@@ -1,4 +1,4 @@
-"""In training, but without dropouts, and leaving no trace."""
+"""Training mode without dropout, restored afterwards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SETTINGS = {
 }
 
 
-def test_dropouts_rest_and_modes_come_back():
+def test_dropouts_are_off_and_modes_are_restored():
     network = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5), DropPath(0.5), nn.BatchNorm1d(2))
     network[2].eval()
     with minibatch_mode(network):

@@ -1,4 +1,4 @@
-"""What a controller learns: exact gradients on a space that can be enumerated, baselines, and a planted best."""
+"""What a policy learns: exact gradients on a space that can be enumerated, baselines, and a planted best."""
 
 from __future__ import annotations
 
@@ -101,16 +101,16 @@ def test_without_rewards_skips_are_drawn_at_their_rate():
 
 def test_baselines_are_the_moving_averages_of_what_came_before():
     policy, rewards = policy_of(entropy=0.0, skip_weight=0.0), [0.1, 0.9, 0.4, 0.4, 0.7, 0.2]
-    lessons = []
+    policy_updates = []
     for start in (0, 2, 4):
         drawn = [policy.draw(Random(seed))[0] for seed in range(2)]
-        lessons.append(policy.learn(drawn, rewards[start : start + 2]))
+        policy_updates.append(policy.learn(drawn, rewards[start : start + 2]))
     expected = moving_averages(rewards, 0.95)
-    assert [update.baseline for update in lessons] == pytest.approx([sum(expected[i : i + 2]) / 2 for i in (0, 2, 4)])
-    assert [update.reward for update in lessons] == pytest.approx([0.5, 0.4, 0.45])
+    assert [update.baseline for update in policy_updates] == pytest.approx([sum(expected[i : i + 2]) / 2 for i in (0, 2, 4)])
+    assert [update.reward for update in policy_updates] == pytest.approx([0.5, 0.4, 0.45])
 
 
-def test_a_controller_goes_on_where_another_stopped():
+def test_a_restored_controller_continues_where_the_other_stopped():
     whole, first, second = policy_of(), policy_of(), policy_of(seed=4)
     for policy in (whole, first):
         policy.learn([policy.draw(Random(0))[0]], [0.8])
@@ -123,8 +123,8 @@ def test_a_controller_goes_on_where_another_stopped():
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_planted_best_is_drawn_nine_times_of_ten(seed, toy):
-    """Within 200 updates, with the settings as they are but for the rate; rewards are noisy."""
+def test_the_planted_best_is_sampled_nine_times_out_of_ten(seed, toy):
+    """Within 200 updates, with the default settings except for the learning rate; rewards are noisy."""
     space, best, rng = toy.Toy(), toy.best_architecture(), Random(seed)
     policy = Policy(ENAS(), space, 0.01, seed)
     for _ in range(200):

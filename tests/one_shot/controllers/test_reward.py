@@ -15,12 +15,12 @@ def problem(task, **more):
     return Problem("p", task, (3,), 4, **more)
 
 
-def test_a_classs_reward_is_the_accuracy_on_the_batch():
+def test_the_reward_of_classification_is_the_accuracy_on_the_batch():
     output = torch.eye(4)[[0, 1, 2, 2]]
     assert reward_function(problem("classification"))(output, torch.tensor([0, 1, 2, 3])) == 0.75
 
 
-def test_labels_are_paid_by_their_f1():
+def test_the_reward_of_multi_label_classification_is_f1():
     reward = reward_function(problem("multi_label"))
     target = torch.tensor([[1.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 1.0]])
     assert reward(8 * target - 4, target) == 1.0
@@ -28,13 +28,13 @@ def test_labels_are_paid_by_their_f1():
 
 
 @pytest.mark.parametrize(("error", "expected"), [(0.0, 1.0), (1.0, 0.5), (3.0, 0.1), (math.inf, 0.0), (math.nan, 0.0)])
-def test_amounts_are_paid_between_0_and_1_and_half_for_the_mean(error, expected):
+def test_the_reward_of_regression_is_between_0_and_1_and_half_for_the_mean(error, expected):
     target = torch.zeros(5, 4)
     assert reward_function(problem("regression"))(target + error, target) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("level", "c"), [("word", 80.0), ("character", 4.0)])
-def test_language_is_paid_by_c_over_perplexity(level, c):
+def test_the_reward_of_language_modelling_is_c_over_perplexity(level, c):
     """Pham et al. 2018, section 2.2. A model that knows nothing of four tokens has perplexity 4."""
     reward = reward_function(problem("language_modelling", level=level))
     target = torch.tensor([[0, 3, 1], [2, 2, 0]])

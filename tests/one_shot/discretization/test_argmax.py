@@ -1,4 +1,4 @@
-"""The strongest stay: on gates made by hand, with ties and `none`."""
+"""The strongest are kept: on hand-written gates, with ties and `none`."""
 
 from __future__ import annotations
 

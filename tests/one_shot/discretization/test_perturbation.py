@@ -1,4 +1,4 @@
-"""What is missed most stays, whatever its gate."""
+"""What the supernet needs most is kept, whatever its gate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archwright.one_shot.discretization.perturbation import perturbation_choice
 OPS = ("none", "skip_connect", "conv", "pool")
 MIXTURE = Mixture(tuple(Edge(f"{i}->3", OPS, "3") for i in range(3)), {"3": 2})
 USEFUL = torch.tensor([[0.0, 0.1, 1.0, 0.2], [0.0, 0.0, 0.0, 0.1], [0.0, 2.0, 0.0, 0.1]])
-"""What each candidate is worth where it is there at all."""
+"""The contribution of each candidate if it is present at all."""
 
 
 def score(gates):

@@ -1,4 +1,4 @@
-"""Greedy decisions, edge by edge."""
+"""Greedy decisions, one edge at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GATES = torch.tensor(
 def test_the_most_important_and_certain_edge_is_decided_first():
     decisions = ProgressiveDecisions(MIXTURE)
     decisions.catch_up(GATES, 0.25)
-    assert (decisions.made, decisions.decisions) == (1, 4)
+    assert (decisions.decisions_made, decisions.decisions) == (1, 4)
     gates = decisions.gates(GATES)
     assert gates[1].tolist() == [0.0, 0.0, 1.0]
     assert torch.equal(gates[[0, 2, 3, 4]], GATES[[0, 2, 3, 4]])
@@ -37,21 +37,21 @@ def test_a_target_that_has_enough_loses_its_other_edges():
     decisions = ProgressiveDecisions(MIXTURE)
     decisions.catch_up(GATES, 1.0)
     gates = decisions.gates(GATES)
-    assert decisions.made == 4
+    assert decisions.decisions_made == 4
     assert not decisions.open.any()
     assert gates.sum(dim=1).tolist().count(0.0) == 1
     assert set(gates.flatten().tolist()) == {0.0, 1.0}
     assert (gates[:, 0] == 0).all()
 
 
-def test_completing_is_a_foresight_that_decides_nothing():
+def test_the_completed_choice_decides_nothing():
     decisions = ProgressiveDecisions(MIXTURE)
     decisions.catch_up(GATES, 0.25)
-    choice = decisions.completed(GATES)
+    choice = decisions.completed_choice(GATES)
     assert choice["1->2"] == "conv"
     assert choice["0->2"] == "skip_connect"
     assert len(choice) == 4
-    assert decisions.made == 1
+    assert decisions.decisions_made == 1
 
 
 def test_a_decided_edge_passes_no_gradient():
@@ -67,9 +67,9 @@ def test_decisions_are_saved():
     first.catch_up(GATES, 0.5)
     second.load_state_dict(first.state_dict())
     assert torch.equal(first.gates(GATES), second.gates(GATES))
-    assert first.completed(GATES) == second.completed(GATES)
+    assert first.completed_choice(GATES) == second.completed_choice(GATES)
 
 
-def test_edges_of_one_candidate_are_no_trouble():
+def test_edges_with_a_single_candidate_are_handled():
     mixture = Mixture((Edge("a", ("only",), "a"), Edge("b", ("x", "y"), "b")), {})
-    assert ProgressiveDecisions(mixture).completed(torch.tensor([[1.0, 0.0], [0.4, 0.6]])) == {"a": "only", "b": "y"}
+    assert ProgressiveDecisions(mixture).completed_choice(torch.tensor([[1.0, 0.0], [0.4, 0.6]])) == {"a": "only", "b": "y"}

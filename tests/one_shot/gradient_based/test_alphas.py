@@ -1,4 +1,4 @@
-"""Alphas: where they begin, and how edges share."""
+"""Initial alphas, and edge normalisation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MIXTURE = Mixture(
 )
 
 
-def test_they_begin_almost_equal_and_zero_where_nothing_is():
+def test_they_start_almost_equal_and_masked_entries_are_zero():
     alpha = Alphas(MIXTURE).alpha
     assert alpha.shape == (4, 3)
     assert 0 < alpha.abs().max() < 0.01

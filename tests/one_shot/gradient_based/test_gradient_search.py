@@ -27,7 +27,7 @@ def test_alphas_move_only_after_the_warm_up(stage_of, done, moves):
     stage.search(*stage.batches.batch(0), done)
     assert torch.equal(before, stage.search.alphas.alpha) != moves
     assert not all(torch.equal(a, b) for a, b in zip(weights, state_of([stage.context.supernet]), strict=True))
-    assert stage.search.counts == moves
+    assert stage.search.is_learning == moves
 
 
 def test_no_gradient_is_left_behind(stage_of):

@@ -1,4 +1,4 @@
-"""Terms that ask for a decision."""
+"""Regularization terms that favour clear decisions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_entropy_has_a_finite_gradient_at_zeros():
     assert torch.isfinite(gates.grad).all()
 
 
-def test_what_is_none_costs_nothing():
+def test_none_costs_nothing():
     mask = connection_mask(MIXTURE)
     assert mask.tolist() == [[False, True, True, True], [True, False, False, False]]
     gates = torch.tensor([[0.4, 0.1, 0.2, 0.3], [0.9, 0.1, 0.0, 0.0]])
@@ -33,5 +33,5 @@ def test_what_is_none_costs_nothing():
 
 
 def test_without_none_there_is_nothing_to_move_weight_to():
-    with pytest.raises(InputError, match="mixes no 'none': set l1=0"):
+    with pytest.raises(InputError, match="has no candidate 'none': set l1=0"):
         connection_mask(Mixture((Edge("a", ("x", "y"), "1"),), {}))

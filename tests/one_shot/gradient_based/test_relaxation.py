@@ -18,7 +18,7 @@ def some_logits(seed, scale=1.0):
 
 
 def nearest_on_simplex(z):
-    """By trying every support: on it all move by the same amount, and of the points that result the nearest wins."""
+    """By trying every support: its entries shift by the same amount, and the nearest of the resulting points wins."""
     best, distance = None, math.inf
     for size in range(1, len(z) + 1):
         for support in itertools.combinations(range(len(z)), size):
@@ -32,7 +32,7 @@ def nearest_on_simplex(z):
 
 @pytest.mark.parametrize("relax", [softmax, sparsemax])
 @pytest.mark.parametrize("seed", range(5))
-def test_rows_are_distributions_over_what_is_there(relax, seed):
+def test_rows_are_distributions_over_unmasked_candidates(relax, seed):
     gates = relax(some_logits(seed, 3.0), MASK)
     assert torch.allclose(gates.sum(dim=1), torch.ones(3, dtype=torch.float64))
     assert (gates >= 0).all()
@@ -46,7 +46,7 @@ def test_sparsemax_is_the_nearest_point_of_the_simplex(seed):
     assert found.tolist() == pytest.approx(nearest_on_simplex(z.tolist()), abs=1e-12)
 
 
-def test_sparsemax_is_exactly_zero_where_it_gives_up():
+def test_sparsemax_is_exactly_zero_outside_its_support():
     gates = sparsemax(torch.tensor([[2.0, 1.9, 0.0, -1.0]]), torch.ones(1, 4, dtype=torch.bool))
     assert gates[0, 2:].tolist() == [0.0, 0.0]
     assert gates[0, :2].tolist() == pytest.approx([0.55, 0.45])

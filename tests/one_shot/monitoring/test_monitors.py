@@ -1,4 +1,4 @@
-"""What is watched."""
+"""The monitored values and the warnings."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def test_shares_of_skip_connections():
     assert expected_skip_share(MIXTURE, UNIFORM) == pytest.approx(1 / 9)
 
 
-def test_a_collapse_is_said():
+def test_a_collapse_is_reported():
     (note,) = search_notes({"a": "skip_connect", "b": "conv"}, UNIFORM, DECIDED)
     assert "50 % of the found architecture's connections are skip connections" in note
     assert "auxiliary_skip=true" in note
     assert search_notes({"a": "skip", "b": "conv"}, UNIFORM, DECIDED) == [], "beside an operation, not in its place"
 
 
-def test_alphas_that_did_not_move_are_said():
+def test_alphas_that_did_not_move_are_reported():
     (note,) = search_notes({"a": "conv", "b": "x"}, UNIFORM, UNIFORM + 0.005)
-    assert "still about where they began" in note
+    assert "hardly moved from their initial values" in note
     assert search_notes({"a": "conv", "b": "x"}, UNIFORM, DECIDED) == []
 
 

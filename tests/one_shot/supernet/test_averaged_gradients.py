@@ -1,4 +1,4 @@
-"""Two processes that search what one does: each with its part of every batch."""
+"""Two processes, each with its part of every batch, find what a single one does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from archwright.train.checkpoint import load_checkpoint
 
 
 class Two:
-    """As a process group is in the second of two processes, whose other gave tensors of ones."""
+    """A process group as seen by the second of two processes, where the first contributed tensors of ones."""
 
     size, rank = 2, 1
 
@@ -57,7 +57,7 @@ def killed(process_group, job, data):
 
 
 def searched(process_group, job, data):
-    """What comes of a search in this process, and what it has learned of the candidates."""
+    """The outcome of a search in this process, and what it has learned about the candidates."""
     stages, set_up = [], supernet_training._set_up
 
     def remember(*arguments):
@@ -126,7 +126,7 @@ REAL = {
 
 @pytest.mark.parametrize("space", REAL)
 def test_real_supernets_too(space, few_digits, tmp_path, in_two_processes):
-    """Fused operations, masked channels, rewards of batches that normalise themselves."""
+    """Fused operations, masked channels, rewards computed with batch statistics."""
     method, settings = REAL[space]
     asked = {"space": space, "space_settings": settings, "method": method, "method_settings": {}}
     job = Job("supernet", "supernet", str(few_digits), str(tmp_path / "one"), 2, 1.0, supernet=asked, recipe={"batch_size": 15})

@@ -1,4 +1,4 @@
-"""What is refused before anything begins."""
+"""What is refused before anything starts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_gradients_need_distinct_inputs():
         ("enas_micro", {}, "darts", {}),
     ],
 )
-def test_what_does_not_suit_is_refused(space, settings, method, options):
+def test_unsuitable_spaces_and_settings_are_refused(space, settings, method, options):
     with pytest.raises(InputError):
         check_supernet(make_one_shot(method, options), make_space(space, settings), IMAGES)
 

@@ -1,4 +1,4 @@
-"""Scores under gates: what they are computed with, and that nothing stays of it."""
+"""Scores under gates: how they are computed, and that everything is restored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from archwright.one_shot.supernet.shared_weight_score import SharedWeightScore, UnderGates
+from archwright.one_shot.supernet.shared_weight_score import FixedGateSupernet, SharedWeightScore
 
 
 class Small(nn.Module):
@@ -27,7 +27,7 @@ GATES = torch.tensor([[1.0, 0.0]])
 
 
 def seen(network):
-    """Not a score: what the network computes in the mode that it has been given."""
+    """Not a score: the output of the network in its current mode."""
     network.eval()
     with torch.inference_mode():
         output = network(X)
@@ -49,7 +49,7 @@ def test_statistics_are_the_mean_over_the_calibration_batches():
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_afterwards_all_is_as_before(training):
+def test_everything_is_restored_afterwards(training):
     supernet = Small().train(training)
     supernet(X, GATES)
     before = {name: tensor.clone() for name, tensor in supernet.state_dict().items()}
@@ -67,7 +67,7 @@ def test_without_recalibration_statistics_stay_as_they_are():
     assert result["mean"] == pytest.approx(float(X[:, 0].mean() - 4.0), abs=1e-4)
 
 
-def test_a_trouble_on_the_way_leaves_nothing_behind():
+def test_everything_is_restored_after_an_error():
     supernet = Small()
 
     def fail(network):
@@ -80,4 +80,4 @@ def test_a_trouble_on_the_way_leaves_nothing_behind():
 
 def test_a_network_under_gates_takes_only_inputs():
     supernet = Small().eval()
-    assert torch.equal(UnderGates(supernet, GATES).eval()(X), supernet(X, GATES))
+    assert torch.equal(FixedGateSupernet(supernet, GATES).eval()(X), supernet(X, GATES))

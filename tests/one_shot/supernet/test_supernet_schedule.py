@@ -1,4 +1,4 @@
-"""How long a search takes is decided once."""
+"""The schedule of a search is decided once."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def test_without_a_time_goal_nothing_is_measured(epochs, evaluations, toy, tmp_p
     assert (schedule.epochs, schedule.evaluations, schedule.seconds_per_epoch) == (epochs, evaluations, None)
 
 
-def test_evaluations_that_were_asked_for_are_taken(toy, tmp_path):
+def test_evaluations_that_are_set_are_used(toy, tmp_path):
     job = toy.toy_job(tmp_path, "random_weight_sharing")
     assert make_supernet_schedule(job, make_one_shot("random_weight_sharing", {"evaluations": 7}), never).evaluations == 7
 
 
-def test_a_plan_is_kept(toy, tmp_path):
+def test_a_schedule_is_kept(toy, tmp_path):
     job = toy.toy_job(tmp_path, "darts", epochs=3.0)
     first = make_supernet_schedule(job, make_one_shot("darts"), never)
     again = make_supernet_schedule(replace(job, epochs=9.0, time_goal=1.0), make_one_shot("darts"), never)

@@ -18,7 +18,7 @@ from archwright.evaluate.full_training import validate
 from archwright.evaluate.job import Job
 from archwright.evaluate.run_job import run_job
 from archwright.one_shot import make_one_shot, one_shot_names
-from archwright.one_shot.method import Found
+from archwright.one_shot.method import FoundArchitecture
 from archwright.one_shot.supernet.supernet_training import _derived, _set_up, train_supernet
 from archwright.search_space import make_space
 
@@ -89,7 +89,7 @@ def test_the_shared_weight_score_is_that_of_the_extracted_network(cell_stage, fe
 
 
 def test_alphas_that_have_decided_leave_no_discretization_gap(cell_stage):
-    """Of a mixture that is one network already, discretization takes nothing away."""
+    """If the mixture is a single network already, discretization removes nothing."""
     context, search = cell_stage.context, cell_stage.search
     architecture = context.space.sample(Random(4))
     gates = context.supernet.gates_of(architecture)
@@ -102,7 +102,7 @@ def test_alphas_that_have_decided_leave_no_discretization_gap(cell_stage):
     assert context.score(search.expected) == pytest.approx(context.metrics_of(architecture), rel=1e-4)
 
 
-def test_a_failing_search_tells_how_far_it_came(few_digits, tmp_path):
+def test_a_failing_search_reports_how_far_it_came(few_digits, tmp_path):
     outcome = run_job(job_on(few_digits, tmp_path, "nasbench201", "gdas", epochs=500.0, time_limit=0.5))
     assert outcome.state == "failed"
     assert "timed out" in outcome.cause
@@ -110,16 +110,16 @@ def test_a_failing_search_tells_how_far_it_came(few_digits, tmp_path):
 
 def test_a_job_without_a_supernet_is_an_error(toy_data, tmp_path):
     job = Job(key="k", stage="supernet", data="", folder=str(tmp_path), seed=0, epochs=1.0)
-    with pytest.raises(InputError, match="names no supernet"):
+    with pytest.raises(InputError, match="does not name a supernet"):
         train_supernet(job, toy_data, {})
 
 
-def test_the_last_word_is_handed_over_even_if_it_is_not_among_the_best():
-    found = [Found(Architecture("s", {}, {"q": i}), 1.0 - i / 10, 1.0) for i in range(5)]
-    last_word = found[4].architecture
-    assert _derived(found, last_word, 3) == [found[0], found[1], found[4]]
+def test_the_conclusion_is_derived_even_if_it_is_not_among_the_best():
+    found = [FoundArchitecture(Architecture("s", {}, {"q": i}), 1.0 - i / 10, 1.0) for i in range(5)]
+    conclusion = found[4].architecture
+    assert _derived(found, conclusion, 3) == [found[0], found[1], found[4]]
     assert _derived(found, found[1].architecture, 3) == found[:3]
-    assert _derived(found, last_word, 1) == [found[4]]
+    assert _derived(found, conclusion, 1) == [found[4]]
 
 
 def test_the_settings_are_in_the_report(few_digits, tmp_path):

@@ -1,4 +1,4 @@
-"""Which rows are for what."""
+"""The split into rows for the weights and rows for the alphas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_every_row_is_for_one_of_the_two(count, share):
     assert len(weights) == round(share * count)
 
 
-def test_the_seed_divides():
+def test_the_seed_determines_the_split():
     first, again, other = (weight_and_alpha_rows(50, 0.5, seed)[0].tolist() for seed in (1, 1, 2))
     assert first == again != other
 

@@ -33,7 +33,7 @@ def test_gradients_are_clipped_by_their_norm():
     assert float(network.weight.detach()) == pytest.approx(before - 0.5 * 2.0, abs=1e-4)
 
 
-def test_the_constant_part_foretells_a_step():
+def test_momentum_and_weight_decay_predict_a_step():
     torch.manual_seed(0)
     network = nn.Linear(3, 2)
     method = make_one_shot("darts", {"gradient_clip": 0.0})
@@ -42,7 +42,7 @@ def test_the_constant_part_foretells_a_step():
     update(gradients, 0.0)
     expected = [
         weight.detach() - update.rate(0.3) * (gradient + constant)
-        for weight, gradient, constant in zip(update.weights, gradients, update.constant_part(), strict=True)
+        for weight, gradient, constant in zip(update.weights, gradients, update.momentum_and_weight_decay(), strict=True)
     ]
     update(gradients, 0.3)
     assert all(torch.allclose(weight, foretold) for weight, foretold in zip(update.weights, expected, strict=True))

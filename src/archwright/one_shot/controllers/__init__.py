@@ -1,1 +1,1 @@
-"""What searches by a controller are made of."""
+"""Parts of controller-based one-shot search (ENAS): the policy, its rewards, and the alternating training phases."""

@@ -1,19 +1,19 @@
-"""How fast a controller learns: as in the paper, but a short search must come to a decision too."""
+"""The learning rate of a controller: the paper's, but higher in a short search, which must converge, too."""
 
 from __future__ import annotations
 
 from archwright.one_shot.method import ControllerMethod
 
 PUBLISHED_RATE, PUBLISHED_UPDATES = 3.5e-4, 300_000
-"""2,000 updates an epoch for 150 epochs on Penn Treebank (Pham et al. 2018, arXiv:1802.03268, sections 2.2 and 3.1)."""
+"""2,000 updates per epoch for 150 epochs on Penn Treebank (Pham et al. 2018, arXiv:1802.03268, sections 2.2 and 3.1)."""
 LARGEST_RATE = 0.005
 
 
 def controller_rate(method: ControllerMethod, updates: int) -> float:
-    """The learning rate of the controller for a search of so many updates.
+    """The learning rate of the controller for a search of `updates` updates.
 
-    Differs: where it is left unset and there are fewer updates than in the paper, the paper's rate grows so that weights may go as
-    far in all, up to 0.005 (see `alpha_rate.py`).
+    Differs: if it is unset and there are fewer updates than in the paper, the paper's rate is scaled up, to at most 0.005, so that
+    parameters can move as far in total (see `alpha_rate.py`).
     """
     if method.controller_learning_rate is not None:
         return method.controller_learning_rate

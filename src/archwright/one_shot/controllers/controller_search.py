@@ -1,4 +1,4 @@
-"""A search by a controller: phases of the shared weights and of the controller take turns (Pham et al. 2018, arXiv:1802.03268)."""
+"""Controller-based search: phases of weight training and controller training alternate (Pham et al. 2018, arXiv:1802.03268)."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ from archwright.evaluate.history import key_of
 from archwright.one_shot.controllers.controller_rate import controller_rate
 from archwright.one_shot.controllers.minibatch_mode import minibatch_mode
 from archwright.one_shot.controllers.policy import Policy, PolicyUpdate
-from archwright.one_shot.method import ControllerMethod, Found
-from archwright.one_shot.monitoring.monitors import watched
+from archwright.one_shot.method import ControllerMethod, FoundArchitecture
+from archwright.one_shot.monitoring.monitors import monitored
 from archwright.one_shot.single_path.path_training import PathTraining
 from archwright.one_shot.supernet.search_context import Conclusion, SearchContext, StepNumber
 from archwright.ops.carried_state import begin_stream, carries_state, own_stream
 from archwright.train.batches import Batches
 
-AVERAGED = 64
-"""Architectures drawn from the policy whose mean gates stand for it."""
+AVERAGED_ARCHITECTURES = 64
+"""Architectures sampled from the policy to estimate its expected gates."""
 LEAST_PHASES = 50
 REWARDS_PER_STEP = 2
-"""Of the weights. In the paper 2,000 rewards for 352 steps on CIFAR-10, which take longer than the steps do."""
+"""Rewards per step of the weights. The paper has 2,000 per 352 steps on CIFAR-10, which take longer than the steps."""
 
 
 @dataclass(frozen=True)
 class Phases:
-    """After so many steps of the weights the controller makes so many updates."""
+    """The alternating phases: `weight_steps` steps of the weights, then `controller_steps` updates of the controller."""
 
     weight_steps: int
     controller_steps: int
 
     @classmethod
     def of(cls, method: ControllerMethod, context: SearchContext) -> Phases:
-        """Where the method leaves it open: an epoch, at most a fiftieth of the search; two rewards for a step of the weights."""
+        """If the method leaves them unset: an epoch, at most a fiftieth of the search, and two rewards per step of the weights."""
         least = ceil(method.controller_samples / REWARDS_PER_STEP)
         weight_steps = method.weight_steps or max(least, min(context.steps_per_epoch, context.steps // LEAST_PHASES))
         updates = round(REWARDS_PER_STEP * weight_steps / method.controller_samples)
         return cls(weight_steps, method.controller_steps or max(1, updates))
 
     def due(self, step: int) -> bool:
-        """Whether it is the controller's turn after so many steps of the weights."""
+        """Whether the controller is trained after this many steps of the weights."""
         return step % self.weight_steps == 0
 
     def updates(self, steps: int) -> int:
-        """Of the controller in a search of so many steps of the weights."""
+        """The number of controller updates in a search of `steps` steps of the weights."""
         return steps // self.weight_steps * self.controller_steps
 
 
 class ControllerSearch:
-    """Each step trains what the controller draws; after each phase the controller learns from rewards on batches of other rows."""
+    """Each step trains sampled architectures; after each phase the controller learns from rewards on held-out batches."""
 
     def __init__(self, method: ControllerMethod, context: SearchContext) -> None:
         self.method, self.context = method, context
@@ -65,7 +65,7 @@ class ControllerSearch:
         rate = controller_rate(method, self.phases.updates(context.steps))
         self.policy = Policy(method, context.space, rate, context.seed)
         self.step, self.update = StepNumber(context.seed), StepNumber(context.seed)
-        self.lessons: list[PolicyUpdate] = []
+        self.policy_updates: list[PolicyUpdate] = []
         self.done = 0.0
         self._expected = -1, torch.empty(0)
         self._carries_state = carries_state(context.supernet)
@@ -82,7 +82,7 @@ class ControllerSearch:
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
         if self.step.number % self.context.steps_per_epoch == 0:
-            self.lessons = []
+            self.policy_updates = []
         trained = self.train(x, y, done)
         if self.phases.due(self.step.number):
             for _ in range(self.phases.controller_steps):
@@ -90,7 +90,7 @@ class ControllerSearch:
         return trained
 
     def train(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
-        """One step of the weights alone, on what the controller draws."""
+        """One step of the weights, on architectures that the controller samples."""
         self.done = done
         rng = self.step.random("weights")
         drawn = [self.policy.draw(rng)[0] for _ in range(self.method.samples)]
@@ -99,20 +99,20 @@ class ControllerSearch:
         return trained
 
     def learn(self) -> None:
-        """One update of the controller, from architectures that each have a batch of their own."""
+        """One update of the controller, from sampled architectures, each evaluated on a different batch."""
         rng, count = self.update.random("controller"), self.method.controller_samples
         drawn = [self.policy.draw(rng)[0] for _ in range(count)]
         numbers = [self.update.number * count + i for i in range(count)]
-        self.lessons.append(self.policy.learn(drawn, self.rewards(drawn, numbers)))
+        self.policy_updates.append(self.policy.learn(drawn, self.rewards(drawn, numbers)))
         self.update.number += 1
 
     @torch.no_grad()
     def rewards(self, architectures: Sequence[Architecture], numbers: Sequence[int]) -> list[float]:
-        """That of each architecture with the shared weights on the batch of this number."""
+        """The reward of each architecture with the shared weights, on the held-out batch of the given number."""
         supernet, batches = (
             self.context.supernet,
             cast(Batches, self.context.alpha_batches),
-        )  # a controller has always rows of its own
+        )  # a controller always has rows of its own
         rewards = []
         with minibatch_mode(supernet), own_stream(supernet):
             for architecture, number in zip(architectures, numbers, strict=True):
@@ -126,17 +126,17 @@ class ControllerSearch:
         return rewards
 
     def record(self) -> Mapping[str, float]:
-        watching = watched(self.context.supernet.mixture, self.expected.cpu())
-        return {"learning_rate": self.training.update.rate(self.done), **watching, **self._taught()}
+        monitored_values = monitored(self.context.supernet.mixture, self.expected.cpu())
+        return {"learning_rate": self.training.update.rate(self.done), **monitored_values, **self._controller_record()}
 
-    def _taught(self) -> dict[str, float]:
-        """Means over the updates of this epoch; nothing where there were none."""
-        if not self.lessons:
+    def _controller_record(self) -> dict[str, float]:
+        """Means over the controller updates of this epoch; empty if there were none."""
+        if not self.policy_updates:
             return {}
         names = {"reward": "reward", "baseline": "baseline", "controller_entropy": "entropy"}
         if self.context.space.skips():
             names["skip_divergence"] = "skip_divergence"
-        return {key: mean(getattr(update, name) for update in self.lessons) for key, name in names.items()}
+        return {key: mean(getattr(update, name) for update in self.policy_updates) for key, name in names.items()}
 
     @property
     def stopped(self) -> str:
@@ -149,33 +149,33 @@ class ControllerSearch:
         return self._expected[1]
 
     def mean_gates(self) -> Tensor:
-        """Over architectures that are drawn with the same random numbers each time, so that the mean moves as the policy does."""
+        """The mean over architectures sampled with the same random numbers each time, so that it changes only with the policy."""
         rng = Random(self.context.seed)
-        return torch.stack([self.context.gates_of(self.policy.draw(rng)[0]) for _ in range(AVERAGED)]).mean(dim=0)
+        return torch.stack([self.context.gates_of(self.policy.draw(rng)[0]) for _ in range(AVERAGED_ARCHITECTURES)]).mean(dim=0)
 
     @property
     def mixture_gates(self) -> None:
         return None
 
     @property
-    def counts(self) -> bool:
+    def is_learning(self) -> bool:
         return self.update.number > 0
 
     def snapshot(self) -> Architecture:
         return self.policy.most_probable()
 
-    def epoch_ends(self) -> None:
+    def end_epoch(self) -> None:
         pass
 
     def conclude(self, evaluations: int) -> Conclusion:
         best, *others = self.derive()[: self.method.derived_candidates]
-        found = [Found(architecture, self.context.score_of(architecture), 0.0) for architecture in others]
+        found = [FoundArchitecture(architecture, self.context.score_of(architecture), 0.0) for architecture in others]
         return Conclusion(best, "policy", None, found, ())
 
     def derive(self) -> list[Architecture]:
-        """Architectures drawn from the policy, each network once, by their rewards on one batch; of equals the most probable first.
+        """Architectures sampled from the policy, each network once, ranked by reward on one batch, then by probability.
 
-        Differs: the batch is of the controller's rows, the validation split only judges what is handed over.
+        Differs: the batch is from the controller's rows; the validation split only scores the derived candidates.
         """
         rng = self.step.random("derive")
         drawn: dict[str, tuple[Architecture, float]] = {}

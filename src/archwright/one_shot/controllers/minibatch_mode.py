@@ -1,4 +1,4 @@
-"""A supernet's mode for the rewards of a controller: batches normalise themselves, and nothing is dropped."""
+"""The mode of a supernet for computing rewards: BatchNorm uses batch statistics, and dropout is off."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from archwright.ops.drop_path import DropPath
 from archwright.ops.variational_dropout import VariationalDropout
 
-DROPS = (nn.Dropout, DropPath, VariationalDropout)
+DROPOUTS = (nn.Dropout, DropPath, VariationalDropout)
 
 
 @contextmanager
 def minibatch_mode(supernet: nn.Module) -> Iterator[None]:
-    """Inside, it is as in training, but for its dropouts; running statistics stay as they were.
+    """Training mode without dropout and without updates of the running statistics.
 
-    They were gathered over all paths, and would fit no single one.
+    Running statistics, gathered over all paths, would not fit any single one.
     """
-    drops = [(module, module.training) for module in supernet.modules() if isinstance(module, DROPS)]
+    dropouts = [(module, module.training) for module in supernet.modules() if isinstance(module, DROPOUTS)]
     norms = [(module, module.momentum) for module in supernet.modules() if isinstance(module, _BatchNorm)]
-    for drop, _ in drops:
+    for drop, _ in dropouts:
         drop.eval()
     for norm, _ in norms:
         norm.momentum = 0.0
     try:
         yield
     finally:
-        for drop, mode in drops:
+        for drop, mode in dropouts:
             drop.train(mode)
         for norm, momentum in norms:
             norm.momentum = momentum

@@ -1,1 +1,1 @@
-"""From gates to an architecture."""
+"""Discretization: how the gates of a trained supernet become an architecture."""

@@ -1,4 +1,4 @@
-"""From gates to an architecture, the way of DARTS: the strongest candidates stay."""
+"""Discretization by argmax, as in DARTS: each edge keeps its strongest candidate, each node its strongest edges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archwright.network.supernet import Choice, Mixture
 def argmax_choice(mixture: Mixture, gates: Tensor) -> Choice:
     """Liu, Simonyan & Yang 2019, arXiv:1806.09055, section 2.4: each target keeps its strongest edges.
 
-    gates: (edges, most candidates). An edge has, and is as strong as, its strongest candidate; the first of equals wins.
+    gates: (edges, most candidates). The strength of an edge is that of its strongest candidate; the first of equals wins.
     """
     rows = gates.tolist()
     choice: dict[int, str] = {}
@@ -23,9 +23,9 @@ def argmax_choice(mixture: Mixture, gates: Tensor) -> Choice:
 
 
 def eligible(mixture: Mixture, number: int) -> list[int]:
-    """The positions of the candidates that edge `number` may end with.
+    """The positions of the candidates that edge `number` may keep.
 
-    Not `none` where the mixture says how many edges into its target are kept: that alone tells which connections there are.
+    `none` is excluded if the mixture says how many edges into the target are kept, which then decides which connections exist.
     """
     edge = mixture.edges[number]
     return [i for i, candidate in enumerate(edge.candidates) if candidate != NONE or edge.target not in mixture.kept]

@@ -1,4 +1,4 @@
-"""From gates to an architecture by trial: what the supernet misses most when it is taken away stays."""
+"""Discretization by perturbation: keep the candidates whose removal harms the supernet most."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from archwright.network.supernet import Choice, Mixture
 from archwright.one_shot.discretization.argmax import eligible
 
 Score = tuple[float, float]
-"""A supernet's validation metric and minus its loss, which tells apart what a small split's metric cannot."""
+"""A supernet's validation score, and minus its loss to break ties, which are frequent on a small split."""
 
 
 def perturbation_choice(mixture: Mixture, gates: Tensor, score: Callable[[Tensor], Score], rng: Random) -> Choice:
     """Wang et al. 2021, arXiv:2108.04392, Algorithm 1: first the candidate on each edge, then the edges into each target.
 
-    Each in random order; the one without which the supernet is worth least stays. gates: (edges, most candidates), those of the
-    trained supernet; worth: what it is worth under gates.
-    Differs: the supernet is not trained on between two decisions.
+    Edges and targets are visited in random order; what is kept is that without which the supernet scores lowest. gates: (edges,
+    most candidates), of the trained supernet. score: scores the supernet under given gates.
+    Differs: the supernet is not fine-tuned between decisions.
     """
     gates, chosen = gates.detach().clone(), {}
     for number in rng.sample(range(len(mixture.edges)), len(mixture.edges)):
@@ -36,17 +36,17 @@ def perturbation_choice(mixture: Mixture, gates: Tensor, score: Callable[[Tensor
 
 
 def _most_missed_candidate(mixture: Mixture, gates: Tensor, number: int, score: Callable[[Tensor], Score]) -> int:
-    """Only candidates that take part can be missed; the other gates of the edge grow so that their sum stays."""
+    """Only candidates with a positive gate are compared; the other gates of the edge are rescaled to keep their sum."""
     present = [i for i in eligible(mixture, number) if float(gates[number, i]) > 0] or eligible(mixture, number)[:1]
     return min(present, key=lambda i: score(_without_candidate(gates, number, i))) if len(present) > 1 else present[0]
 
 
 def _without_candidate(gates: Tensor, number: int, position: int) -> Tensor:
-    left = gates.clone()
-    before = left[number].sum()
-    left[number, position] = 0.0
-    left[number] *= before / left[number].sum().clamp_min(1e-12)
-    return left
+    remaining = gates.clone()
+    before = remaining[number].sum()
+    remaining[number, position] = 0.0
+    remaining[number] *= before / remaining[number].sum().clamp_min(1e-12)
+    return remaining
 
 
 def _most_missed_edges(mixture: Mixture, gates: Tensor, target: str, score: Callable[[Tensor], Score]) -> list[int]:
@@ -57,6 +57,6 @@ def _most_missed_edges(mixture: Mixture, gates: Tensor, target: str, score: Call
 
 
 def _without_edge(gates: Tensor, number: int) -> Tensor:
-    left = gates.clone()
-    left[number] = 0.0
-    return left
+    remaining = gates.clone()
+    remaining[number] = 0.0
+    return remaining

@@ -1,1 +1,1 @@
-"""What searches by the gradient of alphas are made of."""
+"""Parts of gradient-based one-shot search: alphas, relaxations, regularization, and the alternating updates of DARTS."""

@@ -1,4 +1,4 @@
-"""How fast alphas move: as in the paper, but a short search must come to a decision too."""
+"""The learning rate of the alphas: the paper's, but higher in a short search, which must converge, too."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ LARGEST_RATE = 0.03
 
 
 def alpha_rate(method: GradientMethod, steps: int) -> float:
-    """The learning rate of the alphas for a search of so many steps.
+    """The learning rate of the alphas for a search of `steps` steps.
 
-    Differs: where it is left unset and there are fewer steps than in the paper, the paper's rate grows so that alphas may go as far
-    in all, up to 0.03. Adam moves an alpha by about its rate in a step at most: by 6 in 20,000 steps, and by 0.1 in a few hundred,
-    which decides nothing.
+    Differs: if it is unset and there are fewer steps than in the paper, the paper's rate is scaled up, to at most 0.03, so that
+    alphas can move as far in total. Adam moves an alpha by about its learning rate per step at most: at the paper's rate by 6 in
+    20,000 steps, but by only 0.1 in a few hundred, which decides nothing.
     """
     if method.alpha_learning_rate is not None:
         return method.alpha_learning_rate

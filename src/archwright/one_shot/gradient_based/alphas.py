@@ -1,4 +1,4 @@
-"""The alphas: how much a search thinks of each candidate on each edge, as logits."""
+"""The alphas: a logit for each candidate operation on each edge."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from archwright.network.supernet import Mixture
 
 START_SCALE = 1e-3
-"""Standard deviation of the alphas at the start, as in the authors' code of DARTS: almost equal, but not quite."""
+"""Standard deviation of the initial alphas, as in the authors' code of DARTS: almost equal, but not quite."""
 
 
 class Alphas(nn.Module):
-    """alpha: (edges, most candidates) logits. beta: (edges,) logits of edges that lead to one target, where they are normalised.
+    """alpha: (edges, most candidates) logits. beta: (edges,) logits of the edges into each target, if these are normalised.
 
-    Edge normalisation is that of PC-DARTS (Xu et al. 2020, arXiv:1907.05737, eq. 3). Drawn from PyTorch's global generator.
+    Edge normalisation is that of PC-DARTS (Xu et al. 2020, arXiv:1907.05737, eq. 3). Initialised from PyTorch's global generator.
     """
 
     mask: Tensor

@@ -1,4 +1,4 @@
-"""A search by gradients: alphas and weights take turns (Liu et al. 2019, arXiv:1806.09055, Algorithm 1)."""
+"""Gradient-based search: updates of alphas and weights alternate (Liu et al. 2019, arXiv:1806.09055, Algorithm 1)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from archwright.one_shot.gradient_based.auxiliary_skip import auxiliary_skip_wei
 from archwright.one_shot.gradient_based.regularization import connection_mask, connection_norm, mean_entropy
 from archwright.one_shot.gradient_based.second_order import second_order_gradient
 from archwright.one_shot.method import GradientMethod
-from archwright.one_shot.monitoring.monitors import search_notes, skip_share, watched
+from archwright.one_shot.monitoring.monitors import monitored, search_notes, skip_share
 from archwright.one_shot.monitoring.rank_stability import RankStability
 from archwright.one_shot.supernet.averaged_gradients import Gradients, averaged_gradients
 from archwright.one_shot.supernet.search_context import Conclusion, SearchContext, StepNumber
@@ -31,9 +31,9 @@ from archwright.train.loss import Loss
 
 
 class GradientSearch:
-    """Each step moves the alphas on a batch of their own, unless it is still warming up, and then the weights on theirs.
+    """Each step updates the alphas on a batch of their own rows, except during warm-up, and then the weights on a batch of theirs.
 
-    Alphas are drawn from PyTorch's global generator. Where the context has no batches for them, they learn from the weights'
+    Alphas are initialised from PyTorch's global generator. If the context has no batches for them, they learn from the weights'
     batches, in the same backward pass.
     """
 
@@ -69,36 +69,36 @@ class GradientSearch:
         }
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
-        self._set(done)
-        if self.counts and self.context.alpha_batches is not None:
-            self._move(self._alpha_gradients(x, y, self.context.alpha_batches))
-        loss, output = self._train(x, y, together=self.counts and self.context.alpha_batches is None)
+        self._set_progress(done)
+        if self.is_learning and self.context.alpha_batches is not None:
+            self._step_alphas(self._alpha_gradients(x, y, self.context.alpha_batches))
+        loss, output = self._step_weights(x, y, jointly=self.is_learning and self.context.alpha_batches is None)
         self.step.number += 1
         return loss, output
 
-    def _set(self, done: float) -> None:
-        """What follows the share of the search that is done."""
+    def _set_progress(self, done: float) -> None:
+        """Sets everything that depends on the fraction of the search that is done."""
         self.done = done
         if self.method.auxiliary_skip:
             self.context.supernet.auxiliary_skip = auxiliary_skip_weight(done)
-        if self.method.discretization == "progressive" and self.counts:
+        if self.method.discretization == "progressive" and self.is_learning:
             warmup = self.method.warmup
             self.decisions.catch_up(self.expected, (done - warmup) / (1 - warmup) if warmup < 1 else 0.0)
 
-    def _train(self, x: Tensor, y: Tensor, *, together: bool) -> tuple[Tensor, Tensor]:
-        """Move the weights, and the alphas where they learn from the same batch."""
-        alphas = list(self.alphas.parameters()) if together else []
+    def _step_weights(self, x: Tensor, y: Tensor, *, jointly: bool) -> tuple[Tensor, Tensor]:
+        """Updates the weights, and also the alphas if they learn from the same batch."""
+        alphas = list(self.alphas.parameters()) if jointly else []
         gates = self._gates("weights")
-        output = self.context.supernet(x, gates if together else gates.detach())
+        output = self.context.supernet(x, gates if jointly else gates.detach())
         loss = self.context.loss(output, y)
-        gradients = self.differentiate(loss + self._penalty() if together else loss, [*alphas, *self.update.weights])
-        if together:
-            self._move(gradients[: len(alphas)])
+        gradients = self.differentiate(loss + self._penalty() if jointly else loss, [*alphas, *self.update.weights])
+        if jointly:
+            self._step_alphas(gradients[: len(alphas)])
         self.update(gradients[len(alphas) :], self.done)
         return loss.detach(), output.detach()
 
     def _alpha_gradients(self, x: Tensor, y: Tensor, batches: Batches) -> Gradients:
-        """On the alphas' own batch; second order also asks where this step's batch (x, y) would take the weights."""
+        """On a batch of the alphas' rows; second order also unrolls a step of the weights on this step's batch (x, y)."""
         x_alpha, y_alpha = batches.batch(self.step.number)
         alphas = list(self.alphas.parameters())
         if not self.method.second_order:
@@ -111,12 +111,12 @@ class GradientSearch:
                 alphas,
                 self.update.rate(self.done),
                 self.differentiate,
-                self.update.constant_part(),
+                self.update.momentum_and_weight_decay(),
             )
         )
 
-    def _move(self, gradients: Gradients) -> None:
-        """The alphas, by Adam."""
+    def _step_alphas(self, gradients: Gradients) -> None:
+        """Updates the alphas by Adam."""
         for parameter, gradient in zip(self.alphas.parameters(), gradients, strict=True):
             parameter.grad = gradient
         self.alpha_optimizer.step()
@@ -143,13 +143,13 @@ class GradientSearch:
         return {
             "learning_rate": self.update.rate(self.done),
             **({} if temperature is None else {"temperature": temperature}),
-            **watched(self.mixture, self.expected.cpu()),
+            **monitored(self.mixture, self.expected.cpu()),
             "skip_share": skip_share(self._choice()),
         }
 
     @property
     def stopped(self) -> str:
-        return self.stability.reached
+        return self.stability.stop_reason
 
     @property
     def expected(self) -> Tensor:
@@ -161,20 +161,20 @@ class GradientSearch:
         return self.expected
 
     @property
-    def counts(self) -> bool:
+    def is_learning(self) -> bool:
         return self.done >= self.method.warmup
 
     def snapshot(self) -> Architecture:
         architecture: Architecture = self.context.supernet.architecture_of(self._choice())
         return architecture
 
-    def epoch_ends(self) -> None:
-        if self.counts:
-            self.stability.look(self.expected)
+    def end_epoch(self) -> None:
+        if self.is_learning:
+            self.stability.observe(self.expected)
 
     def conclude(self, evaluations: int) -> Conclusion:
         with without_auxiliary_skip(self.context.supernet):
-            choice = self._perturbed() if self.method.discretization == "perturbation" else self._choice()
+            choice = self._perturbation_choice() if self.method.discretization == "perturbation" else self._choice()
             supernet_score = self.context.score(self.expected)[self.context.metric]
         return Conclusion(
             self.context.supernet.architecture_of(choice),
@@ -186,11 +186,11 @@ class GradientSearch:
 
     def _choice(self) -> Choice:
         if self.method.discretization == "progressive":
-            return self.decisions.completed(self.expected)
+            return self.decisions.completed_choice(self.expected)
         return argmax_choice(self.mixture, self.expected)
 
-    def _perturbed(self) -> Choice:
-        """Without new BatchNorm statistics, as in the paper: what differs is only what was taken away."""
+    def _perturbation_choice(self) -> Choice:
+        """BatchNorm is not recalibrated, as in the paper, so that scores differ only by the candidate removed."""
 
         def score_of(gates: Tensor) -> Score:
             metrics = self.context.score(gates, recalibrate=False)

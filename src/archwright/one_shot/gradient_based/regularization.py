@@ -1,4 +1,4 @@
-"""Terms in the loss of the alphas that ask for a clear decision."""
+"""Regularization terms in the loss of the alphas that favour clear decisions."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from archwright.network.supernet import Mixture
 
 
 def mean_entropy(gates: Tensor) -> Tensor:
-    """Mean entropy of the edges' gates, in nats: small where each edge has made its choice. gates: (edges, most candidates)."""
+    """Mean entropy of the edges' gates, in nats: small if each edge has a dominant candidate. gates: (edges, most candidates)."""
     shares = gates / gates.sum(dim=1, keepdim=True).clamp_min(1e-12)
     return -(shares * shares.clamp_min(1e-12).log()).sum(dim=1).mean()
 
 
 def connection_mask(mixture: Mixture) -> Tensor:
-    """(edges, most candidates) bool: where there is a candidate that is a connection, so not `none`.
+    """(edges, most candidates) bool: true for candidates that are a connection, not `none`.
 
-    Raises InputError where the mixture has no `none`: then the L1 norm of each edge's gates is one, and nothing can be learned.
+    Raises InputError if the mixture has no `none`: the L1 norm of each edge's gates is then constant, and has no gradient.
     """
     is_none = [[i < len(edge.candidates) and edge.candidates[i] == NONE for i in range(mixture.shape[1])] for edge in mixture.edges]
     if not any(map(any, is_none)):
-        raise InputError("setting 'l1' moves weight from connections to 'none', and this space mixes no 'none': set l1=0")
+        raise InputError("setting 'l1' shifts weight from connections to 'none', but this space has no candidate 'none': set l1=0")
     return mixture.mask & ~torch.tensor(is_none)
 
 
 def connection_norm(gates: Tensor, connections: Tensor) -> Tensor:
-    """L1 norm of all gates but those of `none`, a mean over edges: small where whole edges are given up."""
+    """L1 norm of all gates except those of `none`, mean over edges: small if whole edges are dropped."""
     return (gates * connections).sum(dim=1).mean()

@@ -1,6 +1,6 @@
-"""From logits to gates: each row becomes a distribution over an edge's candidates. Masked places get exact zeros.
+"""From logits to gates: each row becomes a distribution over an edge's candidates. Masked entries are exactly zero.
 
-Throughout, logits: (edges, most candidates), mask: the same shape, bool. Returns gates of that shape, each row of sum 1.
+Throughout, logits: (edges, most candidates); mask: the same shape, bool. Returns gates of that shape; each row sums to 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def softmax(logits: Tensor, mask: Tensor) -> Tensor:
 
 
 def sparsemax(logits: Tensor, mask: Tensor) -> Tensor:
-    """Martins & Astudillo 2016, arXiv:1602.02068, Algorithm 1: the nearest point of the simplex, with true zeros."""
+    """Martins & Astudillo 2016, arXiv:1602.02068, Algorithm 1: the Euclidean projection onto the simplex, with exact zeros."""
     z = logits.masked_fill(~mask, -torch.inf)
     ordered = z.sort(dim=1, descending=True).values
     sums = ordered.cumsum(dim=1)

@@ -1,1 +1,1 @@
-"""What is watched during a search, and what it leaves for the report."""
+"""What is monitored during a one-shot search (entropies, skip connections, rank stability), and the log for the report."""

@@ -1,4 +1,4 @@
-"""When to stop: once the order of the candidates does not change any more."""
+"""Early stopping, once the ranking of the candidates no longer changes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PARAMETER_FREE = (NONE, "skip_connect")
 class RankStability:
     """DARTS+ (Liang et al. 2019, arXiv:1909.06035), criterion 1*: the ranking of the learnable candidates is stable.
 
-    Stable is what has not changed for `patience` epochs, 0 never stops. Learnable is what is neither `none`, a skip connection
-    nor a pooling; where an edge has no such candidates, all count.
+    The ranking is stable if it has not changed for `patience` epochs; 0 never stops. Learnable candidates are all except `none`,
+    skip connections and pooling; if an edge has no learnable candidates, all of them are ranked.
     """
 
     def __init__(self, mixture: Mixture, patience: int) -> None:
@@ -25,16 +25,16 @@ class RankStability:
         self.ranking: list[list[int]] = []
         self.unchanged = 0
 
-    def look(self, gates: Tensor) -> None:
-        """At the gates of another epoch: (edges, most candidates)."""
+    def observe(self, gates: Tensor) -> None:
+        """Compares the gates of another epoch, (edges, most candidates), with the last."""
         rows = gates.tolist()
-        ranking = [sorted(places, key=lambda i, row=row: -row[i]) for row, places in zip(rows, self.positions, strict=True)]  # type: ignore[misc]
+        ranking = [sorted(positions, key=lambda i, row=row: -row[i]) for row, positions in zip(rows, self.positions, strict=True)]  # type: ignore[misc]
         self.unchanged = self.unchanged + 1 if ranking == self.ranking else 0
         self.ranking = ranking
 
     @property
-    def reached(self) -> str:
-        """Why the search may stop, in words; empty while it may not."""
+    def stop_reason(self) -> str:
+        """Why the search may stop, as a message; empty as long as it must not."""
         if self.patience == 0 or self.unchanged < self.patience:
             return ""
         return f"stopped early: the order of the candidates has not changed for {self.patience} epochs"
@@ -43,7 +43,7 @@ class RankStability:
         return {"ranking": self.ranking, "unchanged": self.unchanged}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """What `state_dict` gave."""
+        """Restores what `state_dict` returned."""
         self.ranking, self.unchanged = state["ranking"], state["unchanged"]
 
 

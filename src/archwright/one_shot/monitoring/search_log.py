@@ -1,4 +1,4 @@
-"""What a search leaves for the report: `one_shot.json`, whole after every epoch."""
+"""The log of a one-shot search for the report: `one_shot.json`, complete after every epoch."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DECIMALS = 6
 
 
 class SearchLog:
-    """An entry an epoch: the expected gates, the snapshot, its shared-weight score, and whether it counts already.
+    """One entry per epoch: the expected gates, the snapshot, its shared-weight score, and whether the snapshot counts yet.
 
-    Kept with the checkpoint, so that a resumed search goes on in the same search log.
+    Saved with the checkpoint, so that a resumed search continues the same log.
     """
 
     def __init__(self, mixture: Mixture) -> None:
@@ -38,7 +38,7 @@ class SearchLog:
         self.entries.append({"weights": weights, "architecture": snapshot.to_json(), "score": score, "counts": counts})
 
     def snapshots(self, curve: Sequence[Mapping[str, float]]) -> list[tuple[Architecture, float]]:
-        """The snapshots that count, with their epochs, the latest first."""
+        """The snapshots that count, with their epochs, latest first."""
         pairs = [
             (Architecture.from_json(entry["architecture"]), record["epoch"])
             for entry, record in zip(self.entries, curve, strict=True)
@@ -50,13 +50,13 @@ class SearchLog:
         return {"entries": list(self.entries)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """What `state_dict` gave."""
+        """Restores what `state_dict` returned."""
         self.entries = list(state["entries"])
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
-    """What `one_shot.json` says beside the epochs."""
+class SearchReport:
+    """The writer of `one_shot.json`, with what the file holds besides the epochs."""
 
     folder: Path
     method: str
@@ -70,7 +70,7 @@ class Report:
         stopped: str = "",
         notes: Sequence[str] = (),
     ) -> None:
-        """The whole file anew. curve: the training loop's records, one for each entry of the search log."""
+        """Rewrites the whole file. curve: the training loop's records, one per entry of the search log."""
         edges = [
             {"name": edge.name, "candidates": list(edge.candidates), "target": edge.target}
             for edge in self.search_log.mixture.edges

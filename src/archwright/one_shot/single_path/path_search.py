@@ -1,4 +1,4 @@
-"""A search by single paths: uniformly drawn architectures train the shared weights, and the best is looked for afterwards."""
+"""Single-path search: uniformly sampled paths train the shared weights, then the best architecture is searched for."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from archwright.architecture.architecture import Architecture
-from archwright.one_shot.method import Found, PathMethod
-from archwright.one_shot.monitoring.monitors import watched
+from archwright.one_shot.method import FoundArchitecture, PathMethod
+from archwright.one_shot.monitoring.monitors import monitored
 from archwright.one_shot.single_path.path_training import PathTraining
 from archwright.one_shot.supernet.search_context import Conclusion, SearchContext, StepNumber
 
-AVERAGED = 256
-"""Architectures whose mean stands for the uniform distribution over a space."""
+AVERAGED_ARCHITECTURES = 256
+"""Architectures sampled to estimate the expected gates of uniform sampling."""
 
 
 class PathSearch:
-    """Each step trains one architecture drawn from the space (Guo et al. 2020, arXiv:1904.00420, section 3.2)."""
+    """Each step trains one architecture sampled uniformly from the space (Guo et al. 2020, arXiv:1904.00420, section 3.2)."""
 
     def __init__(self, method: PathMethod, context: SearchContext) -> None:
         self.method, self.context = method, context
@@ -35,13 +35,13 @@ class PathSearch:
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
         self.done = done
-        trained = self.training(x, y, [self._draw("weights")], done)
+        trained = self.training(x, y, [self._sample("weights")], done)
         self.step.number += 1
         return trained
 
     def record(self) -> Mapping[str, float]:
-        watching = watched(self.context.supernet.mixture, self.expected.cpu())
-        return {"learning_rate": self.training.update.rate(self.done), **watching}
+        monitored_values = monitored(self.context.supernet.mixture, self.expected.cpu())
+        return {"learning_rate": self.training.update.rate(self.done), **monitored_values}
 
     @property
     def stopped(self) -> str:
@@ -50,7 +50,7 @@ class PathSearch:
     @cached_property
     def expected(self) -> Tensor:
         rng = Random(0)
-        gates = [self.context.gates_of(self.context.space.sample(rng)) for _ in range(AVERAGED)]
+        gates = [self.context.gates_of(self.context.space.sample(rng)) for _ in range(AVERAGED_ARCHITECTURES)]
         return torch.stack(gates).mean(dim=0)
 
     @property
@@ -58,20 +58,20 @@ class PathSearch:
         return None
 
     @property
-    def counts(self) -> bool:
+    def is_learning(self) -> bool:
         return False
 
     def snapshot(self) -> Architecture:
-        return self._draw("snapshot")
+        return self._sample("snapshot")
 
-    def epoch_ends(self) -> None:
+    def end_epoch(self) -> None:
         pass
 
     def conclude(self, evaluations: int) -> Conclusion:
         rng = self.step.random("find")
         found = self.method.find(self.context.space, self.context.score_of, evaluations, rng)
-        others = [Found(architecture, score, 0.0) for architecture, score in found[1:]]
+        others = [FoundArchitecture(architecture, score, 0.0) for architecture, score in found[1:]]
         return Conclusion(found[0][0], self.method.looks_by, None, others, ())
 
-    def _draw(self, purpose: str) -> Architecture:
+    def _sample(self, purpose: str) -> Architecture:
         return self.context.space.sample(self.step.random(purpose))

@@ -1,4 +1,4 @@
-"""A step of the shared weights on single paths, whoever draws them."""
+"""A training step of the shared weights on sampled paths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archwright.ops.carried_state import begin_stream, own_stream
 
 
 class PathTraining:
-    """Moves the weights by the mean of the losses of a few architectures (Pham et al. 2018, arXiv:1802.03268, eq. 1)."""
+    """Updates the weights by the mean loss of a few architectures (Pham et al. 2018, arXiv:1802.03268, eq. 1)."""
 
     def __init__(self, method: OneShotMethod, context: SearchContext) -> None:
         self.context = context
@@ -25,19 +25,19 @@ class PathTraining:
         self.differentiate = averaged_gradients(context.process_group)
 
     def __call__(self, x: Tensor, y: Tensor, architectures: Sequence[Architecture], done: float) -> tuple[Tensor, Tensor]:
-        """x: (B, *input_shape), y: as the loss takes it. Returns the loss () and the last one's output, detached.
+        """x: (B, *input_shape), y: as the loss takes it. Returns the loss () and the last architecture's output, detached.
 
-        A state that is carried from batch to batch is the last one's; the others read theirs as if nothing came before.
+        Only the last architecture carries recurrent state from batch to batch; the others start from the initial state.
         """
         *others, last = architectures
         with own_stream(self.context.supernet) if others else nullcontext():
-            outputs = [self._anew(x, architecture) for architecture in others]
+            outputs = [self._from_initial_state(x, architecture) for architecture in others]
         outputs.append(self.context.supernet(x, self.context.gates_of(last)))
         loss = torch.stack([self.context.loss(output, y) for output in outputs]).mean()
         self.update(self.differentiate(loss, self.update.weights), done)
         return loss.detach(), outputs[-1].detach()
 
-    def _anew(self, x: Tensor, architecture: Architecture) -> Tensor:
+    def _from_initial_state(self, x: Tensor, architecture: Architecture) -> Tensor:
         begin_stream(self.context.supernet)
         output: Tensor = self.context.supernet(x, self.context.gates_of(architecture))
         return output

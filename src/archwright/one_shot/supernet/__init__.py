@@ -1,1 +1,1 @@
-"""The training of a supernet, whichever method searches with it."""
+"""Supernet training, shared by all one-shot methods: schedule, data split, weight updates, and shared-weight scores."""

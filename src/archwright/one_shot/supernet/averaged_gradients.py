@@ -1,6 +1,6 @@
-"""Several processes that train one supernet, each on its part of every batch: gradients are averaged.
+"""Data-parallel supernet training: each process has its part of every batch, and gradients are averaged.
 
-With one process nothing happens here. Gates need no exchange: every process draws the same from the seed and the step's number.
+With a single process nothing is exchanged. Gates never are: every process draws the same from the seed and the step number.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from archwright.process_group import ProcessGroup
 
 Gradients = list[Tensor | None]
 Differentiate = Callable[[Tensor, Sequence[Tensor]], Gradients]
-"""(loss (), parameters) -> a gradient each, None where the loss does not depend on it."""
+"""(loss (), parameters) -> a gradient for each parameter, None if the loss does not depend on it."""
 
 
 def averaged_gradients(process_group: ProcessGroup) -> Differentiate:
-    """Gradients of the mean loss over all processes: one exchange for all parameters together.
+    """Gradients of the mean loss over all processes, in a single exchange for all parameters.
 
-    What the loss depends on must be the same in every process.
+    The parameters that the loss depends on must be the same in every process.
     """
 
     def differentiate(loss: Tensor, parameters: Sequence[Tensor]) -> Gradients:

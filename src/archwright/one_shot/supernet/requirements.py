@@ -1,4 +1,4 @@
-"""Whether a one-shot method can search a space on some data: asked before anything is written or trained."""
+"""Whether a one-shot method can search a space on the given data: checked before anything is written or trained."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from archwright.search_space import SearchSpace
 
 
 def check_supernet(method: OneShotMethod, space: SearchSpace, problem: Problem) -> None:
-    """Builds the supernet that the method asks for, without any memory. Raises InputError, with the mend, where there is none."""
+    """Builds the method's supernet on the meta device, without memory. Raises InputError, with the remedy, if it cannot."""
     with torch.device("meta"):
         make_supernet(method, space.for_problem(problem), problem)
 
 
 def make_supernet(method: OneShotMethod, space: SearchSpace, problem: Problem) -> Any:
-    """The supernet of a space as the method asks for it, its weights drawn from PyTorch's global generator.
+    """The supernet of a space for the method, initialised from PyTorch's global generator.
 
-    An nn.Module and a `Supernet`. Raises InputError where the space has none, or a setting of the method does not suit it.
+    An nn.Module and a `Supernet`. Raises InputError if the space has none, or if a setting of the method does not suit it.
     """
     inputs = getattr(space, "inputs", "distinct")
     if learns_by_gradient(method) and inputs != "distinct":
         raise InputError(
-            f"a gradient-based search keeps the strongest edges into a node, each once: set space.inputs=distinct, not {inputs!r}"
+            f"a gradient-based search keeps distinct edges into a node, the strongest: set space.inputs=distinct, not {inputs!r}"
         )
     supernet = space.supernet(problem, partial_channels=method.partial_channels, auxiliary_skip=method.auxiliary_skip)
     if learns_by_gradient(method) and method.l1:

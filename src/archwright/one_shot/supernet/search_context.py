@@ -1,4 +1,4 @@
-"""A search with shared weights while it runs: a step for the training loop, and what is asked of it between epochs."""
+"""A running one-shot search: a step for the training loop, and what is called between epochs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.data.problem import as_score
 from archwright.one_shot.controllers.reward import Reward
 from archwright.one_shot.gradient_based.auxiliary_skip import without_auxiliary_skip
-from archwright.one_shot.method import Found
+from archwright.one_shot.method import FoundArchitecture
 from archwright.one_shot.supernet.shared_weight_score import SharedWeightScore
 from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 from archwright.search_space import SearchSpace
@@ -25,12 +25,12 @@ from archwright.train.training_loop import Step
 
 @dataclass(frozen=True, eq=False)
 class SearchContext:
-    """All that a search works on. `supernet`: an nn.Module and a `Supernet`. `score`: of any gates.
+    """Everything that a search works on. `supernet`: an nn.Module and a `Supernet`. `score`: validation metrics under given gates.
 
-    `alpha_batches`: of other rows than the weights' batches, which the training loop brings, for alphas or a controller; None where
-    there are neither, or alphas learn from the weights' batches. `loss`: of a batch of the weights', `alpha_loss`: of the others.
-    `reward`: of an output on such a batch. `metric`: the name of the validation metric that decides. `steps`: how many there are to
-    be, and `steps_per_epoch`. `process_group`: the processes that search together, each with its part of the batches.
+    `alpha_batches`: batches of the rows held out for the alphas or the controller (the training loop supplies the weights'
+    batches); None if there are neither, or if the alphas learn from the weights' batches. `loss`: on a batch of the weights;
+    `alpha_loss` and `reward`: on a held-out batch. `metric`: the name of the validation metric that decides. `steps`: planned for
+    the whole search. `process_group`: the processes that train the supernet together, each with its part of the batches.
     """
 
     supernet: Any
@@ -48,87 +48,87 @@ class SearchContext:
     process_group: ProcessGroup = SINGLE_PROCESS
 
     def metrics_of(self, architecture: Architecture) -> Mapping[str, float]:
-        """The architecture's validation metrics with the shared weights, as if it were extracted."""
+        """The architecture's validation metrics with the shared weights, as if it had been extracted."""
         with without_auxiliary_skip(self.supernet):
             return self.score(self.gates_of(architecture))
 
     def score_of(self, architecture: Architecture) -> float:
-        """The one of `metrics_of` that decides, turned so that higher is better."""
+        """The deciding metric of `metrics_of`, turned so that higher is better."""
         return as_score(self.metric, self.metrics_of(architecture)[self.metric])
 
     def gates_of(self, architecture: Architecture) -> Tensor:
-        """Its one-hot gates, (edges, most candidates), on the supernet's device."""
+        """The one-hot gates of an architecture, (edges, most candidates), on the supernet's device."""
         gates: Tensor = self.supernet.gates_of(architecture).to(self.device)
         return gates
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What a search comes to: its own last word, what else it has found, and how.
+    """The result of a search: the architecture it concludes with, the `others` it has found, and notes for the user.
 
-    `supernet_score`: of the trained mixture, None where no mixture was trained. `method`: of discretization, or of looking.
+    `supernet_score`: of the trained mixture, None if no mixture was trained. `method`: the name of the discretization or search.
     """
 
     architecture: Architecture
     method: str
     supernet_score: float | None
-    others: Sequence[Found]
+    others: Sequence[FoundArchitecture]
     notes: Sequence[str]
 
 
 class Search(Step, Protocol):
-    """The step of a search (see `train/training_loop.py`), which also answers between epochs."""
+    """A search: a step for the training loop (see `train/training_loop.py`), and what is asked of it between epochs."""
 
     @property
     def stopped(self) -> str:
-        """Why it has come to an end by itself, in words; empty while it has not."""
+        """Why the search has stopped early, as a message; empty as long as it has not."""
         ...
 
     @property
     def expected(self) -> Tensor:
-        """The gates as they are on average, (edges, most candidates), without a gradient."""
+        """The expected gates, (edges, most candidates), without a gradient."""
         ...
 
     @property
     def mixture_gates(self) -> Tensor | None:
-        """The gates under which the supernet as a whole is validated; None where no mixture is trained."""
+        """The gates under which the supernet as a whole is validated; None if no mixture is trained."""
         ...
 
     @property
-    def counts(self) -> bool:
-        """Whether snapshots already say anything: not before alphas have moved."""
+    def is_learning(self) -> bool:
+        """Whether the search is past its warm-up and learns which architectures are good: only then do snapshots count."""
         ...
 
     def snapshot(self) -> Architecture:
-        """The architecture that the search would now come to."""
+        """The architecture that the search would conclude with now."""
         ...
 
-    def epoch_ends(self) -> None:
-        """To be called once at the end of each epoch."""
+    def end_epoch(self) -> None:
+        """Called once at the end of each epoch."""
         ...
 
     def conclude(self, evaluations: int) -> Conclusion:
-        """After the training; of so many scorings at most, where that can be chosen. The same each time it is asked."""
+        """The result after training, from at most `evaluations` scored architectures if the method allows it. Deterministic."""
         ...
 
 
 class StepNumber:
-    """How many steps a search has done, which seeds what is drawn in the next one: the same after a resume, in every process."""
+    """The number of the current step, which seeds its random numbers: the same after a resume, and in every process."""
 
     def __init__(self, seed: int) -> None:
         self.seed, self.number = seed, 0
 
     def generator(self, purpose: str) -> Generator:
-        """PyTorch's random numbers of this step, for one purpose."""
+        """A PyTorch generator for this step and one purpose."""
         return Generator().manual_seed(self.random(purpose).getrandbits(63))
 
     def random(self, purpose: str) -> Random:
-        """Python's random numbers of this step, for one purpose."""
+        """A Python generator for this step and one purpose."""
         return Random(f"{self.seed}/{purpose}/{self.number}")
 
     def state_dict(self) -> Mapping[str, int]:
         return {"number": self.number}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """What `state_dict` gave."""
+        """Restores what `state_dict` returned."""
         self.number = state["number"]

@@ -1,4 +1,4 @@
-"""What a supernet is worth under given gates: with its shared weights, nothing trained."""
+"""Shared-weight scores: how a supernet performs under given gates, without any training."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from archwright.ops.carried_state import own_stream
 from archwright.ops.global_batch_norm import own_statistics
 
 
-class UnderGates(nn.Module):
-    """The supernet as a network of one input: x (B, *input_shape) -> (B, outputs) under fixed gates."""
+class FixedGateSupernet(nn.Module):
+    """The supernet as a network under fixed gates: x (B, *input_shape) -> (B, outputs)."""
 
     def __init__(self, supernet: nn.Module, gates: Tensor) -> None:
         super().__init__()
@@ -27,10 +27,10 @@ class UnderGates(nn.Module):
 
 
 class SharedWeightScore:
-    """Validation metrics of a supernet under gates, by default with BatchNorm statistics of their own.
+    """Validation metrics of a supernet under given gates, by default with recalibrated BatchNorm statistics.
 
-    Statistics that were gathered over all paths fit none of them, so they are computed anew on `calibration` (batches of training
-    inputs, (B, *input_shape) each) as in Guo et al. 2020, arXiv:1904.00420, section 3.3; afterwards everything is put back.
+    Statistics gathered over all paths do not fit any single one, so they are recomputed on `calibration` (batches of training
+    inputs, (B, *input_shape) each) as in Guo et al. 2020, arXiv:1904.00420, section 3.3; afterwards everything is restored.
     """
 
     def __init__(
@@ -40,16 +40,16 @@ class SharedWeightScore:
 
     def __call__(self, gates: Tensor, *, recalibrate: bool = True) -> Mapping[str, float]:
         """The validation metrics. gates: (edges, most candidates)."""
-        network = UnderGates(self.supernet, gates)
+        network = FixedGateSupernet(self.supernet, gates)
         norms = [module for module in self.supernet.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-        with _as_before(self.supernet, norms), own_stream(self.supernet):
+        with _restored(self.supernet, norms), own_stream(self.supernet):
             if recalibrate and norms:
                 self._recalibrate(network, norms)
             return self.validate(network)
 
     @torch.no_grad()
     def _recalibrate(self, network: nn.Module, norms: Sequence[_BatchNorm]) -> None:
-        """Running statistics become the plain mean over the calibration batches, which every process has whole."""
+        """Sets the running statistics to the mean over the calibration batches, which every process has in full."""
         network.train()
         with own_statistics(network):
             for number, x in enumerate(self.calibration):
@@ -59,15 +59,15 @@ class SharedWeightScore:
 
 
 @contextmanager
-def _as_before(supernet: nn.Module, norms: Sequence[_BatchNorm]) -> Iterator[None]:
-    """Mode, statistics and momenta are put back in the end."""
+def _restored(supernet: nn.Module, norms: Sequence[_BatchNorm]) -> Iterator[None]:
+    """Restores mode, statistics and momenta at the end."""
     training, momenta = supernet.training, [norm.momentum for norm in norms]
-    kept = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
+    buffers = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
     try:
         yield
     finally:
         supernet.train(training)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
-        for buffer, before in kept:
+        for buffer, before in buffers:
             buffer.copy_(before)

@@ -1,4 +1,4 @@
-"""How long a search with shared weights trains and looks, decided once before it begins and kept for when it is resumed."""
+"""The schedule of a one-shot search: epochs and evaluations, decided once before it starts and stored for a resume."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from archwright.evaluate.training_schedule import TIMED_SAMPLES, epochs_that_fit
 from archwright.one_shot.controllers.controller_search import ControllerSearch
 from archwright.one_shot.method import OneShotMethod, PathMethod, has_controller, learns_by_gradient
 from archwright.one_shot.supernet.search_context import Search, SearchContext
-from archwright.one_shot.supernet.shared_weight_score import UnderGates
+from archwright.one_shot.supernet.shared_weight_score import FixedGateSupernet
 from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 from archwright.train.batches import Batches, Rows
 from archwright.train.precision import time_steps, untouched_randomness
 
 TIMED_PATHS = 3
-LOOKING_SHARE = 0.25
-"""The share of a time goal that is kept for looking through the trained supernet, at most."""
+EVALUATION_SHARE = 0.25
+"""The largest share of a time goal that is reserved for evaluations after the training."""
 EVALUATIONS_PER_EPOCH, LEAST_EVALUATIONS = 20, 20
 RESCORED = 20
-"""So many snapshots are scored once more in the end."""
+"""How many snapshots are scored again at the end, at most."""
 
 
 @dataclass(frozen=True)
 class SupernetSchedule:
-    """`epochs` of training, and scorings (`evaluations`) afterwards.
+    """`epochs` of training, and `evaluations`, the architectures scored afterwards.
 
-    `seconds_per_epoch` where it was measured, `seconds` that deciding took.
+    `seconds_per_epoch`: None if it was not measured. `seconds`: how long making the schedule took.
     """
 
     epochs: float
@@ -49,7 +49,7 @@ class SupernetSchedule:
 
 @dataclass(frozen=True, eq=False)
 class MeasuredSearch:
-    """A search to be measured and thrown away, with what it is trained and validated on."""
+    """A search that is timed and then discarded, with what it is trained and validated on."""
 
     context: SearchContext
     search: Search
@@ -57,17 +57,17 @@ class MeasuredSearch:
     val: Rows
 
     def seconds(self, step: Callable[[], object], device: torch.device | None = None) -> float:
-        """Of one step, by default on the search's device."""
+        """The seconds that one step takes, by default on the search's device."""
         return time_steps(step, self.context.device if device is None else device, process_group=self.context.process_group)
 
 
 def make_supernet_schedule(
     job: Job, method: OneShotMethod, measured: Callable[[], MeasuredSearch], process_group: ProcessGroup = SINGLE_PROCESS
 ) -> SupernetSchedule:
-    """The schedule in the job's folder, else a new one, which is left there. The random states are not touched.
+    """The schedule stored in the job's folder, otherwise a new one, which is stored there. Random states are not changed.
 
-    A process group measures together, as it will train, and has the first process's schedule. measured: gives a search to be
-    measured, asked only where the job has a `time_goal`.
+    A process group is timed together, as it will train, and uses the first process's schedule. measured: makes the search to be
+    timed, called only if the job has a `time_goal`.
     """
     file = Path(job.folder) / "plan.json"
     if process_group.broadcast(file.is_file()):
@@ -83,14 +83,14 @@ def make_supernet_schedule(
     return schedule
 
 
-def _evaluations(method: OneShotMethod, epochs: float, fitting: float = math.inf) -> int:
-    """As many as the method says; else twenty an epoch, no more than published, and as many as fit."""
+def _evaluations(method: OneShotMethod, epochs: float, most: float = math.inf) -> int:
+    """As many as the method sets; otherwise 20 per epoch, at most as many as in the paper and as fit the time."""
     if learns_by_gradient(method) or has_controller(method):
         return 0
-    looking = cast(PathMethod, method)
-    if looking.evaluations is not None:
-        return looking.evaluations
-    return max(LEAST_EVALUATIONS, int(min(looking.published_evaluations, EVALUATIONS_PER_EPOCH * epochs, fitting)))
+    path_method = cast(PathMethod, method)
+    if path_method.evaluations is not None:
+        return path_method.evaluations
+    return max(LEAST_EVALUATIONS, int(min(path_method.published_evaluations, EVALUATIONS_PER_EPOCH * epochs, most)))
 
 
 def _measured(
@@ -98,21 +98,21 @@ def _measured(
 ) -> SupernetSchedule:
     start = time.perf_counter()
     measured = make_trial()
-    step = _step_seconds(measured, method.warmup if learns_by_gradient(method) else 0.0)
+    step_seconds = _step_seconds(measured, method.warmup if learns_by_gradient(method) else 0.0)
     gates = measured.search.mixture_gates
-    mixed = 0.0 if gates is None else _scoring_seconds(measured, gates)
-    path = _path_seconds(measured)
-    epoch = step * measured.batches.per_epoch + mixed + path + _controller_seconds(measured)
+    mixture_seconds = 0.0 if gates is None else _scoring_seconds(measured, gates)
+    path_seconds = _path_seconds(measured)
+    epoch_seconds = step_seconds * measured.batches.per_epoch + mixture_seconds + path_seconds + _controller_seconds(measured)
     spent = process_group.slowest(time.perf_counter() - start)
-    rest = max(0.0, goal - spent)
-    evaluations = _evaluations(method, math.inf, LOOKING_SHARE * rest / path)
-    looking = _conclusion_seconds(method, measured, evaluations, mixed, path)
-    epochs = epochs_that_fit(job, epoch, spent + min(looking, LOOKING_SHARE * rest))
-    return SupernetSchedule(epochs, evaluations, epoch, spent)
+    remaining = max(0.0, goal - spent)
+    evaluations = _evaluations(method, math.inf, EVALUATION_SHARE * remaining / path_seconds)
+    conclusion_seconds = _conclusion_seconds(method, measured, evaluations, mixture_seconds, path_seconds)
+    epochs = epochs_that_fit(job, epoch_seconds, spent + min(conclusion_seconds, EVALUATION_SHARE * remaining))
+    return SupernetSchedule(epochs, evaluations, epoch_seconds, spent)
 
 
 def _step_seconds(measured: MeasuredSearch, warmup: float) -> float:
-    """One step of the weights (and alphas) in the middle of what follows the warm-up."""
+    """The seconds of one step of the weights (and alphas), halfway between the warm-up and the end."""
     numbers = iter(range(10**9))
     done = (1 + warmup) / 2
     step = measured.search.train if isinstance(measured.search, ControllerSearch) else measured.search
@@ -121,7 +121,7 @@ def _step_seconds(measured: MeasuredSearch, warmup: float) -> float:
 
 
 def _controller_seconds(measured: MeasuredSearch) -> float:
-    """What a controller adds to each epoch, where there is one: its updates, and drawing from it for the search log."""
+    """The seconds that a controller, if there is one, adds to each epoch: its updates, and the samples for the search log."""
     search = measured.search
     if not isinstance(search, ControllerSearch):
         return 0.0
@@ -130,8 +130,8 @@ def _controller_seconds(measured: MeasuredSearch) -> float:
 
 
 def _scoring_seconds(measured: MeasuredSearch, gates: Tensor) -> float:
-    """Statistics and validation under these gates, foretold from one small batch."""
-    network = UnderGates(measured.context.supernet, gates).eval()
+    """The seconds of recalibration and validation under these gates, estimated from one small batch."""
+    network = FixedGateSupernet(measured.context.supernet, gates).eval()
     x = next(measured.val.in_order())[0][:TIMED_SAMPLES]
     with torch.inference_mode():
         seconds = measured.seconds(lambda: network(x))
@@ -141,15 +141,17 @@ def _scoring_seconds(measured: MeasuredSearch, gates: Tensor) -> float:
 
 
 def _path_seconds(measured: MeasuredSearch) -> float:
-    """A mean over a few architectures: some have hardly an operation."""
+    """The seconds to score an architecture: a mean over several, as some have hardly any operations."""
     rng, context = Random(0), measured.context
     return mean(_scoring_seconds(measured, context.gates_of(context.space.sample(rng))) for _ in range(TIMED_PATHS))
 
 
-def _conclusion_seconds(method: OneShotMethod, measured: MeasuredSearch, evaluations: int, mixed: float, path: float) -> float:
+def _conclusion_seconds(
+    method: OneShotMethod, measured: MeasuredSearch, evaluations: int, mixture_seconds: float, path_seconds: float
+) -> float:
     if has_controller(method):
-        return (method.derive + RESCORED) * path
+        return (method.derive + RESCORED) * path_seconds
     if not learns_by_gradient(method):
-        return evaluations * path
+        return evaluations * path_seconds
     perturbed = int(measured.context.supernet.mixture.mask.sum()) if method.discretization == "perturbation" else 1
-    return perturbed * mixed + RESCORED * path
+    return perturbed * mixture_seconds + RESCORED * path_seconds

@@ -1,4 +1,4 @@
-"""The one training of a one-shot method, from a job to what it derives: a worker's entry point."""
+"""The supernet training of a one-shot method, from a job to the derived candidates: a worker's entry point."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from archwright.one_shot import make_one_shot
 from archwright.one_shot.controllers.controller_search import ControllerSearch
 from archwright.one_shot.controllers.reward import reward_function
 from archwright.one_shot.gradient_based.gradient_search import GradientSearch
-from archwright.one_shot.method import Found, OneShotMethod, PathMethod, has_controller, learns_by_gradient
-from archwright.one_shot.monitoring.search_log import Report, SearchLog
+from archwright.one_shot.method import FoundArchitecture, OneShotMethod, PathMethod, has_controller, learns_by_gradient
+from archwright.one_shot.monitoring.search_log import SearchLog, SearchReport
 from archwright.one_shot.single_path.path_search import PathSearch
 from archwright.one_shot.supernet.requirements import make_supernet
 from archwright.one_shot.supernet.search_context import Conclusion, Search, SearchContext
@@ -53,12 +53,12 @@ from archwright.train.training_loop import Progress, Record, Training, run_train
 
 WEIGHTS = "supernet.safetensors"
 CALIBRATION_BATCHES = 8
-"""Batches of training rows from which BatchNorm's statistics are computed anew before a score."""
+"""Batches of training rows on which BatchNorm statistics are recalibrated before scoring."""
 
 
 @dataclass(frozen=True, eq=False)
 class SupernetSetup:
-    """A search ready to begin, and what it is trained and judged on."""
+    """A search ready to start, with the data it is trained and validated on."""
 
     search: Search
     context: SearchContext
@@ -68,17 +68,18 @@ class SupernetSetup:
 
 
 def train_supernet(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: Callable[[Record], None] | None = None) -> Outcome:
-    """Train the job's supernet, and find architectures in it: `Outcome.found`, the best first.
+    """Trains the job's supernet, and derives architectures from it: `Outcome.found`, the best first.
 
-    What is known on the way is left in `facts`. In the job's folder: the weights (`supernet.safetensors`) and what the report
-    shows (`one_shot.json`). Where several processes train it together each of them calls this, and the first one writes.
+    Facts are added to `facts` as they become known, in case the training fails. In the job's folder it writes the weights
+    (`supernet.safetensors`) and the data of the report (`one_shot.json`). Every process of a group calls this; the first one
+    writes.
     """
     device, method = device_of(job.device), _method_of(job)
     process_group = join_process_group(job.devices, device)
     schedule = _schedule(job, method, data, device, process_group)
     setup = _set_up(job, data, device, schedule.epochs, process_group)
     facts.update(parameters=parameter_count(setup.context.supernet), precision="float32", seconds=schedule.seconds)
-    report = Report(Path(job.folder), _asked(job)["method"], settings_of(method), setup.search_log)
+    report = SearchReport(Path(job.folder), _supernet_of(job)["method"], settings_of(method), setup.search_log)
     with global_statistics(setup.context.supernet, process_group):
         progress = _train(job, setup, data, schedule, report, on_epoch)
         facts.update(_facts_of(progress, schedule, setup.context))
@@ -105,34 +106,35 @@ def train_supernet(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch:
 def score_architectures(
     job: Job, data: ProblemData, facts: dict[str, Any], on_epoch: Callable[[Record], None] | None = None
 ) -> Outcome:
-    """The shared-weight score of each of the job's architectures, in their order, with the weights of a trained supernet."""
+    """The shared-weight scores of the job's architectures, in their order, with the weights of a trained supernet."""
     start = time.perf_counter()
     context = _set_up(job, data, device_of(job.device), job.epochs).context
-    context.supernet.load_state_dict(load_file(Path(_asked(job)["trained"]) / WEIGHTS))
-    architectures = [Architecture.from_json(text) for text in _asked(job)["architectures"]]
+    context.supernet.load_state_dict(load_file(Path(_supernet_of(job)["trained"]) / WEIGHTS))
+    architectures = [Architecture.from_json(text) for text in _supernet_of(job)["architectures"]]
     found = tuple(
-        _found_to_json(Found(architecture, context.score_of(architecture), 0.0), context.metric) for architecture in architectures
+        _found_to_json(FoundArchitecture(architecture, context.score_of(architecture), 0.0), context.metric)
+        for architecture in architectures
     )
     facts["seconds"] = time.perf_counter() - start
     return Outcome("complete", **facts, found=found)
 
 
-def _asked(job: Job) -> Mapping[str, Any]:
+def _supernet_of(job: Job) -> Mapping[str, Any]:
     if job.supernet is None:
-        raise InputError(f"job {job.key!r} of stage {job.stage!r} names no supernet")
+        raise InputError(f"job {job.key!r} of stage {job.stage!r} does not name a supernet")
     return job.supernet
 
 
 def _method_of(job: Job) -> OneShotMethod:
-    return make_one_shot(_asked(job)["method"], _asked(job).get("method_settings"))
+    return make_one_shot(_supernet_of(job)["method"], _supernet_of(job).get("method_settings"))
 
 
 def _set_up(
     job: Job, data: ProblemData, device: torch.device, epochs: float, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> SupernetSetup:
-    """From the seed: the same supernet and alphas in every process, other random numbers for what befalls their batches."""
-    asked, recipe, method = _asked(job), with_settings(Recipe, job.recipe, "train"), _method_of(job)
-    space = make_space(asked["space"], asked.get("space_settings")).for_problem(data.problem)
+    """From the seed: the same supernet and alphas in every process, but different random numbers for their batches."""
+    request, recipe, method = _supernet_of(job), with_settings(Recipe, job.recipe, "train"), _method_of(job)
+    space = make_space(request["space"], request.get("space_settings")).for_problem(data.problem)
     seed_everything(job.seed)
     supernet = make_supernet(method, space, data.problem).to(device)
     images = data.problem.dimensions == 2
@@ -140,15 +142,15 @@ def _set_up(
         supernet.to(memory_format=torch.channels_last)
     rows, val = (Rows(split, data.problem, data.preprocessing, device, images) for split in (data.train, data.val))
     set_variational_dropout(supernet, variational_dropout(recipe))
-    weight_rows, alpha_rows = _division(method, rows, job.seed)
+    weight_rows, alpha_rows = _split_rows(method, rows, job.seed)
     augment = training_augmentation(recipe, rows, data, epochs)
 
     def batches(among: Array, seed: int, augment: Augment) -> Batches:
         return Batches(rows, recipe.batch_size, seed, augment, among, process_group)
 
     weight_batches = batches(weight_rows, job.seed, augment)
-    other_augment = as_it_is if has_controller(method) else augment
-    alpha_batches = None if alpha_rows is None else batches(alpha_rows, job.seed + 1, other_augment)
+    alpha_augment = as_it_is if has_controller(method) else augment
+    alpha_batches = None if alpha_rows is None else batches(alpha_rows, job.seed + 1, alpha_augment)
     loss = loss_function(data.problem.task, recipe.label_smoothing)
     context = SearchContext(
         supernet=supernet,
@@ -157,7 +159,7 @@ def _set_up(
         alpha_loss=process_group.weighted_loss(loss, (alpha_batches or weight_batches).batch_size),
         score=SharedWeightScore(
             supernet,
-            _calibration(rows, weight_rows, recipe.batch_size),
+            _calibration_inputs(rows, weight_rows, recipe.batch_size),
             lambda network: validate(network, val, data, process_group),
         ),
         metric=data.problem.metric,
@@ -169,27 +171,27 @@ def _set_up(
         device=device,
         process_group=process_group,
     )
-    search = _begin(method, context)
+    search = _make_search(method, context)
     seed_everything(job.seed + process_group.rank)
     return SupernetSetup(search, context, weight_batches, val, SearchLog(supernet.mixture))
 
 
-def _begin(method: OneShotMethod, context: SearchContext) -> Search:
-    """Which kind of search a method is: one by gradients, one by a controller, or one by single paths."""
+def _make_search(method: OneShotMethod, context: SearchContext) -> Search:
+    """The search of a method: gradient-based, controller-based or single-path."""
     if learns_by_gradient(method):
         return GradientSearch(method, context)
     return ControllerSearch(method, context) if has_controller(method) else PathSearch(cast(PathMethod, method), context)
 
 
-def _division(method: OneShotMethod, rows: Rows, seed: int) -> tuple[Array, Array | None]:
-    """Rows for the weights, and rows for the alphas or the controller where these have some of their own."""
+def _split_rows(method: OneShotMethod, rows: Rows, seed: int) -> tuple[Array, Array | None]:
+    """Rows for the weights, and rows held out for the alphas or the controller, if any."""
     if has_controller(method) or (learns_by_gradient(method) and not method.single_level):
         return weight_and_alpha_rows(len(rows), method.weight_share, None if rows.sequential else seed)
     return np.arange(len(rows)), None
 
 
-def _calibration(rows: Rows, among: Array, batch_size: int) -> list[torch.Tensor]:
-    """Always the same training inputs, not augmented, in whole batches where there is more than one."""
+def _calibration_inputs(rows: Rows, among: Array, batch_size: int) -> list[torch.Tensor]:
+    """A fixed set of training inputs, not augmented, in full batches if there is more than one."""
     most = min(len(among), CALIBRATION_BATCHES * batch_size)
     whole = most - most % batch_size if most > batch_size else most
     chosen = torch.from_numpy(among[:whole])
@@ -199,7 +201,7 @@ def _calibration(rows: Rows, among: Array, batch_size: int) -> list[torch.Tensor
 def _schedule(
     job: Job, method: OneShotMethod, data: ProblemData, device: torch.device, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> SupernetSchedule:
-    """How long it trains and looks, where that is not fixed by a search that is thrown away."""
+    """The stored schedule, or a new one, timed on a search that is discarded."""
     with ExitStack() as measuring:
 
         def trial() -> MeasuredSearch:
@@ -210,8 +212,8 @@ def _schedule(
         return make_supernet_schedule(job, method, trial, process_group)
 
 
-class _Journal:
-    """The search as the training loop sees it: its step, with the search log among what is saved."""
+class _LoggedSearch:
+    """The search as a step for the training loop, with the search log in its checkpoint."""
 
     def __init__(self, search: Search, search_log: SearchLog) -> None:
         self.search, self.search_log = search, search_log
@@ -232,14 +234,14 @@ def _train(
     setup: SupernetSetup,
     data: ProblemData,
     schedule: SupernetSchedule,
-    report: Report,
+    report: SearchReport,
     on_epoch: Callable[[Record], None] | None,
 ) -> Progress:
     process_group = setup.context.process_group
-    before = load_checkpoint(Path(job.folder) / CHECKPOINT)
-    curve: list[Record] = [] if before is None else list(before["progress"]["curve"])
+    checkpoint = load_checkpoint(Path(job.folder) / CHECKPOINT)
+    curve: list[Record] = [] if checkpoint is None else list(checkpoint["progress"]["curve"])
 
-    def told(record: Record) -> None:
+    def record_epoch(record: Record) -> None:
         curve.append(record)
         if process_group.is_rank_zero:
             report.write(curve)
@@ -247,10 +249,10 @@ def _train(
                 on_epoch(record)
 
     training = Training(
-        step=_Journal(setup.search, setup.search_log),
+        step=_LoggedSearch(setup.search, setup.search_log),
         network=setup.context.supernet,
         batches=setup.batches,
-        validate=lambda: _judge(setup),
+        validate=lambda: _end_epoch(setup),
         monitor=setup.context.metric,
         train_metric=lambda kept, target: metric_of(decide(kept, data.problem.task), target, data.problem.metric),
         kept=lambda output, target: kept_of(output, target, data.problem.task),
@@ -260,17 +262,17 @@ def _train(
         time_limit=job.time_limit,
         process_group=process_group,
     )
-    return run_training(training, told, seconds=schedule.seconds)
+    return run_training(training, record_epoch, seconds=schedule.seconds)
 
 
-def _judge(setup: SupernetSetup) -> Mapping[str, float]:
-    """The end of an epoch: the supernet and the snapshot are validated, and the search log gets its entry."""
+def _end_epoch(setup: SupernetSetup) -> Mapping[str, float]:
+    """Ends an epoch: validates the supernet and the snapshot, and adds an entry to the search log."""
     context, search = setup.context, setup.search
-    search.epoch_ends()
+    search.end_epoch()
     snapshot = search.snapshot()
-    alone = context.metrics_of(snapshot)
-    setup.search_log.add(search.expected, snapshot, alone[context.metric], counts=search.counts)
-    return alone if search.mixture_gates is None else context.score(search.mixture_gates)
+    snapshot_metrics = context.metrics_of(snapshot)
+    setup.search_log.add(search.expected, snapshot, snapshot_metrics[context.metric], counts=search.is_learning)
+    return snapshot_metrics if search.mixture_gates is None else context.score(search.mixture_gates)
 
 
 def _facts_of(progress: Progress, schedule: SupernetSchedule, context: SearchContext) -> dict[str, Any]:
@@ -286,30 +288,30 @@ def _facts_of(progress: Progress, schedule: SupernetSchedule, context: SearchCon
 
 def _ranked(
     context: SearchContext, conclusion: Conclusion, snapshots: Sequence[tuple[Architecture, float]], epochs: float
-) -> list[Found]:
-    """What was found, each network once, the best first: the last word, what was found with it, and the latest snapshots.
+) -> list[FoundArchitecture]:
+    """All architectures found, each network once, the best first: the conclusion, its others, and the latest snapshots.
 
-    Snapshots are scored again: the shared weights of an early epoch would do them wrong.
+    Snapshots are scored again, since scores with the shared weights of an earlier epoch are not comparable.
     """
     found = {
-        key_of(context.space, conclusion.architecture): Found(
+        key_of(context.space, conclusion.architecture): FoundArchitecture(
             conclusion.architecture, context.score_of(conclusion.architecture), epochs
         )
     }
     for other in conclusion.others:
-        found.setdefault(key_of(context.space, other.architecture), Found(other.architecture, other.score, epochs))
+        found.setdefault(key_of(context.space, other.architecture), FoundArchitecture(other.architecture, other.score, epochs))
     for architecture, epoch in snapshots[:RESCORED]:
         key = key_of(context.space, architecture)
         if key not in found:
-            found[key] = Found(architecture, context.score_of(architecture), epoch)
+            found[key] = FoundArchitecture(architecture, context.score_of(architecture), epoch)
     return sorted(found.values(), key=lambda one: -one.score)
 
 
-def _derived(found: Sequence[Found], last_word: Architecture, count: int) -> list[Found]:
-    """The best few; the search's last word is always among them."""
+def _derived(found: Sequence[FoundArchitecture], conclusion: Architecture, count: int) -> list[FoundArchitecture]:
+    """The best `count`; the architecture that the search concludes with is always among them."""
     best = list(found[:count])
-    if all(one.architecture != last_word for one in best):
-        best[-1] = next(one for one in found if one.architecture == last_word)
+    if all(one.architecture != conclusion for one in best):
+        best[-1] = next(one for one in found if one.architecture == conclusion)
     return best
 
 
@@ -322,6 +324,6 @@ def _discretization(conclusion: Conclusion, score: float) -> dict[str, Any]:
     }
 
 
-def _found_to_json(found: Found, metric: str) -> dict[str, Any]:
-    """With the metric itself, whichever way it goes."""
+def _found_to_json(found: FoundArchitecture, metric: str) -> dict[str, Any]:
+    """The JSON of a found architecture; its `score` is the metric itself, in its own direction."""
     return {"architecture": found.architecture.to_json(), "score": as_score(metric, found.score), "epoch": found.epoch}

@@ -1,4 +1,4 @@
-"""How a supernet's weights move: SGD with momentum, a cosine, and clipped gradients (Liu et al. 2019, appendix A.1)."""
+"""The update of a supernet's weights: SGD with momentum, a cosine schedule and clipping (Liu et al. 2019, appendix A.1)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archwright.train.optimizer import set_learning_rate
 
 
 class WeightUpdate:
-    """One SGD step from gradients that are already there. A weight without a gradient, of a path not taken, stays as it is."""
+    """One SGD step from given gradients. A weight without a gradient, on a path not sampled, is left unchanged."""
 
     def __init__(self, method: OneShotMethod, supernet: nn.Module) -> None:
         self.method = method
@@ -23,12 +23,12 @@ class WeightUpdate:
         )
 
     def rate(self, done: float) -> float:
-        """The learning rate at this share of the search, in [0, 1]: a cosine from the first to the least."""
+        """The learning rate at the fraction `done` of the search, in [0, 1]: a cosine from the first to the least."""
         least, span = self.method.least_learning_rate, self.method.learning_rate - self.method.least_learning_rate
         return least + span * 0.5 * (1 + math.cos(math.pi * done))
 
     def __call__(self, gradients: Gradients, done: float) -> None:
-        """gradients: one for each of `weights`, or None."""
+        """gradients: one per weight, or None."""
         set_learning_rate(self.optimizer, self.rate(done))
         for weight, gradient in zip(self.weights, gradients, strict=True):
             weight.grad = gradient
@@ -37,12 +37,12 @@ class WeightUpdate:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
-    def constant_part(self) -> list[Tensor | None]:
+    def momentum_and_weight_decay(self) -> list[Tensor | None]:
         """What a step adds to each weight's gradient: momentum and weight decay."""
         decay, momentum = self.method.weight_decay, self.method.momentum
         parts = [decay * weight.detach() for weight in self.weights]
         for part, weight in zip(parts, self.weights, strict=True):
-            moving = self.optimizer.state.get(weight, {}).get("momentum_buffer")
-            if moving is not None:
-                part.add_(moving, alpha=momentum)
+            buffer = self.optimizer.state.get(weight, {}).get("momentum_buffer")
+            if buffer is not None:
+                part.add_(buffer, alpha=momentum)
         return list(parts)
