@@ -23,7 +23,7 @@ def test_a_gpu_without_a_driver_counts_as_200_watts(monkeypatch):
     assert energy_wh(1800, threads=1, device="cuda:0") == pytest.approx((12 + 200) / 2)
 
 
-def test_the_power_limit_of_that_gpu_is_asked_of_the_driver(monkeypatch):
+def test_the_power_limit_of_the_gpu_is_read_from_the_driver(monkeypatch):
     def run(command, **_):
         return subprocess.CompletedProcess(command, 0, stdout={"--id=0": "700.00\n", "--id=1": "[N/A]\n"}[command[1]])
 

@@ -29,7 +29,7 @@ def test_the_median_in_milliseconds_without_the_warm_up():
     assert module.shapes == {(1, 2, 3)}
 
 
-def test_modes_come_back_and_running_statistics_stay():
+def test_modes_are_restored_and_running_statistics_are_unchanged():
     module = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout().eval()).train()
     module[1].eval()
     latency_ms(module, (3,), repeats=1, warm_up=0)

@@ -19,13 +19,13 @@ from archwright.cost.macs import multiply_accumulates
     ],
     ids=str,
 )
-def test_macs_of_one_sample_by_hand(module, input_shape, by_hand):
+def test_macs_of_one_sample_match_a_count_by_hand(module, input_shape, by_hand):
     macs = multiply_accumulates(module, input_shape)
     assert macs == by_hand
     assert type(macs) is int
 
 
-def test_the_module_is_left_as_it_was():
+def test_counting_macs_does_not_change_the_module():
     module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout()).train()
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     multiply_accumulates(module, (1, 8, 8))

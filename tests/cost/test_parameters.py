@@ -3,7 +3,7 @@ from torch import nn
 from archwright.cost.parameters import parameter_count
 
 
-def test_a_convolution_a_norm_and_a_linear_layer_by_hand():
+def test_parameters_of_common_layers_match_a_count_by_hand():
     network = nn.Sequential(nn.Conv2d(3, 8, 5), nn.BatchNorm2d(8), nn.Linear(7, 4))
     assert parameter_count(network) == (3 * 8 * 25 + 8) + 2 * 8 + (7 * 4 + 4)
 

@@ -1,4 +1,4 @@
-"""Small problems in folders, a tiny space that fails where it is told to, and jobs on them."""
+"""Small problems in folders, a tiny space that fails on request, and jobs on them."""
 
 import sys
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SPACE = "tiny_space_of_the_tests:Tiny"
 
 
 class Troubled(nn.Module):
-    """Trains well for some batches, then does what it is told."""
+    """Trains normally for some batches, then fails as requested."""
 
     def __init__(self, trouble: str, after: int) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def tiny_space(monkeypatch):
 
 
 def arrays(task, count=240):
-    """Learnable, as images of bytes or as flat features."""
+    """A learnable problem, as byte images or as flat features."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(count, 6)).astype(np.float32)
     if task == "classification":
@@ -86,7 +86,7 @@ def any_task(request):
 
 @pytest.fixture(scope="session")
 def stored(tmp_path_factory):
-    """Gives the folder of a stored problem of some task, made once."""
+    """Returns the folder of a stored problem of a task, created once."""
     made = {}
 
     def of(task):
@@ -116,7 +116,7 @@ def job_of(stored, tmp_path):
 
 @pytest.fixture
 def test_log(stored):
-    """The lines that a task's test split has in its log of accesses."""
+    """The lines in the access log of a task's test split."""
 
     def lines(task="classification"):
         file = stored(task).parent / "test_accesses.jsonl"

@@ -12,7 +12,7 @@ def forest(job_of, task, **fields):
     return job_of(task, baseline="random_forest", stage="baseline", **fields)
 
 
-def test_a_forest_goes_through_the_same_job(job_of, any_task, monkeypatch):
+def test_a_forest_runs_as_the_same_kind_of_job(job_of, any_task, monkeypatch):
     monkeypatch.setattr(classical_model, "TREES", 40)
     job, told = forest(job_of, any_task), []
     outcome = run_job(job, told.append)
@@ -28,20 +28,20 @@ def test_a_forest_goes_through_the_same_job(job_of, any_task, monkeypatch):
         assert kept["prediction"].shape == kept["target"].shape
 
 
-def test_a_forest_repeats_from_its_seed(job_of, monkeypatch):
+def test_a_forest_is_reproducible_from_its_seed(job_of, monkeypatch):
     monkeypatch.setattr(classical_model, "TREES", 20)
     runs = [run_job(forest(job_of, "regression", folder=name, seed=seed)) for name, seed in (("a", 1), ("b", 1), ("c", 2))]
     assert runs[0].metrics == runs[1].metrics != runs[2].metrics
 
 
-def test_a_forest_of_one_target_is_no_table(job_of, monkeypatch):
+def test_a_forest_with_one_target_predicts_a_single_column(job_of, monkeypatch):
     monkeypatch.setattr(classical_model, "TREES", 20)
     assert classical_model._single_column(np.zeros((4, 1))).shape == (4,)
     assert classical_model._single_column(np.zeros((4, 2))).shape == (4, 2)
 
 
 @pytest.mark.parametrize(("goal", "trees"), [(None, 200), (3.9, 60), (0.1, 20)])
-def test_as_many_trees_as_fit_are_grown(job_of, monkeypatch, goal, trees):
+def test_as_many_trees_as_fit_into_the_time_are_grown(job_of, monkeypatch, goal, trees):
     now = iter(np.arange(1.0, 100.0, 1.0))
 
     class Counted:

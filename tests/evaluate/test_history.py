@@ -41,17 +41,17 @@ HISTORY = History(
 )
 
 
-def test_a_score_is_higher_where_the_value_is_better():
+def test_a_score_is_higher_if_the_value_is_better():
     up, down = Objective("accuracy", maximize=True), Objective("macs", maximize=False)
     assert up.score(0.9) > up.score(0.8)
     assert down.score(1e6) > down.score(2e6)
 
 
-def test_candidates_are_in_the_order_of_their_numbers():
+def test_candidates_are_ordered_by_number():
     assert [c.number for c in HISTORY.candidates] == list(range(7))
 
 
-def test_keys_are_all_that_is_known_or_running():
+def test_keys_are_those_of_all_known_or_running_networks():
     assert HISTORY.keys == {"zero", "one", "two", "four", "five", "six"}
 
 
@@ -64,14 +64,14 @@ def test_the_best_is_the_first_to_reach_the_highest_score():
     assert History(HISTORY.objectives).best() is None
 
 
-def test_of_several_fidelities_the_highest_counts():
+def test_the_highest_of_several_fidelities_counts():
     low, other, high = candidate(0, "one", scores=(0.9,)), candidate(1, "two", scores=(0.95,)), candidate(2, "one", scores=(0.8,))
     history = History(HISTORY.objectives, [replace(low, epochs=1.0), replace(other, epochs=1.0), replace(high, epochs=3.0)])
     assert [c.number for c in history.complete] == [2, 1]
     assert history.best().number == 2
 
 
-def test_what_failed_is_worse_than_all():
+def test_a_failed_candidate_is_worse_than_all_others():
     assert candidate(0, "k", "failed", None).score < candidate(1, "l", scores=(-1e9,)).score
 
 

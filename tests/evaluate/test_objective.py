@@ -12,7 +12,7 @@ PROBLEM = Problem("toy", "classification", (8,), 3)
 OUTCOME = Outcome("complete", metrics={"accuracy": 0.9, "loss": 0.3}, parameters=1000, macs=5000, seconds=2.5)
 
 
-def test_nothing_asked_for_is_the_metric_of_the_task():
+def test_the_default_objective_is_the_metric_of_the_task():
     for task, metric in zip(TASKS, ("accuracy", "f1", "r2"), strict=False):
         assert parse_objectives("", Problem("toy", task, (8,), 3)) == (Objective(metric, maximize=True),)
     for level, metric in TOKEN_METRICS.items():
@@ -21,11 +21,11 @@ def test_nothing_asked_for_is_the_metric_of_the_task():
 
 
 @pytest.mark.parametrize("names", ["accuracy,macs", " accuracy , macs ", ["accuracy", "macs"]])
-def test_names_get_their_direction(names):
+def test_objectives_have_the_right_direction(names):
     assert parse_objectives(names, PROBLEM) == (Objective("accuracy", maximize=True), Objective("macs", maximize=False))
 
 
-def test_the_loss_may_come_first_and_goes_down():
+def test_the_loss_may_come_first_and_is_minimized():
     assert parse_objectives("loss", PROBLEM) == (Objective("loss", maximize=False),)
 
 
@@ -39,12 +39,12 @@ def test_the_loss_may_come_first_and_goes_down():
         ("accuracy,macs,accuracy", "occurs more than once"),
     ],
 )
-def test_a_mistake_is_told_with_its_mend(names, told):
+def test_a_wrong_objective_is_an_error_that_says_what_to_do(names, told):
     with pytest.raises(InputError, match=told):
         parse_objectives(names, PROBLEM)
 
 
-def test_values_are_in_their_own_units_and_scores_point_upwards():
+def test_values_keep_their_units_and_higher_scores_are_better():
     objectives = parse_objectives("accuracy,macs,seconds", PROBLEM)
     assert [objective_value(objective, OUTCOME) for objective in objectives] == [0.9, 5000, 2.5]
     assert scores_of(objectives, OUTCOME) == (0.9, -5000, -2.5)

@@ -20,7 +20,7 @@ def candidate(number, scores, key=None, state="complete"):
 
 
 def fronts_by_definition(scores):
-    """Front by front: what nothing that is left dominates."""
+    """Front by front: the indices that no remaining one dominates."""
     left, fronts = set(range(len(scores))), []
     while left:
         front = {i for i in left if not any(dominates(scores[j], scores[i]) for j in left)}
@@ -39,13 +39,13 @@ def fronts_by_definition(scores):
         ((2,), (1,), True),
     ],
 )
-def test_dominates_is_nowhere_worse_and_somewhere_better(one, other, expected):
+def test_dominating_means_nowhere_worse_and_somewhere_better(one, other, expected):
     assert dominates(one, other) is expected
 
 
 @settings(deadline=None, max_examples=60)
 @given(SCORES)
-def test_fronts_are_those_of_the_definition(scores):
+def test_fronts_match_the_definition(scores):
     assert [set(front) for front in non_dominated_fronts(scores)] == fronts_by_definition(scores)
 
 
@@ -80,7 +80,7 @@ def test_fitness_of_one_objective_is_the_score():
     assert sorted(range(4), key=as_score.__getitem__) == [2, 3, 0, 1]
 
 
-def test_fitness_of_several_puts_the_front_first_and_then_the_room_around():
+def test_fitness_of_several_objectives_orders_by_front_and_then_by_crowding():
     population = [
         candidate(0, (0.0, 0.0)),  # dominated by all
         candidate(1, (4.0, 0.0)),

@@ -18,7 +18,7 @@ from archwright.train.metric import metric_of
 
 
 class Killed(BaseException):
-    """Like `kill -9`: nobody catches it."""
+    """Like `kill -9`: cannot be caught as an Exception."""
 
 
 def kill_after(epoch):
@@ -46,8 +46,8 @@ def without_times(outcome):
     return replace(outcome, curve=curve, **timeless)
 
 
-def test_the_work_on_a_supernet_is_found_by_its_stage(job_of, monkeypatch):
-    """The methods with shared weights are further down the tree: a job of theirs names them."""
+def test_the_function_for_a_supernet_job_is_found_by_its_stage(job_of, monkeypatch):
+    """One-shot methods must not be imported by `evaluate`: their jobs name them."""
     found = ({"architecture": {"space": "cell", "settings": {}, "answers": {}}, "score": 0.5, "epoch": 2.0},)
 
     def train_supernet(job, data, facts, on_epoch):
@@ -66,7 +66,7 @@ def test_the_work_on_a_supernet_is_found_by_its_stage(job_of, monkeypatch):
     assert Job.from_json(json.loads(json.dumps(job.to_json()))) == job
 
 
-def test_a_search_job_is_judged_on_validation_and_leaves_the_test_split_shut(job_of, any_task, test_log):
+def test_a_search_job_is_scored_on_validation_and_does_not_open_the_test_split(job_of, any_task, test_log):
     before = len(test_log(any_task))
     job, told = job_of(any_task, epochs=3.0), []
     outcome = run_job(job, told.append)
@@ -105,7 +105,7 @@ def test_a_final_job_reads_the_test_split_once_and_keeps_weights_and_predictions
     )
 
 
-def test_a_network_learns_what_can_be_learned(job_of, any_task):
+def test_a_network_learns_a_learnable_problem(job_of, any_task):
     outcome = run_job(job_of(any_task, stage="final", epochs=15.0, width=1024, recipe={"learning_rate": 0.03}))
     assert outcome.metrics[open_problem(job_of(any_task).data).problem.metric] > 0.8
     assert outcome.test > 0.8
@@ -127,7 +127,7 @@ def test_the_same_job_gives_the_same_outcome_and_another_seed_another(job_of):
 
 
 @pytest.mark.parametrize("killed_after", [1, 3])
-def test_a_killed_job_goes_on_and_ends_as_if_nothing_had_been(job_of, killed_after):
+def test_a_killed_job_is_resumed_and_ends_like_an_uninterrupted_one(job_of, killed_after):
     recipe = {"augmentation": "crop+flip+cutout", "patience": 3}
     whole = job_of(folder="whole", stage="final", epochs=4.0, recipe=recipe)
     expected = run_job(whole)
@@ -143,7 +143,7 @@ def test_a_killed_job_goes_on_and_ends_as_if_nothing_had_been(job_of, killed_aft
     assert all(torch.equal(files[0][name], files[1][name]) for name in files[0])
 
 
-def test_a_finished_job_is_not_done_again(job_of, monkeypatch):
+def test_a_finished_job_is_not_repeated(job_of, monkeypatch):
     job = job_of()
     outcome = run_job(job)
     monkeypatch.setattr(run_job_module, "train_network", lambda *args: pytest.fail("trained again"))
@@ -157,7 +157,7 @@ def test_a_job_killed_after_its_predictions_does_not_open_the_test_split_again(j
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(run_job_module, "_keep", kill)
+        patched.setattr(run_job_module, "_write_result", kill)
         with pytest.raises(Killed):
             run_job(job)
     lines = len(test_log())
@@ -166,7 +166,7 @@ def test_a_job_killed_after_its_predictions_does_not_open_the_test_split_again(j
     assert len(test_log()) == lines
 
 
-def test_a_job_killed_while_it_predicted_says_that_it_opens_the_split_again(job_of, test_log, monkeypatch):
+def test_a_job_killed_during_prediction_logs_that_it_opens_the_split_again(job_of, test_log, monkeypatch):
     job = job_of(stage="final")
 
     def kill(*args, **arrays):
@@ -187,7 +187,7 @@ def test_a_job_killed_while_it_predicted_says_that_it_opens_the_split_again(job_
     ("trouble", "cause"),
     [("nan", "diverged: training loss was nan in epoch 2"), ("memory", "out of memory: "), ("error", "KeyError: ")],
 )
-def test_trouble_in_the_training_is_a_result_with_its_cause(job_of, trouble, cause):
+def test_an_error_in_the_training_is_a_result_with_its_cause(job_of, trouble, cause):
     job = job_of(trouble=trouble, after=12, epochs=3.0)
     outcome = run_job(job)
     assert outcome.state == "failed"
@@ -201,14 +201,14 @@ def test_trouble_in_the_training_is_a_result_with_its_cause(job_of, trouble, cau
         assert "conftest.py:" in outcome.cause
 
 
-def test_a_time_limit_ends_it(job_of):
+def test_a_time_limit_ends_the_training(job_of):
     outcome = run_job(job_of(epochs=10_000.0, time_limit=0.3))
     assert outcome.state == "failed"
     assert outcome.cause == "timed out after 0.3 s"
     assert outcome.seconds >= 0.3
 
 
-def test_a_fault_of_the_machine_is_no_result(job_of, monkeypatch):
+def test_a_machine_fault_is_not_a_result(job_of, monkeypatch):
     job = job_of()
 
     def stale(*args):
@@ -222,7 +222,7 @@ def test_a_fault_of_the_machine_is_no_result(job_of, monkeypatch):
     assert run_job(job).state == "complete"
 
 
-def test_a_result_that_cannot_be_written_is_a_fault_of_the_machine(job_of, monkeypatch):
+def test_a_result_that_cannot_be_written_is_a_machine_fault(job_of, monkeypatch):
     def full_disk(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
@@ -234,7 +234,7 @@ def test_a_result_that_cannot_be_written_is_a_fault_of_the_machine(job_of, monke
 
 
 @pytest.mark.parametrize(("recipe", "cause"), [({"optimiser": "sgd"}, "optimizer"), ({"augmentation": "crops"}, "cutout")])
-def test_a_mistake_in_the_recipe_is_named(job_of, recipe, cause):
+def test_an_error_in_the_recipe_is_named(job_of, recipe, cause):
     outcome = run_job(job_of(recipe=recipe))
     assert outcome.state == "failed"
     assert cause in outcome.cause
@@ -264,7 +264,7 @@ def test_a_probe_measures_and_does_not_train(job_of):
 
 
 @pytest.mark.parametrize(("goal", "epochs"), [(10.0, 5.0), (100.0, 8.0), (1.0, 0.5), (0.01, 0.3)])
-def test_as_many_epochs_as_fit_are_trained(job_of, monkeypatch, goal, epochs):
+def test_as_many_epochs_as_fit_into_the_time_are_trained(job_of, monkeypatch, goal, epochs):
     monkeypatch.setattr(training_schedule, "_epoch_seconds", lambda *args: 2.0)
     monkeypatch.setattr(training_schedule.time, "perf_counter", lambda: 0.0)
     job = job_of(time_goal=goal, epochs=8.0, least_epochs=0.3)
@@ -277,13 +277,13 @@ def planning(job):
     return job, full_training.Recipe(batch_size=16), full_training.build_network(job, data.problem), data, torch.device("cpu")
 
 
-def test_measuring_changes_nothing_of_the_training(job_of):
+def test_measuring_does_not_change_the_training(job_of):
     plain = run_job(job_of(folder="plain"))
     measured = run_job(job_of(folder="measured", epoch_seconds_limit=1000.0))
     assert without_times(measured) == without_times(plain)
 
 
-def test_a_resumed_job_keeps_its_plan(job_of, monkeypatch):
+def test_a_resumed_job_keeps_its_schedule(job_of, monkeypatch):
     arguments = planning(job_of(time_goal=3.0, epochs=9.0))
     monkeypatch.setattr(training_schedule, "_epoch_seconds", lambda *args: 0.5)
     first = training_schedule.make_schedule(*arguments)
@@ -291,13 +291,13 @@ def test_a_resumed_job_keeps_its_plan(job_of, monkeypatch):
     assert training_schedule.make_schedule(*arguments) == first
 
 
-def test_precision_is_measured_where_that_was_asked_for(job_of):
+def test_precision_is_measured_if_requested(job_of):
     outcome = run_job(job_of(recipe={"precision": "measure"}))
     assert outcome.state == "complete"
     assert outcome.precision.partition("+")[0] in ("float32", "bfloat16")
 
 
-def test_lower_precision_only_trains(job_of, monkeypatch):
+def test_lower_precision_is_used_only_for_training(job_of, monkeypatch):
     seen = []
     validate = full_training.validate
 

@@ -1,4 +1,4 @@
-"""Language models through jobs, as all other networks go: trained, interrupted, judged on the test split, saved, exported."""
+"""Language models as jobs, like all other networks: trained, interrupted, tested, saved, exported."""
 
 import csv
 import json
@@ -59,7 +59,7 @@ def finished(stored, tmp_path_factory):
     return job, outcome, data, folder
 
 
-def test_a_cell_learns_and_its_metric_is_that_of_its_loss(finished):
+def test_a_cell_learns_and_its_metric_agrees_with_its_loss(finished):
     _, outcome, data, _ = finished
     assert outcome.state == "complete", outcome.cause
     first, last = outcome.curve[0], outcome.curve[-1]
@@ -72,7 +72,7 @@ def test_a_cell_learns_and_its_metric_is_that_of_its_loss(finished):
     assert outcome.latency_ms > 0
 
 
-def test_of_the_test_split_the_log_likelihoods_of_all_tokens_are_kept(finished, tmp_path):
+def test_the_log_likelihoods_of_all_test_tokens_are_stored(finished, tmp_path):
     job, outcome, data, _ = finished
     with np.load(Path(job.folder) / "test.npz") as kept:
         assert kept["prediction"].shape == kept["target"].shape == (data.problem.n_test, 10)
@@ -101,7 +101,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_been(stored, tmp_path
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
-def test_baselines_go_the_same_way(stored, tmp_path, name):
+def test_text_baselines_are_trained_in_the_same_way(stored, tmp_path, name):
     job = job_of(
         stored, tmp_path / "b", stage="baseline", architecture=None, baseline=name, baseline_parameters=1500, time_goal=0.5
     )
@@ -117,7 +117,7 @@ def test_a_random_forest_or_a_resnet_is_refused_in_one_sentence(stored, tmp_path
     assert "baseline 'resnet18' does not take texts such as verse: choose from lstm, gru" in outcome.cause
 
 
-def test_a_reloaded_model_gives_the_numbers_of_the_test_split(finished, tmp_path):
+def test_a_reloaded_model_reproduces_the_test_metric(finished, tmp_path):
     _, outcome, data, folder = finished
     test = data.test.open("test", tmp_path / "log")
     model = load_model(folder)
@@ -127,8 +127,8 @@ def test_a_reloaded_model_gives_the_numbers_of_the_test_split(finished, tmp_path
     assert metric_of(torch.from_numpy(likelihoods), torch.zeros(1), "bits_per_character") == pytest.approx(outcome.test, abs=1e-4)
 
 
-def test_a_rest_of_less_than_a_window_goes_on_from_the_last(finished):
-    """Of a text of one stream, against the whole at once."""
+def test_a_partial_last_window_continues_from_the_window_before(finished):
+    """A text of one stream, compared with the whole text in one pass."""
     model = load_model(finished[3])
     tokens = np.random.default_rng(0).integers(1, model.problem.outputs, 17)
     begin_stream(model)
@@ -138,7 +138,7 @@ def test_a_rest_of_less_than_a_window_goes_on_from_the_last(finished):
     assert np.allclose(text_log_likelihoods(model, tokens), expected, atol=1e-5)
 
 
-def test_the_exported_step_is_the_model_step_by_step(finished):
+def test_the_exported_step_equals_the_model_step_by_step(finished):
     model = load_model(finished[3])
     session = onnxruntime.InferenceSession(finished[3] / "model.onnx")
     assert [part.name for part in session.get_inputs()] == ["token", "state_0"]
@@ -165,11 +165,11 @@ def test_an_lstm_is_exported_with_both_of_its_states(stored, tmp_path):
 
 def test_a_network_without_steps_is_not_exported(stored, tmp_path):
     data = open_problem(stored)
-    with pytest.raises(ExportError, match="Embedding is no LanguageModel"):
+    with pytest.raises(ExportError, match="Embedding is not a LanguageModel"):
         export_step(TrainedModel(torch.nn.Embedding(9, 9), data.problem, data.preprocessing), tmp_path / "no.onnx")
 
 
-def test_predictions_of_a_text_are_how_probable_each_token_was(finished, text, tmp_path):
+def test_predictions_of_a_text_are_the_probabilities_of_its_tokens(finished, text, tmp_path):
     _, _, data, folder = finished
     (tmp_path / "new.txt").write_text(VERSE + "~")
     written = write_predictions(folder, tmp_path / "new.txt", tmp_path / "p.csv")
@@ -185,13 +185,13 @@ def test_predictions_of_a_text_are_how_probable_each_token_was(finished, text, t
         assert arrays["token"].max() < data.problem.outputs
 
 
-def test_numbers_are_no_text(finished, tmp_path):
+def test_numbers_are_not_accepted_as_text(finished, tmp_path):
     np.savez(tmp_path / "x.npz", x=np.zeros((4, 3)), y=np.zeros(4))
     with pytest.raises(InputError, match=r"is not a text, which a language model needs: give a \.txt file"):
         write_predictions(finished[3], tmp_path / "x.npz", tmp_path / "p.csv")
 
 
-def test_a_sample_is_the_same_for_the_same_seed_and_has_no_unknown(finished):
+def test_a_sample_is_reproducible_and_has_no_unknown_tokens(finished):
     model = load_model(finished[3])
     one, again, other = (sample_text(model, seed) for seed in (0, 0, 1))
     assert one == again != other
@@ -199,11 +199,11 @@ def test_a_sample_is_the_same_for_the_same_seed_and_has_no_unknown(finished):
     assert set(one) <= set(VERSE)
 
 
-def test_a_level_that_does_not_belong_to_the_task_is_damage(finished, tmp_path):
+def test_a_level_that_does_not_suit_the_task_is_reported_as_damage(finished, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(finished[3], folder)
     described = json.loads((folder / "architecture.json").read_text())
     described["output"]["level"] = None
     (folder / "architecture.json").write_text(json.dumps(described))
-    with pytest.raises(InputError, match=r"architecture\.json is damaged .*has no level None"):
+    with pytest.raises(InputError, match=r"architecture\.json is damaged .*does not allow level None"):
         load_model(folder)

@@ -12,11 +12,11 @@ from archwright.evaluate.training_schedule import last_epoch
 from archwright.train.checkpoint import load_checkpoint, save_checkpoint
 
 RECIPE = {"augmentation": "crop+flip+cutout", "drop_path": 0.1}
-"""Whatever draws random numbers, and a learning rate that changes with each step."""
+"""Everything that draws random numbers, and a learning rate that changes with each step."""
 
 
 class Killed(BaseException):
-    """Like `kill -9`: nobody catches it."""
+    """Like `kill -9`: cannot be caught as an Exception."""
 
 
 def kill_in(epoch):
@@ -28,13 +28,13 @@ def kill_in(epoch):
 
 
 def result(outcome):
-    """What must not depend on whether the training had a break."""
+    """What must not depend on whether the training was interrupted."""
     curve = [{key: value for key, value in record.items() if key != "seconds"} for record in outcome.curve]
     return outcome.state, outcome.metrics, outcome.epochs, curve
 
 
 def on(job, folder, share=1.0, **fields):
-    """The job that goes on where `job` ends."""
+    """The job that continues where `job` ends."""
     return replace(job, folder=str(Path(job.folder).with_name(folder)), share=share, continues=job.folder, **fields)
 
 
@@ -50,12 +50,12 @@ def first(job_of):
 
 @pytest.fixture
 def whole(job_of):
-    """All eight at once."""
+    """All eight epochs at once."""
     return run_job(job_of(folder="whole", epochs=8.0, recipe=RECIPE))
 
 
-def test_a_training_in_segments_is_the_one_without_a_break_to_the_bit(job_of, first):
-    """The last is a final training, as that keeps its weights."""
+def test_a_training_in_segments_equals_an_uninterrupted_one_bit_for_bit(job_of, first):
+    """The last segment is a final training, because that keeps its weights."""
     without = job_of(folder="whole", stage="final", epochs=8.0, recipe=RECIPE)
     second = on(first, "second", 0.5)
     third = on(second, "third", stage="final")
@@ -75,7 +75,7 @@ def test_each_segment_has_its_own_seconds(first):
 
 
 @pytest.mark.parametrize("epoch", [3, 6])
-def test_a_segment_that_is_killed_goes_on_from_its_own_last_epoch(first, whole, epoch):
+def test_a_killed_segment_is_resumed_from_its_own_last_epoch(first, whole, epoch):
     run_job(first)
     second, told = on(first, "second"), []
     with pytest.raises(Killed):
@@ -87,7 +87,7 @@ def test_a_segment_that_is_killed_goes_on_from_its_own_last_epoch(first, whole, 
     assert outcome.seconds < outcome.curve[-1]["seconds"]
 
 
-def test_checkpoints_are_kept_until_the_training_has_gone_on(first):
+def test_checkpoints_are_kept_until_the_training_has_been_continued(first):
     second = on(first, "second", 0.5)
     third = on(second, "third")
     run_job(first)
@@ -102,7 +102,7 @@ def test_checkpoints_are_kept_until_the_training_has_gone_on(first):
 
 
 @pytest.mark.parametrize("lost", ["checkpoint.pt", "plan.json"])
-def test_without_its_checkpoint_a_training_is_done_again_from_its_beginning_and_says_so(first, whole, lost):
+def test_without_its_checkpoint_a_training_starts_from_scratch_and_reports_it(first, whole, lost):
     run_job(first)
     (Path(first.folder) / CHECKPOINT).unlink()
     (Path(first.folder) / lost).unlink(missing_ok=True)
@@ -112,7 +112,7 @@ def test_without_its_checkpoint_a_training_is_done_again_from_its_beginning_and_
     assert outcome.seconds == pytest.approx(outcome.curve[-1]["seconds"])
 
 
-def test_a_checkpoint_that_cannot_be_read_is_none(first, whole):
+def test_an_unreadable_checkpoint_counts_as_missing(first, whole):
     run_job(first)
     (Path(first.folder) / CHECKPOINT).write_bytes(b"not a checkpoint")
     outcome = run_job(on(first, "second"))
@@ -134,7 +134,7 @@ def test_a_segment_that_fails_has_its_own_seconds_and_leaves_no_checkpoint(first
     assert not has_checkpoint(second)
 
 
-def test_the_epochs_that_fit_are_those_of_the_whole_training_and_are_measured_once(first, monkeypatch):
+def test_the_epochs_that_fit_are_measured_once_for_the_whole_training(first, monkeypatch):
     monkeypatch.setattr(training_schedule, "_epoch_seconds", lambda *args: 0.5)
     begun = replace(first, time_goal=1000.0, epochs=6.0, share=0.5)
     assert run_job(begun).epochs == 3
@@ -146,5 +146,5 @@ def test_the_epochs_that_fit_are_those_of_the_whole_training_and_are_measured_on
     ("epochs", "share", "last"),
     [(16.0, 1 / 16, 1), (16.0, 0.25, 4), (16.0, 1.0, 16), (10.0, 0.25, 2), (2.5, 0.1, 1), (2.5, 1.0, 2.5), (0.5, 0.1, 0.5)],
 )
-def test_a_part_of_a_training_is_whole_epochs(epochs, share, last):
+def test_a_share_of_a_training_is_a_whole_number_of_epochs(epochs, share, last):
     assert last_epoch(epochs, share) == last

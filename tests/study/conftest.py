@@ -1,4 +1,4 @@
-"""A one-shot method's work without the work: a supernet that is never trained, and what it would have left."""
+"""A fake supernet training: nothing is trained, but the usual files are written."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ def weights(epoch, rng):
 
 
 def record(job, data, architectures):
-    """one_shot.json, by its format."""
+    """one_shot.json in its documented format."""
     rng, metric = Random(job.seed), data.problem.metric
     epochs = [
         {
@@ -61,7 +61,7 @@ def record(job, data, architectures):
 
 
 def train_supernet(job, data, facts, on_epoch):
-    """Hands over three architectures of the space, and says that it took twelve seconds."""
+    """Derives three architectures of the space, and claims to have taken twelve seconds."""
     space = make_space(job.supernet["space"], job.supernet["space_settings"])
     rng = Random(job.seed)
     architectures = [space.sample(rng) for _ in range(3)]
@@ -73,7 +73,7 @@ def train_supernet(job, data, facts, on_epoch):
 
 
 def score_architectures(job, data, facts, on_epoch):
-    """Scores as good as any: by how often the architecture's answers name a convolution."""
+    """Arbitrary scores: how often the architecture's answers name a convolution."""
     assert (Path(job.supernet["trained"]) / "one_shot.json").is_file()
     scored = [Architecture.from_json(text) for text in job.supernet["architectures"]]
     found = tuple(
@@ -85,7 +85,7 @@ def score_architectures(job, data, facts, on_epoch):
 
 @pytest.fixture
 def fake_supernet(monkeypatch):
-    """Runs in this process (the executor `serial`) do this in place of one_shot.supernet.supernet_training; its module."""
+    """Replaces one_shot.supernet.supernet_training in runs in this process (executor `serial`); returns the module."""
     from archwright.evaluate import run_job
 
     module = sys.modules[__name__]

@@ -1,4 +1,4 @@
-"""For scripts that the tests run: a command in a process forked from this one, so that torch is imported once."""
+"""For scripts run by the tests: a command in a process forked from this one, so that torch is imported once."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def forked(act: Callable[[], None]) -> int:
-    """The id of a new process that does it, and ends with the exit code that it raises; 1 after any other error."""
+    """Run a function in a new process, whose id is returned; its exit code is the one raised, or 1 after any other error."""
     sys.stdout.flush()
     child = os.fork()
     if child:

@@ -1,8 +1,8 @@
-"""Run by test_conduct.py: one command that is killed again and again, and ended in peace at last.
+"""Run by test_run_study.py: one command that is killed several times, and finally left to finish.
 
 Arguments: run folder, the command's words as JSON, and deaths as JSON: [[executor, where], ...]. A life ends by SIGKILL when a
-training whose folder matches the pattern `where` has a checkpoint, or after `where` seconds. What it left is copied to FOLDER-0,
-FOLDER-1, ... Each life is a process of its own, forked from this one, so that torch is imported once.
+training whose folder matches the pattern `where` has a checkpoint, or after `where` seconds. Its files are copied to FOLDER-0,
+FOLDER-1, ... Each life is a separate process, forked from this one, so that torch is imported once.
 """
 
 import json
@@ -22,7 +22,7 @@ from archwright.train import training_loop
 
 
 def live(words: list[str], where: str | float | None) -> None:
-    """The command, as if it had been typed. In this process a training that is to be hit waits for the shot."""
+    """Run the command as if it had been typed. A training that is to be killed waits for the signal."""
     capacity.threads_per_worker = lambda workers: 1
     save = training_loop.save_checkpoint
 
@@ -41,7 +41,7 @@ def start(words: list[str], where: str | float | None) -> int:
 
 
 def shoot(child: int, folder: Path, where: str | float) -> bool:
-    """Whether the life was still there to be ended."""
+    """Whether the process was still there to be killed."""
     until = time.monotonic() + (where if isinstance(where, float) else 100.0)
     while time.monotonic() < until and not (isinstance(where, str) and any(folder.glob(f"trainings/{where}/checkpoint.pt"))):
         time.sleep(0.001)

@@ -1,4 +1,4 @@
-"""candidates.csv, by its contract."""
+"""The contract of candidates.csv."""
 
 import csv
 import json
@@ -52,7 +52,7 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def test_the_columns_are_those_of_the_contract_even_without_rows(path):
+def test_the_columns_match_the_contract_even_without_rows(path):
     CandidatesTable(path, "accuracy").write([])
     assert path.read_text() == ",".join(COLUMNS) + "\n"
 
@@ -82,14 +82,14 @@ def test_a_complete_row(path):
     }
 
 
-def test_what_is_not_known_yet_is_empty(path):
+def test_unknown_fields_are_empty(path):
     CandidatesTable(path, "accuracy").write([row_of(0, epochs=5.0)])
     (line,) = read(path)
     assert line["state"] == "running"
     assert {line[name] for name in ("val_accuracy", "parameters", "seconds", "epochs", "worker")} == {""}
 
 
-def test_a_parent_is_a_number_of_the_run(path):
+def test_parents_are_given_by_their_numbers_in_the_run(path):
     rows = [
         complete(row_of(0, strategy="random", within=0)),
         complete(row_of(1, strategy="evolution", within=0)),
@@ -110,8 +110,8 @@ def test_a_baseline_has_no_architecture(path):
     assert len(path.read_text().splitlines()) == 2
 
 
-def test_what_is_no_candidate_is_left_out(path):
-    """The trainings of supernets take numbers of the run, and no line."""
+def test_rows_that_are_not_candidates_are_left_out(path):
+    """Trainings of supernets take numbers of the run, but have no line."""
     supernet = row_of(0, stage="supernet", strategy="darts", architecture=None, key="supernet")
     found = complete(supernet, replace(OUTCOME, metrics={"accuracy": 0.5, "other": 1.0}))
     CandidatesTable(path, "accuracy").write([found, complete(row_of(1)), row_of(2, stage="shared_scores", architecture=None)])
@@ -119,7 +119,7 @@ def test_what_is_no_candidate_is_left_out(path):
     assert list(read(path)[0]) == COLUMNS
 
 
-def test_every_metric_that_was_seen_has_a_column(path):
+def test_every_metric_seen_has_a_column(path):
     table = CandidatesTable(path, "r2")
     first = complete(row_of(0), replace(OUTCOME, metrics={"r2": 0.5, "loss": 1.0}))
     table.write([first])
@@ -130,7 +130,7 @@ def test_every_metric_that_was_seen_has_a_column(path):
     assert [(line["val_r2"], line["val_rmse"]) for line in lines] == [("0.5", ""), ("", "3.0")]
 
 
-def test_a_running_row_is_written_anew_when_it_is_finished(path):
+def test_a_running_row_is_rewritten_when_it_is_finished(path):
     table = CandidatesTable(path, "accuracy")
     rows = [row_of(0), row_of(1)]
     table.write(rows)
@@ -138,7 +138,7 @@ def test_a_running_row_is_written_anew_when_it_is_finished(path):
     assert [line["state"] for line in read(path)] == ["complete", "running"]
 
 
-def test_a_table_kept_writes_what_a_table_made_anew_writes(path, tmp_path):
+def test_a_table_with_cached_lines_writes_the_same_as_a_new_table(path, tmp_path):
     rows = [complete(row_of(number)) for number in range(20)]
     table = CandidatesTable(path, "accuracy")
     for count in range(21):
@@ -147,8 +147,8 @@ def test_a_table_kept_writes_what_a_table_made_anew_writes(path, tmp_path):
     assert path.read_bytes() == (tmp_path / "anew.csv").read_bytes()
 
 
-def test_the_table_is_replaced_at_once(path, monkeypatch):
-    """A reader, or a kill, between two states of the file meets the old one or the new one."""
+def test_the_table_is_replaced_atomically(path, monkeypatch):
+    """A reader sees the old or the new file, even after a kill while it is written."""
     CandidatesTable(path, "accuracy").write([row_of(0)])
     before = path.read_bytes()
     seen = []
@@ -169,7 +169,7 @@ def test_pandas_reads_it(path):
 
 
 def test_ten_thousand_rows_are_written_quickly(path):
-    """Each result writes the table again: process time, as other tests run beside."""
+    """Each result rewrites the table. Measured in process time, because other tests run at the same time."""
     rows = [complete(row_of(number)) for number in range(10_000)]
     table = CandidatesTable(path, "accuracy")
     table.write(rows[:-1])
@@ -178,7 +178,7 @@ def test_ten_thousand_rows_are_written_quickly(path):
     assert time.process_time() - before < 0.25
 
 
-def test_a_table_that_is_behind_is_due_when_writing_it_takes_a_small_share_of_the_time(path, monkeypatch):
+def test_a_table_is_due_when_writing_it_takes_a_small_share_of_the_time(path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(os, "fsync", lambda file: now.__setitem__(0, now[0] + 2.0))  # writing takes two seconds

@@ -1,4 +1,4 @@
-"""Several coordinators of one run, each the whole command in a process of its own."""
+"""Several coordinators of one run, each a complete command in its own process."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from archwright.study.request import Request
 from archwright.study.shared_run import check_study, home_of
 
 PATIENT = pytest.mark.timeout(300)
-"""Whole commands, on a machine that may be busy."""
+"""Time limit for complete commands on a machine that may be busy."""
 
 
 def command(run, out, *words):
@@ -28,7 +28,7 @@ def command(run, out, *words):
 
 
 def together(*commands):
-    """Runs the commands (folder, words) at the same time; their exit codes and all that they said."""
+    """Runs the commands (folder, words) at the same time; returns their exit codes and all output."""
     script = Path(__file__).with_name("coordinators.py")
     given = json.dumps([[str(folder), words] for folder, words in commands])
     return subprocess.Popen([sys.executable, script, given], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -45,7 +45,7 @@ def table(folder):
 
 
 def check_each_once(rows):
-    """Every training of the command above was done, and by one coordinator."""
+    """Every training of the command above was run by exactly one coordinator."""
     assert [int(row["number"]) for row in rows] == list(range(len(rows)))
     trained = [row for row in rows if row["state"] != "duplicate"]
     assert all(row["state"] == "complete" for row in trained)
@@ -69,7 +69,7 @@ def test_two_coordinators_of_one_folder_share_the_trainings_and_one_writes_the_r
 
 
 @PATIENT
-def test_a_second_coordinator_of_a_run_in_sqlite_leaves_with_a_sentence(small_run, tmp_path):
+def test_a_second_coordinator_of_a_run_in_sqlite_exits_with_a_message(small_run, tmp_path):
     words = command(small_run, tmp_path / "run")
     codes, said = ended(together((tmp_path, words), (tmp_path, words)))
     assert sorted(codes) == [0, 2], said
@@ -78,7 +78,7 @@ def test_a_second_coordinator_of_a_run_in_sqlite_leaves_with_a_sentence(small_ru
 
 
 @PATIENT
-def test_machines_without_a_shared_folder_share_a_study_by_its_name(small_run, tmp_path, server):
+def test_machines_without_a_shared_folder_share_a_study_by_name(small_run, tmp_path, server):
     words = ["--storage", server.get_uri(), "--study", "together"]
     commands = [(tmp_path, command(small_run, tmp_path / name, *words)) for name in ("a", "b")]
     codes, said = ended(together(*commands))
@@ -93,7 +93,7 @@ def test_machines_without_a_shared_folder_share_a_study_by_its_name(small_run, t
 
 
 @PATIENT
-def test_a_database_server_that_is_restarted_costs_nothing(small_run, tmp_path, server):
+def test_a_restart_of_the_database_server_loses_nothing(small_run, tmp_path, server):
     import pgserver
 
     process = together((tmp_path, command(small_run, tmp_path / "run", "--storage", server.get_uri())))
@@ -126,7 +126,7 @@ def test_the_first_to_settle_something_decides_for_all(ledgers):
     assert theirs.setting("plan") == {"epochs": 3}
 
 
-def test_a_task_is_claimed_by_one_and_free_again_when_that_one_is_gone(ledgers):
+def test_a_task_is_claimed_by_one_coordinator_and_released_when_it_is_gone(ledgers):
     ours, theirs = ledgers
     assert ours.claim("results")
     assert ours.claim("results")
@@ -146,7 +146,7 @@ def test_others_work_as_long_as_they_have_rows(ledgers):
     assert not ours.others_work()
 
 
-def test_rows_of_a_coordinator_that_is_gone_are_free_and_no_work(ledgers):
+def test_rows_of_a_coordinator_that_is_gone_are_free(ledgers):
     ours, theirs = ledgers
     theirs.begin(stage="baseline", strategy="", baseline="vgg", key="vgg")
     theirs.close()
@@ -155,7 +155,7 @@ def test_rows_of_a_coordinator_that_is_gone_are_free_and_no_work(ledgers):
 
 
 @pytest.mark.parametrize("storage", [None, "journal:ledger"])
-def test_a_name_that_no_other_machine_can_find_is_refused(storage):
+def test_a_study_name_without_shared_storage_is_an_error(storage):
     with pytest.raises(InputError, match="--storage postgresql://"):
         check_study(Request("digits", study="shared", storage=storage))
 
@@ -171,7 +171,7 @@ class Data:
     data_hash = "abc"
 
 
-def test_a_run_is_at_home_where_it_began(ledgers):
+def test_the_home_of_a_run_is_where_it_began(ledgers):
     ours, theirs = ledgers
     request = Request("digits", trials=3, study="shared", storage="postgresql://a/b")
     assert home_of(ours, Folder("a"), request, Data) is None
@@ -180,7 +180,7 @@ def test_a_run_is_at_home_where_it_began(ledgers):
     assert home_of(theirs, Folder("a"), request, Data) is None
 
 
-def test_another_request_by_the_same_name_is_refused(ledgers):
+def test_another_request_under_the_same_name_is_an_error(ledgers):
     ours, theirs = ledgers
     home_of(ours, Folder("a"), Request("digits", trials=3, seed=1), Data)
     with pytest.raises(RunFolderError, match="seed is 1 there and 2 here"):

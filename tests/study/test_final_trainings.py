@@ -1,4 +1,4 @@
-"""The final trainings: paired seeds, each done once whatever happens in between, and an early end that leaves methods equal."""
+"""The final trainings: paired seeds, each trained once despite interruptions, and equally many per method if time runs out."""
 
 import pytest
 
@@ -102,7 +102,7 @@ def test_every_contender_is_trained_with_every_seed(url, tmp_path):
 
 
 @pytest.mark.parametrize("stop_after", [0, 1, 5])
-def test_a_stopped_protocol_is_continued_without_repeating_any(url, tmp_path, stop_after):
+def test_an_interrupted_protocol_is_continued_without_repeating_trainings(url, tmp_path, stop_after):
     stopped = AtOnce(workers=2, stop_after=stop_after)
     _, before, _ = train(url, tmp_path, executor=stopped)
     done = {row.run_number: row for row in before if row.state == "complete"}
@@ -119,7 +119,7 @@ def test_a_stopped_protocol_is_continued_without_repeating_any(url, tmp_path, st
     assert finished.jobs == []
 
 
-def test_once_it_is_late_only_first_seeds_are_trained_and_the_rest_is_named(url, tmp_path):
+def test_once_it_is_late_only_first_seeds_are_trained_and_the_rest_is_reported(url, tmp_path):
     left_out, rows, _ = train(url, tmp_path, seeds=3, late=lambda: True)
     assert [row.extra["seed_index"] for row in rows] == [0, 0, 0]
     assert [(t.contender, t.seed_index) for t in left_out] == [(c, i) for i in (1, 2) for c in CONTENDERS]

@@ -5,7 +5,7 @@ from rich.console import Console
 from archwright.study.live_line import LiveLine
 
 
-def test_in_a_log_only_what_is_said_is_written():
+def test_a_log_contains_only_permanent_lines():
     log = io.StringIO()
     with LiveLine(Console(file=log)) as line:
         line.show("half way")
@@ -14,7 +14,7 @@ def test_in_a_log_only_what_is_said_is_written():
     assert log.getvalue() == "[1/2] done\n"
 
 
-def test_a_terminal_shows_the_line_as_it_is_written():
+def test_a_terminal_shows_the_status_line_literally():
     terminal = io.StringIO()
     with LiveLine(Console(file=terminal, force_terminal=True, width=80)) as line:
         line.show("[bold]half way")

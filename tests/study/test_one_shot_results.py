@@ -1,4 +1,4 @@
-"""What results.json says of a one-shot method, also where its supernet did not get far."""
+"""The entry of a one-shot method in results.json, even if its supernet did not get far."""
 
 import json
 from random import Random
@@ -50,7 +50,7 @@ def trained(ledger, folder, record, state="complete", cause=""):
 
 
 def candidates(ledger, count, **scratch):
-    """Candidates trained from scratch, and scored with shared weights in the same order."""
+    """Candidates trained from scratch, with shared-weight scores in the same order."""
     rows = []
     for i, architecture in enumerate(ARCHITECTURES[:count]):
         row = ledger.begin(stage="search", strategy="darts", architecture=architecture, key=key_of(SPACE, architecture))
@@ -65,7 +65,7 @@ def told(search, ledger, folder):
     return one_shot_json(search, SPACE, "accuracy", ledger, folder)
 
 
-def test_all_that_is_known_of_a_search_that_went_well(ledger, folder):
+def test_the_entry_of_a_successful_search_is_complete(ledger, folder):
     search = trained(ledger, folder, RECORD)
     candidates(ledger, 6)
     assert told(search, ledger, folder) == {
@@ -82,7 +82,7 @@ def test_all_that_is_known_of_a_search_that_went_well(ledger, folder):
     }
 
 
-def test_what_was_not_trained_from_scratch_has_no_score(ledger, folder):
+def test_an_architecture_that_was_not_trained_from_scratch_has_no_score(ledger, folder):
     search = trained(ledger, folder, RECORD)
     candidates(ledger, 2)
     found = told(search, ledger, folder)
@@ -91,7 +91,7 @@ def test_what_was_not_trained_from_scratch_has_no_score(ledger, folder):
     assert "there are 2 such candidates" in found["notes"][-1]
 
 
-def test_scores_that_are_all_the_same_rank_nothing(ledger, folder):
+def test_identical_scores_have_no_rank_correlation(ledger, folder):
     search = trained(ledger, folder, RECORD)
     candidates(ledger, 5, value=0.3)
     found = told(search, ledger, folder)
@@ -99,7 +99,7 @@ def test_scores_that_are_all_the_same_rank_nothing(ledger, folder):
     assert "the same for all" in found["notes"][-1]
 
 
-def test_a_scoring_that_failed_is_told_with_its_cause(ledger, folder):
+def test_a_failed_scoring_is_reported_with_its_cause(ledger, folder):
     search = trained(ledger, folder, RECORD)
     row = ledger.begin(stage=STAGE, strategy="darts", key="scored", extra={"candidates": []})
     ledger.finish(row, "failed", Outcome("failed", "out of memory: 9 GB"))
@@ -114,15 +114,15 @@ def test_a_supernet_that_failed_has_an_entry_without_scores(ledger, folder):
     assert [(s.name, s.reason) for s in failed_supernets([search])] == [("darts", "supernet training failed: diverged")]
 
 
-def test_a_training_that_went_well_or_goes_on_is_no_failure(ledger, folder):
+def test_a_complete_or_running_training_is_not_a_failure(ledger, folder):
     assert failed_supernets([trained(ledger, folder, RECORD), SupernetSearch("gdas", ledger, 8.0)]) == []
 
 
-def test_a_method_of_single_paths_has_no_score_of_a_mixture(ledger, folder):
+def test_a_single_path_method_has_no_supernet_score(ledger, folder):
     record = {**RECORD, "discretization": {**RECORD["discretization"], "supernet_score": None}, "stopped": None}
     found = told(trained(ledger, folder, record), ledger, folder)
     assert (found["supernet_score"], found["discretized_score"], found["stopped"]) == (None, 0.6, None)
 
 
-def test_a_record_that_is_not_there_is_none(folder):
+def test_a_missing_record_is_none(folder):
     assert record_of(folder.path / "nowhere") is None

@@ -1,4 +1,4 @@
-"""What a run says: a line for each finished training, and on a terminal a live one."""
+"""Progress output: a line for each finished training, and on a terminal a live line."""
 
 import io
 import re
@@ -28,7 +28,7 @@ def progress(log):
         yield progress
 
 
-def test_each_training_has_a_line_with_how_far_it_is_and_the_best_so_far(progress, log):
+def test_each_training_has_a_line_with_the_count_and_the_best_so_far(progress, log):
     progress.phase("search", of=3)
     for done in (row(0, 0.5), row(1, 0.75), row(2, 0.25)):
         progress.finished(done)
@@ -38,7 +38,7 @@ def test_each_training_has_a_line_with_how_far_it_is_and_the_best_so_far(progres
     assert "search random #1: val 75.00 %" in lines[1]
 
 
-def test_a_failure_tells_its_cause_and_known_networks_are_no_trainings(progress, log):
+def test_a_failure_is_reported_with_its_cause_and_duplicates_are_not_reported(progress, log):
     progress.phase("search", of=2)
     progress.finished(row(0, state="failed", cause="diverged [here]"))
     progress.finished(row(1, 0.9, state="duplicate"))
@@ -50,7 +50,7 @@ def test_a_failure_tells_its_cause_and_known_networks_are_no_trainings(progress,
     assert lines[1].endswith("best 40.00 %")
 
 
-def test_a_supernet_is_told_and_is_no_candidate(progress, log):
+def test_a_supernet_is_reported_but_not_counted(progress, log):
     progress.phase("search", of=2)
     progress.finished(row(0, 0.9, strategy="darts", stage="supernet"))
     progress.finished(row(1, strategy="darts", stage="shared_scores"))
@@ -61,7 +61,7 @@ def test_a_supernet_is_told_and_is_no_candidate(progress, log):
     assert re.match(r"\[1/2\] search .* best 40\.00 %$", lines[2])
 
 
-def test_each_part_of_the_run_begins_anew_and_tells_the_time_left(progress, log):
+def test_each_phase_starts_a_new_count_and_shows_the_time_left(progress, log):
     progress.phase("search", of=1)
     progress.finished(row(0, 0.9))
     progress.phase("final", left=lambda: 65.0)
@@ -70,7 +70,7 @@ def test_each_part_of_the_run_begins_anew_and_tells_the_time_left(progress, log)
 
 
 class Busy:
-    """So many trainings under way, of which the first has a record."""
+    """A scheduler with some trainings under way, of which the first has a record."""
 
     def __init__(self, trainings=1):
         self.trainings = trainings
@@ -79,7 +79,7 @@ class Busy:
         return [(row(3 + i), {} if i else {"epoch": 2.0}) for i in range(self.trainings)]
 
 
-def test_a_log_has_no_live_line_and_a_terminal_has_one(log):
+def test_a_terminal_has_a_live_line_and_a_log_has_none(log):
     with Progress("accuracy", Console(file=log, width=300)) as progress:
         progress.phase("search", of=4)
         progress.look(Busy())
@@ -100,7 +100,7 @@ def test_the_live_line_names_a_few_of_many_trainings():
     assert "random #11" not in screen.getvalue()
 
 
-def test_where_lower_is_better_the_best_so_far_is_the_lowest(log):
+def test_if_lower_is_better_the_best_so_far_is_the_lowest(log):
     with Progress("perplexity", Console(file=log, width=300, highlight=False)) as progress:
         progress.phase("search")
         for number, value in enumerate((90.0, 80.0, 85.0)):

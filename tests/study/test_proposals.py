@@ -1,4 +1,4 @@
-"""The rules by which a strategy is asked, on entries that are letters."""
+"""The rules for asking a strategy, with letters as networks."""
 
 from collections import deque
 
@@ -8,7 +8,7 @@ from archwright.study.proposals import EXHAUSTED_AFTER, MOST_PENDING_REPEATS, ne
 
 
 class Letters:
-    """Proposes one letter after another; a space stands for a proposal that is not written down."""
+    """Proposes one letter after another; a space stands for a proposal that is not recorded."""
 
     def __init__(self, letters, most_in_a_row=EXHAUSTED_AFTER):
         self.left = deque(letters)
@@ -48,13 +48,13 @@ class Letters:
         self.settled.append(entry)
 
 
-def test_a_new_network_is_given_back_and_what_is_not_written_down_is_asked_for_again():
+def test_a_new_network_is_returned_and_the_strategy_is_asked_again_if_nothing_was_recorded():
     letters = Letters("a  b")
     assert [next_new(letters), next_new(letters)] == [(0, "a"), (1, "b")]
     assert letters.settled == []
 
 
-def test_a_finished_network_that_is_proposed_again_is_settled_at_once():
+def test_a_repeat_of_a_finished_network_is_settled_immediately():
     letters = Letters("aaab")
     first = next_new(letters)
     letters.results[first] = 1.0
@@ -73,12 +73,12 @@ def test_repeats_of_a_pending_network_wait_for_its_result():
     assert letters.settled == [(1, "a"), (2, "a")]
 
 
-def test_a_new_network_ends_the_count_of_pending_repeats():
+def test_a_new_network_resets_the_count_of_pending_repeats():
     letters = Letters("aab")
     assert [next_new(letters), next_new(letters), letters.pending_repeats] == [(0, "a"), (2, "b"), 0]
 
 
-def test_after_so_many_pending_repeats_the_strategy_is_not_asked_before_a_result():
+def test_after_many_pending_repeats_the_strategy_waits_for_a_result():
     letters = Letters("a" * (MOST_PENDING_REPEATS + 5) + "b")
     assert next_new(letters) == (0, "a")
     assert next_new(letters) is None
@@ -88,7 +88,7 @@ def test_after_so_many_pending_repeats_the_strategy_is_not_asked_before_a_result
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_so_many_known_networks_in_a_row_end_the_search(most):
+def test_many_consecutive_known_networks_end_the_search(most):
     letters = Letters("a" * 9, most_in_a_row=most)
     letters.results[next_new(letters)] = 1.0
     assert next_new(letters) is None

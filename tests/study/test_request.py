@@ -7,7 +7,7 @@ from archwright.errors import InputError, UnknownSetting
 from archwright.study.request import DEFAULT_TRIALS, Request
 
 
-def test_without_a_bound_a_few_trials_are_searched():
+def test_without_a_limit_a_default_number_of_trials_is_used():
     assert (Request("digits").trials, Request("digits").minutes) == (DEFAULT_TRIALS, None)
     assert Request("digits", minutes=4.0).trials is None
 
@@ -31,7 +31,7 @@ def test_without_a_bound_a_few_trials_are_searched():
         ({"baselines": ("vgg", "vgg")}, "the baselines list vgg more than once"),
     ],
 )
-def test_what_makes_no_sense_is_refused(wrong, told):
+def test_invalid_requests_are_errors(wrong, told):
     with pytest.raises(InputError, match=told):
         Request("digits", **wrong)
 
@@ -45,7 +45,7 @@ def test_what_makes_no_sense_is_refused(wrong, told):
         (("random", "local_search"), True, ("random", "local_search")),
     ],
 )
-def test_random_search_is_added_unless_it_is_there_or_switched_off(strategies, random, searched):
+def test_random_search_is_added_unless_it_is_named_or_switched_off(strategies, random, searched):
     assert Request("digits", strategies=strategies, random=random).all_strategies == searched
 
 
@@ -64,14 +64,14 @@ def test_the_folder_is_named_after_source_space_and_strategy(request_, folder):
 
 
 @pytest.mark.parametrize("source", ["..", ".", "/"])
-def test_no_source_leads_out_of_the_folder_of_runs(source):
+def test_no_source_name_leads_out_of_the_runs_folder(source):
     assert Request(source).folder.resolve().parent == Path("runs").resolve()
 
 
 SETTINGS = {"space.width": "8", "strategy.population_size": "4", "train.momentum": "0.5", "mine.mod:Cls.size": "1"}
 
 
-def test_settings_go_to_their_owners():
+def test_settings_are_passed_to_their_owners():
     request = Request("digits", settings=SETTINGS)
     assert request.settings_for("space") == {"width": "8"}
     assert request.settings_for("regularized_evolution", "strategy") == {"population_size": "4"}
@@ -88,20 +88,20 @@ def test_settings_go_to_their_owners():
         (("random",), "Space.width", "space."),
     ],
 )
-def test_a_setting_without_an_owner_names_the_known_owners(strategies, key, known):
+def test_a_setting_without_a_known_owner_is_an_error_that_lists_the_owners(strategies, key, known):
     with pytest.raises(UnknownSetting, match=key) as told:
         Request("digits", strategies=strategies, settings={key: "1"}).check_settings()
     assert known in str(told.value)
 
 
-def test_a_setting_under_both_of_its_names_is_refused():
+def test_a_setting_given_under_both_of_its_names_is_an_error():
     settings = {"strategy.sample_size": "2", "regularized_evolution.sample_size": "3"}
     with pytest.raises(UnknownSetting, match="the same setting"):
         Request("digits", settings=settings).check_settings()
     Request("digits", settings={"strategy.sample_size": "2", "regularized_evolution.population_size": "3"}).check_settings()
 
 
-def test_what_is_fixed_is_json_and_leaves_out_what_may_change():
+def test_the_fixed_fields_are_json_without_what_may_change():
     one = Request("digits", trials=3, workers=1, out=Path("a"), settings={"b": "2", "a": "1"}, target=("y",))
     two = Request("digits", trials=9, workers=2, executor="serial", out=Path("b"), settings={"a": "1", "b": "2"}, target=("y",))
     assert one.fixed() == two.fixed() == json.loads(json.dumps(one.fixed()))
@@ -109,7 +109,7 @@ def test_what_is_fixed_is_json_and_leaves_out_what_may_change():
     assert one.fixed() != Request("digits", trials=3, settings={"a": "1"}, target=("y",)).fixed()
 
 
-def test_what_was_not_asked_for_is_what_suits_the_data():
+def test_defaults_suit_the_data():
     usual = Request("text.txt").with_usual("recurrent", ("lstm", "gru"))
     assert (usual.space, usual.baselines) == ("recurrent", ("lstm", "gru"))
     own = Request("text.txt", space="mine:Own", baselines=()).with_usual("recurrent", ("lstm", "gru"))

@@ -1,4 +1,4 @@
-"""results.json from the ledger: which of a method's candidates stands for it, what it cost, and what was left out."""
+"""results.json from the ledger: the candidate that represents a method, its costs, and what was left out."""
 
 import json
 from importlib.metadata import version
@@ -49,7 +49,7 @@ def searched(ledger, key, state="complete", seconds=10.0):
     ledger.finish(row, state, outcome, scores=(0.1,) if state in ("complete", "duplicate") else None)
 
 
-def test_the_candidate_with_the_best_mean_validation_stands_for_its_method(ledger):
+def test_the_candidate_with_the_best_mean_validation_represents_its_method(ledger):
     for seed_index, (first, second) in enumerate([(-0.9, -0.5), (0.2, -0.1)]):
         trained(ledger, ONE, seed_index, first)
         trained(ledger, TWO, seed_index, second)
@@ -60,7 +60,7 @@ def test_the_candidate_with_the_best_mean_validation_stands_for_its_method(ledge
     assert method.best_run.outcome.metrics["r2"] == -0.1
 
 
-def test_the_first_of_equal_runs_is_the_best(ledger):
+def test_ties_between_runs_go_to_the_first(ledger):
     for seed_index in range(3):
         trained(ledger, ONE, seed_index, 0.4)
     assert method_of("random", "search", "r2", [ONE], ledger, "trials").best_run.seed == 100
@@ -96,7 +96,7 @@ def test_a_method_as_json(ledger):
     assert found["architecture"] == ONE.architecture.to_json()
 
 
-def test_a_method_without_a_complete_run_has_no_numbers(ledger):
+def test_a_method_without_a_complete_run_has_no_metrics(ledger):
     trained(ledger, FOREST, 0, 0.0, state="failed", cause="out of memory")
     method = method_of("random_forest", "baseline", "r2", [FOREST], ledger, "trials")
     found = method_json(method, PROBLEM, ledger, threads=1, device="cpu")
@@ -104,7 +104,7 @@ def test_a_method_without_a_complete_run_has_no_numbers(ledger):
     assert found["energy_wh"] == energy_wh(2.0, 1, "cpu")
 
 
-def test_a_search_without_a_candidate_is_named(ledger):
+def test_a_search_without_a_complete_candidate_is_reported(ledger):
     method = method_of("random", "search", "r2", [], ledger, "trials")
     assert [(s.name, s.reason) for s in failures([method])] == [("random", "the search has no complete candidate to train")]
 
@@ -115,7 +115,7 @@ def test_one_seed_has_no_interval(ledger):
     assert (found["mean"], found["ci95"]) == (0.5, None)
 
 
-def test_what_the_runs_predicted_is_read_from_their_folders(ledger, tmp_path):
+def test_predictions_of_the_runs_are_read_from_their_folders(ledger, tmp_path):
     rows = [trained(ledger, FOREST, i, 0.3) for i in range(2)]
     folder = RunFolder(tmp_path)
     for i, row in enumerate(rows):
@@ -128,7 +128,7 @@ def test_what_the_runs_predicted_is_read_from_their_folders(ledger, tmp_path):
     ]
 
 
-def test_the_problem_and_the_versions_are_told():
+def test_the_problem_and_the_versions_are_recorded():
     assert json.loads(json.dumps(problem_json(PROBLEM))) == {
         "name": "sheets",
         "task": "regression",
@@ -151,7 +151,7 @@ def test_accesses_are_counted_line_by_line(tmp_path):
     assert [access["reason"] for access in read_accesses(log)] == ["a", "b"]
 
 
-def test_where_lower_is_better_the_lowest_contender_and_run_are_chosen(ledger):
+def test_if_lower_is_better_the_lowest_contender_and_run_are_chosen(ledger):
     for contender, values in ((ONE, (0.4, 0.2)), (TWO, (0.6, 0.5))):
         for seed_index, value in enumerate(values):
             trained(ledger, contender, seed_index, value)

@@ -35,7 +35,7 @@ def test_a_new_folder_is_claimed_and_the_same_request_continues_it(folder):
     assert (asked["trials"], asked["data_hash"]) == (3, "abc")
 
 
-def test_the_run_has_a_name_of_its_own_in_the_ledger(tmp_path):
+def test_the_run_has_a_unique_name_in_the_ledger(tmp_path):
     first, second = RunFolder(tmp_path / "a" / "run"), RunFolder(tmp_path / "b" / "run")
     for folder in (first, second):
         folder.claim(REQUEST, PROBLEM)
@@ -49,7 +49,7 @@ def test_the_run_has_a_name_of_its_own_in_the_ledger(tmp_path):
 @pytest.mark.parametrize(
     "changes", [{"trials": 9}, {"workers": 2}, {"executor": "serial"}, {"out": Path("elsewhere")}], ids=lambda c: next(iter(c))
 )
-def test_what_may_change_continues_a_run(folder, changes):
+def test_a_run_continues_with_other_values_of_extendable_fields(folder, changes):
     folder.claim(REQUEST, PROBLEM)
     changed = replace(REQUEST, **changes)
     folder.check(changed, PROBLEM)
@@ -75,7 +75,7 @@ def test_what_may_change_continues_a_run(folder, changes):
         ({"objectives": ("accuracy", "macs")}, "objectives was"),
     ],
 )
-def test_any_other_change_is_refused_and_nothing_is_overwritten(folder, changes, told):
+def test_any_other_change_is_an_error_and_nothing_is_overwritten(folder, changes, told):
     folder.claim(REQUEST, PROBLEM)
     before = (folder.path / module.ASKED).read_bytes()
     with pytest.raises(RunFolderError, match=r"--out|continue it|give at least") as error:
@@ -85,26 +85,26 @@ def test_any_other_change_is_refused_and_nothing_is_overwritten(folder, changes,
     assert (folder.path / module.ASKED).read_bytes() == before
 
 
-def test_other_data_under_the_same_name_are_refused(folder):
+def test_other_data_under_the_same_name_are_an_error(folder):
     folder.claim(REQUEST, PROBLEM)
     with pytest.raises(RunFolderError, match=r"belongs to other data \(digits\): give another folder with --out"):
         folder.check(REQUEST, replace(PROBLEM, data_hash="other"))
 
 
-def test_a_folder_of_something_else_is_refused(folder):
+def test_a_folder_with_other_content_is_an_error(folder):
     folder.path.mkdir()
     (folder.path / "thesis.tex").write_text("years of work")
     with pytest.raises(RunFolderError, match="not empty and holds no run"):
         folder.check(REQUEST, PROBLEM)
 
 
-def test_a_start_that_was_killed_before_it_could_claim_is_no_hindrance(folder):
+def test_a_start_killed_before_it_claimed_the_folder_does_no_harm(folder):
     folder.path.mkdir()
     (folder.path / ".run.json.17.part").write_text("{")
     folder.check(REQUEST, PROBLEM)
 
 
-def test_a_damaged_request_is_named(folder):
+def test_a_damaged_request_file_is_reported(folder):
     folder.claim(REQUEST, PROBLEM)
     (folder.path / module.ASKED).write_text('{"source"')
     with pytest.raises(RunFolderError, match=r"run\.json cannot be read"):
@@ -121,7 +121,7 @@ def test_a_damaged_request_is_named(folder):
         ({"run_number": 123456}, "123456-search-random"),
     ],
 )
-def test_a_training_has_a_folder_of_its_own_inside_the_run(folder, changes, name):
+def test_each_training_has_its_own_folder_inside_the_run(folder, changes, name):
     assert training_key(row(**changes)) == name
     assert folder.training_of(row(**changes)).parent == folder.path / "trainings"
 
@@ -134,7 +134,7 @@ class Seconds:
         return self.now
 
 
-def test_the_clock_goes_on_after_a_restart(tmp_path, monkeypatch):
+def test_the_clock_continues_after_a_restart(tmp_path, monkeypatch):
     seconds = Seconds()
     monkeypatch.setattr(module.time, "monotonic", seconds)
     clock = Clock(tmp_path / "clock.json")

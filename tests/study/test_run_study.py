@@ -1,4 +1,4 @@
-"""Whole runs on real data: the contract of the run folder, continuing, extending, repeating, and what can go wrong."""
+"""Complete runs on real data: the contract of the run folder, continuing, extending, repeating, and failures."""
 
 import csv
 import hashlib
@@ -55,7 +55,7 @@ def without_times(rows):
 
 
 def qualities(found):
-    """What of results.json must be the same whenever and wherever it was made."""
+    """The parts of results.json that must be the same whenever and wherever it was written."""
     return [(m["name"], m["mean"], m["ci95"], m["runs"], m["parameters"], m["macs"], m["architecture"]) for m in found["methods"]]
 
 
@@ -72,19 +72,19 @@ def nothing_is_trained(monkeypatch):
 
 
 def search(run, out, **changes):
-    """The small run with changes, in this process."""
+    """The small run with changed options, in this process."""
     settings = {**run.options["settings"], **changes.pop("settings", {})}
     return archwright.search(run.source, out=out, **{**run.options, "executor": "serial", **changes, "settings": settings})
 
 
 QUICK = {"trials": 1, "epochs": 1, "seeds": 1, "baselines": (), "random": False, "strategy": "random"}
-"""The least there is."""
+"""The smallest possible run."""
 
 
 # The contract of the run folder.
 
 
-def test_the_folder_holds_what_is_promised(small_run):
+def test_the_folder_holds_the_promised_files(small_run):
     names = {path.name for path in small_run.folder.iterdir()}
     assert {"study.db", "candidates.csv", "results.json", "report.html", "model"} <= names
     assert {path.name for path in (small_run.folder / "model").iterdir()} == {
@@ -95,7 +95,7 @@ def test_the_folder_holds_what_is_promised(small_run):
     }
 
 
-def test_nothing_is_left_half_written(small_run):
+def test_no_unfinished_files_are_left(small_run):
     assert [path for path in small_run.folder.rglob(".*") if not path.name.endswith(".lock")] == []
     assert not list(small_run.folder.rglob("checkpoint.pt"))
 
@@ -139,7 +139,7 @@ def test_the_results_have_the_promised_keys(small_run):
     assert found["versions"]["torch"] == torch.__version__
 
 
-def test_the_methods_are_those_asked_for_and_random_search(small_run):
+def test_the_methods_are_those_requested_and_random_search(small_run):
     found = results(small_run.folder)["methods"]
     assert [(m["name"], m["kind"], m["n_trials"]) for m in found] == [
         ("regularized_evolution", "search", 3),
@@ -202,7 +202,7 @@ def test_a_reloaded_model_has_exactly_the_recorded_test_value(small_run, test_ro
     assert 0.25 < right.mean() < 1  # a value that a wrong model would hardly have
 
 
-def test_the_onnx_file_gives_the_same(small_run, test_rows):
+def test_the_onnx_model_gives_the_same_predictions(small_run, test_rows):
     onnxruntime = pytest.importorskip("onnxruntime")
     x = np.array(test_rows.x, dtype=np.float32)
     session = onnxruntime.InferenceSession(small_run.folder / "model" / "model.onnx", providers=["CPUExecutionProvider"])
@@ -216,7 +216,7 @@ def test_the_onnx_file_gives_the_same(small_run, test_rows):
 # Continuing.
 
 
-def test_the_same_again_trains_nothing_and_changes_nothing(small_run, nothing_is_trained):
+def test_repeating_the_request_trains_nothing_and_changes_nothing(small_run, nothing_is_trained):
     before = contents(small_run.folder)
     result = archwright.search(small_run.source, out=small_run.folder, **small_run.options)
     assert contents(small_run.folder) == before
@@ -242,14 +242,14 @@ def test_the_same_again_trains_nothing_and_changes_nothing(small_run, nothing_is
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_another_request_is_refused_and_nothing_is_overwritten(small_run, changes):
+def test_another_request_is_an_error_and_nothing_is_overwritten(small_run, changes):
     before = contents(small_run.folder)
     with pytest.raises(RunFolderError, match=r"another folder with --out|give at least|continue it with"):
         archwright.search(small_run.source, out=small_run.folder, **{**small_run.options, **changes})
     assert contents(small_run.folder) == before
 
 
-def test_other_data_are_refused_and_nothing_is_overwritten(small_run, tmp_path, nothing_is_trained):
+def test_other_data_are_an_error_and_nothing_is_overwritten(small_run, tmp_path, nothing_is_trained):
     arrays = dict(np.load(small_run.source))
     other = tmp_path / "digits.npz"
     np.savez(other, x=arrays["x"] + 1, y=arrays["y"])
@@ -268,7 +268,7 @@ def test_a_space_as_an_object_is_part_of_the_request(small_run, nothing_is_train
             archwright.search(small_run.source, space=space, out=small_run.folder, **options)
 
 
-def test_more_trials_extend_a_run_and_leave_what_was_done(small_run, tmp_path):
+def test_more_trials_extend_a_run_and_keep_its_results(small_run, tmp_path):
     folder = small_run.copy(tmp_path / "longer")
     before, old = table(folder), results(folder)
     result = search(small_run, folder, trials=4)
@@ -298,7 +298,7 @@ def test_a_moved_run_can_be_read_and_continued(small_run, tmp_path, nothing_is_t
     assert (folder / "report.html").stat().st_size > 10_000
 
 
-def test_results_that_a_kill_kept_from_being_written_are_made_from_the_ledger(small_run, tmp_path):
+def test_results_missing_after_a_kill_are_written_from_the_ledger(small_run, tmp_path):
     folder = small_run.copy(tmp_path / "unfinished")
     old, rows = results(folder), table(folder)
     for name in ("results.json", "report.html", "candidates.csv"):
@@ -314,7 +314,7 @@ def test_results_that_a_kill_kept_from_being_written_are_made_from_the_ledger(sm
     ).read_bytes()
 
 
-def test_a_run_in_use_is_refused(small_run, tmp_path):
+def test_a_run_in_use_is_an_error(small_run, tmp_path):
     folder = small_run.copy(tmp_path / "busy")
     (folder / "results.json").unlink()
     rows = table(folder)
@@ -330,7 +330,7 @@ def test_a_run_in_use_is_refused(small_run, tmp_path):
 # Repeating.
 
 
-def test_the_same_again_elsewhere_gives_the_same(small_run, tmp_path):
+def test_the_same_request_elsewhere_gives_the_same_results(small_run, tmp_path):
     """Another folder and another executor: only times, memory and workers differ."""
     again = search(small_run, tmp_path / "again")
     assert without_times(table(again.path)) == without_times(table(small_run.folder))
@@ -393,7 +393,7 @@ class Moody(SearchSpace):
 
 @dataclass(frozen=True)
 class InOrder:
-    """All networks of a small space, one after the other."""
+    """Proposes all networks of a small space, one after the other."""
 
     start: int = 0
 
@@ -403,14 +403,14 @@ class InOrder:
 
 
 def tiny(problem):
-    """A baseline of one's own."""
+    """A custom baseline."""
     return nn.Sequential(nn.Flatten(), nn.Linear(64, problem.outputs))
 '''
 
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """A module of the user's own in the current folder; its name."""
+    """The name of a custom module in the current folder."""
     name = f"own_{tmp_path.name}"
     (tmp_path / f"{name}.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
@@ -433,7 +433,7 @@ def test_own_space_strategy_and_baseline_are_found_in_the_current_folder(own, sm
     assert result.best.model(torch.zeros(3, 1, 8, 8)).shape == (3, 4)
 
 
-def test_networks_that_fail_are_results_and_the_search_goes_on(own, small_run, tmp_path):
+def test_networks_that_fail_are_results_and_the_search_continues(own, small_run, tmp_path):
     result = archwright.search(
         small_run.source,
         **{**QUICK, "trials": 8, "space": f"{own}:Moody", "strategy": f"{own}:InOrder"},
@@ -455,7 +455,7 @@ def test_networks_that_fail_are_results_and_the_search_goes_on(own, small_run, t
     assert result.results["methods"][0]["runs"]
 
 
-def test_a_search_without_a_complete_training_ends_and_says_so(own, small_run, tmp_path):
+def test_a_search_without_a_complete_training_ends_and_reports_it(own, small_run, tmp_path):
     result = archwright.search(
         small_run.source,
         **{**QUICK, "space": f"{own}:Moody", "baselines": ("random_forest",), "timeout": 1.0},
@@ -475,7 +475,7 @@ def test_a_search_without_a_complete_training_ends_and_says_so(own, small_run, t
         _ = result.best
 
 
-def test_a_small_space_is_searched_once_and_repeats_are_told(own, small_run, tmp_path, monkeypatch):
+def test_a_small_space_is_searched_once_and_repeats_are_recorded(own, small_run, tmp_path, monkeypatch):
     monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 3)
     options = {**QUICK, "trials": 9, "space": f"{own}:Moody", "strategy": f"{own}:InOrder"}
     result = archwright.search(small_run.source, **options, out=tmp_path / "run", executor="serial")
@@ -513,7 +513,7 @@ def test_networks_over_the_memory_limit_are_refused(small_run, tmp_path, monkeyp
 SMALL_CELLS = {"space.cells": 1, "space.blocks": 2, "space.filters": 2, "space.operations": "enas"}
 
 
-def test_progressive_goes_through_smaller_cells_and_others_do_not(small_run, tmp_path, without_onnx):
+def test_progressive_search_starts_with_smaller_cells_and_others_do_not(small_run, tmp_path, without_onnx):
     own = {"space": "cell", "strategy": "progressive", "random": True, "trials": 4, "baselines": ("resnet-tiny",)}
     result = archwright.search(
         small_run.source,
@@ -531,7 +531,7 @@ def test_progressive_goes_through_smaller_cells_and_others_do_not(small_run, tmp
     assert "{liu2018," in (result.path / "report.html").read_text()
 
 
-def test_a_space_that_a_strategy_cannot_search_is_refused_before_anything_is_written(small_run, tmp_path, own):
+def test_a_space_that_a_strategy_cannot_search_is_an_error_before_anything_is_written(small_run, tmp_path, own):
     asked = {**QUICK, "strategy": "progressive", "space": f"{own}:Moody", "executor": "serial"}
     with pytest.raises(InputError, match="does not say how its architectures grow"):
         archwright.search(small_run.source, out=tmp_path / "run", **asked)
@@ -541,7 +541,7 @@ def test_a_space_that_a_strategy_cannot_search_is_refused_before_anything_is_wri
 # Objectives, storages.
 
 
-def test_two_objectives_give_a_front(small_run, tmp_path):
+def test_two_objectives_give_a_pareto_front(small_run, tmp_path):
     result = search(small_run, tmp_path / "run", **{**QUICK, "trials": 4, "objectives": ("accuracy", "macs")})
     with Ledger.open(None, result.path, RunFolder(result.path).asked["name"], coordinate=False) as ledger:
         rows = ledger.rows("search")
@@ -557,7 +557,7 @@ def test_a_measured_objective_and_one_of_optunas_samplers(small_run, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["journal", "postgresql"])
-def test_another_storage_holds_runs_of_the_same_name_apart(small_run, tmp_path, kind, request):
+def test_another_storage_keeps_runs_of_the_same_name_separate(small_run, tmp_path, kind, request):
     url = f"journal:{tmp_path / 'ledger'}" if kind == "journal" else request.getfixturevalue("postgres").get_uri()
     first = search(small_run, tmp_path / "a" / "run", **QUICK, storage=url)
     second = search(small_run, tmp_path / "b" / "run", **QUICK, storage=url, seed=1)
@@ -576,8 +576,8 @@ def postgres(tmp_path, monkeypatch):
     server.cleanup()
 
 
-def test_minutes_are_divided_and_the_division_is_told(small_run, tmp_path):
-    """A whole run by the clock; what does not fit into so short a time is left out, by name."""
+def test_minutes_are_divided_and_the_plan_is_recorded(small_run, tmp_path):
+    """A complete run limited by minutes; what does not fit into so little time is listed as left out."""
     result = search(
         small_run,
         tmp_path / "run",
@@ -598,12 +598,12 @@ def test_minutes_are_divided_and_the_division_is_told(small_run, tmp_path):
 # Killed.
 
 PATIENT = pytest.mark.timeout(400)
-"""Several starts of the whole command, on a machine that may be busy."""
+"""Time limit for several starts of the complete command on a machine that may be busy."""
 DEATHS = (("processes", "00003-search-*"), ("serial", "00008-final-*"), ("serial", "00013-baseline-*"))
 
 
 def live_and_die(small_run, folder, deaths):
-    """The small run's command, killed at each of the deaths and then left alone, in processes of its own."""
+    """The small run's command in separate processes, killed at each of the deaths and then left to finish."""
     words = ["archwright", "search", small_run.source, *small_run.arguments]
     script = Path(__file__).with_name("lives.py")
     ended = subprocess.run([sys.executable, script, folder, json.dumps(words), json.dumps(deaths)], capture_output=True, text=True)
@@ -619,7 +619,7 @@ def killed(small_run, made_once):
 
 @PATIENT
 @pytest.mark.parametrize("death", range(3), ids=["search", "final", "baseline"])
-def test_kill_9_loses_and_repeats_no_finished_training(killed, death):
+def test_kill_9_neither_loses_nor_repeats_a_finished_training(killed, death):
     left = killed.with_name(f"run-{death}")
     hit = int(DEATHS[death][1][:5])
     with Ledger.open(None, left, RunFolder(left).asked["name"], coordinate=False) as ledger:
@@ -637,7 +637,7 @@ def test_kill_9_loses_and_repeats_no_finished_training(killed, death):
 
 @PATIENT
 @pytest.mark.parametrize("death", range(3), ids=["search", "final", "baseline"])
-def test_a_training_that_was_killed_goes_on_from_its_last_epoch(killed, death):
+def test_a_killed_training_is_resumed_from_its_last_epoch(killed, death):
     (folder,) = killed.with_name(f"run-{death}").glob(f"trainings/{DEATHS[death][1]}")
     checkpoint = load_checkpoint(folder / "checkpoint.pt")  # none where the worker ended its training before it saw the death
     done = checkpoint["progress"]["curve"] if checkpoint else json.loads((folder / "result.json").read_text())["curve"]
@@ -648,7 +648,7 @@ def test_a_training_that_was_killed_goes_on_from_its_last_epoch(killed, death):
 
 
 @PATIENT
-def test_a_run_that_was_killed_three_times_gives_what_an_uninterrupted_one_gives(killed, small_run):
+def test_a_run_killed_three_times_gives_the_results_of_an_uninterrupted_one(killed, small_run):
     assert without_times(table(killed)) == without_times(table(small_run.folder))
     assert qualities(results(killed)) == qualities(results(small_run.folder))
     assert results(killed)["verdict"] == results(small_run.folder)["verdict"]
@@ -656,7 +656,7 @@ def test_a_run_that_was_killed_three_times_gives_what_an_uninterrupted_one_gives
 
 
 CLIMB = {"strategy": "asha", "trials": 2, "epochs": 4, "seeds": 1, "baselines": (), "random": False, "settings": {"asha.eta": 2}}
-"""Rungs of 1, 2 and 4 epochs; row 5 trains on from one epoch to two, and row 6 from two to four."""
+"""Rungs of 1, 2 and 4 epochs; row 5 continues from one epoch to two, and row 6 from two to four."""
 
 
 def climbed(small_run, folder, deaths):
@@ -667,7 +667,7 @@ def climbed(small_run, folder, deaths):
 
 
 @PATIENT
-def test_a_promoted_training_that_is_killed_goes_on_and_a_search_of_several_fidelities_counts_no_epoch_twice(small_run, tmp_path):
+def test_a_killed_promotion_is_resumed_and_no_epoch_is_counted_twice(small_run, tmp_path):
     whole = search(small_run, tmp_path / "whole", **CLIMB).path
     killed = climbed(small_run, tmp_path / "killed", [["processes", "00005-search-*"], ["serial", "00006-search-*"]])
     assert without_times(table(killed)) == without_times(table(whole))
@@ -685,7 +685,7 @@ def test_a_promoted_training_that_is_killed_goes_on_and_a_search_of_several_fide
     assert not list(whole.rglob("checkpoint.pt"))
 
 
-def test_more_trials_train_on_from_the_beginning_what_no_checkpoint_is_left_of(small_run, tmp_path):
+def test_with_more_trials_a_promotion_without_a_checkpoint_trains_from_scratch(small_run, tmp_path):
     whole = search(small_run, tmp_path / "whole", **CLIMB).path
     settings = {**CLIMB, "trials": 1}
     search(small_run, tmp_path / "longer", **settings)
@@ -707,7 +707,7 @@ def test_kill_9_at_any_moment(small_run, tmp_path, seed):
     assert 8 <= results(folder)["test_accesses"] <= 8 + len(deaths)
 
 
-def test_a_killed_worker_is_replaced_and_its_training_goes_on(small_run, tmp_path, monkeypatch):
+def test_a_killed_worker_is_replaced_and_its_training_is_resumed(small_run, tmp_path, monkeypatch):
     shot = []
     look = TrainingProcess.look
 

@@ -1,4 +1,4 @@
-"""A run whose supernet, final trainings and baselines each take two processes, to its end, undisturbed and not."""
+"""A complete run whose supernet, final trainings and baselines each use two processes, with and without kills."""
 
 import json
 import os
@@ -47,7 +47,7 @@ main()
 
 @pytest.fixture(scope="module")
 def run(small_run, made_once):
-    """Runs the command in a folder, with one thread each, and without an export."""
+    """Runs the command in a folder, with one thread per process and without export."""
 
     def refuse(*_):
         raise ExportError("not in this test")
@@ -72,7 +72,7 @@ def rows_of(folder):
 
 
 def as_score(folder):
-    """What each training came to, whatever it took."""
+    """The result of each training, without its costs."""
     curves = [row.outcome.curve for row in rows_of(folder)]
     timeless = [[{**record, "seconds": 0.0} for record in curve] for curve in curves]
     return timeless, [(row.outcome.metrics, row.outcome.test) for row in rows_of(folder)]
@@ -93,7 +93,7 @@ def test_the_long_trainings_take_two_processes_and_the_others_one(whole):
     assert (whole / "model" / "weights.safetensors").is_file()
 
 
-def test_a_process_that_is_killed_costs_another_attempt_and_nothing_else(whole, run, tmp_path, monkeypatch, is_alive):
+def test_a_killed_process_costs_one_more_attempt_and_nothing_else(whole, run, tmp_path, monkeypatch, is_alive):
     shot = []
     look = TrainingProcess.look
 
@@ -112,7 +112,7 @@ def test_a_process_that_is_killed_costs_another_attempt_and_nothing_else(whole, 
 
 
 def test_kill_9_of_the_command_in_a_final_training(small_run, whole, run, tmp_path, is_alive):
-    """The same command goes on from the last epoch, and comes to the same; no process outlives its coordinator."""
+    """The same command resumes from the last epoch with the same results; no process outlives its coordinator."""
     folder = tmp_path / "run"
     environment = {**os.environ, "PYTHONPATH": str(Path(archwright.__file__).parents[1])}
     command = [sys.executable, "-c", START, "search", small_run.source, *WORDS, "--out", str(folder)]

@@ -1,4 +1,4 @@
-"""Runs with a one-shot method: what its supernet's training adds to the contract of the run folder, and what is refused."""
+"""Runs with a one-shot method: what a supernet adds to the contract of the run folder, and which requests are errors."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ SPACE = {"space.repeats": 1, "space.filters": 4}
 
 
 def search(source, out, **changes):
-    """The least run of a one-shot method with random search beside it."""
+    """The smallest run of a one-shot method with random search."""
     options = {"space": "nasbench201", "strategy": "darts", "trials": 2, "epochs": 1, "seeds": 1, "baselines": ()}
     settings = {**SPACE, **changes.pop("settings", {})}
     return archwright.search(source, out=out, **{**options, "executor": "serial", **changes, "settings": settings})
@@ -55,7 +55,7 @@ def told(folder):
 # A real run.
 
 
-def test_a_supernet_is_trained_and_what_it_found_goes_the_way_of_all_candidates(one_shot_run):
+def test_a_supernet_is_trained_and_its_candidates_are_treated_like_all_others(one_shot_run):
     rows = rows_of(one_shot_run.folder)
     assert {row.state for row in rows} == {"complete"}
     assert [(row.run_number, row.stage, row.strategy, row.epochs) for row in rows[:1]] == [(0, "supernet", "darts", 3.0)]
@@ -68,7 +68,7 @@ def test_a_supernet_is_trained_and_what_it_found_goes_the_way_of_all_candidates(
     assert [(row.stage, row.strategy) for row in rows[-2:]] == [("final", "darts"), ("final", "random")]
 
 
-def test_the_table_of_candidates_knows_nothing_of_supernets(one_shot_run, small_run):
+def test_the_table_of_candidates_does_not_contain_supernets(one_shot_run, small_run):
     lines = table(one_shot_run.folder)
     assert list(lines[0]) == list(table(small_run.folder)[0])
     assert {line["stage"] for line in lines} == {"search", "final"}
@@ -76,7 +76,7 @@ def test_the_table_of_candidates_knows_nothing_of_supernets(one_shot_run, small_
     assert [int(line["number"]) for line in lines] == [row.run_number for row in candidates]
 
 
-def test_the_method_says_what_its_supernet_promised_and_what_was_kept(one_shot_run):
+def test_the_entry_compares_supernet_scores_with_training_from_scratch(one_shot_run):
     darts, random = results(one_shot_run.folder)["methods"]
     assert list(darts) == [*random, "one_shot"]
     assert list(darts["one_shot"]) == ONE_SHOT_KEYS.split()
@@ -88,7 +88,7 @@ def test_the_method_says_what_its_supernet_promised_and_what_was_kept(one_shot_r
     assert entry["from_scratch_score"] in map(float, own)
 
 
-def test_the_supernets_seconds_are_those_of_the_search(one_shot_run):
+def test_the_seconds_of_the_search_include_the_supernet(one_shot_run):
     darts = results(one_shot_run.folder)["methods"][0]
     own = [
         float(line["seconds"]) for line in table(one_shot_run.folder) if (line["stage"], line["strategy"]) == ("search", "darts")
@@ -106,7 +106,7 @@ def test_candidates_of_all_strategies_are_scored_with_the_shared_weights(one_sho
     assert len(scored.outcome.found) == told(one_shot_run.folder)["kendall_n"] == len(searched)
 
 
-def test_the_supernet_leaves_no_checkpoint_and_its_weights_stay(one_shot_run):
+def test_the_supernet_leaves_its_weights_and_no_checkpoint(one_shot_run):
     (folder,) = one_shot_run.folder.glob("trainings/*-supernet-darts")
     names = {path.name for path in folder.iterdir()}
     assert {"one_shot.json", "supernet.safetensors", "result.json"} <= names
@@ -116,7 +116,7 @@ def test_the_supernet_leaves_no_checkpoint_and_its_weights_stay(one_shot_run):
 # Without the work.
 
 
-def test_the_jobs_say_what_the_worker_needs(small_run, tmp_path, fake_supernet, monkeypatch):
+def test_the_jobs_contain_what_the_worker_needs(small_run, tmp_path, fake_supernet, monkeypatch):
     jobs = []
     for name in ("train_supernet", "score_architectures"):
         do = getattr(fake_supernet, name)
@@ -134,7 +134,7 @@ def test_the_jobs_say_what_the_worker_needs(small_run, tmp_path, fake_supernet, 
     json.dumps([job.to_json() for job in jobs], allow_nan=False)
 
 
-def test_the_same_command_does_nothing_anew_and_more_trials_go_on(small_run, tmp_path, fake_supernet):
+def test_repeating_the_command_trains_nothing_and_more_trials_continue(small_run, tmp_path, fake_supernet):
     first = search(small_run.source, tmp_path / "run")
     assert search(small_run.source, tmp_path / "run").results == first.results
     more = search(small_run.source, tmp_path / "run", trials=4)
@@ -147,7 +147,7 @@ def test_the_same_command_does_nothing_anew_and_more_trials_go_on(small_run, tmp
     assert told(more.path)["kendall_n"] == 7
 
 
-def test_a_supernet_that_fails_leaves_a_run_that_says_so(small_run, tmp_path, fake_supernet, monkeypatch):
+def test_a_supernet_that_fails_is_reported_in_the_results(small_run, tmp_path, fake_supernet, monkeypatch):
     monkeypatch.setattr(fake_supernet, "train_supernet", lambda *_: Outcome("failed", "diverged: training loss was nan"))
     result = search(small_run.source, tmp_path / "run", trials=1)
     darts, random = result.results["methods"]
@@ -163,7 +163,7 @@ def test_a_supernet_that_fails_leaves_a_run_that_says_so(small_run, tmp_path, fa
 def test_by_the_clock_a_supernet_gets_its_part_of_the_search_and_what_it_found_is_not_too_slow(
     small_run, tmp_path, fake_supernet, monkeypatch
 ):
-    """Other candidates may be: of a supernet's training nothing would be left."""
+    """Other candidates may be refused; here nothing would remain of the supernet's training."""
     jobs, start = [], Scheduler.start
     monkeypatch.setattr(
         Scheduler, "start", lambda scheduler, row, job: (jobs.append((row.strategy, job)), start(scheduler, row, job))[1]
@@ -180,13 +180,13 @@ def test_by_the_clock_a_supernet_gets_its_part_of_the_search_and_what_it_found_i
 # Killed.
 
 PATIENT = pytest.mark.timeout(400)
-"""Several starts of the whole command, on a machine that may be busy."""
+"""Time limit for several starts of the complete command on a machine that may be busy."""
 DEATHS = (("serial", "00000-supernet-*"), ("processes", "00002-search-*"))
 
 
 @pytest.fixture(scope="module")
 def killed(one_shot_run, made_once):
-    """The same run, its main process killed while it trained the supernet, and again in the search."""
+    """The same run, whose main process was killed during the supernet's training and again in the search."""
     return made_once("killed_one_shot", lambda folder: live_and_die(one_shot_run, folder / "run")) / "run"
 
 
@@ -202,7 +202,7 @@ def without_times(lines):
 
 
 @PATIENT
-def test_a_supernet_that_was_killed_goes_on_from_its_last_epoch(killed):
+def test_a_killed_supernet_is_resumed_from_its_last_epoch(killed):
     (folder,) = killed.with_name("run-0").glob("trainings/*-supernet-darts")
     done = load_checkpoint(folder / "checkpoint.pt")["progress"]["curve"]
     curve = json.loads((killed / "trainings" / folder.name / "result.json").read_text())["curve"]
@@ -211,7 +211,7 @@ def test_a_supernet_that_was_killed_goes_on_from_its_last_epoch(killed):
 
 
 @PATIENT
-def test_nothing_is_repeated_and_the_run_is_that_of_an_uninterrupted_one(killed, one_shot_run):
+def test_nothing_is_repeated_and_the_run_equals_an_uninterrupted_one(killed, one_shot_run):
     rows, whole = rows_of(killed), rows_of(one_shot_run.folder)
     assert [(row.run_number, row.stage, row.seed, row.key) for row in rows] == [
         (row.run_number, row.stage, row.seed, row.key) for row in whole
@@ -240,7 +240,7 @@ from archwright import SearchSpace
 
 @dataclass(frozen=True)
 class Bare(SearchSpace):
-    """One question, no supernet."""
+    """A space with one question and no supernet."""
 
     def decide(self, choose):
         return choose("width", [2, 4])
@@ -251,7 +251,7 @@ class Bare(SearchSpace):
 
 
 @pytest.mark.parametrize("why", REFUSED)
-def test_what_cannot_be_is_refused_with_the_mend(small_run, tmp_path, monkeypatch, capsys, why):
+def test_an_impossible_request_is_an_error_that_says_what_to_do(small_run, tmp_path, monkeypatch, capsys, why):
     words, mend = REFUSED[why]
     monkeypatch.chdir(tmp_path)
     Path("nowhere_supernet.py").write_text(BARE)

@@ -43,7 +43,7 @@ def begin(ledger, tmp_path, baseline="vgg"):
     )
 
 
-def test_a_seed_has_31_bits_and_hangs_on_every_part():
+def test_a_seed_has_31_bits_and_depends_on_every_part():
     seeds = {
         training_seed(*parts) for parts in [(0, "random", 1), (0, "random", 2), (1, "random", 1), (0, "final", 1), (0, "random1")]
     }
@@ -55,7 +55,7 @@ def test_a_seed_has_31_bits_and_hangs_on_every_part():
     assert training_seed(0, "random", 0) == training_seed(0, "random", 0)
 
 
-def test_free_and_busy_count_what_is_under_way(ledger, tmp_path):
+def test_free_and_busy_count_the_trainings_under_way(ledger, tmp_path):
     looked = []
     scheduler, recorded = crew_of(
         ledger, tmp_path, Outcome("complete"), Outcome("complete"), look=lambda scheduler: looked.append(scheduler.free)
@@ -72,7 +72,7 @@ def test_free_and_busy_count_what_is_under_way(ledger, tmp_path):
     assert (tmp_path / "densenet").is_dir()
 
 
-def test_a_fault_of_the_machine_is_tried_again_a_few_times(ledger, tmp_path):
+def test_a_training_lost_to_a_machine_fault_is_retried_a_few_times(ledger, tmp_path):
     lost = Outcome("failed", "killed by signal 9 (SIGKILL)", machine_fault=True)
     scheduler, _ = crew_of(ledger, tmp_path, *[lost] * ATTEMPTS)
     row, job = begin(ledger, tmp_path)
@@ -85,7 +85,7 @@ def test_a_fault_of_the_machine_is_tried_again_a_few_times(ledger, tmp_path):
     assert scheduler.free == 2
 
 
-def test_a_training_that_fails_by_itself_is_not_tried_again(ledger, tmp_path):
+def test_a_training_that_fails_by_itself_is_not_retried(ledger, tmp_path):
     failed = Outcome("failed", "diverged")
     scheduler, _ = crew_of(ledger, tmp_path, failed)
     row, job = begin(ledger, tmp_path)
@@ -93,7 +93,7 @@ def test_a_training_that_fails_by_itself_is_not_tried_again(ledger, tmp_path):
     assert scheduler.finished() == [(row, failed)]
 
 
-def test_a_row_that_another_coordinator_took_up_is_left_to_it(tmp_path):
+def test_a_row_taken_over_by_another_coordinator_is_left_to_it(tmp_path):
     url = f"journal:{tmp_path / 'journal'}"
     with Ledger.open(url, tmp_path, "run") as ours, Ledger.open(url, tmp_path, "run") as theirs:
         row, job = begin(theirs, tmp_path)
@@ -103,7 +103,7 @@ def test_a_row_that_another_coordinator_took_up_is_left_to_it(tmp_path):
         assert scheduler.free == 2
 
 
-def test_what_is_recorded_is_in_the_ledger_and_told(ledger, tmp_path):
+def test_a_recorded_result_is_in_the_ledger_and_reported(ledger, tmp_path):
     scheduler, recorded = crew_of(ledger, tmp_path, Outcome("complete", metrics={"accuracy": 0.5}))
     row, job = begin(ledger, tmp_path)
     scheduler.start(row, job)

@@ -1,4 +1,4 @@
-"""Candidates scored with a supernet's weights: which, once, and paired with what they got from scratch."""
+"""Candidates scored with a supernet's weights: which ones, only once, and paired with their metrics from scratch."""
 
 import json
 from random import Random
@@ -95,14 +95,14 @@ def test_searches_of_another_space_are_left_out(ledger):
     assert [row.key for row in scorable(ledger, 0, ("darts",))] == ["k7"]
 
 
-def test_candidates_that_were_trained_part_of_the_way_are_not_scored(ledger):
+def test_partially_trained_candidates_are_not_scored(ledger):
     searched(ledger, 0, epochs=1.0)
     searched(ledger, 1)
     searched(ledger, 0)
     assert [(row.key, row.epochs) for row in scorable(ledger, 0, ALL)] == [("k1", 4.0), ("k0", 4.0)]
 
 
-def test_of_very_many_a_sample_is_drawn_always_the_same(ledger, monkeypatch):
+def test_a_reproducible_sample_is_drawn_from_very_many_candidates(ledger, monkeypatch):
     monkeypatch.setattr(module, "MOST_SCORED", 5)
     for number in range(12):
         searched(ledger, number)
@@ -112,7 +112,7 @@ def test_of_very_many_a_sample_is_drawn_always_the_same(ledger, monkeypatch):
     assert drawn != [row.run_number for row in scorable(ledger, 1, ALL)]
 
 
-def test_scores_are_paired_with_what_training_from_scratch_gave(ledger, tmp_path):
+def test_scores_are_paired_with_the_metrics_from_scratch(ledger, tmp_path):
     for number in (3, 1, 2, 5):
         searched(ledger, number)
     executor = score(ledger, tmp_path)
@@ -127,7 +127,7 @@ def test_too_few_candidates_are_not_scored(ledger, tmp_path):
     assert score(ledger, tmp_path).jobs == []
 
 
-def test_the_same_candidates_are_scored_once_and_more_of_them_anew(ledger, tmp_path):
+def test_the_same_candidates_are_scored_once_and_again_when_there_are_more(ledger, tmp_path):
     for number in range(4):
         searched(ledger, number)
     for expected in (1, 0):
@@ -138,21 +138,21 @@ def test_the_same_candidates_are_scored_once_and_more_of_them_anew(ledger, tmp_p
     assert len(score(ledger, tmp_path, None, "darts", "gdas").jobs) == 1
 
 
-def test_a_scoring_that_ended_early_pairs_what_it_has(ledger, tmp_path):
+def test_an_incomplete_scoring_pairs_the_scores_it_has(ledger, tmp_path):
     for number in range(6):
         searched(ledger, number)
     score(ledger, tmp_path, Scorer(lose=2))
     assert [pair[1] for pair in paired_scores("darts", "accuracy", ledger)] == [0.0, 0.01, 0.02, 0.03]
 
 
-def test_a_scoring_that_failed_pairs_nothing(ledger, tmp_path):
+def test_a_failed_scoring_gives_no_pairs(ledger, tmp_path):
     for number in range(4):
         searched(ledger, number)
     score(ledger, tmp_path, Scorer(Outcome("failed", "boom")))
     assert paired_scores("darts", "accuracy", ledger) == []
 
 
-def test_an_interrupted_scoring_is_taken_up_under_its_own_number(tmp_path):
+def test_an_interrupted_scoring_is_resumed_under_its_own_number(tmp_path):
     url = f"journal:{tmp_path / 'journal'}"
     rng = Random(0)
     with Ledger.open(url, tmp_path, "run") as ledger:

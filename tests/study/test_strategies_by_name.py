@@ -1,4 +1,4 @@
-"""What --strategy takes: both kinds of strategies, by one list of names."""
+"""What --strategy accepts: both kinds of strategies, in one list of names."""
 
 import sys
 from types import ModuleType
@@ -12,14 +12,14 @@ from archwright.study.strategies_by_name import all_strategy_names, describe_any
 
 
 class Guess:
-    """A strategy of somebody's own."""
+    """A custom strategy."""
 
     def propose(self, space, history, rng):
         """Nothing."""
 
 
 class Share:
-    """A one-shot method of somebody's own."""
+    """A custom one-shot method."""
 
     def find(self, space, score, evaluations, rng):
         """Nothing."""
@@ -33,7 +33,7 @@ def own(monkeypatch):
     return module.__name__
 
 
-def test_the_kinds_share_one_list_without_a_name_twice():
+def test_both_kinds_share_one_list_without_repeated_names():
     names = all_strategy_names()
     assert len(set(names)) == len(names)
     assert {*strategy_names(), *one_shot_names()} == set(names)
@@ -41,7 +41,7 @@ def test_the_kinds_share_one_list_without_a_name_twice():
 
 
 @pytest.mark.parametrize("name", all_strategy_names())
-def test_each_has_a_line_about_it_and_can_be_made_as_described(name):
+def test_each_strategy_has_a_summary_and_can_be_created_as_described(name):
     assert summary_of(name)
     described = describe_any(name)
     assert described.name == name
@@ -49,7 +49,7 @@ def test_each_has_a_line_about_it_and_can_be_made_as_described(name):
         assert make_any(name, {}) == make_any(name, described.settings)
 
 
-def test_parts_of_ones_own_are_told_apart_by_what_they_can(own):
+def test_custom_strategies_are_distinguished_by_their_methods(own):
     assert not is_one_shot(f"{own}:Guess")
     assert is_one_shot(f"{own}:Share")
     with pytest.raises(UnknownName, match="no class with a method propose"):

@@ -1,4 +1,4 @@
-"""What fits into the minutes: measured, divided, and what does not fit named with its reason."""
+"""What fits into the minutes: measured and divided; what does not fit is listed with its reason."""
 
 import json
 
@@ -21,7 +21,7 @@ from archwright.study.time_plan import Budget
 
 
 class Measured:
-    """An executor that answers each probe with the seconds an epoch given for its key; None could not be measured."""
+    """An executor that answers each probe with the seconds per epoch given for its key; None could not be measured."""
 
     workers = 1
 
@@ -45,7 +45,7 @@ def probe(key, baseline=None, devices=1):
     return Job(key=key, stage="probe", data="", folder="", seed=0, epochs=1.0, baseline=baseline, devices=devices)
 
 
-def test_an_epoch_on_several_devices_is_told_in_seconds_of_workers():
+def test_an_epoch_on_several_devices_is_measured_in_worker_seconds():
     jobs = [probe("one"), probe("two", devices=2), probe("none", devices=2)]
     found = run_probes(Measured({"one": 3.0, "two": 2.0, "none": None}), jobs)
     assert [found[job.key].seconds_per_epoch for job in jobs] == [3.0, 4.0, None]
@@ -59,7 +59,7 @@ def study_plan(minutes=10.0, space=(1.0,), used=0.0, budget=None, seeds=3, **bas
 
 
 def spent(plan, measured, kept):
-    """Worker-seconds that the final trainings and the baselines may take, counted anew."""
+    """Worker-seconds that the final trainings and the baselines may take, computed independently."""
     finals = plan.final_goal * plan.seeds * plan.top_k
     needs = [measured[name] * (plan.final_epochs if name != "random_forest" else 1) for name in kept]
     return finals, sum(min(need, plan.baseline_goal) for need in needs) * plan.seeds
@@ -72,18 +72,18 @@ def test_by_trials_everything_is_trained():
     assert (result.plan.seeds, result.plan.top_k, result.plan.final_goal, result.plan.epoch_limit) == (4, 2, None, None)
 
 
-def test_a_plan_is_json():
+def test_a_plan_survives_a_round_trip_through_json():
     result = study_plan(vgg=0.2, densenet=500.0)
     assert result.skipped
     assert StudyPlan.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 
-def test_probes_are_told_apart_whatever_the_order_they_end_in():
+def test_probes_are_matched_in_whatever_order_they_end():
     outcomes = run_probes(Measured({"a": 1.0, "b": 2.0, "c": None}), [probe(key) for key in "abc"])
     assert {key: outcome.seconds_per_epoch for key, outcome in outcomes.items()} == {"a": 1.0, "b": 2.0, "c": None}
 
 
-def test_stages_end_one_after_the_other_and_time_already_used_counts():
+def test_stages_end_one_after_the_other_and_time_already_spent_counts():
     fresh, late = study_plan(vgg=0.1), study_plan(vgg=0.1, used=120.0)
     assert 0 < fresh.search_until < fresh.final_until < 600
     assert fresh.search_until == pytest.approx(0.4 * 570, abs=1)
@@ -91,7 +91,7 @@ def test_stages_end_one_after_the_other_and_time_already_used_counts():
     assert late.final_until < 600
 
 
-def test_what_does_not_fit_is_left_out_and_named_with_the_estimate():
+def test_a_baseline_that_does_not_fit_is_left_out_with_the_estimate():
     result = study_plan(vgg=0.2, resnet50=40.0, densenet=60.0)
     assert result.baselines == ("vgg",)
     assert [skipped.name for skipped in result.skipped] == ["densenet", "resnet50"]
@@ -99,14 +99,14 @@ def test_what_does_not_fit_is_left_out_and_named_with_the_estimate():
 
 
 def test_a_baseline_that_trains_as_long_as_the_searched_networks_is_a_fair_comparison():
-    """Text: an epoch is long, and nobody gets a quarter of the most epochs."""
+    """Text: an epoch takes long, and no training gets a quarter of the maximum epochs."""
     fair = study_plan(minutes=20.0, space=(280.0,), seeds=1, lstm=121.7)
     assert fair.baselines == ("lstm",)
     assert fair.plan.baseline_goal / 121.7 > fair.plan.final_goal / 280.0
     assert study_plan(minutes=20.0, space=(100.0,), seeds=1, lstm=121.7).baselines == ()
 
 
-def test_the_least_epochs_of_a_baseline_are_a_quarter_or_as_many_as_the_finals_get_but_one_at_least():
+def test_a_baseline_needs_a_quarter_of_the_epochs_or_as_many_as_the_finals_and_at_least_one():
     plan = study_plan(minutes=10.0, space=(1.0,), seeds=1).plan
     assert least_baseline_epochs(plan, []) == plan.final_epochs / 4
     assert least_baseline_epochs(plan, [plan.final_goal / 3]) == pytest.approx(0.8 * 3)
@@ -122,7 +122,7 @@ def test_a_baseline_that_could_not_be_measured_is_left_out_with_the_cause():
     assert "could not even be measured (timed out after 20 s)" in skipped.reason
 
 
-def test_seeds_are_cut_before_methods_and_never_in_silence():
+def test_seeds_are_reduced_before_methods_and_that_is_reported():
     result = study_plan(minutes=1.0, space=(2.0,), vgg=0.01)
     assert result.plan.seeds < 3
     assert result.skipped == (
@@ -160,7 +160,7 @@ def test_finals_and_baselines_stay_within_their_shares(minutes, epoch, measured)
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 100), max_size=6), st.floats(0.1, 300))
-def test_filling_evenly_uses_all_there_is_and_no_more(needs, total):
+def test_filling_evenly_uses_exactly_the_total(needs, total):
     goal = fill_evenly(needs, total)
     used = sum(min(need, goal) for need in needs)
     assert used <= total * (1 + 1e-9)
@@ -170,14 +170,14 @@ def test_filling_evenly_uses_all_there_is_and_no_more(needs, total):
         assert used == pytest.approx(sum(needs))
 
 
-def test_no_network_of_the_space_could_be_measured():
+def test_there_is_a_plan_even_if_no_network_could_be_measured():
     result = study_plan(space=(), vgg=0.1)
     assert result.plan.search_epochs > 0
     assert result.baselines == ("vgg",)
 
 
 @pytest.mark.parametrize("used", [59.0, 60.0, 300.0])
-def test_a_run_whose_time_is_over_plans_the_least(used):
+def test_a_run_without_time_left_plans_the_minimum(used):
     result = study_plan(minutes=1.0, used=used, vgg=0.1)
     assert result.plan.seeds == 1
     assert 0 <= result.plan.search_goal < 1

@@ -1,4 +1,4 @@
-"""A one-shot method as a strategy: its supernet's row is begun once, and what was found is proposed in its order."""
+"""A one-shot method as a strategy: its supernet's row is begun once, and derived candidates are proposed in order."""
 
 from random import Random
 
@@ -30,11 +30,11 @@ def history(count):
     return History((Objective("accuracy", True),), tuple(Candidate(i, ARCHITECTURES[i], str(i), "failed") for i in range(count)))
 
 
-def test_before_its_training_there_is_nothing(search):
+def test_before_its_training_a_supernet_has_found_nothing(search):
     assert (search.training, search.trains, search.ended, tuple(search.found), search.seconds) == (None, False, False, (), 0.0)
 
 
-def test_its_training_is_begun_once_with_a_seed_of_its_own(search, ledger):
+def test_the_training_is_begun_once_with_its_own_seed(search, ledger):
     row = search.begin(seed=3)
     assert search.begin(seed=3) == row == search.training
     assert (row.stage, row.strategy, row.epochs, row.state) == ("supernet", "darts", 8.0, "running")
@@ -44,7 +44,7 @@ def test_its_training_is_begun_once_with_a_seed_of_its_own(search, ledger):
     assert len(ledger.rows("supernet")) == 2
 
 
-def test_what_it_found_is_proposed_in_its_order(search, ledger):
+def test_derived_candidates_are_proposed_in_order(search, ledger):
     ledger.finish(search.begin(0), "complete", Outcome("complete", seconds=7.0, found=FOUND))
     assert (search.ended, search.trains, search.seconds) == (True, False, 7.0)
     proposed = [search.propose(SPACE, history(count), Random(0)) for count in range(3)]
@@ -53,12 +53,12 @@ def test_what_it_found_is_proposed_in_its_order(search, ledger):
 
 
 @pytest.mark.parametrize("state", ["failed", "refused"])
-def test_a_training_that_fails_has_found_nothing(search, ledger, state):
+def test_a_failed_training_has_found_nothing(search, ledger, state):
     ledger.finish(search.begin(0), state, Outcome(state, "boom", seconds=2.0))
     assert (search.ended, tuple(search.found), search.seconds) == (True, (), 2.0)
 
 
-def test_two_coordinators_begin_one_row_between_them(tmp_path):
+def test_two_coordinators_begin_only_one_row(tmp_path):
     url = f"journal:{tmp_path / 'journal'}"
     with Ledger.open(url, tmp_path, "run") as ours, Ledger.open(url, tmp_path, "run") as theirs:
         theirs.refresh()

@@ -21,7 +21,7 @@ from archwright.study.time_plan import (
 
 
 @pytest.mark.parametrize(("n_train", "epochs"), [(60_000, 20), (30_000, 40), (15_000, 80), (90, 80), (0, 80), (10**7, 20)])
-def test_usual_epochs_show_about_the_same_number_of_samples(n_train, epochs):
+def test_usual_epochs_give_about_the_same_number_of_samples(n_train, epochs):
     assert usual_epochs(n_train) == epochs
 
 
@@ -39,7 +39,7 @@ def test_usual_epochs_show_about_the_same_number_of_samples(n_train, epochs):
         ({"share": "1"}, "'share'"),
     ],
 )
-def test_a_division_that_makes_no_sense_is_refused(given_settings, told):
+def test_an_invalid_budget_is_an_error(given_settings, told):
     with pytest.raises(UnknownSetting, match=told):
         with_settings(Budget, given_settings, "budget")
 
@@ -55,12 +55,12 @@ def test_a_division_that_makes_no_sense_is_refused(given_settings, told):
         (6, Budget(final_epochs=12), 6, 12),
     ],
 )
-def test_by_trials_no_clock_plays_a_part(epochs, budget, search, final):
+def test_by_trials_the_plan_does_not_depend_on_a_clock(epochs, budget, search, final):
     plan = plan_by_trials(100, epochs, seeds=3, top_k=2, trials=7, budget=budget)
     assert plan == TimePlan(search, final, seeds=3, top_k=2, expected_trials=7, supernet_epochs=epochs or 80)
 
 
-def test_a_plan_is_json():
+def test_a_plan_survives_a_round_trip_through_json():
     plan = plan_by_minutes(100, None, 3, 1, AvailableTime(60.0, 2, 2), Budget(), [0.1])
     assert TimePlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
@@ -78,8 +78,8 @@ SHARES = st.sampled_from([Budget(), Budget(0.2, 0.7, 0.1), Budget(0.6, 0.4, 0.0)
     st.lists(st.floats(0.01, 50), min_size=1, max_size=4),
     st.integers(10, 10**5),
 )
-def test_by_minutes_what_is_planned_fits_into_the_time(available, budget, seeds, top_k, epoch_seconds, n_train):
-    """An independent account of the worker-seconds: the search, then the finals in rounds over the workers."""
+def test_by_minutes_the_plan_fits_into_the_time(available, budget, seeds, top_k, epoch_seconds, n_train):
+    """The worker-seconds computed independently: the search, then the final trainings in rounds over the workers."""
     plan = plan_by_minutes(n_train, None, seeds, top_k, available, budget, epoch_seconds)
     assert 0 <= available.seconds * available.workers - available.usable <= CLOSING_SECONDS * available.workers
     trainings = available.strategies * top_k * plan.seeds
@@ -97,7 +97,7 @@ def test_by_minutes_what_is_planned_fits_into_the_time(available, budget, seeds,
 @settings(deadline=None, max_examples=60)
 @given(MEANS, SHARES, st.integers(1, 4), st.integers(1, 3), st.floats(0.01, 10))
 def test_by_minutes_trainings_on_several_devices_fit_into_the_time(available, budget, devices, top_k, epoch):
-    """An independent account: so many at a time as there are workers for, each for its worker-seconds divided by its devices."""
+    """Computed independently: as many at a time as the workers allow, each for its worker-seconds divided by its devices."""
     several = replace(available, devices=min(devices, available.workers))
     plan = plan_by_minutes(1_000, None, 3, top_k, several, budget, [epoch], [1.5 * epoch])
     trainings = available.strategies * top_k * plan.seeds
@@ -108,15 +108,15 @@ def test_by_minutes_trainings_on_several_devices_fit_into_the_time(available, bu
     assert plan.supernet_goal == pytest.approx(budget.supernet * min(of_strategy, budget.search * lasts * several.devices))
 
 
-def test_by_minutes_a_final_epoch_that_costs_more_on_several_devices_is_allowed_for():
-    """Exchanges make an epoch dearer: candidates must be quicker, and fewer seeds may fit."""
+def test_by_minutes_slower_final_epochs_on_several_devices_are_allowed_for():
+    """Communication makes an epoch slower: candidates must be faster, and fewer seeds may fit."""
     available = AvailableTime(1_000.0, 2, 1, devices=2)
     cheap, dear = (plan_by_minutes(1_000, None, 3, 1, available, Budget(), [1.0, 9.0], [t, 9 * t]) for t in (1.0, 80.0))
     assert dear.epoch_limit < cheap.epoch_limit
     assert dear.seeds < cheap.seeds == 3
 
 
-def test_by_minutes_the_search_is_shared_and_aims_at_twenty_trainings_a_strategy():
+def test_by_minutes_the_search_is_shared_and_aims_at_twenty_trainings_per_strategy():
     one = plan_by_minutes(1_000, None, 1, 1, AvailableTime(1_000.0, 1, 1), Budget(), [1.0])
     assert one.search_goal == pytest.approx(0.4 * 970 / 20)
     assert one.expected_trials == 20
@@ -124,18 +124,18 @@ def test_by_minutes_the_search_is_shared_and_aims_at_twenty_trainings_a_strategy
     assert two.search_goal == pytest.approx(one.search_goal / 2)
 
 
-def test_by_minutes_a_search_gets_more_trainings_where_they_need_less_than_their_part():
+def test_by_minutes_a_search_gets_more_trainings_if_they_need_less_than_their_share():
     plan = plan_by_minutes(1_000, 4, 1, 1, AvailableTime(1_000.0, 1, 1), Budget(), [1.0])
     assert plan.expected_trials == round(0.4 * 970 / 4)
 
 
-def test_epochs_of_the_search_that_are_fixed_by_hand_have_no_goal_in_seconds():
+def test_search_epochs_fixed_by_hand_have_no_goal_in_seconds():
     plan = plan_by_minutes(1_000, None, 1, 1, AvailableTime(1_000.0, 1, 1), Budget(search_epochs=1.5), [1.0])
     assert (plan.search_epochs, plan.search_goal) == (1.5, None)
     assert plan.expected_trials == round(0.4 * 970 / 1.5)
 
 
-def test_epochs_that_are_asked_for_bound_the_trainings():
+def test_requested_epochs_limit_the_trainings():
     plan = plan_by_minutes(1_000, 2, 1, 1, AvailableTime(1_000.0, 1, 1), Budget(), [1.0])
     assert (plan.search_epochs, plan.final_epochs) == (2.0, 2.0)
     fixed = plan_by_minutes(1_000, None, 1, 1, AvailableTime(1_000.0, 1, 1), Budget(search_epochs=1.5, final_epochs=7), [1.0])
@@ -144,8 +144,8 @@ def test_epochs_that_are_asked_for_bound_the_trainings():
 
 @settings(deadline=None, max_examples=60)
 @given(MEANS, SHARES, st.floats(0.1, 0.9))
-def test_by_minutes_a_supernet_fits_into_its_strategys_part_of_the_search(available, budget, share):
-    """As one training it can take no more than the search lasts, however many workers there are."""
+def test_by_minutes_a_supernet_fits_into_its_strategys_share_of_the_search(available, budget, share):
+    """As a single training it cannot take longer than the search, however many workers there are."""
     plan = plan_by_minutes(1_000, None, 1, 1, available, replace(budget, supernet=share), [1.0])
     lasts, of_strategy = (budget.search * available.usable / number for number in (available.workers, available.strategies))
     assert plan.supernet_goal == pytest.approx(share * min(lasts, of_strategy))

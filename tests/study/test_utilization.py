@@ -17,7 +17,7 @@ def clock():
     return Clock()
 
 
-def test_a_training_counts_for_as_many_workers_as_it_takes(clock):
+def test_a_training_counts_for_all_workers_that_it_takes(clock):
     utilization = Utilization(4, clock)
     utilization.begins("wide", 2)
     utilization.begins("slim", 1)
@@ -30,14 +30,14 @@ def test_a_training_counts_for_as_many_workers_as_it_takes(clock):
     assert utilization.trainings == 2
 
 
-def test_what_began_before_counts_for_nothing(clock):
+def test_trainings_begun_before_the_measurement_do_not_count(clock):
     utilization = Utilization(1, clock)
     clock.now += 1
     utilization.ends("unknown")
     assert utilization.to_json() == {"available": 1.0, "busy": 0.0}
 
 
-def test_starts_and_coordinators_of_a_run_are_added_up(clock, tmp_path):
+def test_starts_and_coordinators_of_a_run_are_summed(clock, tmp_path):
     def half_an_hour_of(busy):
         utilization = Utilization(1, clock)
         utilization.begins("job", 1)
@@ -55,5 +55,5 @@ def test_starts_and_coordinators_of_a_run_are_added_up(clock, tmp_path):
         assert idle_shares(ours) == {"search": pytest.approx(0.5), "final": 0.0}
 
 
-def test_no_time_has_no_idle_share(tmp_path, clock):
+def test_without_time_the_idle_share_is_zero(tmp_path, clock):
     assert Utilization(2, clock).idle_share == 0.0

@@ -18,7 +18,7 @@ def batch(*shape):
 
 
 def windows(sample, pads, border):
-    """Every place of the sample in its padded self, by brute force."""
+    """All windows of the padded sample, by brute force."""
     sides = sample.shape[1:]
     padded = np.broadcast_to(border, (len(sample), *(side + 2 * pad for side, pad in zip(sides, pads, strict=True)))).copy()
     padded[(slice(None), *(slice(pad, pad + side) for side, pad in zip(sides, pads, strict=True)))] = sample
@@ -27,7 +27,7 @@ def windows(sample, pads, border):
 
 
 @pytest.mark.parametrize(("shape", "pads"), [((2, 7, 14), (1, 2)), ((3, 28), (4,))])
-def test_a_crop_is_a_window_of_the_padded_sample_and_every_window_comes(shape, pads):
+def test_a_crop_is_a_window_of_the_padded_sample_and_every_window_occurs(shape, pads):
     torch.manual_seed(0)
     border = torch.full((shape[0], *(1,) * len(pads)), -3.0)
     x = batch(1, *shape).expand(400, *shape)
@@ -37,7 +37,7 @@ def test_a_crop_is_a_window_of_the_padded_sample_and_every_window_comes(shape, p
     assert {crop.tobytes() for crop in crops.numpy()} == expected
 
 
-def test_each_sample_of_a_batch_is_moved_by_its_own_distance():
+def test_each_sample_of_a_batch_is_shifted_by_its_own_distance():
     torch.manual_seed(0)
     x = batch(8, 1, 14, 14)
     crops = Shift((1, 14, 14), torch.zeros(1, 1, 1))(x)
@@ -49,7 +49,7 @@ def test_padding_is_four_pixels_at_28_and_32_and_one_at_8():
     assert [Shift((1, side, side), torch.zeros(1, 1, 1)).pads[0] for side in (8, 28, 32)] == [1, 4, 4]
 
 
-def test_a_flip_turns_about_half_of_the_images():
+def test_a_flip_mirrors_about_half_of_the_images():
     torch.manual_seed(0)
     x = batch(64, 1, 4, 5)
     flipped = make_augmentation(("flip",), (1, 4, 5), torch.zeros(1, 1, 1))(x)
@@ -100,7 +100,7 @@ def test_names(asked, problem, epochs, names):
 @pytest.mark.parametrize(
     ("asked", "problem", "word"), [("crops", IMAGES, "cutout"), ("flip", SERIES, "(2, 28)"), ("crop", FLAT, "(5,)")]
 )
-def test_what_does_not_fit_is_refused(asked, problem, word):
+def test_unknown_and_unsuitable_augmentations_are_errors(asked, problem, word):
     with pytest.raises(InputError) as error:
         augmentation_names(asked, problem, 80)
     assert word in str(error.value)

@@ -27,7 +27,7 @@ def test_the_head_reads_the_mean_of_the_points_output():
     assert torch.allclose(head(), head.linear(seen[0].mean(dim=(2, 3))))
 
 
-def test_nothing_is_held_back_in_evaluation():
+def test_no_features_are_kept_in_evaluation():
     network = WithPoint()
     head = AuxiliaryHead(network, 3)
     head.initialise(network, torch.zeros(2, 1, 6, 6))
@@ -36,7 +36,7 @@ def test_nothing_is_held_back_in_evaluation():
         head()
 
 
-def test_the_head_leaves_statistics_and_weights_of_the_network_alone():
+def test_the_head_does_not_change_statistics_or_weights_of_the_network():
     network = WithPoint()
     names = set(network.state_dict())
     head = AuxiliaryHead(network, 3)
@@ -47,12 +47,12 @@ def test_the_head_leaves_statistics_and_weights_of_the_network_alone():
     assert head.linear.weight.shape == (3, 5)
 
 
-def test_a_network_without_a_point_is_refused():
+def test_a_network_without_an_auxiliary_point_is_an_error():
     with pytest.raises(InputError, match="auxiliary_point"):
         AuxiliaryHead(nn.Linear(2, 2), 2)
 
 
-def test_a_point_that_is_never_passed_is_refused():
+def test_an_auxiliary_point_that_is_never_reached_is_an_error():
     network = nn.Linear(2, 2)
     network.auxiliary_point = nn.Identity()
     head = AuxiliaryHead(network, 2)

@@ -51,7 +51,7 @@ def test_the_mean_is_of_all_weights_since_the_trigger():
     assert layer.weight.item() == 6.0
 
 
-def test_before_the_trigger_and_right_after_it_the_weights_are_as_they_are():
+def test_before_the_trigger_and_right_after_it_the_weights_are_not_averaged():
     layer = layer_of(4.0)
     averaging = NonMonotoneAveraging(layer, 0)
     for _ in range(2):
@@ -60,7 +60,7 @@ def test_before_the_trigger_and_right_after_it_the_weights_are_as_they_are():
         judged(averaging, 1.0, 2.0)
 
 
-def test_an_error_inside_gives_the_weights_back():
+def test_an_error_while_averaged_weights_are_applied_restores_the_weights():
     layer = layer_of(2.0)
     averaging = NonMonotoneAveraging(layer, 0)
     judged(averaging, 1.0, 2.0)
@@ -71,7 +71,7 @@ def test_an_error_inside_gives_the_weights_back():
     assert layer.weight.item() == 8.0
 
 
-def test_its_state_goes_on_where_it_was():
+def test_averaging_continues_from_its_saved_state():
     layer, other = layer_of(1.0), layer_of(0.0)
     averaging, resumed = NonMonotoneAveraging(layer, 1), NonMonotoneAveraging(other, 1)
     judged(averaging, 3.0, 1.0, 4.0)

@@ -25,7 +25,7 @@ def same(x):
     return x
 
 
-def test_an_epoch_has_every_sample_once_in_an_order_of_its_own():
+def test_an_epoch_has_every_sample_once_in_its_own_order():
     batches = Batches(numbered(24), 8, 5, same)
     epochs = [torch.cat([y for _, y in batches.epoch(number)]).tolist() for number in (0, 1, 0)]
     assert batches.per_epoch == 3
@@ -38,7 +38,7 @@ def test_another_seed_gives_another_order():
     assert orders[0] != orders[1]
 
 
-def test_what_is_left_over_comes_in_another_epoch():
+def test_samples_left_out_of_an_epoch_occur_in_others():
     batches = Batches(numbered(10), 4, 0, same)
     seen = [{int(y) for _, ys in batches.epoch(number) for y in ys} for number in range(10)]
     assert all(len(epoch) == 8 for epoch in seen)
@@ -55,7 +55,7 @@ def test_inputs_are_normalised_and_belong_to_their_targets():
         assert torch.allclose(x[:, 0], (y - 100) / 50)
 
 
-def test_images_of_bytes_are_normalised_too():
+def test_byte_images_are_normalised_too():
     x = np.arange(2 * 3 * 2 * 2, dtype=np.uint8).reshape(2, 3, 2, 2)
     preprocessing = Preprocessing((1.0, 2.0, 3.0), (2.0, 4.0, 8.0))
     given, _ = rows_of(x, np.array([0, 1]), preprocessing).take(slice(0, 2))
@@ -87,7 +87,7 @@ def test_memory_mapped_inputs_give_the_same_batches(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_batches_lie_in_the_memory_order_that_was_asked_for(channels_last):
+def test_batches_have_the_requested_memory_format(channels_last):
     rows = rows_of(np.zeros((8, 3, 4, 4), np.float32), np.arange(8), Preprocessing((0.0,) * 3, (1.0,) * 3), channels_last)
     x, _ = next(Batches(rows, 4, 0, lambda x: x.contiguous()).epoch(0))
     assert x.is_contiguous(memory_format=torch.channels_last) == channels_last
@@ -100,7 +100,7 @@ def test_evaluation_takes_all_rows_in_order():
     assert torch.cat(batches).tolist() == list(range(1300))
 
 
-def test_only_the_rows_among_are_taken():
+def test_only_the_given_rows_are_used():
     among = np.array([3, 5, 8, 9, 11, 12, 20])
     batches = Batches(numbered(30), 3, 0, same, among)
     assert batches.per_epoch == 2
@@ -110,7 +110,7 @@ def test_only_the_rows_among_are_taken():
         assert set(taken) <= set(among.tolist())
 
 
-def test_a_batch_by_its_number_is_that_of_its_epoch():
+def test_a_batch_by_its_number_is_a_batch_of_its_epoch():
     batches = Batches(numbered(30), 8, 0, same)
     one_by_one = [batches.batch(number)[1].tolist() for number in (7, 0, 5, 2, 1)]
     in_epochs = [y.tolist() for epoch in range(3) for _, y in batches.epoch(epoch)]
@@ -123,7 +123,7 @@ def windows_of_a_text(count):
     return Rows(Split(x, x + 1, np.arange(count)), problem, Preprocessing((), ()), CPU, False)
 
 
-def test_windows_of_a_text_are_streams_that_follow_each_other_in_every_epoch():
+def test_windows_of_a_text_follow_each_other_in_streams_in_every_epoch():
     batches = Batches(windows_of_a_text(11), 2, 7, same)
     epochs = [[x for x, _ in batches.epoch(number)] for number in (0, 1)]
     assert [x[:, 0].tolist() for x in epochs[0]] == [[0, 15], [3, 18], [6, 21], [9, 24], [12, 27]]

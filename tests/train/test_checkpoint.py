@@ -13,11 +13,11 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
-def test_nothing_is_loaded_from_nothing(tmp_path):
+def test_a_missing_file_loads_as_none(tmp_path):
     assert load_checkpoint(tmp_path / "missing.pt") is None
 
 
-def test_a_damaged_file_counts_as_none(tmp_path):
+def test_a_damaged_file_loads_as_none(tmp_path):
     file = tmp_path / "checkpoint.pt"
     save_checkpoint({"weights": torch.zeros(1000)}, file)
     file.write_bytes(file.read_bytes()[:500])
@@ -38,7 +38,7 @@ def test_loading_runs_no_code(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_what_cannot_be_written_leaves_the_old_file(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
     file = tmp_path / "checkpoint.pt"
     save_checkpoint({"step": 1}, file)
 

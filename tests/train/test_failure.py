@@ -15,19 +15,19 @@ def stumble():
     raise KeyError("width")
 
 
-def test_an_error_in_somebodys_code_is_named_with_its_place():
+def test_the_cause_of_an_error_in_code_names_its_place():
     cause = cause_of(raised(stumble))
     assert cause.startswith("KeyError: 'width' (")
     assert cause.endswith(f"test_failure.py:{stumble.__code__.co_firstlineno + 1})")
 
 
-def test_an_error_inside_a_library_is_placed_where_the_library_was_called():
+def test_an_error_inside_a_library_is_reported_where_the_library_was_called():
     cause = cause_of(raised(lambda: torch.nn.Linear(3, 3)(torch.zeros(2, 4))))
     assert "RuntimeError: mat1 and mat2 shapes cannot be multiplied" in cause
     assert "test_failure.py:" in cause
 
 
-def test_out_of_memory_is_told_from_other_errors():
+def test_out_of_memory_is_distinguished_from_other_errors():
     errors = [
         MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory. Tried"),
@@ -44,13 +44,13 @@ def test_a_real_allocation_that_fails_is_out_of_memory():
     assert is_out_of_memory(raised(lambda: torch.empty(2**60)))
 
 
-def test_own_failures_speak_for_themselves():
+def test_failures_of_a_training_have_plain_causes():
     assert cause_of(Diverged("training loss was nan in epoch 2")) == "diverged: training loss was nan in epoch 2"
     assert cause_of(TimedOut("timed out after 3 s")) == "timed out after 3 s"
     assert cause_of(InputError("give a depth")) == "give a depth"
 
 
-def test_faults_of_the_machine():
+def test_machine_faults_are_recognised():
     assert is_machine_fault(OSError("stale file handle"))
     assert is_machine_fault(RuntimeError("CUDA error: an illegal memory access"))
     assert not is_machine_fault(TimedOut("timed out"))

@@ -24,7 +24,7 @@ def test_squared_error_is_the_mean_over_samples_and_targets():
     assert loss_function("regression")(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0]])) == pytest.approx(2.5)
 
 
-def test_cross_entropy_of_tokens_is_the_mean_over_all_of_them():
+def test_cross_entropy_of_tokens_is_the_mean_over_all_tokens():
     output, target = torch.randn(2, 3, 4), torch.randint(4, (2, 3))
     expected = -output.log_softmax(dim=-1).gather(-1, target[..., None]).mean()
     assert loss_function("language_modelling")(output, target) == pytest.approx(float(expected))

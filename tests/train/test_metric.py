@@ -11,14 +11,14 @@ def rng():
     return np.random.default_rng(0)
 
 
-def test_accuracy_is_scikit_learns():
+def test_accuracy_equals_scikit_learns():
     decision, target = rng().integers(0, 5, 200), rng().integers(0, 4, 200)
     assert metric_of(torch.from_numpy(decision), torch.from_numpy(target), "accuracy") == pytest.approx(
         accuracy_score(target, decision), abs=1e-6
     )
 
 
-def test_f1_is_scikit_learns_macro_average():
+def test_f1_equals_scikit_learns_macro_average():
     decision, target = rng().integers(0, 2, (100, 4)), np.random.default_rng(1).integers(0, 2, (100, 4)).astype(np.float32)
     target[:, 3] = 0
     expected = f1_score(target, decision, average="macro", zero_division=0)
@@ -26,7 +26,7 @@ def test_f1_is_scikit_learns_macro_average():
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
-def test_r2_is_scikit_learns_whatever_the_unit(scale):
+def test_r2_equals_scikit_learns_in_any_unit(scale):
     target = rng().normal(size=(50, 3)) * scale
     decision = target + np.random.default_rng(1).normal(size=(50, 3)) * scale
     value = metric_of(torch.from_numpy(decision), torch.from_numpy(target), "r2")
@@ -50,7 +50,7 @@ def test_r2_of_a_single_sample_is_a_number():
     assert metric_of(torch.tensor([[1.0]]), torch.tensor([[2.0]]), "r2") == 0.0
 
 
-def test_labels_are_decided_at_a_half_even_where_all_logits_look_like_probabilities():
+def test_labels_are_decided_at_a_half_even_if_all_logits_look_like_probabilities():
     assert decide(torch.tensor([[0.2, -0.2], [0.9, -0.9]]), "multi_label").tolist() == [[1, 0], [1, 0]]
 
 
@@ -77,8 +77,8 @@ def test_log_likelihoods_are_those_of_the_softmax():
     assert kept_of(output, target, "regression") is output
 
 
-def test_perplexity_and_bits_by_hand():
-    """Two tokens with probabilities 1/2 and 1/8: two bits each on average, so as uncertain as among four."""
+def test_perplexity_and_bits_per_character_match_a_computation_by_hand():
+    """Two tokens with probabilities 1/2 and 1/8: two bits each on average, so as uncertain as a choice among four."""
     kept, target = torch.log(torch.tensor([[0.5, 0.125]])), torch.zeros(1, 2, dtype=torch.long)
     assert metric_of(kept, target, "bits_per_character") == pytest.approx(2.0)
     assert metric_of(kept, target, "perplexity") == pytest.approx(4.0)
@@ -86,5 +86,5 @@ def test_perplexity_and_bits_by_hand():
     assert scores(kept, target, text) == {"perplexity": pytest.approx(4.0), "loss": pytest.approx(np.log(4))}
 
 
-def test_a_perplexity_beyond_all_numbers_is_infinite():
+def test_a_perplexity_that_overflows_is_infinite():
     assert metric_of(torch.full((1, 1), -1e4), torch.zeros(1, 1), "perplexity") == float("inf")

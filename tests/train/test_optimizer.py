@@ -9,7 +9,7 @@ from archwright.train.recipe import Recipe
 @pytest.mark.parametrize(
     ("done", "rate"), [(0.0, 0.0), (0.1, 0.2), (0.2, 0.4), (0.6, 0.2), (1.0, 0.0), (0.4, 0.4 * (1 + 2**-0.5) / 2)]
 )
-def test_the_rate_rises_to_its_peak_and_follows_a_cosine_to_zero(done, rate):
+def test_the_rate_rises_to_its_peak_and_then_follows_a_cosine_to_zero(done, rate):
     assert learning_rate(Recipe(learning_rate=0.4, warmup=0.2), done) == pytest.approx(rate)
 
 
@@ -26,7 +26,7 @@ def test_norms_and_biases_are_not_decayed():
 
 
 @pytest.mark.parametrize(("name", "kind"), [("sgd", torch.optim.SGD), ("adamw", torch.optim.AdamW)])
-def test_one_step_of_both_goes_downhill(name, kind):
+def test_one_step_of_each_optimizer_reduces_the_loss(name, kind):
     torch.manual_seed(0)
     layer = nn.Linear(3, 1)
     optimizer = make_optimizer(Recipe(optimizer=name, learning_rate=0.01), layer, fused=True)

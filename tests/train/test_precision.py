@@ -33,7 +33,7 @@ def _bfloat16_cpu(monkeypatch):
     monkeypatch.setattr(module, "_computes_in_bfloat16", lambda: True)
 
 
-def test_macs_of_dense_and_grouped_convolutions_are_counted_apart():
+def test_macs_of_dense_and_grouped_convolutions_are_counted_separately():
     pixels = 16 * 16
     assert dense_and_grouped_macs(separable(), IMAGE) == (pixels * 8 * 256, pixels * 9 * 8)
     assert dense_and_grouped_macs(nn.Linear(7, 3), (7,)) == (21, 0)
@@ -51,24 +51,24 @@ def test_macs_of_dense_and_grouped_convolutions_are_counted_apart():
         (nn.Linear(64, 64), (64,), "float32"),
     ],
 )
-def test_auto_takes_bfloat16_for_dense_products_of_some_size(network, shape, number):
+def test_auto_takes_bfloat16_for_large_dense_products(network, shape, number):
     chosen = choose_precision("auto", network, shape, CPU)
     assert chosen == TrainingPrecision(number, channels_last=len(shape) == 3)
 
 
-def test_auto_takes_float32_where_the_cpu_does_not_compute_in_bfloat16(monkeypatch):
+def test_auto_takes_float32_if_the_cpu_has_no_bfloat16_arithmetic(monkeypatch):
     monkeypatch.setattr(module, "_computes_in_bfloat16", lambda: False)
     assert choose_precision("auto", dense(), IMAGE, CPU).number == "float32"
     assert {option.number for option in precision_options(IMAGE, CPU)} == {"float32"}
 
 
 @pytest.mark.usefixtures("_bfloat16_cpu")
-def test_options_are_both_numbers_on_a_cpu_with_channels_last():
+def test_the_options_on_a_cpu_are_both_number_formats_with_channels_last():
     assert precision_options(IMAGE, CPU) == [TrainingPrecision("float32", True), TrainingPrecision("bfloat16", True)]
     assert precision_options((100,), CPU) == [TrainingPrecision("float32", False), TrainingPrecision("bfloat16", False)]
 
 
-def test_what_is_asked_for_is_taken():
+def test_a_requested_precision_is_used():
     assert choose_precision("bf16", separable(), IMAGE, CPU).number == "bfloat16"
     assert choose_precision("32", dense(), IMAGE, CPU).number == "float32"
 
@@ -79,12 +79,12 @@ def test_float16_on_a_cpu_is_refused():
 
 
 @pytest.mark.parametrize("precision", [TrainingPrecision("bfloat16", True), TrainingPrecision("float32", False)])
-def test_a_precision_is_read_from_its_text(precision):
+def test_a_precision_survives_a_round_trip_through_text(precision):
     assert TrainingPrecision.from_text(str(precision)) == precision
 
 
 @pytest.mark.parametrize("number", ["float32", "bfloat16"])
-def test_fabric_runs_the_network_in_that_precision_and_says_nothing(number, caplog, capfd):
+def test_fabric_runs_the_network_in_that_precision_and_prints_nothing(number, caplog, capfd):
     seen = []
     layer = nn.Linear(4, 4)
     layer.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
@@ -96,7 +96,7 @@ def test_fabric_runs_the_network_in_that_precision_and_says_nothing(number, capl
     assert (caplog.text, *capfd.readouterr()) == ("", "", "")
 
 
-def test_a_measurement_leaves_the_random_states_alone():
+def test_a_measurement_does_not_change_the_random_states():
     torch.manual_seed(3)
     with untouched_randomness():
         torch.rand(10)
@@ -121,11 +121,11 @@ def steps_that_take(seconds, monkeypatch):
     return lambda: now.__setitem__(0, now[0] + next(left))
 
 
-def test_a_first_step_that_is_far_too_slow_is_enough_on_a_cpu(monkeypatch):
+def test_on_a_cpu_one_step_that_is_far_too_slow_is_enough(monkeypatch):
     assert time_steps(steps_that_take([5.0, 0.1, 0.1], monkeypatch), CPU, hopeless=1.0) == 5.0
 
 
-def test_the_first_steps_on_a_gpu_say_nothing(monkeypatch):
+def test_the_first_steps_on_a_gpu_do_not_count(monkeypatch):
     gpu = torch.device("cuda", 0)
     assert time_steps(steps_that_take([5.0, 1.5, 0.1, 0.25, 0.25], monkeypatch), gpu, hopeless=1.0) == 0.25
     assert time_steps(steps_that_take([5.0, 1.5, 1.25], monkeypatch), gpu, hopeless=1.0) == 1.25

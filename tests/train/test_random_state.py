@@ -18,7 +18,7 @@ def test_a_seed_sets_all_generators():
     assert draws() == first
 
 
-def test_a_state_comes_back_through_a_file(tmp_path):
+def test_a_random_state_survives_a_round_trip_through_a_file(tmp_path):
     seed_everything(3)
     draws()
     save_checkpoint({"random": random_state()}, tmp_path / "state.pt")

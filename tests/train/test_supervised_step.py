@@ -36,7 +36,7 @@ def batch():
 
 @pytest.mark.parametrize("precision", [TrainingPrecision(), TrainingPrecision("bfloat16", True)])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_steps_learn(precision, optimizer):
+def test_steps_reduce_the_loss(precision, optimizer):
     module = network()
     step = step_of(module, precision, optimizer=optimizer, learning_rate=0.02, label_smoothing=0.1)
     x, y = batch()
@@ -101,7 +101,7 @@ def test_dropout_of_language_models_comes_from_the_recipe():
     assert [part.probability for part in module] == [0.3, 0.2, 0.0]
 
 
-def test_averaged_sgd_has_its_mean_among_what_is_saved():
+def test_averaged_sgd_saves_its_mean():
     step = step_of(network(), optimizer="nt_asgd", averaging_interval=0)
     assert step.saved["averaging"] is step.averaging
     step.averaging.judged(1.0)

@@ -25,18 +25,18 @@ def test_raw_inputs_in_and_targets_in_their_own_units_out():
     assert predict(model, x).tolist() == [[110.0, 2.0]]
 
 
-def test_logits_are_left_alone():
+def test_logits_are_not_scaled():
     problem = Problem("c", "classification", (2, 3), 2)
     model = TrainedModel(FirstOfEach(), problem, Preprocessing((0.0, 0.0), (1.0, 1.0)))
     assert predict(model, np.full((1, 2, 3), 7, np.uint8)).tolist() == [[7, 7]]
 
 
-def test_the_state_of_the_network_is_apart_from_the_preprocessing():
+def test_the_state_of_the_network_is_separate_from_the_preprocessing():
     model = TrainedModel(nn.Linear(3, 2), REGRESSION, PREPROCESSING)
     assert {name.split(".")[0] for name in model.state_dict()} == {"network", "normalise", "scale"}
 
 
-def test_prediction_is_in_evaluation_mode_and_leaves_the_mode_alone():
+def test_prediction_is_in_evaluation_mode_and_restores_the_mode():
     network = nn.Sequential(FirstOfEach(), nn.Dropout(0.9), nn.BatchNorm1d(2))
     model = TrainedModel(network, REGRESSION, PREPROCESSING).train()
     x = np.random.default_rng(0).normal(size=(40, 2, 3))
@@ -51,7 +51,7 @@ def test_no_rows_give_no_predictions():
     assert predict(model, np.zeros((0, 2, 3))).shape == (0, 2)
 
 
-def test_inputs_of_another_shape_are_refused_naming_both():
+def test_inputs_of_another_shape_are_an_error_that_names_both_shapes():
     model = TrainedModel(FirstOfEach(), REGRESSION, PREPROCESSING)
     with pytest.raises(ShapeError, match=r"\(3, 2\).*\(2, 3\)"):
         predict(model, np.zeros((5, 3, 2)))
@@ -62,7 +62,7 @@ def test_evaluation_batches_hold_about_a_million_numbers(shape, samples):
     assert evaluation_batch(shape) == samples
 
 
-def test_predictions_are_those_of_the_model_called_by_hand():
+def test_predictions_equal_those_of_a_direct_call_of_the_model():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(6, 2))
     x = np.random.default_rng(0).normal(size=(3, 2, 3)).astype(np.float32)
@@ -70,8 +70,8 @@ def test_predictions_are_those_of_the_model_called_by_hand():
     assert np.allclose(predict(TrainedModel(network, REGRESSION, PREPROCESSING), x), by_hand * [10, 1] + [100, 0], atol=1e-4)
 
 
-def test_the_state_is_carried_through_the_windows_in_order_and_put_back():
-    """Against one pass over each of the streams: windows are no more than pieces of it."""
+def test_the_state_is_carried_through_the_windows_in_order_and_restored():
+    """Compared with one pass over each stream: windows are only parts of it."""
     torch.manual_seed(0)
     problem = Problem("t", "language_modelling", (4,), 9, level="character")
     model = TrainedModel(build_baseline("gru", problem, 800), problem, Preprocessing((), ()))

@@ -18,11 +18,11 @@ from archwright.train.training_loop import Training, run_training
 
 
 class Killed(BaseException):
-    """Like `kill -9`: nobody catches it."""
+    """Like `kill -9`: cannot be caught as an Exception."""
 
 
 class TwoOptimizers:
-    """A step as a one-shot method brings it: weights and architecture, each with an optimizer of its own."""
+    """A step like that of a one-shot method: weights and architecture parameters, each with its own optimizer."""
 
     def __init__(self):
         torch.manual_seed(0)
@@ -59,7 +59,7 @@ def batches(count=40, size=8):
 
 
 def training_of(step, values=None, **settings):
-    """Five steps an epoch; the validation metric comes from `values`, one an epoch."""
+    """Five steps per epoch; the validation metric comes from `values`, one per epoch."""
     told = iter(values or [])
 
     def validate():
@@ -82,7 +82,7 @@ def weights_of(step):
 
 
 @pytest.mark.parametrize(("epochs", "steps", "ends"), [(3.0, 15, [1, 2, 3]), (0.4, 2, [0.4]), (1.5, 8, [1, 1.6]), (0.01, 1, [0.2])])
-def test_fractions_of_an_epoch_are_steps_and_the_end_is_validated(epochs, steps, ends):
+def test_a_fractional_number_of_epochs_is_a_number_of_steps_and_ends_with_a_validation(epochs, steps, ends):
     step = TwoOptimizers()
     progress = run_training(training_of(step, epochs=epochs))
     assert len(step.done) == progress.step == steps
@@ -90,7 +90,7 @@ def test_fractions_of_an_epoch_are_steps_and_the_end_is_validated(epochs, steps,
     assert step.done == pytest.approx([(i + 0.5) / steps for i in range(steps)])
 
 
-def test_each_epoch_is_told_as_it_ends():
+def test_each_epoch_is_reported_as_it_ends():
     told = []
     progress = run_training(training_of(TwoOptimizers()), told.append)
     assert told == progress.curve
@@ -109,13 +109,13 @@ def test_the_weights_of_the_best_epoch_are_kept():
     assert not torch.equal(progress.best_weights["0.weight"], seen[3]["0.weight"])
 
 
-def test_training_stops_when_it_has_not_become_better_for_long_enough():
+def test_training_stops_when_it_has_not_improved_for_long_enough():
     progress = run_training(training_of(TwoOptimizers(), [0.5, 0.6, 0.6, 0.4, 0.9], epochs=5.0, patience=2))
     assert progress.epochs == 4
 
 
 @pytest.mark.parametrize("killed_after", [1, 2])
-def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path, killed_after):
+def test_an_interrupted_training_ends_like_an_uninterrupted_one(tmp_path, killed_after):
     whole = TwoOptimizers()
     expected = run_training(training_of(whole, [0.1, 0.3, 0.2], checkpoint=tmp_path / "whole.pt"))
 
@@ -154,7 +154,7 @@ def without_seconds(curve):
     return [{key: value for key, value in record.items() if key != "seconds"} for record in curve]
 
 
-def test_a_finished_training_is_not_begun_again(tmp_path):
+def test_a_finished_training_is_not_repeated(tmp_path):
     training = training_of(TwoOptimizers(), checkpoint=tmp_path / "c.pt")
     first = run_training(training)
     step = TwoOptimizers()
@@ -162,7 +162,7 @@ def test_a_finished_training_is_not_begun_again(tmp_path):
     assert step.done == []
 
 
-def test_seconds_are_counted_over_all_parts(tmp_path, monkeypatch):
+def test_seconds_include_the_time_before_interruptions(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(training_loop.time, "perf_counter", lambda: now[0])
 
@@ -183,7 +183,7 @@ def test_seconds_are_counted_over_all_parts(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_ends_it(value):
+def test_a_loss_that_is_not_finite_ends_the_training(value):
     class Diverging(TwoOptimizers):
         def __call__(self, x, y, done):
             loss, output = super().__call__(x, y, done)
@@ -193,7 +193,7 @@ def test_a_loss_that_is_no_number_ends_it(value):
         run_training(training_of(Diverging()))
 
 
-def test_a_validation_that_is_no_number_ends_it():
+def test_a_validation_loss_that_is_not_finite_ends_the_training():
     with pytest.raises(Diverged, match="validation"):
         run_training(training_of(TwoOptimizers(), [0.5, math.nan]))
 
@@ -209,12 +209,12 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_training(tmp_path, monkeyp
     assert "No space left on device" in progress.notes[0]
 
 
-def test_a_step_that_has_come_to_its_end_ends_the_training():
+def test_a_step_can_end_the_training():
     step = TwoOptimizers()
     assert run_training(training_of(step, ended=lambda: len(step.done) >= 8)).epochs == 2
 
 
-def test_where_lower_is_better_the_lowest_is_kept():
+def test_if_lower_is_better_the_lowest_metric_is_kept():
     values = iter([0.5, 0.1, 0.7])
     training = training_of(TwoOptimizers())
     progress = run_training(replace(training, monitor="perplexity", validate=lambda: {"perplexity": next(values), "loss": 0.0}))
@@ -222,7 +222,7 @@ def test_where_lower_is_better_the_lowest_is_kept():
     assert progress.best["val_perplexity"] == 0.1
 
 
-def test_of_each_batch_only_what_the_metric_needs_is_kept():
+def test_only_what_the_metric_needs_is_kept_from_each_batch():
     seen = []
     training = training_of(TwoOptimizers(), epochs=1.0)
     training = replace(training, kept=lambda output, y: output.argmax(1), train_metric=lambda kept, y: seen.append(kept) or 0.5)
@@ -231,7 +231,7 @@ def test_of_each_batch_only_what_the_metric_needs_is_kept():
 
 
 class Calls(nn.Module):
-    """A recurrence whose state is the number of calls in its stream so far."""
+    """A recurrent module whose state is the number of calls in its stream so far."""
 
     def __init__(self):
         super().__init__()
@@ -254,7 +254,7 @@ class Counted(nn.Module):
         return self.linear(self.carried(x[None])[0])
 
 
-def test_streams_begin_anew_with_each_epoch():
+def test_carried_states_are_reset_in_each_epoch():
     step = TwoOptimizers()
     step.network = Counted()
     run_training(training_of(step, epochs=2.0))
@@ -262,7 +262,7 @@ def test_streams_begin_anew_with_each_epoch():
 
 
 class Averaged(TwoOptimizers):
-    """With weights that are averaged from the first validation without progress on."""
+    """A step whose weights are averaged from the first validation without improvement."""
 
     def __init__(self):
         super().__init__()
@@ -291,7 +291,7 @@ def averaged_training(step, losses, **settings):
     return replace(training, validate=validate, averaging=step.averaging)
 
 
-def test_averaged_weights_are_validated_and_kept_and_others_are_trained():
+def test_averaged_weights_are_validated_and_kept_but_not_trained():
     step, sums = Averaged(), []
     progress = run_training(averaged_training(step, LOSSES), lambda _: sums.append(float(step.network[0].weight.detach().sum())))
     judged = [record["val_accuracy"] for record in progress.curve]
@@ -301,7 +301,7 @@ def test_averaged_weights_are_validated_and_kept_and_others_are_trained():
 
 
 @pytest.mark.parametrize("killed_after", [2, 3, 4])
-def test_averaging_goes_on_after_an_interruption_as_if_nothing_had_been(tmp_path, killed_after):
+def test_averaging_after_an_interruption_continues_exactly(tmp_path, killed_after):
     expected = run_training(averaged_training(Averaged(), LOSSES))
 
     def kill(record):
