@@ -2,7 +2,7 @@
 
 python benchmarks/compare_versions.py BEFORE [--after FOLDER] [--out FOLDER]: checkouts of the two versions, by default this one
 after. Both run with the same interpreter, one command at a time. A run that is there already is not made again. Prints each
-difference; the exit code is 1 where there is one.
+difference; the exit code is 1 where there is one in more than words.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,24 @@ COMMANDS = {
 }
 NOT_FIXED = ("seconds", "memory", "energy", "latency", "worker", "idle", "elapsed", "out", "p_value")
 """A column or key with one of these words in its name depends on the machine's hour, or on where the run lies."""
+SENTENCES = ("text", "reason", "cause", "notes")
+"""What is written for people: other words for the same are shown, and do not count."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`place`: the file and the keys down to what differs."""
+
+    place: tuple[str, ...]
+    before: Any
+    after: Any
+
+    @property
+    def is_in_words(self) -> bool:
+        return any(key in SENTENCES for key in self.place)
+
+    def __str__(self) -> str:
+        return f"{': '.join(self.place)}: {str(self.before)[:80]!r} before, {str(self.after)[:80]!r} after"
 
 
 def main() -> int:
@@ -46,9 +65,12 @@ def main() -> int:
             run(checkout.resolve(), command, asked.out.resolve() / side / name)
             for side, checkout in (("before", asked.before), ("after", asked.after))
         )
-        differences = [*compared(before, after)]
+        found = [*compared(before, after)]
+        in_words = [difference for difference in found if difference.is_in_words]
+        differences = [difference for difference in found if not difference.is_in_words]
         different += bool(differences)
-        print(f"{name}: {len(differences)} differences" if differences else f"{name}: the same", *differences[:20], sep="\n  ")
+        print(f"{name}: {len(differences) or 'no'} differences, {len(in_words) or 'none'} in words", *differences[:20], sep="\n  ")
+        print(*(f"  in words: {difference}" for difference in in_words[:20]), sep="\n")
     return int(different > 0)
 
 
@@ -60,15 +82,15 @@ def run(checkout: Path, command: str, folder: Path) -> Path:
     return folder
 
 
-def compared(before: Path, after: Path) -> Iterator[str]:
-    """Each difference between two runs, in words."""
+def compared(before: Path, after: Path) -> Iterator[Difference]:
+    """Each difference between two runs."""
     contents = [fixed(json.loads((folder / "results.json").read_text())) for folder in (before, after)]
-    yield from differences("results.json", *contents)
+    yield from differences(("results.json",), *contents)
     if (before / "candidates.csv").exists():
-        yield from differences("candidates.csv", *(rows_of(folder / "candidates.csv") for folder in (before, after)))
+        yield from differences(("candidates.csv",), *(rows_of(folder / "candidates.csv") for folder in (before, after)))
     if (before / "searches").exists():  # a benchmark's queries
         for file in sorted((before / "searches").iterdir()):
-            yield from differences(file.name, *(lines_of(folder / "searches" / file.name) for folder in (before, after)))
+            yield from differences((file.name,), *(lines_of(folder / "searches" / file.name) for folder in (before, after)))
 
 
 def rows_of(table: Path) -> Any:
@@ -77,7 +99,7 @@ def rows_of(table: Path) -> Any:
 
 
 def lines_of(file: Path) -> Any:
-    return [fixed(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+    return [fixed(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines() if line]
 
 
 def fixed(content: Any) -> Any:
@@ -87,15 +109,15 @@ def fixed(content: Any) -> Any:
     return [fixed(value) for value in content] if isinstance(content, list) else content
 
 
-def differences(where: str, before: Any, after: Any) -> Iterator[str]:
+def differences(place: tuple[str, ...], before: Any, after: Any) -> Iterator[Difference]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key in {**before, **after}:
-            yield from differences(f"{where}: {key}", before.get(key), after.get(key))
+            yield from differences((*place, key), before.get(key), after.get(key))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for i, (one, other) in enumerate(zip(before, after, strict=True)):
-            yield from differences(f"{where}[{i}]", one, other)
+            yield from differences((*place, str(i)), one, other)
     elif before != after:
-        yield f"{where}: {str(before)[:80]} before, {str(after)[:80]} after"
+        yield Difference(place, before, after)
 
 
 if __name__ == "__main__":
