@@ -1,4 +1,4 @@
-"""Small files of every kind that is read. Nothing here may reach the user's own data folders or the network."""
+"""Small files of every supported type. No test may reach the user's own data folders or the network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 
 class Samples:
-    """Writes sources into folders; numbers come from a fixed seed, so two writers of one thing agree."""
+    """Writes sources into folders, with numbers from a fixed seed, so that two writers of the same thing agree."""
 
     def images(self, rows: int = 40, shape: tuple[int, ...] = (12, 12), classes: int = 4):
         rng = np.random.default_rng(5)
@@ -105,7 +105,7 @@ class Samples:
 
 
 def python2_batch(key: bytes, data: np.ndarray, labels: np.ndarray) -> bytes:
-    """A CIFAR batch byte for byte as Python 2 and its numpy pickled them (protocol 2, texts of eight bits)."""
+    """A CIFAR batch, byte for byte as Python 2 and its numpy pickled it (protocol 2, 8-bit strings)."""
 
     def text(value: bytes) -> bytes:
         return b"U" + bytes([len(value)]) + value
@@ -128,7 +128,7 @@ def samples() -> Samples:
 
 @pytest.fixture(scope="module", autouse=True)
 def _nobody_elses_data(tmp_path_factory):
-    """No data folder of the user's, an empty cache, and a proxy that refuses, so that a download fails at once."""
+    """No data folder, an empty cache, and a proxy that refuses connections, so that downloads fail at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("ARCHWRIGHT_DATA", raising=False)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))

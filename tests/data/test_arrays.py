@@ -13,7 +13,7 @@ def test_pairs_are_found_by_their_names():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({}, "has no inputs: name them 'x'"),
         ({"x": X}, "has no 'y'"),
@@ -23,6 +23,6 @@ def test_pairs_are_found_by_their_names():
         ({"x_test": X, "y_test": Y}, "has no 'x_train'"),
     ],
 )
-def test_half_a_pair_is_refused(given, told):
-    with pytest.raises(DataError, match=told):
+def test_half_a_pair_is_refused(given, message):
+    with pytest.raises(DataError, match=message):
         Arrays(**given).pairs()

@@ -69,7 +69,7 @@ def test_damaged_batches_are_refused(samples, tmp_path):
     binary = samples.cifar10_binary(tmp_path / "b")
     file = binary / "data_batch_2.bin"
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"data_batch_2\.bin has 122919 bytes, which is no multiple of 3073"):
+    with pytest.raises(DataError, match=r"data_batch_2\.bin has 122919 bytes, which is not a multiple of 3073"):
         load_problem(binary)
     python = samples.cifar10_python(tmp_path / "p")
     file = python / "data_batch_2"
@@ -77,7 +77,7 @@ def test_damaged_batches_are_refused(samples, tmp_path):
     with pytest.raises(DataError, match="data_batch_2 cannot be read"):
         load_problem(python)
     (python / "data_batch_2").write_bytes(b"\x80\x02}.")
-    with pytest.raises(DataError, match="needs a dictionary with 'data' and 'labels'"):
+    with pytest.raises(DataError, match="must be a dictionary with 'data' and 'labels'"):
         load_problem(python)
     with pytest.raises(DataError, match="has no files of cifar10"):
         read_cifar_folder(tmp_path, "cifar10", CIFAR10_VERSIONS)

@@ -1,4 +1,4 @@
-"""What every loader promises. A new one joins by one line in LOADERS. (The 70,000 real images are in test_mnist.py.)"""
+"""The contract of every loader. A new one takes one line in LOADERS. (The 70,000 real images are in test_mnist.py.)"""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ TEXTS = {
 
 @pytest.fixture(scope="module", params=[*LOADERS, *TEXTS])
 def case(request, samples, tmp_path_factory):
-    """The source, how it is asked for, and what was loaded."""
+    """A source, the options it is loaded with, and the result."""
     return loaded(request.param, samples, tmp_path_factory)
 
 
 @pytest.fixture(scope="module", params=LOADERS)
 def table(request, samples, tmp_path_factory):
-    """A case of numbers, with targets beside them."""
+    """A case of numbers with targets."""
     return loaded(request.param, samples, tmp_path_factory)
 
 
@@ -104,7 +104,7 @@ def test_splits_are_disjoint_and_complete(case, tmp_path):
     assert all(len(split.x) == len(split.y) == len(split.index) > 0 for split in splits)
 
 
-def test_shapes_and_types_are_those_of_the_problem(case, tmp_path):
+def test_shapes_and_types_match_the_problem(case, tmp_path):
     _, _, data = case
     problem = data.problem
     for split in (data.train, data.val, opened(data, tmp_path)):
@@ -126,7 +126,7 @@ def test_shapes_and_types_are_those_of_the_problem(case, tmp_path):
 
 
 def test_rows_keep_their_targets_and_inputs(table, tmp_path):
-    """Each row of each split is the row of the source that its index says."""
+    """Each row of each split is the row of the source at its index."""
     source, options, data = table
     raw = read_source(source, (options["target"],) if "target" in options else ())
     x, _ = load_inputs(source, data.problem)
@@ -157,7 +157,7 @@ def test_loading_again_gives_the_same(case):
     assert np.array_equal(again.val.index, data.val.index)
 
 
-def test_another_seed_divides_otherwise_and_keeps_the_hash(case):
+def test_another_seed_splits_differently_and_keeps_the_hash(case):
     source, options, data = case
     other = load_problem(source, **options, seed=1)
     assert other.problem.data_hash == data.problem.data_hash
@@ -188,8 +188,8 @@ def test_normalisation_is_learned_on_the_training_split(table):
     assert np.allclose(data.preprocessing.input_std, np.where(std < 1e-12, 1, std), rtol=1e-6)
 
 
-def test_normalisation_knows_nothing_of_the_other_splits(table, tmp_path):
-    """Other values in validation and test leave it as it is; other values in training do not."""
+def test_normalisation_does_not_depend_on_the_other_splits(table, tmp_path):
+    """Other values in validation and test do not change it; other values in training do."""
     source, options, data = table
     raw = read_source(source, (options["target"],) if "target" in options else ())
     others = np.concatenate([data.val.index, opened(data, tmp_path).index])
@@ -198,7 +198,7 @@ def test_normalisation_knows_nothing_of_the_other_splits(table, tmp_path):
 
 
 def reloaded(raw, rows, data):
-    """The problem of the same rows with other inputs in `rows`, through `Arrays`."""
+    """The problem of the same rows, with changed inputs in `rows`, via `Arrays`."""
     x = raw.x.copy()
     x[rows] = x[rows] // 2 + 1
     parts = {"": slice(None)}

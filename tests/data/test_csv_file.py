@@ -45,29 +45,29 @@ def test_missing_features_become_nan_for_the_check_that_names_them(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "target", "told"),
+    ("text", "target", "message"),
     [
         (b"", ("y",), "is empty"),
         (b"\n1,2\n", ("y",), "has no header"),
         (b"1,2\n3,4\n", ("y",), "has no header: the first row holds numbers"),
-        (b"a,y\n", ("y",), "has a header and no rows"),
+        (b"a,y\n", ("y",), "has a header but no rows"),
         (b",a,y\n0,1,2\n", ("y",), "column 0 .* has no name"),
         (b"a,a,y\n0,1,2\n", ("y",), "more than one column is called 'a'"),
         (b"a,y\n1,2\n", (), "which column is the target.*--target.*'a', 'y'"),
-        (b"a,yield\n1,2\n", ("yeild",), r"no column 'yeild' \(did you mean 'yield'\?\): there are 'a', 'yield'"),
+        (b"a,yield\n1,2\n", ("yeild",), r"no column 'yeild' \(did you mean 'yield'\?\): the columns are 'a', 'yield'"),
         (b"a,y\n1,2\n", ("a", "y"), "all columns are targets"),
-        (b"a,b,y\n1,red,2\n3,blue,4\n", ("y",), r"hold no numbers: 'b' \(such as 'red'\)"),
-        (b"a,y\n1,2\n3,4,5\n", ("y",), "rows do not fit the header of 2 columns"),
-        (b"a,y\n1,2,9\n3,4,5\n", ("y",), "rows do not fit the header of 2 columns"),
-        (b"a,y\n1,2\n3\n", ("y",), r"target 'y' is missing in 1 row\(s\), the first is row 1"),
+        (b"a,b,y\n1,red,2\n3,blue,4\n", ("y",), r"not numeric: 'b' \(such as 'red'\)"),
+        (b"a,y\n1,2\n3,4,5\n", ("y",), "rows do not match the 2 columns of the header"),
+        (b"a,y\n1,2,9\n3,4,5\n", ("y",), "rows do not match the 2 columns of the header"),
+        (b"a,y\n1,2\n3\n", ("y",), r"target 'y' is missing in 1 row, first in row 1"),
         (b"a,y\n1,\n3,4\n", ("y",), "'y' is missing"),
         (b"a,y\n1,1.5\n3,2\n4,oops\n", ("y",), r"mixes numbers and texts: row 2 \(counted from 0\) has oops"),
         (b"a,y\n\xff\xfe,1\n", ("y",), "cannot be read as a CSV file"),
         (b"a,y\n\x00\x00\n", ("y",), "mine.csv"),
     ],
 )
-def test_tables_that_cannot_be_used_are_refused(tmp_path, text, target, told):
-    with pytest.raises(DataError, match=told):
+def test_tables_that_cannot_be_used_are_refused(tmp_path, text, target, message):
+    with pytest.raises(DataError, match=message):
         read_csv(table(tmp_path, text), target)
 
 
@@ -75,5 +75,5 @@ def test_features_for_prediction_are_found_by_name(tmp_path):
     file = table(tmp_path, "note,b,a\nfirst,1,2\nsecond,3,4\n")
     assert read_csv_features(file, ("a", "b"), ()).tolist() == [[2, 1], [4, 3]]
     assert read_csv_features(file, (), ("note",)).tolist() == [[1, 2], [3, 4]]
-    with pytest.raises(DataError, match=r"lacks the feature column\(s\) 'c'"):
+    with pytest.raises(DataError, match=r"lacks 'c', which the model was trained on"):
         read_csv_features(file, ("a", "c"), ())

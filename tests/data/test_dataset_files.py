@@ -12,7 +12,7 @@ def complete(folder):
 
 @pytest.fixture
 def offer(tmp_path, monkeypatch):
-    """Files that are to be had at `tmp_path/web/a.bin`, and an empty cache."""
+    """Files that can be downloaded from `tmp_path/web/a.bin`, and an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file = tmp_path / "web" / "a.bin"
     file.parent.mkdir()
@@ -28,7 +28,7 @@ def put(folder):
     return folder
 
 
-def test_own_folder_goes_before_cache_before_package_before_download(offer, tmp_path, monkeypatch):
+def test_the_own_folder_precedes_cache_package_and_download(offer, tmp_path, monkeypatch):
     _, files = offer
     system = put(tmp_path / "system")
     assert locate(files, complete) == system
@@ -53,7 +53,7 @@ def test_a_download_is_kept_for_the_next_time(offer):
 def test_a_wrong_checksum_leaves_nothing(offer, tmp_path):
     file, files = offer
     file.write_bytes(b"other")
-    with pytest.raises(DataError, match=r"came with the checksum .* instead of"):
+    with pytest.raises(DataError, match=r"has the checksum .* instead of"):
         locate(files, complete)
     assert not list((tmp_path / "cache" / "archwright" / "some").iterdir())
 
@@ -61,7 +61,7 @@ def test_a_wrong_checksum_leaves_nothing(offer, tmp_path):
 def test_without_a_network_one_sentence_says_how_to_get_the_files(offer, tmp_path):
     file, files = offer
     file.unlink()
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as message:
         locate(files, complete)
     for part in ("apt-get install some-package", "ARCHWRIGHT_DATA", "a.bin", str(tmp_path / "system"), "a folder some"):
-        assert part in str(told.value)
+        assert part in str(message.value)

@@ -26,7 +26,7 @@ def test_descriptions_are_plain_json():
     assert all(row["licence"] and row["origin"] and row["task"] and row["input_shape"] for row in rows)
 
 
-def test_the_list_needs_nothing_heavy():
+def test_the_list_imports_nothing_slow():
     code = (
         "import sys; from archwright.data.datasets import describe_datasets; describe_datasets(); "
         "print([m for m in ('torch', 'sklearn', 'pandas', 'PIL', 'lightning_fabric') if m in sys.modules])"

@@ -36,21 +36,21 @@ def test_jpg_is_read(samples, tmp_path):
     assert load_problem(samples.image_folder(tmp_path, suffix=".JPG")).problem.augmentation == ("crop", "flip")
 
 
-def test_sixteen_bits_stay_as_they_are(tmp_path):
+def test_sixteen_bits_are_kept(tmp_path):
     files = [save(tmp_path / f"{i}.tif", grey(60000 + i, kind=np.uint16)) for i in range(2)]
     x, _ = read_images(files)
     assert x[:, 0, 0, 0].tolist() == [60000, 60001]
 
 
-def test_grey_images_join_coloured_ones_and_that_is_said(tmp_path):
+def test_grey_images_among_coloured_ones_become_rgb_with_a_note(tmp_path):
     files = [save(tmp_path / "a.png", grey()), save(tmp_path / "b.png", grey(9, (4, 5, 3)))]
     x, notes = read_images(files)
     assert x[0].tolist() == np.full((3, 4, 5), 7).tolist()
-    assert "turned into RGB" in notes[0]
+    assert "converted to RGB" in notes[0]
     assert read_images(files[:1], colour=True)[0].shape == (1, 3, 4, 5)
 
 
-def test_folders_train_and_test_are_given_splits(samples, tmp_path):
+def test_folders_called_train_and_test_become_the_splits(samples, tmp_path):
     samples.image_folder(tmp_path / "train")
     samples.image_folder(tmp_path / "test", rows=9)
     raw = read_image_folder(tmp_path)
@@ -58,12 +58,12 @@ def test_folders_train_and_test_are_given_splits(samples, tmp_path):
     assert load_problem(tmp_path).problem.n_test == 9
 
 
-def test_what_is_left_out_is_said(samples, tmp_path):
+def test_ignored_files_are_noted(samples, tmp_path):
     samples.image_folder(tmp_path)
     (tmp_path / "labels.csv").write_text("a")
     (tmp_path / "ant" / "readme.txt").write_text("a")
     (tmp_path / "ant" / ".hidden").write_text("a")
-    assert "2 file(s)" in read_image_folder(tmp_path).notes[0]
+    assert "2 entries" in read_image_folder(tmp_path).notes[0]
 
 
 def test_folders_that_cannot_be_used_are_refused(samples, tmp_path):

@@ -11,7 +11,7 @@ needs_bible = pytest.mark.skipif(shutil.which("bible") is None, reason=f"the com
 
 @needs_bible
 @pytest.mark.parametrize("dataset", [king_james.CHARACTERS, king_james.WORDS], ids=lambda dataset: dataset.name)
-def test_the_verses_are_as_the_data_set_says(dataset):
+def test_the_verses_match_the_description(dataset):
     problem = text_problem(dataset.read()).problem
     assert (problem.name, problem.input_shape, problem.outputs) == (dataset.name, dataset.input_shape, dataset.outputs)
     assert problem.n_train + problem.n_val + problem.n_test == dataset.rows
@@ -30,7 +30,7 @@ def test_a_missing_command_is_named_with_its_installation(monkeypatch):
         king_james.read_words()
 
 
-def test_a_command_that_prints_something_else_is_not_believed(monkeypatch):
+def test_a_command_that_prints_something_else_is_refused(monkeypatch):
     monkeypatch.setattr(king_james, "_printed", lambda: "Ge1:1 In the beginning\n")
     with pytest.raises(DataError, match="printed 1 verses instead of 31,102"):
         king_james.read_characters()

@@ -24,7 +24,7 @@ from archwright.errors import DataError
         ((5, 7, 24, 5), None, (5, 7, 24, 5), ""),
     ],
 )
-def test_axes_are_found(shape, layout, result, note):
+def test_axes_are_recognised(shape, layout, result, note):
     x = np.arange(np.prod(shape)).reshape(shape)
     laid_out, notes = lay_out(x, layout, "here")
     assert laid_out.shape == result
@@ -38,16 +38,16 @@ def test_moving_channels_keeps_every_pixel():
 
 
 @pytest.mark.parametrize(
-    ("shape", "layout", "told"),
+    ("shape", "layout", "message"),
     [
         ((5,), None, r"shape \(5,\) cannot be used"),
         ((5, 1, 2, 3, 4), None, r"shape \(5, 1, 2, 3, 4\) cannot be used"),
         ((5, 0), None, "cannot be used"),
-        ((5, 3, 4, 4), "series", "are no series"),
-        ((5, 3), "image", "are no image"),
+        ((5, 3, 4, 4), "series", "do not fit layout series"),
+        ((5, 3), "image", "do not fit layout image"),
         ((5, 3), "cube", "choose from flat, series, image"),
     ],
 )
-def test_other_shapes_are_refused(shape, layout, told):
-    with pytest.raises(DataError, match=told):
+def test_other_shapes_are_refused(shape, layout, message):
+    with pytest.raises(DataError, match=message):
         lay_out(np.zeros(shape), layout, "here")

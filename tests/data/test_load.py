@@ -1,4 +1,4 @@
-"""Loading end to end. What each loader promises is in test_contract.py; here is what the user can get wrong, and prediction."""
+"""Loading end to end: user mistakes and prediction. The contract of each loader is in test_contract.py."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def with_value(values, place, value):
 
 
 @pytest.mark.parametrize(
-    ("arrays", "options", "told"),
+    ("arrays", "options", "message"),
     [
         (
             {"x": with_value(X, (4, 0, 3), np.nan), "y": CLASSES},
             {},
-            r"1 value\(s\) that are missing or infinite, the first \(nan\) in row 4",
+            r"1 value that is missing or infinite, first nan in row 4",
         ),
-        ({"x": with_value(X, (4, 0, 3), np.inf), "y": CLASSES}, {}, r"the first \(inf\) in row 4 \(counted from 0\), at \(0, 3\)"),
+        ({"x": with_value(X, (4, 0, 3), np.inf), "y": CLASSES}, {}, r"first inf in row 4 \(counted from 0\), at \(0, 3\)"),
         ({"x": X, "y": with_value(RNG.normal(size=30), 7, np.nan)}, {}, "targets hold 1 value.*row 7"),
         ({"x": X, "y": with_value(RNG.normal(size=30), 7, -np.inf)}, {}, "targets hold 1 value.*row 7"),
         ({"x": X, "y": CLASSES[:-1]}, {}, "30 rows and targets .* have 29"),
@@ -45,8 +45,8 @@ def with_value(values, place, value):
         ({"x": X, "y": CLASSES}, {"target": "y"}, "--target names columns"),
     ],
 )
-def test_bad_arrays_end_in_one_sentence(arrays, options, told):
-    with pytest.raises(DataError, match=told) as caught:
+def test_bad_arrays_are_refused_in_one_sentence(arrays, options, message):
+    with pytest.raises(DataError, match=message) as caught:
         load_problem(Arrays(**arrays), **options)
     assert "\n" not in str(caught.value)
 
@@ -60,7 +60,7 @@ def test_missing_values_in_a_table_name_the_column(samples, tmp_path):
         load_problem(file, target="yield")
 
 
-def test_the_hash_is_of_the_contents_alone(tmp_path):
+def test_the_hash_depends_only_on_the_contents(tmp_path):
     np.savez(tmp_path / "a.npz", x=X, y=CLASSES)
     hashes = {
         load_problem(source, seed=seed).problem.data_hash
@@ -89,12 +89,12 @@ def test_target_columns_come_as_text_or_as_names(samples, tmp_path):
 def test_assumptions_are_noted():
     notes = load_problem(Arrays(x=X[:, 0], y=CLASSES)).notes
     assert any("series of length 20" in note for note in notes)
-    assert any("taken as classes" in note for note in notes)
+    assert any("read as classes" in note for note in notes)
     dates = np.linspace(2459000.0, 2459000.9, 30)[:, None].repeat(2, axis=1)
     assert any("float32" in note for note in load_problem(Arrays(x=dates, y=CLASSES), layout="flat").notes)
 
 
-def test_another_layout_can_be_asked_for():
+def test_another_layout_can_be_given():
     assert load_problem("digits", layout="flat").problem.input_shape == (64,)
     assert load_problem("digits", layout="flat").problem.augmentation == ()
     assert load_problem(Arrays(x=X[:, 0], y=CLASSES, layout="flat")).problem.input_shape == (20,)
@@ -110,9 +110,9 @@ def test_inputs_are_fitted_to_the_problem(x, tmp_path):
         assert index.tolist() == list(range(30))
 
 
-def test_inputs_of_another_shape_name_both():
+def test_an_error_for_another_shape_names_both_shapes():
     problem = load_problem(Arrays(x=X, y=CLASSES)).problem
-    with pytest.raises(InputError, match=r"rows of shape \(2, 20\) do not fit a network for rows of shape \(1, 20\)"):
+    with pytest.raises(InputError, match=r"rows of shape \(2, 20\) do not fit a network trained on rows of shape \(1, 20\)"):
         load_inputs(Arrays(x=X.repeat(2, axis=1)), problem)
     with pytest.raises(InputError, match="missing or infinite"):
         load_inputs(Arrays(x=with_value(X, (0, 0, 0), np.nan)), problem)
@@ -147,5 +147,5 @@ def test_a_table_for_prediction_may_lack_the_target(samples, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["digits"])
-def test_a_data_set_can_be_predicted_for(name):
+def test_the_inputs_of_a_data_set_can_be_loaded_for_prediction(name):
     assert load_inputs(name, load_problem(name).problem)[0].shape == (1797, 1, 8, 8)

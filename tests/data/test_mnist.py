@@ -11,7 +11,7 @@ DEBIAN = Path(FASHION_FILES.system[0])
 
 @pytest.mark.skipif(not has_all_four(DEBIAN), reason="Debian's package dataset-fashion-mnist is not installed")
 def test_the_real_fashion_mnist(tmp_path):
-    """Counts, shape and classes as its authors give them; the mean and deviation of its pixels are 0.2860 and 0.3530."""
+    """Counts, shape and classes as published; the mean and standard deviation of the pixels are 0.2860 and 0.3530."""
     data = load_problem("fashion-mnist")
     problem = data.problem
     assert (problem.n_train, problem.n_val, problem.n_test) == (54000, 6000, 10000)

@@ -15,7 +15,7 @@ def save(folder, **entries):
 def test_layout_and_unused_entries(tmp_path):
     raw = read_npz(save(tmp_path, x=X, y=Y, layout="series", comment=np.array("hi")))
     assert raw.layout == "series"
-    assert raw.notes == ("entries that are not used: comment",)
+    assert raw.notes == ("unused entries: comment",)
     assert raw.name == "mine"
 
 
@@ -26,28 +26,28 @@ def test_targets_may_be_absent_for_prediction(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("entries", "told"),
+    ("entries", "message"),
     [
         ({"a": X, "b": Y}, "has no inputs.*it has 'a', 'b'"),
         ({"x": X, "y": np.array([1, None, 2, 3, 4, 5], dtype=object)}, "'y' holds Python objects"),
         ({"x": X, "y": Y, "layout": np.array(3)}, "'layout' must be one text"),
     ],
 )
-def test_entries_that_cannot_be_used_are_refused(tmp_path, entries, told):
-    with pytest.raises(DataError, match=told):
+def test_entries_that_cannot_be_used_are_refused(tmp_path, entries, message):
+    with pytest.raises(DataError, match=message):
         read_npz(save(tmp_path, **entries))
 
 
 def test_damaged_files_are_refused(tmp_path):
     file = save(tmp_path, x=np.random.default_rng(0).normal(size=(50, 40)), y=np.arange(50))
     whole = file.read_bytes()
-    for content, told in (
+    for content, message in (
         (b"", "is empty"),
-        (b"hello", "is no .npz file"),
-        (whole[: len(whole) // 2], "is no .npz file, or a truncated one"),
+        (b"hello", "is not an .npz file"),
+        (whole[: len(whole) // 2], "is not an .npz file, or truncated"),
         (whole.replace(b"'shape': (", b"'shape': X"), "cannot be read as an .npz file"),
         (whole[:2000] + bytes(200) + whole[2200:], "cannot be read as an .npz file"),
     ):
         file.write_bytes(content)
-        with pytest.raises(DataError, match=told):
+        with pytest.raises(DataError, match=message):
             read_npz(file)

@@ -20,7 +20,7 @@ def test_arrays_of_numbers_are_read(tmp_path, protocol, kind):
 
 
 class Attack:
-    """Were it unpickled, the process would end."""
+    """Unpickling this would end the process."""
 
     def __reduce__(self):
         return os._exit, (1,)
@@ -38,7 +38,7 @@ def test_anything_but_data_is_refused(tmp_path, content):
 @pytest.mark.parametrize(
     "content", [b"cbuiltins\neval\n(S'1'\ntR.", b"\x80\x02}(U", b"hello", b"\x80\x02cnumpy\nndarray\nK\x05\x85R."]
 )
-def test_damage_is_refused(tmp_path, content):
+def test_damaged_files_are_refused(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(DataError, match="cannot be read as"):
         read_pickled_data(tmp_path / "file")

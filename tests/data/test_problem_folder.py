@@ -26,11 +26,11 @@ def test_saving_the_same_again_does_nothing(tmp_path):
     assert [entry.name for entry in folder.parent.iterdir()] == ["data"]
 
 
-@pytest.mark.parametrize(("other", "told"), [({"offset": 1.0}, "data_hash"), ({"seed": 1}, "division into splits")])
-def test_other_data_are_refused_and_nothing_is_overwritten(other, told, tmp_path):
+@pytest.mark.parametrize(("other", "message"), [({"offset": 1.0}, "data_hash"), ({"seed": 1}, "assignment of rows to splits")])
+def test_other_data_are_refused_and_nothing_is_overwritten(other, message, tmp_path):
     folder = save_problem(problem(), tmp_path / "data")
     before = everything(tmp_path)
-    with pytest.raises(RunFolderError, match=told):
+    with pytest.raises(RunFolderError, match=message):
         save_problem(problem(**other), folder)
     assert everything(tmp_path) == before
 

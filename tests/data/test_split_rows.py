@@ -18,7 +18,7 @@ def amounts(rows):
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(3, 40), min_size=2, max_size=6), st.integers(0, 5))
-def test_every_class_is_in_every_split_in_its_share(counts, seed):
+def test_splits_are_stratified_with_every_class_in_each(counts, seed):
     targets = classes(np.repeat(np.arange(len(counts)), counts))
     division = divide(targets, None, seed, "here")
     assert np.array_equal(np.sort(np.concatenate([division.train, division.val, division.test])), np.arange(sum(counts)))
@@ -29,13 +29,13 @@ def test_every_class_is_in_every_split_in_its_share(counts, seed):
     assert set(targets.y[division.train]) == set(range(len(counts)))
 
 
-def test_few_rows_keep_a_fifth_apart_and_many_a_tenth():
+def test_splits_take_a_fifth_of_few_rows_and_a_tenth_of_many():
     small, large = divide(amounts(9_999), None, 0, "here"), divide(amounts(10_000), None, 0, "here")
     assert [len(small.train), len(small.val), len(small.test)] == [5_999, 2_000, 2_000]
     assert [len(large.train), len(large.val), len(large.test)] == [8_000, 1_000, 1_000]
 
 
-def test_given_splits_are_kept_and_the_rest_is_carved_out():
+def test_given_splits_are_kept_and_missing_ones_are_made():
     targets = classes(np.arange(100) % 2)
     division = divide(targets, (60, 0, 40), 0, "here")
     assert division.test.tolist() == list(range(60, 100))
@@ -53,7 +53,7 @@ def test_the_seed_decides():
 
 
 @pytest.mark.parametrize(
-    ("y", "sizes", "told"),
+    ("y", "sizes", "message"),
     [
         ([0, 1, 2], None, r"class '0' \(1\), '1' \(1\), '2' \(1\): each class needs at least 3"),
         ([0, 0, 0, 1, 1], None, r"class '1' \(2\)"),
@@ -61,20 +61,20 @@ def test_the_seed_decides():
         ([0, 1, 0, 1, 2], (2, 0, 3), "2 rows are fewer than the 3 classes"),
     ],
 )
-def test_classes_need_rows(y, sizes, told):
-    with pytest.raises(DataError, match=told):
+def test_classes_need_rows(y, sizes, message):
+    with pytest.raises(DataError, match=message):
         divide(classes(y), sizes, 0, "here")
 
 
 def test_amounts_need_rows_too():
     assert len(divide(amounts(6), None, 0, "here").train) == 2
-    with pytest.raises(DataError, match="5 rows are too few to divide: give at least 6"):
+    with pytest.raises(DataError, match="5 rows are too few to split: give at least 6"):
         divide(amounts(5), None, 0, "here")
-    with pytest.raises(DataError, match=r"validation split has 1 row\(s\): give at least 2"):
+    with pytest.raises(DataError, match=r"validation split has 1 row: give at least 2"):
         divide(amounts(20), (15, 1, 4), 0, "here")
 
 
-def test_a_given_split_without_a_class_is_said():
+def test_a_given_split_without_a_class_is_noted():
     targets = classes([0, 1, 0, 1, 0, 0])
     notes = absent_classes(targets, divide(targets, (4, 1, 1), 0, "here"))
     assert notes == ("the validation split has no row of class 1", "the test split has no row of class 1")

@@ -11,7 +11,7 @@ def split():
     return Split(np.arange(6.0, dtype=np.float32).reshape(3, 2), np.array([0, 1, 0]), np.array([4, 5, 6]))
 
 
-def test_opening_leaves_one_line_each_time(tmp_path):
+def test_each_opening_logs_one_line(tmp_path):
     log = tmp_path / "accesses.jsonl"
     test = LockedTest(split, 3)
     assert len(test) == 3
@@ -22,7 +22,7 @@ def test_opening_leaves_one_line_each_time(tmp_path):
     assert all(datetime.fromisoformat(line["time"]).tzinfo for line in lines)
 
 
-def test_a_log_that_cannot_be_written_keeps_the_lock(tmp_path):
+def test_without_a_writable_log_the_lock_stays(tmp_path):
     read = []
     test = LockedTest(lambda: read.append(1) or split(), 3)
     with pytest.raises(FileNotFoundError):
@@ -34,7 +34,7 @@ def test_nothing_public_shows_the_rows():
     assert {name for name in dir(LockedTest(split, 3)) if not name.startswith("_")} == {"open", "write"}
 
 
-def test_written_rows_are_read_back_mapped(tmp_path):
+def test_written_rows_are_read_back_memory_mapped(tmp_path):
     split().write(tmp_path)
     read = Split.read(tmp_path)
     assert isinstance(read.x, np.memmap)

@@ -39,16 +39,16 @@ def test_classes_become_numbers_in_sorted_order():
     assert read([1, 0, 1], names=("cat", "dog")).names == ("cat", "dog")
 
 
-def test_large_class_numbers_as_floats_are_told_apart():
+def test_large_class_numbers_as_floats_stay_distinct():
     assert read([16777216.0, 16777217.0], "classification").names == ("16777216", "16777217")
 
 
-def test_one_column_is_as_good_as_none():
+def test_a_single_column_is_the_same_as_a_vector():
     assert read([[1], [0]]).task == "classification"
     assert read([[1.5], [0.0]]).y.shape == (2, 1)
 
 
-def test_one_hot_rows_are_labels_and_say_so_or_classes_if_asked():
+def test_one_hot_rows_are_labels_with_a_note_or_classes_on_request():
     rows = [[0, 1], [1, 0], [0, 1]]
     assert "classification" in read(rows).notes[0]
     classes = read(rows, "classification", outputs=("no", "yes"))
@@ -62,19 +62,19 @@ def test_outputs_have_names():
     assert read([[0, 1], [1, 0], [1, 1]]).names == ("label_0", "label_1")
 
 
-def test_guesses_are_said():
-    assert "for amounts give task regression" in read([0, 1, 0]).notes[0]
-    assert "for classes give task classification" in read([0.0, 1.0]).notes[0]
-    assert "for classes give task classification" in read(np.arange(50)).notes[0]
+def test_assumptions_are_noted():
+    assert "for amounts, give task regression" in read([0, 1, 0]).notes[0]
+    assert "for classes, give task classification" in read([0.0, 1.0]).notes[0]
+    assert "for classes, give task classification" in read(np.arange(50)).notes[0]
     assert not read([0, 1], "classification").notes
 
 
-def test_a_label_that_never_changes_is_said():
+def test_a_constant_label_is_noted():
     assert "label_1" in read([[0, 1, 0], [1, 1, 0], [0, 1, 1]]).notes[0]
 
 
 @pytest.mark.parametrize(
-    ("y", "task", "told"),
+    ("y", "task", "message"),
     [
         ([0, 1], "clustering", "choose from classification, multi_label, regression"),
         ([0, 0, 0], "classification", "all 3 rows are of one class"),
@@ -85,15 +85,15 @@ def test_a_label_that_never_changes_is_said():
         ([[0, 2], [1, 1]], "multi_label", r"row 0 \(counted from 0\) has 2 in 'label_1'"),
         ([[0.0, np.nan], [1, 1]], "multi_label", "has nan"),
         (["a", "b"], "multi_label", "texts such as 'a'"),
-        ([[1, 1], [1, 1]], "multi_label", "the same in all 2 rows"),
+        ([[1, 1], [1, 1]], "multi_label", "constant over all 2 rows"),
         (["a", "b"], "regression", "texts such as 'a'"),
-        ([1.0, np.nan], None, r"hold 1 value\(s\) that are missing or infinite.*row 1.*column 'target'"),
+        ([1.0, np.nan], None, r"hold 1 value that is missing or infinite.*row 1.*column 'target'"),
         ([1.0, np.inf], "regression", "missing or infinite"),
-        ([2.0, 2.0], None, "target has the same value in all 2 rows"),
-        ([["a", "b"], ["c", "d"]], None, "2 target columns of texts"),
+        ([2.0, 2.0], None, "target is constant over all 2 rows"),
+        ([["a", "b"], ["c", "d"]], None, "2 target columns hold texts"),
         (np.zeros((2, 2, 2)), None, r"shape \(2, 2, 2\) cannot be used"),
     ],
 )
-def test_targets_that_do_not_fit_are_refused(y, task, told):
-    with pytest.raises(DataError, match=told):
+def test_targets_that_do_not_fit_are_refused(y, task, message):
+    with pytest.raises(DataError, match=message):
         read(y, task)

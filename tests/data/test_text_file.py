@@ -4,24 +4,24 @@ from archwright.data.text_file import is_penn_treebank, read_penn_treebank, read
 from archwright.errors import DataError
 
 
-def test_a_text_of_whatever_line_ends(tmp_path):
+def test_texts_with_any_line_ends(tmp_path):
     file = tmp_path / "letters.txt"
     file.write_bytes("\ufeffDear\r\nreader\n".encode())
     raw = read_text_file(file)
     assert (raw.name, raw.texts, raw.level) == ("letters", {"": "Dear\nreader\n"}, "character")
 
 
-def test_a_file_of_the_penn_treebank_is_known_by_its_name(tmp_path):
+def test_a_penn_treebank_file_is_recognised_by_its_name(tmp_path):
     file = tmp_path / "ptb.test.txt"
     file.write_text(" no it was n't black monday \n")
     assert (read_text_file(file).level, read_text_file(file).split) == ("word", True)
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"", "is empty"), (b"caf\xe9", "a text in UTF-8")])
-def test_what_is_no_text_is_said(tmp_path, content, told):
+@pytest.mark.parametrize(("content", "message"), [(b"", "is empty"), (b"caf\xe9", "a text in UTF-8")])
+def test_files_that_are_not_texts_are_refused(tmp_path, content, message):
     file = tmp_path / "bad.txt"
     file.write_bytes(content)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         read_text_file(file)
 
 

@@ -17,7 +17,7 @@ def tokens_of(split):
     return np.append(split.x.reshape(-1), split.y[-1, -1])
 
 
-def test_windows_follow_each_other_and_targets_are_the_next_tokens():
+def test_windows_are_consecutive_and_targets_are_the_next_tokens():
     x, y = windows(np.arange(12), 4)
     assert np.array_equal(x, [[0, 1, 2, 3], [4, 5, 6, 7]])
     assert np.array_equal(y, x + 1)
@@ -48,10 +48,10 @@ def test_given_splits_are_kept_and_missing_ones_come_off_the_end_of_training():
     assert data.problem.names[int(data.val.x[0, 0])] == TEXT[900]
 
 
-def test_what_training_lacks_is_unknown_and_said():
+def test_tokens_missing_from_training_are_unknown_with_a_note():
     data = text_problem(RawText("given", "given", {"train": TEXT, "val": TEXT[:100] + "?!", "test": TEXT}), window=5)
     assert (data.val.x == 0).sum() + (data.val.y[-1, -1] == 0) == 1  # the other is in the rest that is dropped
-    assert any("<unk> stands for 2 characters of the validation split (2.0 %)" in note for note in data.notes)
+    assert any("<unk> replaces 2 characters of the validation split (2.0 %)" in note for note in data.notes)
 
 
 def test_words_have_a_perplexity():
@@ -69,40 +69,40 @@ def test_new_text_is_read_in_the_vocabulary_of_the_model():
 
 
 @pytest.mark.parametrize(
-    ("text", "level", "window", "told"),
+    ("text", "level", "window", "message"),
     [
-        ("abc" * 20, None, None, "training split has 48 characters, and 2 windows of 64 need 129"),
-        ("a" * 2000, None, 8, "one character over and over"),
+        ("abc" * 20, None, None, "training split has 48 characters, but 2 windows of 64 need 129"),
+        ("a" * 2000, None, 8, "repeats a single character"),
         (TEXT, "syllable", None, "no level 'syllable': choose from character, word"),
-        (TEXT, None, 0, "a window of 0 tokens"),
+        (TEXT, None, 0, "the window is 0 tokens"),
     ],
 )
-def test_what_cannot_be_modelled_is_said(text, level, window, told):
-    with pytest.raises(DataError, match=told):
+def test_texts_that_cannot_be_modelled_are_refused(text, level, window, message):
+    with pytest.raises(DataError, match=message):
         text_problem(raw(text), level, window)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [({"task": "classification"}, "leave out --task classification"), ({"layout": "image"}, "leave out --layout image")],
 )
-def test_options_of_other_data_are_refused_for_a_text(tmp_path, options, told):
+def test_options_of_other_data_are_refused_for_a_text(tmp_path, options, message):
     (tmp_path / "letters.txt").write_text(TEXT)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         load_problem(tmp_path / "letters.txt", **options)
     assert load_problem(tmp_path / "letters.txt", task="language_modelling", window=5).problem.n_train == 159
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
-        ({"level": "word"}, "no text .*leave out --level word"),
+        ({"level": "word"}, "not a text .*leave out --level word"),
         ({"window": 5}, "leave out --window 5"),
         ({"task": "language_modelling"}, "leave out --task language_modelling"),
     ],
 )
-def test_options_of_a_text_are_refused_for_other_data(options, told):
-    with pytest.raises(DataError, match=told):
+def test_options_of_a_text_are_refused_for_other_data(options, message):
+    with pytest.raises(DataError, match=message):
         load_problem("digits", **options)
 
 

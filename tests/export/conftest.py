@@ -1,4 +1,4 @@
-"""The tiny trainings of `tests/evaluate`: what leaves the house has been trained there."""
+"""The tiny trainings of `tests/evaluate`, whose networks are exported here."""
 
 from tests.evaluate.conftest import any_task, job_of, stored, tiny_space
 

@@ -21,7 +21,7 @@ from archwright.train.trained_model import TrainedModel, predict
 
 @pytest.fixture
 def saved(job_of, tmp_path):
-    """A trained network of some task in a model folder, with its job's outcome."""
+    """A trained network for each task in a model folder, with the outcome of its job."""
 
     def save(task, **settings):
         job = job_of(task, stage="final", epochs=2.0, **settings)
@@ -65,7 +65,7 @@ def test_a_reloaded_model_reproduces_the_test_metric_and_so_does_the_onnx_file(s
 
 
 def small(tmp_path, problem_data, network=None):
-    """A model folder without the time that an export takes."""
+    """A model folder, without the time-consuming export."""
     architecture = Architecture("tiny_space_of_the_tests:Tiny", {"trouble": "", "after": 0}, {"width": 4})
     module = network or nn.Sequential()
     save_model(tmp_path / "model", module, architecture, problem_data.problem, problem_data.preprocessing)
@@ -86,7 +86,7 @@ def folder(no_export, stored, tiny_space, tmp_path):
     return small(tmp_path, data, tiny_space().build(4, data.problem))
 
 
-def test_the_descriptions_are_as_agreed(folder, stored):
+def test_the_descriptions_have_the_documented_form(folder, stored):
     described = json.loads((folder / "architecture.json").read_text())
     problem = open_problem(stored("regression")).problem
     assert set(described) == {"space", "settings", "answers", "input_shape", "output"}
@@ -110,14 +110,14 @@ class Unexportable(nn.Module):
 
 
 class TwoFaced(nn.Module):
-    """Shows the exporter something else than it computes."""
+    """Computes something else while it is exported."""
 
     def forward(self, x):
         return x[:, :2] + (1.0 if torch.compiler.is_exporting() else 0.0)
 
 
 @pytest.mark.parametrize(("network", "reason"), [(Unexportable(), "could not be exported"), (TwoFaced(), "differs from the model")])
-def test_an_export_that_fails_or_differs_is_said(network, reason, stored, tmp_path):
+def test_a_failed_or_different_export_is_reported(network, reason, stored, tmp_path):
     data = open_problem(stored("regression"))
     with pytest.raises(ExportError, match=reason):
         export_onnx(TrainedModel(network, data.problem, data.preprocessing).eval(), tmp_path / "model.onnx")
@@ -186,7 +186,7 @@ def test_preprocessing_of_other_data_is_refused(folder):
         load_model(folder)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
+def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(InputError, match="nowhere"):
         load_model(tmp_path / "nowhere")
     shutil.rmtree(tmp_path)

@@ -1,4 +1,4 @@
-"""Predictions as `archwright predict` writes them: in the order of the rows, for every task, as a table and as arrays."""
+"""Predictions as `archwright predict` writes them: in row order, for every task, as a table and as arrays."""
 
 import csv
 
@@ -23,7 +23,7 @@ def read(file):
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """Folders of untrained models, made once for each task; and the features of forty rows."""
+    """Folders of untrained models, one for each task, and the features of forty rows."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 5)).astype(np.float32)
     targets = {
@@ -50,7 +50,7 @@ def saved(tmp_path_factory):
 
 
 def no_export(model, file):
-    """Exporting takes a second, and nothing here reads the file."""
+    """Skip the export, which takes a second and whose file no test here reads."""
     raise ExportError("not wanted")
 
 
@@ -72,7 +72,7 @@ def test_classes_are_written_by_name_with_their_probabilities(saved, tmp_path):
     assert np.ptp(chances, axis=0).min() > 0.05
 
 
-def test_labels_have_a_column_each(saved, tmp_path):
+def test_each_label_has_a_column(saved, tmp_path):
     folders, x = saved
     write_predictions(folders["multi_label"], Arrays(x=x, layout="flat"), tmp_path / "p.csv")
     rows = read(tmp_path / "p.csv")
@@ -83,7 +83,7 @@ def test_labels_have_a_column_each(saved, tmp_path):
     assert np.array([[int(row[name]) for name in names[1:3]] for row in rows]).tolist() == (chances > 0.5).astype(int).tolist()
 
 
-def test_amounts_are_in_their_own_units(saved, tmp_path):
+def test_amounts_are_in_their_original_units(saved, tmp_path):
     folders, x = saved
     write_predictions(folders["regression"], Arrays(x=x, layout="flat"), tmp_path / "p.csv")
     rows = read(tmp_path / "p.csv")
@@ -107,7 +107,7 @@ def test_arrays_hold_the_same(saved, tmp_path):
         assert arrays["prediction"].shape == (40, 2)
 
 
-def test_a_run_that_is_repeated_replaces_the_file_as_a_whole(saved, tmp_path):
+def test_a_repeated_run_replaces_the_whole_file(saved, tmp_path):
     folders, x = saved
     for rows in (40, 7):
         write_predictions(folders["one"], Arrays(x=x[:rows], layout="flat"), tmp_path / "p.csv")

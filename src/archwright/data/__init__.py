@@ -1,1 +1,1 @@
-"""Problems: loading, checking, splitting, what the task is; built-in data sets."""
+"""Problems: loading, checking and splitting data, inferring the task; built-in data sets."""

@@ -1,4 +1,4 @@
-"""Data that are already in memory, handed over from Python."""
+"""Data in memory, passed from Python."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ PARTS = ("train", "val", "test")
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """Inputs and targets as arrays (or anything `numpy.asarray` takes): `x` and `y`, or given splits, of which any may be missing.
+    """Inputs and targets as arrays (or anything `numpy.asarray` takes): `x` and `y`, or splits.
 
     x: (N, F) or (N, L), (N, C, L), (N, H, W) or (N, C, H, W), see `layout.py`. y: (N,) or (N, outputs).
-    `layout`: "flat", "series" or "image" where the shape alone does not say. Raises DataError where half of a pair is missing.
+    `layout`: "flat", "series" or "image", for shapes that do not tell. Raises DataError if half of a pair is missing.
     """
 
     x: Any = None
@@ -31,14 +31,14 @@ class Arrays:
     layout: str | None = None
 
     def pairs(self) -> dict[str, tuple[Any, Any]]:
-        """The pairs that were given, by "" for `x` and `y` or by the name of the split."""
+        """The given pairs, under "" for `x` and `y` or under the name of the split."""
         return dict(given_pairs({key: value for key, value in vars(self).items() if value is not None}, self.name))
 
 
 def given_pairs(entries: dict[str, Any], where: str, *, targets_needed: bool = True) -> Iterator[tuple[str, tuple[Any, Any]]]:
     """The pairs (x, y) among `entries`: "" for `x` and `y`, or "train", "val", "test" for `x_train` and `y_train`...
 
-    Raises DataError where there is none, where half of one is missing, or where both ways are mixed.
+    Raises DataError if there is none, if half of one is missing, or if both forms are mixed.
     """
     found = [part for part in ("", *PARTS) if _entry("x", part) in entries or (targets_needed and _entry("y", part) in entries)]
     if not found:
@@ -48,11 +48,11 @@ def given_pairs(entries: dict[str, Any], where: str, *, targets_needed: bool = T
     if "" in found and len(found) > 1:
         raise DataError(f"{where} has both 'x' and '{_entry('x', found[1])}': give either 'x' and 'y', or splits")
     if targets_needed and found[0] not in ("", "train"):
-        raise DataError(f"{where} has no 'x_train': a network needs rows to train on, so give 'x_train' and 'y_train'")
+        raise DataError(f"{where} has no 'x_train': give 'x_train' and 'y_train', the rows to train on")
     for part in found:
         for letter in "xy" if targets_needed else "x":
             if _entry(letter, part) not in entries:
-                raise DataError(f"{where} has no {_entry(letter, part)!r}: inputs 'x...' and targets 'y...' go together")
+                raise DataError(f"{where} has no {_entry(letter, part)!r}: give inputs 'x...' and targets 'y...' together")
         yield part, (entries[_entry("x", part)], entries.get(_entry("y", part)))
 
 

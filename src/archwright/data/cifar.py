@@ -1,7 +1,7 @@
-"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): the authors' binary version, and their Python version read without running pickles.
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): the authors' binary version, or their Python version, read without running pickles.
 
 A binary record is one label byte (CIFAR-100: coarse, then fine) and 3,072 pixel bytes, channels first. The Python version
-holds the same as pickled dictionaries.
+contains the same as pickled dictionaries.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ AUGMENTATION = ("crop", "flip", "cutout")
 
 @dataclass(frozen=True)
 class Version:
-    """One form of the data set: a folder of these files. `label`: which label byte, or the dictionary's key."""
+    """One version of the data set: a folder with these files. `label`: the index of the label byte, or the dictionary key."""
 
     folder: str
     train: tuple[str, ...]
@@ -55,7 +55,7 @@ def find_cifar(folder: Path, versions: tuple[Version, ...]) -> tuple[Path, Versi
 
 
 def read_cifar_folder(folder: Path, name: str, versions: tuple[Version, ...]) -> RawData:
-    """Training batches, then the test batch: (N, 3, 32, 32) uint8. Raises DataError where a batch is damaged."""
+    """Training batches, then the test batch: (N, 3, 32, 32) uint8. Raises DataError if a batch is damaged."""
     found = find_cifar(folder, versions)
     if found is None:
         expected = " or ".join(f"{version.folder} with {', '.join((*version.train, version.test))}" for version in versions)
@@ -75,7 +75,7 @@ def _read_binary(path: Path, version: Version) -> tuple[Array, Array]:
         content = np.frombuffer(path.read_bytes(), np.uint8)
         record = version.labels + PIXELS
         if len(content) % record:
-            raise DataError(f"{path} has {len(content)} bytes, which is no multiple of {record}: it is truncated or damaged")
+            raise DataError(f"{path} has {len(content)} bytes, which is not a multiple of {record}: it is truncated or damaged")
         table = content.reshape(-1, record)
     return table[:, version.labels :].reshape(-1, 3, 32, 32), table[:, int(version.label)].astype(np.int64)
 
@@ -84,11 +84,11 @@ def _read_python(path: Path, version: Version) -> tuple[Array, Array]:
     batch = read_pickled_data(path)
     key = str(version.label)
     if not isinstance(batch, dict) or not {"data", key} <= set(batch):
-        raise DataError(f"{path} is no CIFAR batch: it needs a dictionary with 'data' and {key!r}")
+        raise DataError(f"{path} is not a CIFAR batch: it must be a dictionary with 'data' and {key!r}")
     pixels, labels = values_of(batch["data"], str(path)), values_of(batch[key], str(path))
     if pixels.dtype != np.uint8 or pixels.shape != (len(labels), PIXELS) or labels.dtype.kind not in "iu":
         raise DataError(
-            f"{path}: {pixels.dtype} data {pixels.shape}, labels {labels.shape} are no CIFAR batch of (N, {PIXELS}) bytes"
+            f"{path}: {pixels.dtype} data {pixels.shape}, labels {labels.shape} are not a CIFAR batch of (N, {PIXELS}) bytes"
         )
     return pixels.reshape(-1, 3, 32, 32), labels.astype(np.int64)
 
@@ -113,13 +113,13 @@ CIFAR100_FILES = _files("cifar100", "cifar-100-binary.tar.gz", "03b5dce01913d631
 
 
 def read_cifar10() -> RawData:
-    """Ten classes of things, 50,000 to train and 10,000 to test."""
+    """Ten classes of objects, 50,000 images for training and 10,000 for testing."""
     folder = locate(CIFAR10_FILES, lambda folder: find_cifar(folder, CIFAR10_VERSIONS) is not None)
     return read_cifar_folder(folder, "cifar10", CIFAR10_VERSIONS)
 
 
 def read_cifar100() -> RawData:
-    """A hundred classes of things, 50,000 to train and 10,000 to test."""
+    """A hundred classes of objects, 50,000 images for training and 10,000 for testing."""
     folder = locate(CIFAR100_FILES, lambda folder: find_cifar(folder, CIFAR100_VERSIONS) is not None)
     return read_cifar_folder(folder, "cifar100", CIFAR100_VERSIONS)
 
@@ -131,5 +131,5 @@ def _dataset(name: str, description: str, outputs: int, read: Callable[[], RawDa
     )
 
 
-CIFAR10 = _dataset("cifar10", "photographs of ten kinds of things, 32x32 colour", 10, read_cifar10)
-CIFAR100 = _dataset("cifar100", "photographs of a hundred kinds of things, 32x32 colour", 100, read_cifar100)
+CIFAR10 = _dataset("cifar10", "photographs of ten classes of objects, 32x32 colour", 10, read_cifar10)
+CIFAR100 = _dataset("cifar100", "photographs of a hundred classes of objects, 32x32 colour", 100, read_cifar100)

@@ -1,4 +1,4 @@
-"""A table in a .csv file with a header: the target columns are named, all others are flat features."""
+"""Tables in .csv files with a header: named target columns, all others are flat features."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ import numpy as np
 from archwright.data.raw_data import Array, RawData
 from archwright.data.read_errors import reading
 from archwright.errors import DataError
+from archwright.formatting import plural
 
 DELIMITERS = (",", ";", "\t")
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A")
 
 
 def read_csv(path: Path, target: Sequence[str]) -> RawData:
-    """Features (N, F) and targets (N,) or (N, T). Raises DataError for a missing target, and for columns that hold no numbers."""
+    """Features (N, F) and targets (N,) or (N, T). Raises DataError for missing targets and for non-numeric columns."""
     text = read_text(path)
     header, delimiter = read_header(text, path)
     if not target:
-        raise DataError(f"{path}: which column is the target? Give --target COLUMN[,COLUMN]; there are {_listed(header)}")
+        raise DataError(f"{path}: which column is the target? Give --target COLUMN[,COLUMN]; the columns are {_listed(header)}")
     for name in target:
         if name not in header:
             close = difflib.get_close_matches(name, header, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise DataError(f"{path} has no column {name!r}{hint}: there are {_listed(header)}")
+            raise DataError(f"{path} has no column {name!r}{hint}: the columns are {_listed(header)}")
     features = [name for name in header if name not in target]
     if not features:
         raise DataError(f"{path}: all columns are targets: leave at least one as a feature")
@@ -51,24 +52,22 @@ def read_csv(path: Path, target: Sequence[str]) -> RawData:
 
 
 def read_csv_features(path: Path, inputs: Sequence[str], targets: Sequence[str]) -> Array:
-    """The features (N, F) in the order of `inputs`, found by name; without names all columns but `targets`.
+    """The features (N, F) by name in the order of `inputs`; if `inputs` is empty, all columns but `targets`.
 
-    Other columns are left alone. Raises DataError where a feature is missing or holds no numbers.
+    Other columns are ignored. Raises DataError if a feature is missing or not numeric.
     """
     text = read_text(path)
     header, delimiter = read_header(text, path)
     wanted = list(inputs) or [name for name in header if name not in targets]
     missing = [name for name in wanted if name not in header]
     if missing:
-        raise DataError(
-            f"{path} lacks the feature column(s) {_listed(missing)} that the model was trained on: there are {_listed(header)}"
-        )
+        raise DataError(f"{path} lacks {_listed(missing)}, which the model was trained on: the columns are {_listed(header)}")
     others = [name for name in header if name not in wanted]
     return _numbers(_read_table(text, path, header, delimiter, others), wanted, path)
 
 
 def read_header(text: str, path: Path) -> tuple[list[str], str]:
-    """The column names and the delimiter. Raises DataError where the first row does not name every column once."""
+    """The column names and the delimiter. Raises DataError unless the first row names every column once."""
     first = text.split("\n", 1)[0]
     delimiter = max(DELIMITERS, key=first.count)
     header = [name.strip() for name in next(csv.reader([first.rstrip("\r")], delimiter=delimiter), [])]
@@ -78,24 +77,24 @@ def read_header(text: str, path: Path) -> tuple[list[str], str]:
         raise DataError(f"{path} has no header: the first row holds numbers ({_listed(header)}); add a row that names the columns")
     if "" in header:
         raise DataError(
-            f"{path}: column {header.index('')} (counted from 0) has no name; if it numbers the rows leave it out, else name it"
+            f"{path}: column {header.index('')} (counted from 0) has no name: name it, or leave it out if it only numbers the rows"
         )
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise DataError(f"{path}: more than one column is called {_listed(twice)}: give each its own name")
+        raise DataError(f"{path}: more than one column is called {_listed(twice)}: give each column its own name")
     return header, delimiter
 
 
 def read_text(path: Path) -> str:
-    """A text file, gzipped where its name ends so. Raises DataError where it cannot be read."""
+    """The content of a text file, decompressed if its name ends in .gz. Raises DataError if it cannot be read."""
     with reading(path, "a CSV file"):
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         return content.decode("utf-8-sig")
 
 
 def _read_table(text: str, path: Path, header: list[str], delimiter: str, texts: Sequence[str]) -> Any:
-    """A pandas table; the columns `texts` stay as written, so that a class may be called NA."""
-    import pandas as pd  # heavy, and needed for tables alone
+    """A pandas table; the columns `texts` stay as they are written, so that a class may be called NA."""
+    import pandas as pd  # slow to import, and needed only for tables
 
     missing = {name: list(MISSING) for name in header if name not in texts}
     try:
@@ -108,10 +107,10 @@ def _read_table(text: str, path: Path, header: list[str], delimiter: str, texts:
             )  # fmt: skip
     except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
         raise DataError(
-            f"{path}: the rows do not fit the header of {len(header)} columns ({str(error).strip()}): give every row as many"
+            f"{path}: the rows do not match the {len(header)} columns of the header ({str(error).strip()}): give each row as many"
         ) from None
     if not len(table):
-        raise DataError(f"{path} has a header and no rows: add data")
+        raise DataError(f"{path} has a header but no rows: add data")
     return table
 
 
@@ -120,7 +119,7 @@ def _numbers(table: Any, columns: Sequence[str], path: Path) -> Array:
     if wrong:
         shown = ", ".join(f"{name!r} (such as {_first_text(table[name])!r})" for name in wrong[:5])
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise DataError(f"{path}: columns that hold no numbers: {shown}{more}; turn them into numbers or leave them out")
+        raise DataError(f"{path}: columns that are not numeric: {shown}{more}; turn them into numbers or leave them out")
     return np.asarray(table[list(columns)].to_numpy(dtype=np.float64))
 
 
@@ -129,12 +128,13 @@ def _first_text(column: Any) -> str:
 
 
 def _target(cells: Array, name: str, path: Path) -> Array:
-    """Integers where every cell is one, else floats where every cell is a number, else texts."""
+    """Integers if every cell is one, else floats if every cell is a number, else texts."""
     cells = np.char.strip(cells)
     empty = np.flatnonzero(cells == "")
     if len(empty):
         raise DataError(
-            f"{path}: target {name!r} is missing in {len(empty)} row(s), the first is row {empty[0]} (counted from 0): fill it in"
+            f"{path}: target {name!r} is missing in {plural(len(empty), 'row')}, "
+            f"first in row {empty[0]} (counted from 0): fill it in"
         )
     for kind in (np.int64, np.float64):
         try:
@@ -145,7 +145,7 @@ def _target(cells: Array, name: str, path: Path) -> Array:
     if 2 * numbers > len(cells):
         odd = next(i for i, cell in enumerate(cells) if not _is_number(str(cell)))
         raise DataError(
-            f"{path}: target {name!r} mixes numbers and texts: row {odd} (counted from 0) has {cells[odd]!s}; make all of one kind"
+            f"{path}: target {name!r} mixes numbers and texts: row {odd} (counted from 0) has {cells[odd]!s}; use one kind only"
         )
     return cells
 

@@ -1,4 +1,4 @@
-"""A built-in data set: what it is, in words and numbers, and how its rows are read."""
+"""A data set by name: its description in words and numbers, and the function that reads it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dataset:
-    """`input_shape` as in `Problem`. `rows`: all splits; of a text, its windows. `origin`: where the files come from."""
+    """`input_shape` as in `Problem`. `rows`: of all splits; for a text, windows. `origin`: where the files come from."""
 
     name: str
     description: str
@@ -28,5 +28,5 @@ class Dataset:
     read: Callable[[], RawData | RawText]
 
     def to_json(self) -> dict[str, Any]:
-        """What `archwright list datasets` shows."""
+        """The entry that `archwright list datasets` shows."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items() if key != "read"}

@@ -1,4 +1,4 @@
-"""Where a data set's files are: a folder of yours, the cache, the Debian package's folder, else a download with a checksum."""
+"""Locates a data set's files: the user's folder, the cache, a Debian package's folder, or a download with a checksum."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOLDER_VARIABLE = "ARCHWRIGHT_DATA"
 
 @dataclass(frozen=True)
 class Download:
-    """One file of a data set. `md5`: as the authors published it. A `.tar.gz` is unpacked."""
+    """One file of a data set. `md5`: as published by the authors. A `.tar.gz` is unpacked."""
 
     url: str
     md5: str
@@ -34,7 +34,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Files:
-    """The files of one data set. `system`: folders where packages put them. `package`: the Debian package, where there is one."""
+    """The files of one data set. `system`: folders where packages install them. `package`: the Debian package, if there is one."""
 
     name: str
     downloads: tuple[Download, ...]
@@ -43,7 +43,7 @@ class Files:
 
 
 def locate(files: Files, complete: Callable[[Path], bool]) -> Path:
-    """The first folder that is `complete`; where there is none, a download. Raises DataError that says how to get the files."""
+    """The first folder that is `complete`, else a download. Raises DataError that says how to get the files."""
     folders = [*own_folders(files.name), *map(Path, files.system)]
     for folder in folders:
         if folder.is_dir() and complete(folder):
@@ -54,12 +54,12 @@ def locate(files: Files, complete: Callable[[Path], bool]) -> Path:
     except (OSError, HTTPException) as error:
         raise DataError(_missing(files, folders, error)) from None
     if not complete(cache):
-        raise DataError(f"the download of {files.name!r} lacks files in {cache}: delete the folder and try again")
+        raise DataError(f"the download of {files.name!r} in {cache} is incomplete: delete the folder and try again")
     return cache
 
 
 def own_folders(name: str) -> list[Path]:
-    """The folder of the environment variable ARCHWRIGHT_DATA, and the cache."""
+    """The folder in the environment variable ARCHWRIGHT_DATA, and the one in the cache."""
     own = os.environ.get(FOLDER_VARIABLE)
     return [*([Path(own) / name] if own else []), cache_folder() / name]
 
@@ -70,9 +70,9 @@ def cache_folder() -> Path:
 
 
 def download(downloads: Sequence[Download], folder: Path) -> None:
-    """Fetch into `folder`; a file appears there only when whole and checked.
+    """Download into `folder`; a file appears there only when it is complete and verified.
 
-    Raises OSError or HTTPException where the network fails, DataError for a wrong checksum.
+    Raises OSError or HTTPException if the network fails, DataError for a wrong checksum.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for item in downloads:
@@ -94,12 +94,12 @@ def _fetch(item: Download, file: Path) -> None:
         found = hashlib.file_digest(content, "md5").hexdigest()
     if found != item.md5:
         raise DataError(
-            f"{item.url} came with the checksum {found} instead of {item.md5}: try again later, or put the files there yourself"
+            f"{item.url} has the checksum {found} instead of {item.md5}: try again later, or provide the files yourself"
         )
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack beside `archive`, then move each entry at the top into `folder`."""
+    """Unpack beside `archive`, then move each top-level entry into `folder`."""
     inside = archive.parent / "content"
     with reading(archive, "a .tar.gz archive"), tarfile.open(archive) as tar:
         tar.extractall(inside, filter="data")
@@ -112,7 +112,7 @@ def _missing(files: Files, folders: Sequence[Path], error: Exception) -> str:
     install = f"install it with 'apt-get install {files.package}', or " if files.package else ""
     wanted = ", ".join(item.file_name for item in files.downloads)
     return (
-        f"the files of {files.name!r} are in none of {', '.join(map(str, folders))} and could not be downloaded ({error}): "
+        f"the files of {files.name!r} were not found in {', '.join(map(str, folders))} and could not be downloaded ({error}): "
         f"{install}put {wanted} (archives unpacked) into a folder {files.name} "
-        f"and set {FOLDER_VARIABLE} to the folder around it"
+        f"and set {FOLDER_VARIABLE} to its parent folder"
     )

@@ -23,12 +23,12 @@ GROUP = "archwright.datasets"
 
 
 def dataset_names() -> list[str]:
-    """The data sets that have a name."""
+    """The names of all data sets."""
     return known_names(BUILT_IN, GROUP)
 
 
 def find_dataset(name: str) -> Dataset:
-    """The data set of this name. Raises UnknownName, listing what is known, where there is none."""
+    """The data set with this name. Raises UnknownName, with the known names, if there is none."""
     dataset = find(name, BUILT_IN, GROUP, "data set")
     if not isinstance(dataset, Dataset):
         raise UnknownName(f"data set {name!r} is a {type(dataset).__name__}: it must be an archwright Dataset")
@@ -36,5 +36,5 @@ def find_dataset(name: str) -> Dataset:
 
 
 def describe_datasets() -> list[dict[str, Any]]:
-    """Name, description, task, input shape, outputs, rows, licence and origin of each, as JSON takes it."""
+    """Name, description, task, input shape, outputs, rows, licence and origin of each, ready for JSON."""
     return [find_dataset(name).to_json() for name in dataset_names()]

@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits that come with scikit-learn (Alpaydin and Kaynak 1998, UCI's test part)."""
+"""The 1,797 handwritten digits that come with scikit-learn (Alpaydin and Kaynak 1998, the test set of UCI)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archwright.data.raw_data import RawData
 
 def read_digits() -> RawData:
     """Grey values 0 to 16, (1797, 8, 8)."""
-    from sklearn.datasets import load_digits  # heavy, and needed for this alone
+    from sklearn.datasets import load_digits  # slow to import, and needed only here
 
     pixels, labels = load_digits(return_X_y=True)
     images = pixels.reshape(-1, 8, 8).astype(np.uint8)
@@ -27,6 +27,6 @@ DIGITS = Dataset(
     10,
     1797,
     "CC BY 4.0 (UCI), shipped with scikit-learn under BSD-3",
-    "scikit-learn, embedded",
+    "included in scikit-learn",
     read_digits,
 )

@@ -1,7 +1,7 @@
-"""A folder of images with one sub-folder per class, or with `train`, `val` and `test` that each have one per class.
+"""Folders of images with one sub-folder per class, or with `train`, `val` and `test` folders that have one per class.
 
-All images must have one size. Where any is in colour all become RGB (transparency is dropped), else all are grey, in bytes or,
-for 16 bits and floats, as they are.
+All images must have the same size. If any is in colour, all become RGB (transparency is dropped), else all are grey, as bytes, or
+unchanged if they have 16 bits or floats.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from archwright.data.arrays import PARTS
 from archwright.data.raw_data import Array, RawData
 from archwright.data.read_errors import reading
 from archwright.errors import DataError
+from archwright.formatting import plural
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 GREY = {"1", "L", "LA"}
@@ -23,16 +24,16 @@ DEEP_GREY = {"I;16", "I;16B", "I;16L", "I", "F"}
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The images right inside `folder`, by name."""
+    """The images directly in `folder`, sorted by name."""
     return sorted(
         file for file in folder.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
     )
 
 
 def read_image_folder(folder: Path, *, colour: bool = False) -> RawData:
-    """Images in order of split, class and name, labels as texts; all in colour if `colour`.
+    """Images in order of split, class and name, labels as texts; all RGB if `colour`.
 
-    Raises DataError where an image is unreadable or of another size.
+    Raises DataError if an image is unreadable or of another size.
     """
     parts = _part_folders(folder)
     listed = [(part, label, file) for part, root in parts.items() for label, file in _labelled(root)]
@@ -46,13 +47,13 @@ def read_image_folder(folder: Path, *, colour: bool = False) -> RawData:
 
 
 def read_images(files: list[Path], *, colour: bool = False) -> tuple[Array, tuple[str, ...]]:
-    """All images as (N, 1, H, W) or (N, 3, H, W) (always 3 channels if `colour`), and what was assumed."""
+    """All images as (N, 1, H, W) or (N, 3, H, W) (always 3 channels if `colour`), and the assumptions made."""
     modes = [_size_and_mode(file) for file in files]
     for file, (size, _) in zip(files, modes, strict=True):
         if size != modes[0][0]:
             first, other = (f"{width}x{height}" for width, height in (modes[0][0], size))
             raise DataError(
-                f"{files[0]} is {first} and {file} is {other}: resize all to one size (such as: mogrify -resize {first}! *)"
+                f"{files[0]} is {first} and {file} is {other}: resize all to one size (for example: mogrify -resize {first}! *)"
             )
     kinds = {mode for _, mode in modes} | ({"RGB"} if colour else set())
     target, notes = _common_mode(kinds, files, [mode for _, mode in modes])
@@ -76,11 +77,11 @@ def _labelled(root: Path) -> list[tuple[str, Path]]:
     classes = _sub_folders(root)
     if not classes:
         raise DataError(
-            f"{root} has no sub-folders (nor IDX or CIFAR files): put the images of each class into one that is named after it"
+            f"{root} has no sub-folders (nor IDX or CIFAR files): put the images of each class into a sub-folder named after it"
         )
     for sub in classes:
         if not images_in(sub):
-            raise DataError(f"{sub} has no images ({', '.join(SUFFIXES)}): every class needs some, so fill it or delete it")
+            raise DataError(f"{sub} has no images ({', '.join(SUFFIXES)}): add images of this class, or delete the folder")
     return [(sub.name, file) for sub in classes for file in images_in(sub)]
 
 
@@ -88,7 +89,11 @@ def _left_out(roots: list[Path], folder: Path) -> tuple[str, ...]:
     places = dict.fromkeys([folder, *roots, *(sub for root in roots for sub in _sub_folders(root))])
     tops = {folder, *roots}
     extra = [e for p in places for e in sorted(p.iterdir()) if not e.name.startswith(".") and _is_extra(e, p in tops)]
-    return (f"left out: {len(extra)} file(s) that belong to no class or are no images, such as {extra[0]}",) if extra else ()
+    return (
+        (f"ignored {plural(len(extra), 'entry', 'entries')} that are not images in a class folder, such as {extra[0]}",)
+        if extra
+        else ()
+    )
 
 
 def _is_extra(entry: Path, at_top: bool) -> bool:
@@ -108,7 +113,7 @@ def _size_and_mode(file: Path) -> tuple[tuple[int, int], str]:
 
 
 def _common_mode(kinds: set[str], files: list[Path], modes: list[str]) -> tuple[str, tuple[str, ...]]:
-    """The mode that all images are brought to; "" leaves them as they are (16 bits and floats)."""
+    """The mode that all images are converted to; "" leaves them unchanged (16 bits and floats)."""
     if kinds <= GREY:
         return "L", ()
     deep = kinds & DEEP_GREY
@@ -116,10 +121,10 @@ def _common_mode(kinds: set[str], files: list[Path], modes: list[str]) -> tuple[
         return "", ()
     if deep:
         one, other = (next(f for f, m in zip(files, modes, strict=True) if (m in DEEP_GREY) is deeper) for deeper in (True, False))
-        raise DataError(f"{one} has more than 8 bits and {other} has 8: save all images in one depth")
+        raise DataError(f"{one} has more than 8 bits and {other} has 8: save all images with the same depth")
     if kinds == {"RGB"}:
         return "RGB", ()
-    return "RGB", (f"images of kinds {', '.join(sorted(kinds))} were all turned into RGB",)
+    return "RGB", (f"images of modes {', '.join(sorted(kinds))} were all converted to RGB",)
 
 
 def _decode(file: Path, mode: str) -> Array:

@@ -1,4 +1,4 @@
-"""The King James Bible, from the command `bible` of Debian's package bible-kjv."""
+"""The King James Bible, from the command `bible` of the Debian package bible-kjv."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ VERSES = 31_102
 
 
 def read_king_james(level: Level) -> RawText:
-    """All verses, one a line, without their numbers. Raises DataError where the command is missing or prints something else."""
+    """All verses, one per line, without their numbers. Raises DataError if the command is missing or prints something else."""
     printed = _printed()
     count = len(REFERENCE.findall(printed))
     if count != VERSES:
-        raise DataError(f"'{COMMAND} -f {WHOLE}' printed {count:,} verses instead of {VERSES:,}: give '{INSTALL}' again")
-    return RawText(f"king-james-{level}s", "the King James Bible (Debian's bible-kjv)", {"": REFERENCE.sub("", printed)}, level)
+        raise DataError(f"'{COMMAND} -f {WHOLE}' printed {count:,} verses instead of {VERSES:,}: reinstall it with '{INSTALL}'")
+    return RawText(
+        f"king-james-{level}s", "the King James Bible (Debian package bible-kjv)", {"": REFERENCE.sub("", printed)}, level
+    )
 
 
 def _printed() -> str:
     program = shutil.which(COMMAND)
     if program is None:
-        raise DataError(f"the King James Bible comes with the command {COMMAND!r}, which is not installed: give '{INSTALL}'")
+        raise DataError(f"the King James Bible comes with the command {COMMAND!r}, which is not installed: run '{INSTALL}'")
     try:
         done = subprocess.run([program, "-f", WHOLE], capture_output=True, timeout=SECONDS, check=True)
     except (OSError, subprocess.SubprocessError) as error:
-        raise DataError(f"'{COMMAND} -f {WHOLE}' failed ({error}): give '{INSTALL}' again") from None
+        raise DataError(f"'{COMMAND} -f {WHOLE}' failed ({error}): reinstall it with '{INSTALL}'") from None
     return done.stdout.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
@@ -48,7 +50,7 @@ def read_words() -> RawText:
     return read_king_james("word")
 
 
-ORIGIN, LICENCE = f"Debian's package bible-kjv ({INSTALL})", "public domain outside the United Kingdom"
+ORIGIN, LICENCE = f"Debian package bible-kjv ({INSTALL})", "public domain outside the United Kingdom"
 CHARACTERS = Dataset(
     "king-james-characters",
     "the King James Bible, character by character",

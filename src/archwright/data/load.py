@@ -1,4 +1,4 @@
-"""From a source (a name, a path, arrays) to a problem: read, lay out, check, infer the task, divide, learn the normalisation."""
+"""From a source (a name, a path, arrays) to a problem: read, lay out, check, infer the task, split, learn the normalisation."""
 
 from __future__ import annotations
 
@@ -36,48 +36,50 @@ def load_problem(
 ) -> ProblemData:
     """The problem in `source`: the name of a data set, a path, or `Arrays`.
 
-    `task`, `layout`: override what is inferred. `target`: the target columns of a table. `level`: what a text's tokens are;
-    `window`: how many of them a network is trained on at a time. `seed`: of the division into splits, which of a text are blocks.
-    Raises DataError (one sentence with the mend) where the data cannot be used.
+    `task`, `layout`: override what is inferred. `target`: the target columns of a table. `level`: the tokens of a text;
+    `window`: the number of tokens that a network is trained on at a time. `seed`: for the split (a text is split into blocks).
+    Raises DataError (one sentence that says how to fix it) if the data cannot be used.
     """
     raw = read_source(source, _column_names(target))
     if isinstance(raw, RawText):
-        _refuse({"task": task if task != TEXT_TASK else None, "layout": layout}, f"{raw.where} is a text, and its task {TEXT_TASK}")
+        _refuse(
+            {"task": task if task != TEXT_TASK else None, "layout": layout}, f"{raw.where} is a text, with the task {TEXT_TASK}"
+        )
         return text_problem(raw, level, window)
-    _refuse({"task": task if task == TEXT_TASK else None, "level": level, "window": window}, f"{raw.where} is no text (.txt)")
+    _refuse({"task": task if task == TEXT_TASK else None, "level": level, "window": window}, f"{raw.where} is not a text (.txt)")
     shaped, notes = lay_out(raw.x, layout or raw.layout, raw.where)
     inputs = raw.inputs if shaped.ndim == 2 else ()
     x = as_inputs(shaped, inputs, raw.where)
     notes = (*raw.notes, *notes, *_lossy_notes(shaped, inputs))
     if raw.y is None:
-        raise DataError(f"{raw.where} has no targets: a problem needs them")
+        raise DataError(f"{raw.where} has no targets: add them, since a network cannot be trained without")
     targets = read_targets(raw.y, task, raw.outputs, raw.class_names, raw.where)
     division = divide(targets, raw.sizes, seed, raw.where)
     return _problem_data(raw, x, targets, division, (*notes, *targets.notes, *absent_classes(targets, division)))
 
 
 def _refuse(options: Mapping[str, Any], reason: str) -> None:
-    """Raises DataError where an option was given that these data cannot have."""
+    """Raises DataError if an option was given that does not apply to these data."""
     for name, value in options.items():
         if value is not None:
             raise DataError(f"{reason}: leave out --{name} {value}")
 
 
 def load_inputs(source: Source, problem: Problem, *, layout: str | None = None) -> tuple[Array, Array]:
-    """Inputs to predict for, as (N, *problem.input_shape), and their rows (N,) in source order; targets are not needed.
+    """Inputs to predict for, as (N, *problem.input_shape), and their row numbers (N,) in source order; no targets needed.
 
-    `layout` is accepted for sources whose shape could be read in two ways; the problem's shape decides otherwise.
-    Raises DataError where the shapes do not fit.
+    `layout`: for sources whose shape is ambiguous; otherwise the problem's shape decides.
+    Raises DataError if the shapes do not fit.
     """
     x, where = read_inputs(source, problem)
     if layout is not None:
         x = lay_out(x, layout, where)[0]
-    x = as_inputs(_fitted(x, problem.input_shape, where), problem.inputs, where)
+    x = as_inputs(_as_shape(x, problem.input_shape, where), problem.inputs, where)
     return x, np.arange(len(x), dtype=np.int64)
 
 
 def data_hash(x: Array, targets: Targets, sizes: tuple[int, int, int] | None) -> str:
-    """Stands for the contents: inputs, targets, task and given splits; not for where they were or how they are divided."""
+    """Identifies the contents: inputs, targets, task and given splits, but not their location or how they are split."""
     digest = hashlib.sha256()
     for array in (x, targets.y):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -114,11 +116,11 @@ def _lossy_notes(x: Array, columns: Sequence[str]) -> tuple[str, ...]:
     lossy = lossy_columns(x, columns)
     if not lossy:
         return ()
-    return (f"{', '.join(lossy)}: large values that vary little lose digits in float32: subtract an offset beforehand",)
+    return (f"{', '.join(lossy)}: large values that vary little lose precision in float32: subtract an offset beforehand",)
 
 
-def _fitted(x: Array, shape: tuple[int, ...], where: str) -> Array:
-    """The rows in the shape that the network takes: a single channel may be left out, channels of images may come last."""
+def _as_shape(x: Array, shape: tuple[int, ...], where: str) -> Array:
+    """The rows in the network's input shape: a single channel may be left out, image channels may come last."""
     if x.shape[1:] == shape:
         return x
     if x.shape[1:] == shape[1:] and shape[0] == 1:
@@ -128,5 +130,5 @@ def _fitted(x: Array, shape: tuple[int, ...], where: str) -> Array:
     if x.ndim == 4 and channels_last(*x.shape[1:]) and (x.shape[3], *x.shape[1:3]) == shape:
         return x.transpose(0, 3, 1, 2)
     raise DataError(
-        f"{where}: rows of shape {x.shape[1:]} do not fit a network for rows of shape {shape}: give the same as it was trained on"
+        f"{where}: rows of shape {x.shape[1:]} do not fit a network trained on rows of shape {shape}: give rows of that shape"
     )

@@ -1,4 +1,4 @@
-"""MNIST (LeCun et al. 1998) and Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747): the same four IDX files."""
+"""MNIST (LeCun et al. 1998) and Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747): four IDX files each."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ MNIST_FILES = Files(
 
 
 def has_all_four(folder: Path) -> bool:
-    """Whether the training and test images and labels are in `folder`."""
+    """Whether `folder` has the training and test images and labels."""
     return all(find_idx(folder, part, what) for part in ("train", "test") for what in ("images", "labels"))
 
 
 def read_fashion_mnist() -> RawData:
-    """Articles of clothing, uint8, 60,000 to train and 10,000 to test."""
+    """Articles of clothing, uint8, 60,000 for training and 10,000 for testing."""
     folder = locate(FASHION_FILES, has_all_four)
     return read_idx_folder(folder, "fashion-mnist", FASHION_CLASSES, ("crop", "flip", "cutout"))
 
 
 def read_mnist() -> RawData:
-    """Handwritten digits, uint8, 60,000 to train and 10,000 to test."""
+    """Handwritten digits, uint8, 60,000 for training and 10,000 for testing."""
     return read_idx_folder(locate(MNIST_FILES, has_all_four), "mnist", tuple("0123456789"), ("crop",))
 
 
@@ -68,7 +68,7 @@ FASHION_MNIST = Dataset(
     10,
     70000,
     "MIT",
-    "Debian's package dataset-fashion-mnist, or github.com/zalandoresearch/fashion-mnist",
+    "Debian package dataset-fashion-mnist, or github.com/zalandoresearch/fashion-mnist",
     read_fashion_mnist,
 )
 MNIST = Dataset(
@@ -79,6 +79,6 @@ MNIST = Dataset(
     10,
     70000,
     "CC BY-SA 3.0",
-    "the four IDX files of yann.lecun.com/exdb/mnist",
+    "the four IDX files from yann.lecun.com/exdb/mnist",
     read_mnist,
 )

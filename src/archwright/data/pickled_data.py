@@ -1,4 +1,4 @@
-"""The plain data in a pickle, read without running it: arrays, numbers, texts, lists and dictionaries, and nothing else."""
+"""Reads plain data from a pickle without running it: arrays, numbers, texts, lists and dictionaries, nothing else."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from archwright.errors import DataError
 
 
 def read_pickled_data(path: Path) -> Any:
-    """The plain data in a pickle; the keys of a dictionary become texts. Raises DataError where it asks for anything else."""
+    """The plain data in a pickle; the keys of a dictionary become texts. Raises DataError if it holds anything else."""
     with reading(path, "pickled data"):
         try:
-            content = _DataOnly(io.BytesIO(path.read_bytes()), encoding="bytes").load()
+            content = _PlainDataUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
         except (pickle.UnpicklingError, TypeError, AttributeError, MemoryError) as error:
-            raise DataError(f"{path} cannot be read as plain data ({error}): it may be damaged, so fetch it again") from None
+            raise DataError(f"{path} cannot be read as plain data ({error}): it may be damaged, so download it again") from None
     return {as_text(key): value for key, value in content.items()} if isinstance(content, dict) else content
 
 
-class _DataOnly(pickle.Unpickler):
-    """Knows the names that arrays are made of, has its own stand-ins for them, and refuses every other."""
+class _PlainDataUnpickler(pickle.Unpickler):
+    """Replaces the few names that arrays are made of by harmless types of its own, and refuses every other name."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which data do not need")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which plain data do not need")
         return _ALLOWED[module, name]
 
 
 class _PickledType:
-    """Stands for a numpy type of plain numbers."""
+    """In place of a numpy data type of plain numbers."""
 
     def __init__(self, code: Any, *_: Any) -> None:
         self.code = as_text(code)
@@ -45,12 +45,12 @@ class _PickledType:
 
     def numbers(self) -> np.dtype[Any]:
         if not re.fullmatch("[<>=]?[biuf][1248]", self.code):
-            raise pickle.UnpicklingError(f"it holds an array of type {self.code!r}, and only plain numbers are read")
+            raise pickle.UnpicklingError(f"it holds an array of type {self.code!r}, but only plain numbers are read")
         return np.dtype(self.code)
 
 
 class PickledArray:
-    """Stands for a numpy array until its state comes: version, shape, type, order, bytes."""
+    """In place of a numpy array; its state is version, shape, type, order and bytes."""
 
     def __init__(self, *_: Any) -> None:
         self.values: Array = np.zeros(0, np.uint8)
@@ -61,7 +61,7 @@ class PickledArray:
 
 
 def _latin_bytes(text: str, encoding: str) -> bytes:
-    """How Python 3 writes bytes in the old protocols."""
+    """The way Python 3 writes bytes in old pickle protocols."""
     return text.encode("latin-1")
 
 
@@ -80,5 +80,5 @@ def values_of(value: Any, where: str) -> Array:
 
 
 def as_text(value: Any) -> str:
-    """Texts of Python 2 come as bytes."""
+    """A text; those that Python 2 wrote are read as bytes."""
     return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)

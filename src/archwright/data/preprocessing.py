@@ -1,4 +1,4 @@
-"""Normalisation, learned on the training split only and kept with the model."""
+"""Normalisation, learned from the training split only and saved with the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Preprocessing:
     """Means and standard deviations in the units of the data.
 
     `input_mean`, `input_std`: one per channel (series, images) or per feature (flat). `target_mean`, `target_std`: one per
-    output of a regression, else None. A constant has the standard deviation 1.
+    output of a regression, else None. The standard deviation of a constant is set to 1.
     """
 
     input_mean: tuple[float, ...]
@@ -32,13 +32,13 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, text: Mapping[str, Any]) -> Preprocessing:
-        """Reads what `to_json` wrote (further keys are left alone)."""
+        """Reads what `to_json` wrote (other keys are ignored)."""
         keys = ("input_mean", "input_std", "target_mean", "target_std")
         return cls(*(None if text.get(key) is None else tuple(map(float, text[key])) for key in keys))  # type: ignore[arg-type]
 
 
 def learn_preprocessing(x: Array, y: Array, task: Task) -> Preprocessing:
-    """From the training split: x (N, F), (N, C, L) or (N, C, H, W), y as in `targets.py`."""
+    """Learn it from the training split: x (N, F), (N, C, L) or (N, C, H, W), y as in `targets.py`."""
     inputs = mean_and_std(x)
     if task != "regression":
         return Preprocessing(*inputs)
@@ -46,7 +46,7 @@ def learn_preprocessing(x: Array, y: Array, task: Task) -> Preprocessing:
 
 
 def mean_and_std(values: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Per entry of axis 1, over all others, in float64 and two passes. values: (N, C, ...)."""
+    """For each index of axis 1, over all other axes, in float64 and two passes. values: (N, C, ...)."""
     axes = (0, *range(2, values.ndim))
     chunks = [values[start : start + ROWS_AT_ONCE] for start in range(0, len(values), ROWS_AT_ONCE)]
     count = values.size / values.shape[1]

@@ -1,4 +1,4 @@
-"""A problem: what the data are and what is asked of them. Pure data; the arrays live beside it (`splits.py`)."""
+"""A problem: what the data are and what is to be predicted. Pure data; the arrays are in `splits.py`."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ Task = Literal["classification", "multi_label", "regression", "language_modellin
 TASKS: tuple[Task, ...] = ("classification", "multi_label", "regression", "language_modelling")
 Level = Literal["character", "word"]
 LEVELS: tuple[Level, ...] = ("character", "word")
-"""What a token of a text is."""
+"""What the tokens of a text are."""
 
 METRICS: dict[str, str] = {"classification": "accuracy", "multi_label": "f1", "regression": "r2"}
-"""The metric a task is judged by. f1 is the macro average over labels at threshold 0.5, r2 the mean over the outputs."""
+"""The metric that evaluates a task. f1 is the macro average over labels at threshold 0.5, r2 the mean over the outputs."""
 TOKEN_METRICS: dict[str, str] = {"character": "bits_per_character", "word": "perplexity"}
-"""Of language modelling, by the level of its tokens: the mean of -log2 p over characters, exp of the mean of -ln p over words."""
+"""The metric of language modelling, by token level: the mean of -log2 p over characters, exp of the mean of -ln p over words."""
 LOWER_IS_BETTER = frozenset(TOKEN_METRICS.values())
 
 
 def as_score(metric: str, value: float) -> float:
-    """A metric's value, turned so that higher is better, whichever way the metric goes; applied twice it is the value again.
+    """A value of the metric as a score: higher is always better. Applied twice, it gives the value again.
 
-    Everything that compares values of a metric compares these.
+    Everything that compares values of a metric compares scores.
     """
     return -value if metric in LOWER_IS_BETTER else value
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a network must take and give, and how many samples there are.
+    """The inputs and outputs of a network, and the number of samples.
 
     `input_shape`: (F,) flat features, (C, L) a series, (C, H, W) an image, (T,) tokens of a text. `outputs`: classes, labels,
-    targets, or the size of the vocabulary. `names`: one per output. `level`: of a text's tokens, None for all other data.
-    `augmentation`: what batches of these data may undergo ("crop", "flip", "cutout").
-    `inputs`: names of flat features, where they have some.
+    targets, or the size of the vocabulary. `names`: one per output. `level`: of a text's tokens, None for other data.
+    `augmentation`: what may be applied to batches of these data ("crop", "flip", "cutout").
+    `inputs`: names of flat features, if known.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Problem:
 
     @property
     def maximize(self) -> bool:
-        """Whether higher is better in its metric."""
+        """Whether a higher value of its metric is better."""
         return self.metric not in LOWER_IS_BETTER
 
     @property

@@ -1,4 +1,4 @@
-"""A problem in a folder: .npy files and problem.json, written once, read by every worker. Nothing is pickled."""
+"""Stores a problem in a folder: .npy files and problem.json, written once, read by every worker. Nothing is pickled."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DESCRIPTION = "problem.json"
 
 
 def save_problem(data: ProblemData, folder: Path | str) -> Path:
-    """Write `data` into `folder`, all or nothing; where the same is there already, do nothing.
+    """Write `data` into `folder`, atomically; do nothing if the folder already holds the same problem.
 
-    Raises RunFolderError where the folder holds anything else: it is never overwritten.
+    Raises RunFolderError if it holds anything else: that is never overwritten.
     """
     folder = Path(folder)
     description = _description(data)
@@ -38,7 +38,7 @@ def save_problem(data: ProblemData, folder: Path | str) -> Path:
 
 
 def open_problem(folder: Path | str) -> ProblemData:
-    """The problem that `save_problem` wrote; inputs are memory-mapped. Raises DataError where the folder holds none."""
+    """The problem that `save_problem` wrote; inputs are memory-mapped. Raises DataError if the folder holds none."""
     folder = Path(folder)
     text = _read_description(folder)
     if text is None:
@@ -79,20 +79,20 @@ def _move(unfinished: Path, folder: Path, description: dict[str, Any]) -> None:
     try:
         os.rename(unfinished, folder)
     except OSError:
-        if not _holds(folder, description):  # another process was faster only if it wrote the same
+        if not _holds(folder, description):  # another process may have written the same problem first
             raise
 
 
 def _holds(folder: Path, description: dict[str, Any]) -> bool:
-    """Whether this very problem is there. Raises RunFolderError where something else is."""
+    """Whether the folder holds this very problem. Raises RunFolderError if it holds something else."""
     text = _read_description(folder)
     if text is None:
         if folder.is_dir() and any(folder.iterdir()):
-            raise RunFolderError(f"{folder} is there and holds no stored problem: choose another folder")
+            raise RunFolderError(f"{folder} exists but holds no stored problem: choose another folder")
         return False
-    if text != description:
+    if {**text, "notes": None} != {**description, "notes": None}:  # their wording may change between versions
         old, new = text["problem"], description["problem"]
-        different = [key for key in new if old.get(key) != new[key]] or ["the division into splits"]
+        different = [key for key in new if old.get(key) != new[key]] or ["the assignment of rows to splits"]
         raise RunFolderError(
             f"{folder} belongs to other data ({old['name']!r}; different: {', '.join(different)}): choose another folder"
         )

@@ -1,4 +1,4 @@
-"""What every reader returns: the rows of a source, before anything is inferred from them."""
+"""The rows of a source as every reader returns them, before anything is inferred from them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Array = npt.NDArray[Any]
 class RawData:
     """Rows in source order. `where`: the source in words, for errors.
 
-    x: (N, ...) numbers. y: (N,) or (N, columns), or None where there are no targets. `sizes`: rows of the given training,
-    validation and test split, which follow each other in that order (0: not given, to be carved out); None: nothing was given.
-    `class_names`: what the labels 0, 1, ... are called. `outputs`: names of the target columns. `inputs`: names of flat features.
+    x: (N, ...) numbers. y: (N,) or (N, columns), or None without targets. `sizes`: the numbers of rows of the given training,
+    validation and test splits, which follow each other in that order (0: not given, to be made); None: no splits were given.
+    `class_names`: of the labels 0, 1, .... `outputs`: names of the target columns. `inputs`: names of flat features.
     """
 
     name: str
@@ -38,7 +38,7 @@ class RawData:
 
 
 def join_parts(pairs: Mapping[str, tuple[Any, Any]], where: str) -> tuple[Array, Array | None, tuple[int, int, int] | None]:
-    """The pairs as one x, one y and the sizes of the given splits. Raises DataError where rows do not fit together."""
+    """The pairs as one x, one y and the sizes of the given splits. Raises DataError if rows do not fit together."""
     arrays = {
         part: (as_array(x, f"{where}, inputs"), None if y is None else as_array(y, f"{where}, targets"))
         for part, (x, y) in pairs.items()
@@ -56,19 +56,17 @@ def join_parts(pairs: Mapping[str, tuple[Any, Any]], where: str) -> tuple[Array,
 
 
 def as_array(values: Any, where: str) -> Array:
-    """`values` as an array of numbers, booleans or texts. Raises DataError where it is none."""
+    """`values` as an array of numbers, booleans or texts. Raises DataError if that is impossible."""
     if isinstance(values, np.ma.MaskedArray) and np.any(values.mask):
-        raise DataError(f"{where} have {int(np.sum(values.mask))} masked values: fill them in or leave the rows out")
+        raise DataError(f"{where} have {int(np.sum(values.mask))} masked values: fill them in or remove the rows")
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise DataError(f"{where} are not one array ({error}): every row needs the same shape") from None
+        raise DataError(f"{where} do not form one array ({error}): every row needs the same shape") from None
     if array.dtype == object and all(isinstance(value, str) for value in array.flat):
         array = array.astype(str)
     if array.dtype.kind not in "biufUST":
-        raise DataError(
-            f"{where} are of type {array.dtype}: give an array of numbers (targets may be texts), without objects inside"
-        )
+        raise DataError(f"{where} are of type {array.dtype}: give an array of numbers (targets may be texts), not of objects")
     if array.ndim == 0:
         raise DataError(f"{where} are a single value: give one row per sample")
     return array.astype(str) if array.dtype.kind in "ST" else array
@@ -84,8 +82,8 @@ def _check_lengths(x: Array, y: Array | None, where: str) -> None:
 
 
 def _check_same_shapes(arrays: Mapping[str, tuple[Array, Array | None]], where: str) -> None:
-    for letter, of in (("x", 0), ("y", 1)):
-        shapes = {part: pair[of].shape[1:] for part, pair in arrays.items() if pair[of] is not None}  # type: ignore[union-attr]
+    for letter, position in (("x", 0), ("y", 1)):
+        shapes = {part: pair[position].shape[1:] for part, pair in arrays.items() if pair[position] is not None}  # type: ignore[union-attr]
         if len(set(shapes.values())) > 1:
-            told = ", ".join(f"{letter}_{part} {shape}" for part, shape in shapes.items())
-            raise DataError(f"{where}: the splits have rows of different shapes ({told}): give all splits the same")
+            shown = ", ".join(f"{letter}_{part} {shape}" for part, shape in shapes.items())
+            raise DataError(f"{where}: the splits have rows of different shapes ({shown}): use the same shape in all splits")

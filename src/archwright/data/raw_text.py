@@ -1,4 +1,4 @@
-"""What every reader of texts returns: the text as it is, before it is cut into tokens."""
+"""A text as every reader returns it, before it is split into tokens."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from archwright.data.problem import Level
 
 @dataclass(frozen=True)
 class RawText:
-    """`where`: the source in words, for errors. `texts`: the whole under "", or given splits under "train", "val" and "test".
+    """`where`: the source in words, for errors. `texts`: the whole text under "", or given splits as "train", "val" and "test".
 
-    `level`: of its tokens, where nothing else is asked for. `split`: words and signs stand between spaces already, one sentence a
+    `level`: the default for its tokens. `split`: words and punctuation are already separated by spaces, with one sentence per
     line, as in the Penn Treebank.
     """
 

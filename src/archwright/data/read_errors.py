@@ -1,4 +1,4 @@
-"""One sentence for every way in which a file cannot be read."""
+"""One error sentence for every way in which reading a file can fail."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ DAMAGE = (
     OSError, EOFError, ValueError, LookupError, SyntaxError, OverflowError, NotImplementedError, struct.error, zlib.error,
     tokenize.TokenError, zipfile.BadZipFile, tarfile.TarError,
 )  # fmt: skip
-"""What the readers of archives, arrays and images raise for damaged files."""
+"""The exceptions that readers of archives, arrays and images raise for damaged files."""
 
 
 @contextmanager
 def reading(path: Path, kind: str) -> Iterator[None]:
-    """Raises DataError in place of what goes wrong while `path` is read as `kind` (a noun with its article)."""
+    """Turns whatever goes wrong while `path` is read as `kind` (a noun with its article) into a DataError."""
     if path.is_file() and path.stat().st_size == 0:
         raise DataError(f"{path} is empty (0 bytes): write it again")
     try:
@@ -30,8 +30,8 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     except DataError:
         raise
     except PermissionError:
-        raise DataError(f"{path} may not be read: give yourself the permission (chmod)") from None
+        raise DataError(f"{path} cannot be read: permission denied; change its permissions with chmod") from None
     except DAMAGE as error:
         raise DataError(
-            f"{path} cannot be read as {kind} ({error}): it may be truncated or of another kind, so write it again"
+            f"{path} cannot be read as {kind} ({error}): it may be truncated or of another type, so write it again"
         ) from None

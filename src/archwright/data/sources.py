@@ -1,4 +1,4 @@
-"""Every kind of source by its name, path or type: data sets, files, folders, arrays."""
+"""Reads every kind of source, by name, path or type: data sets, files, folders, arrays."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from archwright.errors import DataError
 
 Source = str | Path | Arrays
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
-OWN_DATA = (
+SUPPORTED_SOURCES = (
     "the path of an .npz file, a .csv file, a text (.txt), a folder of images with one sub-folder per class, "
     "or a folder of IDX, CIFAR or Penn Treebank files"
 )
 
 
 def read_source(source: Source, target: Sequence[str] = ()) -> RawData | RawText:
-    """The rows of a source, or its text, as they are. Raises DataError where there is no such source, or it cannot be read."""
+    """The rows of a source, or its text, unchanged. Raises DataError if the source does not exist or cannot be read."""
     if target and not (isinstance(source, (str, Path)) and _is_table(Path(source))):
-        raise DataError(f"--target names columns of a .csv file, and {_name(source)} is none: leave it out")
+        raise DataError(f"--target names columns of a .csv file, but {_name(source)} is not one: leave it out")
     if isinstance(source, Arrays):
         x, y, sizes = join_parts(source.pairs(), source.name)
         return RawData(source.name, source.name, x, y, sizes, layout=source.layout)
@@ -39,13 +39,13 @@ def read_source(source: Source, target: Sequence[str] = ()) -> RawData | RawText
         raw = find_dataset(source).read()
         if not Path(source).exists():
             return raw
-        shadowed = f"the data set {source!r} was taken: for the file or folder of that name give ./{source}"
+        shadowed = f"the data set {source!r} was used: for the file or folder of that name, give ./{source}"
         return replace(raw, notes=(*raw.notes, shadowed))
     return _read_path(source, target)
 
 
 def read_inputs(source: Source, problem: Problem) -> tuple[Array, str]:
-    """The inputs of a source that may have no targets, as they are, and the source in words for errors."""
+    """The inputs of a source, with or without targets, unchanged, and the source in words for errors."""
     if isinstance(source, Arrays):
         entries = {key: value for key, value in vars(source).items() if value is not None}
         pairs = dict(given_pairs(entries, source.name, targets_needed=False))
@@ -70,16 +70,16 @@ def _read_inputs_at(path: Path, problem: Problem) -> Array:
 
 
 def read_text(source: Source) -> RawText:
-    """The text of a source. Raises DataError where it is none."""
+    """The text of a source. Raises DataError if it is not a text."""
     raw = read_source(source)
     if not isinstance(raw, RawText):
-        raise DataError(f"{raw.where} is no text: a language model needs one, so give a .txt file")
+        raise DataError(f"{raw.where} is not a text, which a language model needs: give a .txt file")
     return raw
 
 
 def _rows(raw: RawData | RawText) -> RawData:
     if isinstance(raw, RawText):
-        raise DataError(f"{raw.where} is a text: give rows of numbers, as the model was trained on")
+        raise DataError(f"{raw.where} is a text: give rows of numbers like those that the model was trained on")
     return raw
 
 
@@ -95,7 +95,7 @@ def _read_path(source: str | Path, target: Sequence[str], *, colour: bool = Fals
         return read_npz(path)
     if is_text(path):
         return read_text_file(path)
-    raise DataError(f"{path}: such files are not read: give {OWN_DATA}")
+    raise DataError(f"{path}: unsupported file type: give {SUPPORTED_SOURCES}")
 
 
 def _read_folder(folder: Path, colour: bool) -> RawData | RawText:
@@ -113,7 +113,9 @@ def _unknown(source: str | Path) -> str:
     names = dataset_names()
     close = difflib.get_close_matches(str(source), names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"there is no data set and no file or folder {str(source)!r}{hint}: choose from {', '.join(names)}, or give {OWN_DATA}"
+    return (
+        f"there is no data set, file or folder {str(source)!r}{hint}: choose from {', '.join(names)}, or give {SUPPORTED_SOURCES}"
+    )
 
 
 def _is_table(path: Path) -> bool:

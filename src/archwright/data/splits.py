@@ -20,8 +20,8 @@ from archwright.data.raw_data import Array
 class Split:
     """Rows of one split.
 
-    x: (n, *input_shape), uint8 for images of bytes, else float32, not normalised. y: (n,) int64 classes, or (n, outputs)
-    float32 labels or amounts in their own units. index: (n,) int64, the row in source order (given splits follow each other).
+    x: (n, *input_shape), uint8 for byte images, else float32, not normalised. y: (n,) int64 classes, or (n, outputs)
+    float32 labels or amounts in their original units. index: (n,) int64, the row in source order (given splits in sequence).
     """
 
     x: Array
@@ -32,13 +32,13 @@ class Split:
         return len(self.y)
 
     def write(self, folder: Path) -> None:
-        """Into `folder`, which must be there, as x.npy, y.npy and index.npy."""
+        """Write x.npy, y.npy and index.npy into `folder`, which must exist."""
         for name in ("x", "y", "index"):
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
 
     @classmethod
     def read(cls, folder: Path) -> Split:
-        """What `write` wrote, the inputs memory-mapped."""
+        """The split that `write` wrote, with memory-mapped inputs."""
         return cls(
             *(
                 np.load(folder / f"{name}.npy", mmap_mode="r" if name == "x" else None, allow_pickle=False)
@@ -48,7 +48,7 @@ class Split:
 
 
 class LockedTest:
-    """The test split behind a lock: opening it is the only way to its rows, and leaves a line in a log."""
+    """The locked test split: `open` is the only way to its rows, and adds a line to a log."""
 
     def __init__(self, read: Callable[[], Split], rows: int) -> None:
         self._read = read
@@ -58,7 +58,7 @@ class LockedTest:
         return self._rows
 
     def open(self, reason: str, log: Path) -> Split:
-        """The test split, after one JSON line {"reason", "time"} was appended to `log` (time: ISO 8601, UTC)."""
+        """The test split, after appending one JSON line {"reason", "time"} to `log` (time: ISO 8601, UTC)."""
         line = json.dumps({"reason": reason, "time": datetime.now(UTC).isoformat()}) + "\n"
         file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
@@ -68,13 +68,13 @@ class LockedTest:
         return self._read()
 
     def write(self, folder: Path) -> None:
-        """Store the rows in `folder` without showing them to the caller."""
+        """Write the rows into `folder` without revealing them to the caller."""
         self._read().write(folder)
 
 
 @dataclass(frozen=True, eq=False)
 class ProblemData:
-    """A problem with its splits and the normalisation learned on the training split. `notes`: what was assumed, in words."""
+    """A problem with its splits and the normalisation learned on the training split. `notes`: assumptions, in words."""
 
     problem: Problem
     train: Split

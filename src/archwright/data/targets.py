@@ -1,7 +1,7 @@
-"""What is asked of a network, read from the targets: classes, labels, or amounts.
+"""Reads the targets and infers the task from them: classes, labels, or amounts.
 
 The rule: texts, booleans, and integers with at most 20 values (or at most 1,000, each ten times on average) are classes; several
-columns of 0 and 1 as integers are labels; all else is an amount. A task that was asked for goes before the rule.
+integer columns of 0 and 1 are labels; everything else is an amount. An explicit task takes precedence over the rule.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Targets:
 
 
 def read_targets(y: Array, task: str | None, outputs: Sequence[str], class_names: Sequence[str], where: str) -> Targets:
-    """The targets as they are trained on, and the task they mean. Raises DataError where they do not fit the task asked for."""
+    """The targets as they are trained on, with their task. Raises DataError if they do not fit the task that was given."""
     if task is not None and task not in TASKS:
         raise DataError(f"there is no task {task!r}: choose from {', '.join(TASKS)}")
     y = _without_single_column(y, where)
@@ -45,7 +45,7 @@ def read_targets(y: Array, task: str | None, outputs: Sequence[str], class_names
 
 
 def infer_task(y: Array, where: str) -> tuple[Task, str]:
-    """The task that these targets mean, and what was assumed where it could be another. y: (N,) or (N, columns)."""
+    """The task that these targets imply, and what was assumed if it is ambiguous. y: (N,) or (N, columns)."""
     kind = y.dtype.kind
     if y.ndim == 2:
         return _infer_from_columns(y, where)
@@ -56,22 +56,22 @@ def infer_task(y: Array, where: str) -> tuple[Task, str]:
         whole = distinct <= FEW_CLASSES and bool(np.all(y == np.rint(y)))
         return (
             "regression",
-            f"targets are {distinct} whole numbers as floats, taken as amounts: for classes give task classification"
+            f"targets are {distinct} whole numbers as floats, read as amounts: for classes, give task classification"
             if whole
             else "",
         )
     if distinct <= FEW_CLASSES or (distinct <= MANY_CLASSES and distinct * ROWS_PER_CLASS <= len(y)):
-        return "classification", f"targets are integers with {distinct} values, taken as classes: for amounts give task regression"
-    return "regression", f"targets are integers with {distinct} values, taken as amounts: for classes give task classification"
+        return "classification", f"targets are integers with {distinct} values, read as classes: for amounts, give task regression"
+    return "regression", f"targets are integers with {distinct} values, read as amounts: for classes, give task classification"
 
 
 def _infer_from_columns(y: Array, where: str) -> tuple[Task, str]:
     if y.dtype.kind == "U":
-        raise DataError(f"{where}: {y.shape[1]} target columns of texts: give one column of classes, or labels as 0 and 1")
+        raise DataError(f"{where}: {y.shape[1]} target columns hold texts: give one column of classes, or labels as 0 and 1")
     if y.dtype.kind == "f" or not _zeros_and_ones(y):
         return "regression", ""
     one_hot = bool(np.all(y.sum(axis=1) == 1))
-    return "multi_label", "every row has exactly one label: if they are classes, give task classification" if one_hot else ""
+    return "multi_label", "every row has exactly one label: for classes, give task classification" if one_hot else ""
 
 
 def _classes(y: Array, outputs: Sequence[str], class_names: Sequence[str], where: str) -> Targets:
@@ -87,7 +87,7 @@ def _classes(y: Array, outputs: Sequence[str], class_names: Sequence[str], where
         y = y.astype(np.int64)
     values, codes = np.unique(y, return_inverse=True)
     if len(values) < 2:
-        raise DataError(f"{where}: all {len(y)} rows are of one class ({values[0]!s}): a classifier needs at least two")
+        raise DataError(f"{where}: all {len(y)} rows are of one class ({values[0]!s}): give rows of at least two classes")
     known = len(class_names) and y.dtype.kind in "iu" and values[0] >= 0 and values[-1] < len(class_names)
     names = tuple(class_names[int(value)] if known else str(value) for value in values)
     return Targets("classification", codes.astype(np.int64).reshape(-1), names)
@@ -116,8 +116,8 @@ def _labels(y: Array, outputs: Sequence[str], class_names: Sequence[str], where:
         )
     constant = [name for name, column in zip(names, table.T, strict=True) if np.all(column == column[0])]
     if len(constant) == len(names):
-        raise DataError(f"{where}: every label is the same in all {len(y)} rows: there is nothing to learn")
-    notes = (f"the same in every row, so nothing to learn: {', '.join(constant)}",) if constant else ()
+        raise DataError(f"{where}: every label is constant over all {len(y)} rows: there is nothing to learn")
+    notes = (f"labels that are constant, so that there is nothing to learn: {', '.join(constant)}",) if constant else ()
     return Targets("multi_label", table.astype(np.float32), names, notes)
 
 
@@ -132,7 +132,7 @@ def _amounts(y: Array, outputs: Sequence[str], class_names: Sequence[str], where
     constant = [name for name, column in zip(names, values.T, strict=True) if column.min() == column.max()]
     if constant:
         raise DataError(
-            f"{where}: {', '.join(constant)} has the same value in all {len(y)} rows: leave it out, there is nothing to learn"
+            f"{where}: {', '.join(constant)} is constant over all {len(y)} rows: leave it out, there is nothing to learn"
         )
     return Targets("regression", values, names)
 

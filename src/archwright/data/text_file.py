@@ -1,4 +1,4 @@
-"""Text files: any `.txt`, and the three files of the Penn Treebank as Mikolov et al. 2010 (Interspeech) prepared it."""
+"""Text files: any `.txt`, and the three files of the Penn Treebank as prepared by Mikolov et al. 2010 (Interspeech)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def is_text(path: Path) -> bool:
 
 
 def read_text_file(path: Path) -> RawText:
-    """The text: in characters unless words are asked for, a file of the Penn Treebank in words. Raises DataError for bad files."""
+    """The text, by default as characters, a Penn Treebank file as words. Raises DataError if it cannot be read."""
     split = re.fullmatch(r"ptb\.\w+\.txt", path.name) is not None
     return RawText(path.stem, str(path), {"": text_of(path)}, level="word" if split else "character", split=split)
 
@@ -29,14 +29,14 @@ def is_penn_treebank(folder: Path) -> bool:
 
 
 def read_penn_treebank(folder: Path) -> RawText:
-    """The files that are there, one sentence a line. Raises DataError where there is nothing to train on."""
+    """The files that exist, one sentence per line. Raises DataError if the training file is missing."""
     if not (folder / PENN_TREEBANK["train"]).is_file():
-        raise DataError(f"{folder} has no {PENN_TREEBANK['train']}: a language model needs a text to train on, so put it there")
+        raise DataError(f"{folder} has no {PENN_TREEBANK['train']}: add it, the text to train on")
     texts = {part: text_of(folder / name) for part, name in PENN_TREEBANK.items() if (folder / name).is_file()}
     return RawText(folder.resolve().name, str(folder), texts, level="word", split=True)
 
 
 def text_of(path: Path) -> str:
-    """The characters of a file in UTF-8, line ends as line feeds. Raises DataError where it cannot be read so."""
+    """The content of a UTF-8 file, with line feeds as line ends. Raises DataError if it cannot be read."""
     with reading(path, "a text in UTF-8"):
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")

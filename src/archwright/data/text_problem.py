@@ -1,7 +1,7 @@
-"""From a text to a problem: tokens, a vocabulary, contiguous splits, and windows with the tokens that come next.
+"""From a text to a problem: tokens, vocabulary, contiguous splits, and windows with the next tokens as targets.
 
-A text is never shuffled: training, validation and test are blocks that follow each other, so that a hidden state can be carried
-through each from its first token to its last.
+A text is never shuffled: training, validation and test are consecutive blocks, so that a hidden state can be carried through
+each of them from the first token to the last.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from archwright.data.raw_text import RawText
 from archwright.data.splits import LockedTest, ProblemData, Split
 from archwright.data.tokens import UNKNOWN, Vocabulary, tokenise
 from archwright.errors import DataError
+from archwright.formatting import plural
 
 SHARE = 0.1
-"""Of all tokens, for each split that was not given, off the end."""
+"""The share of all tokens that each missing split takes off the end."""
 WINDOW: dict[Level, int] = {"character": 64, "word": 35}
-"""Tokens of a window where no other length is asked for."""
+"""The default window length, in tokens."""
 LEAST_WINDOWS = 2
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
 Blocks = dict[str, Array]
 
 
 def text_problem(raw: RawText, level: str | None = None, window: int | None = None) -> ProblemData:
-    """The problem of predicting each token from those before it: x (n, T) numbers of tokens, y (n, T) of the next ones.
+    """The problem of predicting each token from the preceding ones: x (n, T) token indices, y (n, T) those of the next tokens.
 
-    Raises DataError for an unknown level, a text too short for its windows, or one without anything to predict.
+    Raises DataError for an unknown level, a text too short for its windows, or one with nothing to predict.
     """
     chosen = _level(level, raw.level)
     length = _window(window, chosen)
@@ -59,16 +60,18 @@ def text_problem(raw: RawText, level: str | None = None, window: int | None = No
 
 
 def encode_text(raw: RawText, problem: Problem) -> Array:
-    """The whole text in a problem's vocabulary, (n,) int64. Raises DataError where it has fewer than two tokens."""
+    """The token indices of the whole text in a problem's vocabulary, (n,) int64. Raises DataError for fewer than two tokens."""
     level = _level(problem.level, "character")
     tokens = [token for text in raw.texts.values() for token in tokenise(text, level, split=raw.split)]
     if len(tokens) < 2:
-        raise DataError(f"{raw.where} has {len(tokens)} {level}(s): a language model predicts each from those before, so give two")
+        raise DataError(
+            f"{raw.where} has {plural(len(tokens), level)}: give at least two, since each is predicted from those before it"
+        )
     return Vocabulary(problem.names).encode(tokens)
 
 
 def windows(tokens: Array, length: int) -> tuple[Array, Array]:
-    """(n,) tokens as windows that follow each other, x (N, T), and the tokens after each, y (N, T); the rest is dropped."""
+    """(n,) tokens as consecutive windows, x (N, T), and the token after each, y (N, T); the remainder is dropped."""
     count = (len(tokens) - 1) // length
     whole = count * length
     return tokens[:whole].reshape(count, length), tokens[1 : whole + 1].reshape(count, length)
@@ -84,12 +87,12 @@ def _level(asked: str | None, usual: Level) -> Level:
 
 def _window(asked: int | None, level: Level) -> int:
     if asked is not None and (not isinstance(asked, int) or asked < 1):
-        raise DataError(f"a window of {asked!r} tokens: give a whole number from 1 up")
+        raise DataError(f"the window is {asked!r} tokens: give a whole number of at least 1")
     return asked or WINDOW[level]
 
 
 def _blocks(tokens: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-    """Each split's tokens: the given ones, and in place of those that are missing a share off the end of the others."""
+    """The tokens of each split: given ones as they are, missing ones taken off the end."""
     pool = tokens["train"] if "train" in tokens else tokens[""]
     size, blocks = int(SHARE * len(pool)), dict(tokens)
     for part in ("test", "val"):
@@ -103,11 +106,11 @@ def _check(encoded: Blocks, level: Level, length: int, where: str) -> None:
     for part, block in encoded.items():
         if len(block) < needed:
             raise DataError(
-                f"{where}: the {SPLIT_NAMES[part]} split has {len(block)} {level}s, and {LEAST_WINDOWS} windows of {length} "
+                f"{where}: the {SPLIT_NAMES[part]} split has {plural(len(block), level)}, but {LEAST_WINDOWS} windows of {length} "
                 f"need {needed}: give a longer text, or a shorter --window"
             )
     if len(np.unique(encoded["train"])) < 2:
-        raise DataError(f"{where}: the training text is one {level} over and over: there is nothing to predict")
+        raise DataError(f"{where}: the training text repeats a single {level}: there is nothing to predict")
 
 
 def _splits(encoded: Blocks, length: int) -> dict[str, Split]:
@@ -120,16 +123,17 @@ def _splits(encoded: Blocks, length: int) -> dict[str, Split]:
 
 
 def _notes(encoded: Blocks, vocabulary: Vocabulary, level: Level) -> tuple[str, ...]:
-    """How long the splits are, and how much of them is unknown."""
-    sizes = ", ".join(f"{len(encoded[part]):,} {name}" for part, name in zip(PARTS, ("train", "validate", "test"), strict=True))
-    told = [f"of the text's {level}s, {sizes}, in this order; the vocabulary has {len(vocabulary.names):,} entries"]
+    """The lengths of the splits, and the share of unknown tokens in each."""
+    train, val, test = (len(encoded[part]) for part in PARTS)
+    sizes = f"{train:,} training, {val:,} validation and {test:,} test {level}s"
+    notes = [f"the text is split, in order, into {sizes}; the vocabulary has {len(vocabulary.names):,} entries"]
     for part, name in SPLIT_NAMES.items():
         unknown = int((encoded[part] == vocabulary.numbers[UNKNOWN]).sum())
         if unknown:
-            told.append(
-                f"{UNKNOWN} stands for {unknown:,} {level}s of the {name} split ({100 * unknown / len(encoded[part]):.1f} %)"
+            notes.append(
+                f"{UNKNOWN} replaces {plural(unknown, level)} of the {name} split ({100 * unknown / len(encoded[part]):.1f} %)"
             )
-    return tuple(told)
+    return tuple(notes)
 
 
 def _hash(encoded: Blocks, vocabulary: Vocabulary) -> str:

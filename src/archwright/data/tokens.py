@@ -1,4 +1,4 @@
-"""Tokens of a text: its characters, or its words; and the vocabulary that numbers them."""
+"""The tokens of a text, its characters or words, and the vocabulary that numbers them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from archwright.data.raw_data import Array
 
 UNKNOWN, END_OF_LINE = "<unk>", "<eos>"
 MOST_WORDS = 10_000
-"""The commonest words are kept, as in Mikolov's Penn Treebank; all others are one."""
+"""The most frequent words are kept, as in Mikolov's Penn Treebank; all others become one token."""
 WORD = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]")
 
 
 def tokenise(text: str, level: Level, *, split: bool = False) -> Sequence[str]:
     """The tokens of a text in order.
 
-    "character": every character, line ends too. "word": words in lower case and signs, and `<eos>` after each line that has any;
-    where they are `split` already, what stands between spaces.
+    "character": every character, including line ends. "word": lower-case words and punctuation marks, with `<eos>` after each
+    non-empty line; if the text is already `split`, whatever is between spaces.
     """
     if level == "character":
         return text
@@ -33,13 +33,13 @@ def tokenise(text: str, level: Level, *, split: bool = False) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The known tokens; a token's number is its place. All others are `<unk>`, which is always among them."""
+    """The known tokens; a token's number is its index. Unknown ones become `<unk>`, which is always included."""
 
     names: tuple[str, ...]
 
     @classmethod
     def learn(cls, tokens: Iterable[str], level: Level) -> Vocabulary:
-        """From the training split: `<unk>`, then the commonest first, of words no more than 10,000 in all."""
+        """Learn it from the training split: `<unk>`, then tokens by frequency; of words, at most 10,000 in all."""
         counts = Counter(tokens)
         counts.pop(UNKNOWN, None)
         names = sorted(counts, key=lambda name: (-counts[name], name))
@@ -50,12 +50,12 @@ class Vocabulary:
         return {name: number for number, name in enumerate(self.names)}
 
     def encode(self, tokens: Sequence[str]) -> Array:
-        """(n,) int64."""
+        """The numbers of the tokens, (n,) int64."""
         unknown, numbers = self.numbers[UNKNOWN], self.numbers
         return np.fromiter((numbers.get(token, unknown) for token in tokens), np.int64, len(tokens))
 
     def decode(self, numbers: Iterable[int], level: Level) -> str:
-        """The text of tokens: words with a space between them, but not before a line's end."""
+        """The text of token numbers: words separated by spaces, except before a line end."""
         names = [self.names[number] for number in numbers]
         if level == "character":
             return "".join(names)

@@ -1,4 +1,4 @@
-"""Numbers that cannot be used, found before anything is trained."""
+"""Finds numbers that cannot be used before anything is trained."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 
 from archwright.data.raw_data import Array
 from archwright.errors import DataError
+from archwright.formatting import plural
 
 ROWS_AT_ONCE = 4096
 
 
 def as_inputs(x: Array, columns: Sequence[str], where: str) -> Array:
-    """The inputs as they are stored: images of bytes stay uint8, all else becomes float32.
+    """The inputs as they are stored: byte images stay uint8, everything else becomes float32.
 
     x: (N, ...). Raises DataError for texts, and for values that are not finite in float32.
     """
@@ -25,7 +26,7 @@ def as_inputs(x: Array, columns: Sequence[str], where: str) -> Array:
 
 
 def as_float32(values: Array, columns: Sequence[str], where: str) -> Array:
-    """`values` in float32, all finite. Raises DataError that says how many are not, and where the first is."""
+    """`values` in float32, all finite. Raises DataError with the number of those that are not and the place of the first."""
     with np.errstate(over="ignore"):
         converted = np.ascontiguousarray(values, dtype=np.float32)
     if values.dtype.kind != "f":
@@ -38,7 +39,7 @@ def as_float32(values: Array, columns: Sequence[str], where: str) -> Array:
 
 
 def lossy_columns(x: Array, columns: Sequence[str]) -> tuple[str, ...]:
-    """Names of flat features whose spread is within a hundred steps of float32 (Julian dates, time stamps). x: (N, F)."""
+    """Names of flat features that span less than a hundred steps of float32 (Julian dates, time stamps). x: (N, F)."""
     if x.ndim != 2 or x.dtype.kind not in "iuf":
         return ()
     step = np.spacing(np.abs(x).max(axis=0).astype(np.float32))
@@ -57,7 +58,8 @@ def _not_finite(values: Array, converted: Array, rows: Array, columns: Sequence[
     value = values[(first, *place)]
     what = "too large for float32" if np.isfinite(value) else "missing or infinite"
     at = f"row {first} (counted from 0)" + (f", {_column(place, columns)}" if place else "")
-    return f"{where} hold {count} value(s) that are {what}, the first ({value}) in {at}: mend the values or leave the rows out"
+    are = "is" if count == 1 else "are"
+    return f"{where} hold {plural(count, 'value')} that {are} {what}, first {value} in {at}: correct the values or remove the rows"
 
 
 def _column(place: tuple[int, ...], columns: Sequence[str]) -> str:

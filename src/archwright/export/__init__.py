@@ -1,1 +1,1 @@
-"""A trained network leaves the house: model folder, ONNX, predictions."""
+"""Exports trained networks: model folder, ONNX, predictions."""

@@ -1,4 +1,4 @@
-"""A trained model in a folder: weights, architecture, preprocessing, and a graph that others can run."""
+"""Saves a trained model in a folder: weights, architecture, preprocessing, and an ONNX graph."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from archwright.errors import InputError
 from archwright.evaluate.full_training import WEIGHTS, write_weights
 from archwright.export.onnx_model import ExportError, export_onnx
 from archwright.export.onnx_step import export_step
+from archwright.formatting import plural
 from archwright.search_space import make_space
 from archwright.train.trained_model import TrainedModel
 
@@ -32,9 +33,9 @@ ARCHITECTURE, PREPROCESSING, ONNX = "architecture.json", "preprocessing.json", "
 def save_model(
     folder: Path | str, network: nn.Module, architecture: Architecture, problem: Problem, preprocessing: Preprocessing
 ) -> list[str]:
-    """Write the model into `folder`, which it replaces as a whole; returns what could not be done, in words.
+    """Write the model into `folder`, replacing it as a whole; returns what could not be done, in words.
 
-    network: the plain module of `architecture`, with its weights. An ONNX file is left out where the network cannot be exported.
+    network: the plain module of `architecture`, with its weights. The ONNX file is left out if the network cannot be exported.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +43,7 @@ def save_model(
     try:
         os.chmod(unfinished, 0o755)
         notes = _write(unfinished, network, architecture, problem, preprocessing)
-        _take_the_place_of(folder, unfinished)
+        _replace_folder(folder, unfinished)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return notes
@@ -51,7 +52,7 @@ def save_model(
 def load_model(folder: Path | str) -> TrainedModel:
     """The model that `save_model` wrote, on the CPU and in evaluation mode: raw inputs in, logits or targets out.
 
-    Raises InputError where a file is missing, damaged, or does not fit the others.
+    Raises InputError if a file is missing, damaged, or does not fit the others.
     """
     folder = Path(folder)
     described, prepared = _read_json(folder / ARCHITECTURE), _read_json(folder / PREPROCESSING)
@@ -82,8 +83,8 @@ def _write(
     return []
 
 
-def _take_the_place_of(folder: Path, finished: Path) -> None:
-    """`finished` under the name of `folder`; a folder cannot be replaced in one step, so the old one steps aside first."""
+def _replace_folder(folder: Path, finished: Path) -> None:
+    """Rename `finished` to `folder`; a folder cannot be replaced in one step, so the old one is moved aside first."""
     old = finished.with_name(finished.name + "-old")
     if folder.exists():
         os.rename(folder, old)
@@ -99,16 +100,16 @@ def _read_json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{file} is missing: {file.parent} is not a model folder, or not a whole one") from None
+        raise InputError(f"{file} is missing: {file.parent} is not a model folder, or an incomplete one") from None
     except (OSError, ValueError) as error:
         raise _damaged(file, error) from None
     if not isinstance(content, dict):
-        raise _damaged(file, "it is not an object")
+        raise _damaged(file, "it is not a JSON object")
     return content
 
 
 def _read(read: Callable[[], Read], file: Path) -> Read:
-    """What `read` makes of the file's contents. Raises InputError where something in it is missing or of the wrong kind."""
+    """The result of `read` on the content of the file. Raises InputError if something is missing or of the wrong type."""
     try:
         return read()
     except (KeyError, TypeError, ValueError) as error:
@@ -118,11 +119,11 @@ def _read(read: Callable[[], Read], file: Path) -> Read:
 def _problem(described: Mapping[str, Any], prepared: Mapping[str, Any]) -> Problem:
     output, names = described["output"], tuple(prepared.get("input_names", ()))
     if output["task"] not in TASKS:
-        raise ValueError(f"there is no task {output['task']!r}")
+        raise ValueError(f"unknown task {output['task']!r}")
     shape = tuple(int(side) for side in described["input_shape"])
     level = output.get("level")
     if (output["task"] == "language_modelling") != (level in LEVELS):
-        raise ValueError(f"a {output['task']} has no level {level!r}")
+        raise ValueError(f"task {output['task']} does not allow level {level!r}")
     return Problem("model", output["task"], shape, int(output["outputs"]), tuple(output["names"]), inputs=names, level=level)
 
 
@@ -130,9 +131,11 @@ def _preprocessing(prepared: Mapping[str, Any], problem: Problem) -> Preprocessi
     preprocessing = Preprocessing.from_json(prepared)
     expected = problem.input_shape[0] if problem.level is None else 0
     if not len(preprocessing.input_mean) == len(preprocessing.input_std) == expected:
-        raise ValueError(f"means and standard deviations of {expected} channels or features were expected")
+        raise ValueError(
+            f"expected means and standard deviations of {plural(expected, 'channel or feature', 'channels or features')}"
+        )
     if (preprocessing.target_mean is None) != (problem.task != "regression"):
-        raise ValueError(f"it does not belong to a {problem.task}")
+        raise ValueError(f"it does not fit the task {problem.task}")
     return preprocessing
 
 
@@ -140,13 +143,15 @@ def _load_weights(network: nn.Module, file: Path) -> None:
     try:
         network.load_state_dict(load_file(file))
     except FileNotFoundError:
-        raise InputError(f"{file} is missing: {file.parent} is not a model folder, or not a whole one") from None
+        raise InputError(f"{file} is missing: {file.parent} is not a model folder, or an incomplete one") from None
     except (SafetensorError, OSError) as error:
         raise _damaged(file, error) from None
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
-        raise InputError(f"{file} does not hold the weights of this architecture ({reason}): take both from the same run") from None
+        raise InputError(
+            f"{file} does not hold the weights of this architecture ({reason}): use weights and architecture from the same run"
+        ) from None
 
 
 def _damaged(file: Path, reason: object) -> InputError:
-    return InputError(f"{file} is damaged ({reason}): take it from a copy, or run the search again")
+    return InputError(f"{file} is damaged ({reason}): restore it from a copy, or run the search again")

@@ -1,4 +1,4 @@
-"""A trained model as one ONNX file that takes raw inputs, checked against the model before anybody relies on it."""
+"""Exports a trained model as one ONNX file that takes raw inputs, and checks it against the model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archwright.data.raw_data import Array
 from archwright.train.trained_model import Normalise, TrainedModel, predict
 
 TOLERANCE = 1e-4
-"""Largest difference from the model, relative to the size of the outputs (at least 1)."""
+"""The largest allowed difference from the model, relative to the largest output (at least 1)."""
 CHECKED_SAMPLES = 3
 
 
@@ -27,10 +27,10 @@ class ExportError(RuntimeError):
 
 
 def export_onnx(model: TrainedModel, file: Path) -> None:
-    """Write `file`: "input" (batch, *input_shape) float32, not normalised -> "output", as the model gives, and where the outputs
-    are classes or labels "probabilities". The batch is free; the weights are in the file.
+    """Write `file`: "input" (batch, *input_shape) float32, not normalised -> "output", as from the model, and for classes
+    and labels "probabilities". The batch size is free; the weights are in the file.
 
-    Raises ExportError where PyTorch cannot export the network, or the outputs differ by more than 1e-4.
+    Raises ExportError if PyTorch cannot export the network, or if the outputs differ by more than 1e-4.
     """
     labelled = _WithProbabilities(model, model.problem.task).eval()
     names = ["output"] if model.problem.task == "regression" else ["output", "probabilities"]
@@ -42,7 +42,7 @@ def export_onnx(model: TrainedModel, file: Path) -> None:
 def write_onnx(
     module: nn.Module, example: tuple[Any, ...], file: Path, inputs: list[str], outputs: list[str], dynamic_shapes: dict[str, Any]
 ) -> None:
-    """A module as an ONNX file with these names. Raises ExportError where PyTorch cannot export it."""
+    """Write a module as an ONNX file with these names. Raises ExportError if PyTorch cannot export it."""
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -57,13 +57,13 @@ def write_onnx(
             if program is None:
                 raise ExportError("the network could not be exported")
             program.save(file, external_data=False)
-    except Exception as error:  # whatever an exporter raises about somebody's network
-        reason = error.__cause__ or error  # the exporter's own message is advice on how to report it
+    except Exception as error:  # an exporter may raise anything about a user's network
+        reason = error.__cause__ or error  # the exporter's own message only says how to report the problem
         raise ExportError(f"the network could not be exported to ONNX: {type(reason).__name__}: {_first_line(reason)}") from error
 
 
 def open_onnx(file: Path) -> Any:
-    """A session of onnxruntime's on the CPU, which says nothing."""
+    """A quiet onnxruntime session on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -71,15 +71,15 @@ def open_onnx(file: Path) -> Any:
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
-def check_equal(given: Array, expected: Array) -> None:
-    """Raises ExportError where what the file gives differs from what the model gives by more than 1e-4, relative to its size."""
-    difference = float(np.abs(given - expected).max() / max(1.0, float(np.abs(expected).max())))
+def check_equal(actual: Array, expected: Array) -> None:
+    """Raises ExportError if the outputs of the file differ from the model's by more than 1e-4, relative to the largest."""
+    difference = float(np.abs(actual - expected).max() / max(1.0, float(np.abs(expected).max())))
     if not difference <= TOLERANCE:
         raise ExportError(f"the ONNX file differs from the model by {difference:.1e}, more than {TOLERANCE:.0e}")
 
 
 def _check(model: TrainedModel, file: Path) -> None:
-    """The file against the model, for one sample and for several, on numbers like those it was trained on."""
+    """Compare the file with the model, for one sample and for several, on numbers like those of the training data."""
     session, x = open_onnx(file), _samples(model)
     for inputs in (x[:1], x):
         check_equal(session.run(["output"], {"input": inputs})[0], predict(model, inputs))
@@ -98,7 +98,7 @@ def _samples(model: TrainedModel) -> Array:
 
 
 class _WithProbabilities(nn.Module):
-    """The model's output, and what it means."""
+    """The model's output, with probabilities for classes and labels."""
 
     def __init__(self, model: TrainedModel, task: Task) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class _WithProbabilities(nn.Module):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter's remarks on its own future, and its log, are not for our users."""
+    """Silences the exporter's log and its deprecation warnings, which are not for our users."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

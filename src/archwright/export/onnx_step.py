@@ -1,4 +1,4 @@
-"""One step of a trained language model as an ONNX file: a token and the state in, logits and the next state out."""
+"""Exports one step of a trained language model as an ONNX file: token and state in, logits and next state out."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ CHECKED_STREAMS, CHECKED_TOKENS = 3, 6
 def export_step(model: TrainedModel, file: Path) -> None:
     """Write `file`: "token" (batch,) int64 and "state_0", ... (batch, width) -> "logits" (batch, vocabulary), "next_state_0", ...
 
-    A stream begins with states of zero where the network's do. The batch is free; the weights are in the file. Raises ExportError
-    where the network has no such step, PyTorch cannot export it, or six steps of the file differ from the model by more than 1e-4.
+    A stream begins with zero states, if those of the network do. The batch size is free; the weights are in the file. Raises
+    ExportError if the network has no such step, PyTorch cannot export it, or six steps differ from the model by more than 1e-4.
     """
     network = model.network
     if not isinstance(network, LanguageModel):
-        raise ExportError(f"{type(network).__name__} is no LanguageModel, so it has no step of one token to export")
-    parts = tuple(part.clone() for part in _parts(network.initial(2)))  # the exporter takes one tensor in two places for one input
+        raise ExportError(f"{type(network).__name__} is not a LanguageModel, so it has no single-token step to export")
+    parts = tuple(
+        part.clone() for part in _parts(network.initial(2))
+    )  # the exporter would treat one tensor in two places as a single input
     states = [f"state_{i}" for i in range(len(parts))]
     batch = torch.export.Dim("batch")
     shapes = {"token": {0: batch}, "state": tuple({0: batch} for _ in parts)}
@@ -36,16 +38,16 @@ def export_step(model: TrainedModel, file: Path) -> None:
 
 
 class _Step(nn.Module):
-    """States always as a tuple, which an exported graph takes apart."""
+    """The step with its state always as a tuple, which an exported graph unpacks."""
 
     def __init__(self, network: LanguageModel) -> None:
         super().__init__()
         self.network = network
-        self.alone = isinstance(network.initial(1), Tensor)
+        self.single_state = isinstance(network.initial(1), Tensor)
 
     def forward(self, token: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        logits, after = self.network.step(token, state[0] if self.alone else state)
-        return logits, _parts(after)
+        logits, next_state = self.network.step(token, state[0] if self.single_state else state)
+        return logits, _parts(next_state)
 
 
 def _parts(state: State) -> tuple[Tensor, ...]:
@@ -53,7 +55,7 @@ def _parts(state: State) -> tuple[Tensor, ...]:
 
 
 def _check(model: TrainedModel, network: LanguageModel, file: Path) -> None:
-    """The file step by step against the model's whole window, for one stream and for several."""
+    """Compare the file step by step with the model on a whole window, for one stream and for several."""
     session = open_onnx(file)
     tokens = np.random.default_rng(0).integers(0, model.problem.outputs, (CHECKED_STREAMS, CHECKED_TOKENS))
     for streams in (tokens[:1], tokens):
@@ -61,6 +63,6 @@ def _check(model: TrainedModel, network: LanguageModel, file: Path) -> None:
             expected = model(torch.from_numpy(streams)).numpy()
         states: list[Array] = [part.detach().numpy() for part in _parts(network.initial(len(streams)))]
         for step, token in enumerate(streams.T):
-            fed = {"token": token, **{f"state_{i}": state for i, state in enumerate(states)}}
-            logits, *states = session.run(None, fed)
+            feed = {"token": token, **{f"state_{i}": state for i, state in enumerate(states)}}
+            logits, *states = session.run(None, feed)
             check_equal(logits, expected[:, step])

@@ -1,4 +1,4 @@
-"""Predictions of a saved model for new data, as a table or as arrays: what `archwright predict` does."""
+"""Predictions of a saved model for new data, as a table or as arrays: the work of `archwright predict`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENDINGS = (".csv", ".npz")
 
 @dataclass(frozen=True)
 class Written:
-    """How many predictions were written and, of a text, what its metric is: where `metric` is not empty."""
+    """The number of predictions written and, for a text, its metric; `metric` is empty for other data."""
 
     count: int
     metric: str = ""
@@ -37,15 +37,15 @@ class Written:
 def write_predictions(
     model_folder: Path, source: Source, file: Path, *, layout: str | None = None, device: str = "auto"
 ) -> Written:
-    """Predict every row of `source` in its order, or of a text each token from those before it, and write `file`.
+    """Predict every row of `source` in order, or each token of a text from the preceding ones, and write the results to `file`.
 
-    `.csv`: `index,prediction[,p_CLASS...]` (a column a label or target where there are several), of a text
-    `index,token,log_probability`. `.npz`: `index`, `prediction`, and `probabilities` where the outputs are classes or labels, of a
-    text `index`, `token` (its number), `log_probability`. Logarithms are natural ones. Raises InputError for another ending, a
-    damaged model or unfit data.
+    `.csv`: `index,prediction[,p_CLASS...]` (one column per label or target if there are several), for a text
+    `index,token,log_probability`. `.npz`: `index`, `prediction`, and `probabilities` for classes and labels, for a text `index`,
+    `token` (its number), `log_probability`. Logarithms are natural. Raises InputError for another file ending, a damaged model or
+    unsuitable data.
     """
     if file.suffix not in ENDINGS:
-        raise InputError(f"predictions cannot be written to {file}: name a file that ends in {' or '.join(ENDINGS)}")
+        raise InputError(f"predictions cannot be written to {file}: give a file name that ends in {' or '.join(ENDINGS)}")
     model = load_model(model_folder)
     if model.problem.level is not None:
         return _write_tokens(model, source, file, device_of(device))
@@ -60,7 +60,7 @@ def write_predictions(
 
 
 def _write_tokens(model: TrainedModel, source: Source, file: Path, device: torch.device) -> Written:
-    """One row for each token but the first, which nothing comes before."""
+    """One row for each token but the first, which has no preceding token."""
     problem = model.problem
     tokens = encode_text(read_text(source), problem)
     likelihoods = text_log_likelihoods(model, tokens, device)

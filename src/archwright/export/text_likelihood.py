@@ -1,4 +1,4 @@
-"""What a trained language model makes of a text: the probability of each token after those before it, and text of its own."""
+"""The probability of each token of a text under a trained language model, and text sampled from one."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ SAMPLE_TOKENS = {"character": 600, "word": 120}
 
 
 def text_log_likelihoods(model: TrainedModel, tokens: Array, device: str | torch.device = "cpu") -> Array:
-    """The natural logarithm of the probability of each token but the first. tokens: (n,), two at least; returns (n - 1,) float32.
+    """The natural logarithm of the probability of each token but the first. tokens: (n,), at least two; returns (n - 1,) float32.
 
-    In windows as in training, side by side in streams (`train/text_streams.py`); what is left, less than a window, goes on
-    from the last.
+    Computed in windows as in training, in parallel streams (`train/text_streams.py`); the remainder, less than a window,
+    continues from the last one.
     """
     x, y = windows(tokens, model.problem.input_shape[0])
-    rest = torch.from_numpy(tokens[x.size :].copy())[None].to(device)
+    remainder = torch.from_numpy(tokens[x.size :].copy())[None].to(device)
     parts = [log_likelihoods(model, x, y, device=device).reshape(-1)] if len(x) else []
-    if rest.shape[1] > 1:
+    if remainder.shape[1] > 1:
         with own_stream(model.to(device).eval()), torch.inference_mode():
             if len(x):
                 model(torch.from_numpy(x[-1:].copy()).to(device))
-            parts.append(log_likelihood(model(rest[:, :-1]), rest[:, 1:])[0].cpu().numpy())
+            parts.append(log_likelihood(model(remainder[:, :-1]), remainder[:, 1:])[0].cpu().numpy())
     return np.concatenate(parts)
 
 
 def sample_text(model: TrainedModel, seed: int = 0) -> str:
-    """A text that the model makes up, token by token from its own probabilities, `<unk>` left out; the same for the same seed.
+    """A text sampled from the model token by token, without `<unk>`; the same for the same seed.
 
-    It begins as after a line's end. Empty where the network is no `LanguageModel`.
+    It begins as if after a line end. Empty if the network is not a `LanguageModel`.
     """
     network, problem = model.network, model.problem
     if not isinstance(network, LanguageModel) or problem.level is None:
