@@ -82,12 +82,12 @@ class Busy:
 def test_a_terminal_has_a_live_line_and_a_log_has_none(log):
     with Progress("accuracy", Console(file=log, width=300)) as progress:
         progress.phase("search", of=4)
-        progress.look(Busy())
+        progress.refresh(Busy())
     assert log.getvalue() == ""
     screen = io.StringIO()
     with Progress("accuracy", Console(file=screen, force_terminal=True, width=300)) as progress:
         progress.phase("search", of=4)
-        progress.look(Busy())
+        progress.refresh(Busy())
     assert "random #3 epoch 2" in screen.getvalue()
 
 
@@ -95,7 +95,7 @@ def test_the_live_line_names_a_few_of_many_trainings():
     screen = io.StringIO()
     with Progress("accuracy", Console(file=screen, force_terminal=True, width=300)) as progress:
         progress.phase("search")
-        progress.look(Busy(trainings=1000))
+        progress.refresh(Busy(trainings=1000))
     assert "random #10, and 992 more" in screen.getvalue()
     assert "random #11" not in screen.getvalue()
 

@@ -31,9 +31,9 @@ def ledger(tmp_path):
         yield ledger
 
 
-def crew_of(ledger, tmp_path, *outcomes, look=lambda scheduler: None):
+def make_scheduler(ledger, tmp_path, *outcomes, on_poll=lambda scheduler: None):
     recorded = []
-    return Scheduler(OneByOne(outcomes), ledger, Clock(tmp_path / "clock.json"), look, recorded.append), recorded
+    return Scheduler(OneByOne(outcomes), ledger, Clock(tmp_path / "clock.json"), on_poll, recorded.append), recorded
 
 
 def begin(ledger, tmp_path, baseline="vgg"):
@@ -57,8 +57,8 @@ def test_a_seed_has_31_bits_and_depends_on_every_part():
 
 def test_free_and_busy_count_the_trainings_under_way(ledger, tmp_path):
     looked = []
-    scheduler, recorded = crew_of(
-        ledger, tmp_path, Outcome("complete"), Outcome("complete"), look=lambda scheduler: looked.append(scheduler.free)
+    scheduler, recorded = make_scheduler(
+        ledger, tmp_path, Outcome("complete"), Outcome("complete"), on_poll=lambda scheduler: looked.append(scheduler.free)
     )
     rows = [begin(ledger, tmp_path, name) for name in ("vgg", "densenet")]
     for row, job in rows:
@@ -74,7 +74,7 @@ def test_free_and_busy_count_the_trainings_under_way(ledger, tmp_path):
 
 def test_a_training_lost_to_a_machine_fault_is_retried_a_few_times(ledger, tmp_path):
     lost = Outcome("failed", "killed by signal 9 (SIGKILL)", machine_fault=True)
-    scheduler, _ = crew_of(ledger, tmp_path, *[lost] * ATTEMPTS)
+    scheduler, _ = make_scheduler(ledger, tmp_path, *[lost] * ATTEMPTS)
     row, job = begin(ledger, tmp_path)
     scheduler.start(row, job)
     ended = [scheduler.finished() for _ in range(ATTEMPTS)]
@@ -87,7 +87,7 @@ def test_a_training_lost_to_a_machine_fault_is_retried_a_few_times(ledger, tmp_p
 
 def test_a_training_that_fails_by_itself_is_not_retried(ledger, tmp_path):
     failed = Outcome("failed", "diverged")
-    scheduler, _ = crew_of(ledger, tmp_path, failed)
+    scheduler, _ = make_scheduler(ledger, tmp_path, failed)
     row, job = begin(ledger, tmp_path)
     scheduler.start(row, job)
     assert scheduler.finished() == [(row, failed)]
@@ -98,13 +98,13 @@ def test_a_row_taken_over_by_another_coordinator_is_left_to_it(tmp_path):
     with Ledger.open(url, tmp_path, "run") as ours, Ledger.open(url, tmp_path, "run") as theirs:
         row, job = begin(theirs, tmp_path)
         ours.refresh()
-        scheduler, _ = crew_of(ours, tmp_path)
+        scheduler, _ = make_scheduler(ours, tmp_path)
         scheduler.start(row, job)
         assert scheduler.free == 2
 
 
 def test_a_recorded_result_is_in_the_ledger_and_reported(ledger, tmp_path):
-    scheduler, recorded = crew_of(ledger, tmp_path, Outcome("complete", metrics={"accuracy": 0.5}))
+    scheduler, recorded = make_scheduler(ledger, tmp_path, Outcome("complete", metrics={"accuracy": 0.5}))
     row, job = begin(ledger, tmp_path)
     scheduler.start(row, job)
     ((row, outcome),) = scheduler.finished()

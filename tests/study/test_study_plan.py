@@ -95,7 +95,7 @@ def test_a_baseline_that_does_not_fit_is_left_out_with_the_estimate():
     result = study_plan(vgg=0.2, resnet50=40.0, densenet=60.0)
     assert result.baselines == ("vgg",)
     assert [skipped.name for skipped in result.skipped] == ["densenet", "resnet50"]
-    assert "an epoch takes 60.0 s" in result.skipped[0].reason
+    assert "an epoch takes an estimated 60.0 s" in result.skipped[0].reason
 
 
 def test_a_baseline_that_trains_as_long_as_the_searched_networks_is_a_fair_comparison():

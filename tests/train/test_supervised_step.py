@@ -104,7 +104,7 @@ def test_dropout_of_language_models_comes_from_the_recipe():
 def test_averaged_sgd_saves_its_mean():
     step = step_of(network(), optimizer="nt_asgd", averaging_interval=0)
     assert step.saved["averaging"] is step.averaging
-    step.averaging.judged(1.0)
-    step.averaging.judged(2.0)
+    step.averaging.validated(1.0)
+    step.averaging.validated(2.0)
     step(*batch(), 0.5)
     assert step.saved["averaging"].state_dict()["count"] == 1

@@ -18,7 +18,7 @@ from archwright.study.scheduler import Scheduler
 
 SHOWN = 8
 """The live line names this many trainings under way and counts the rest."""
-LOOK_EVERY_S = 0.1
+REFRESH_EVERY_S = 0.1
 
 
 class Progress:
@@ -32,7 +32,7 @@ class Progress:
         self._done = 0
         self._best: float | None = None
         self._left: Callable[[], float] | None = None
-        self._looked = -LOOK_EVERY_S
+        self._refreshed = -REFRESH_EVERY_S
 
     def __enter__(self) -> Self:
         self._line.__enter__()
@@ -66,11 +66,11 @@ class Progress:
             self._best = value
         self.say(f"[{self._count()}] {line}{self._tail()}")
 
-    def look(self, scheduler: Scheduler) -> None:
-        """Refresh the live line, at most once every `LOOK_EVERY_S`."""
-        if not self._line.shown or time.monotonic() - self._looked < LOOK_EVERY_S:
+    def refresh(self, scheduler: Scheduler) -> None:
+        """Refresh the live line, at most once every `REFRESH_EVERY_S`."""
+        if not self._line.shown or time.monotonic() - self._refreshed < REFRESH_EVERY_S:
             return
-        self._looked = time.monotonic()
+        self._refreshed = time.monotonic()
         under_way = scheduler.progress()
         now = [_training_text(row, record) for row, record in under_way[:SHOWN]]
         if len(under_way) > SHOWN:

@@ -113,7 +113,7 @@ class Run:
         self.progress = progress
         self.clock = Clock(folder.path / "clock.json")
         self.table = CandidatesTable(folder.candidates, self.problem.metric)
-        self.scheduler = Scheduler(executor, ledger, self.clock, self._look, self._recorded)
+        self.scheduler = Scheduler(executor, ledger, self.clock, self._on_poll, self._on_recorded)
         self.threads = executor.threads
 
     def finish(self) -> None:
@@ -289,16 +289,16 @@ class Run:
         architectures = [architecture.to_json() for architecture in architectures_of(row, self.ledger)]
         return {**supernet, "trained": str(self.folder.training_of(trained)), "architectures": architectures}
 
-    def _recorded(self, row: Row) -> None:
+    def _on_recorded(self, row: Row) -> None:
         """After each result, update the table and the terminal."""
         self.table.is_behind = True
         self._write_table_if_due()
         self.progress.finished(row)
 
-    def _look(self, scheduler: Scheduler) -> None:
+    def _on_poll(self, scheduler: Scheduler) -> None:
         """While trainings run, update the table and the terminal regularly."""
         self._write_table_if_due()
-        self.progress.look(scheduler)
+        self.progress.refresh(scheduler)
 
     def _write_table_if_due(self) -> None:
         if self.table.is_due:

@@ -30,13 +30,18 @@ class Scheduler:
     """Starts trainings on an executor and hands back the finished ones with their rows."""
 
     def __init__(
-        self, executor: Executor, ledger: Ledger, clock: Clock, look: Callable[[Scheduler], None], recorded: Callable[[Row], None]
+        self,
+        executor: Executor,
+        ledger: Ledger,
+        clock: Clock,
+        on_poll: Callable[[Scheduler], None],
+        on_recorded: Callable[[Row], None],
     ) -> None:
         self._executor = executor
         self._ledger = ledger
         self._clock = clock
-        self._look = look
-        self._recorded = recorded
+        self._on_poll = on_poll
+        self._on_recorded = on_recorded
         self._rows: dict[str, tuple[Row, int]] = {}
         self._workers_in_use = 0
         self._searches_under_way: Counter[str] = Counter()
@@ -96,7 +101,7 @@ class Scheduler:
                     outcome = replace(outcome, cause=f"{outcome.cause} (tried {attempt} times)")
                 done.append((row, replace(outcome, devices=job.devices)))
         self._clock.save()
-        self._look(self)
+        self._on_poll(self)
         return done
 
     def record(
@@ -109,5 +114,5 @@ class Scheduler:
     ) -> Row:
         """Record the result of a row in the ledger; returns the updated row."""
         done = self._ledger.finish(row, state, outcome, cause=cause, scores=scores)
-        self._recorded(done)
+        self._on_recorded(done)
         return done

@@ -17,7 +17,7 @@ class Averaging(Protocol):
     def applied(self) -> Any:
         """A context manager inside which the network has the weights that are validated and saved."""
 
-    def judged(self, loss: float) -> None:
+    def validated(self, loss: float) -> None:
         """Receives each validation loss."""
 
 
@@ -28,7 +28,7 @@ class NoAveraging:
     def applied(self) -> Iterator[None]:
         yield
 
-    def judged(self, loss: float) -> None:
+    def validated(self, loss: float) -> None:
         pass
 
 
@@ -53,7 +53,7 @@ class NonMonotoneAveraging:
         self.count += 1
         torch._foreach_lerp_(self.means, [weight.detach() for weight in self.weights], 1 / self.count)
 
-    def judged(self, loss: float) -> None:
+    def validated(self, loss: float) -> None:
         earlier = self.losses[: len(self.losses) - self.interval] if len(self.losses) > self.interval else []
         if not self.means and earlier and loss > min(earlier):
             self.means = [weight.detach().clone() for weight in self.weights]

@@ -123,7 +123,7 @@ def run_training(training: Training, on_epoch: Callable[[Record], None] | None =
             record = training.process_group.broadcast(record)
             progress.seconds = record["seconds"]
             _keep(training, progress, record)
-        training.averaging.judged(record["val_loss"])
+        training.averaging.validated(record["val_loss"])
         if training.checkpoint is not None:
             _save(training, progress, training.checkpoint)
         if on_epoch is not None:
