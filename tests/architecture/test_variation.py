@@ -199,7 +199,7 @@ def test_a_question_asked_twice_has_one_answer():
 
 
 def test_one_name_with_other_options_is_an_error():
-    with pytest.raises(UnknownAnswer, match="a name fixes its options"):
+    with pytest.raises(UnknownAnswer, match="keep a name's options the same"):
         sample_answers(lambda choose: (choose("q", [1, 2]), choose("q", [1, 3])), Random(0))
 
 

@@ -185,7 +185,7 @@ def test_flat_features_are_sent_to_the_chain():
 
 
 def test_a_space_made_for_images_takes_no_series():
-    with pytest.raises(InputError, match=r"made for 2-D inputs, these have shape \(1, 64\)"):
+    with pytest.raises(InputError, match=r"made for 2-D inputs, but these have shape \(1, 64\)"):
         Cell().for_problem(problem(1, 32, 32)).for_problem(problem(1, 64))
 
 

@@ -21,7 +21,7 @@ def test_the_seed_determines_the_split():
 
 
 def test_too_few_rows_are_refused():
-    with pytest.raises(InputError, match="3 training rows cannot be divided"):
+    with pytest.raises(InputError, match="3 training rows cannot be split"):
         weight_and_alpha_rows(3, 0.5, 0)
 
 
