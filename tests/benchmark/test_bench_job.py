@@ -1,4 +1,4 @@
-"""`archwright bench` as it is typed, on the shipped table."""
+"""`archwright bench` from the command line, on the shipped table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORT = ("--dataset", "cifar100", "--queries", "20", "--repeats", "2", "--worker
 
 @pytest.fixture
 def call(monkeypatch, capsys, tmp_path):
-    """Run a command in an empty folder: its exit code, and what it printed to stdout and stderr."""
+    """Run a command in an empty folder; returns its exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
@@ -60,15 +60,15 @@ def test_the_same_command_prints_the_same_and_another_is_refused(call, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("nasbench201",), "choose one by --dataset from cifar10"),
+        (("nasbench201",), "choose one with --dataset from cifar10"),
         (("nasbench202", "--dataset", "cifar10"), "did you mean 'nasbench201'"),
         (("nasbench201", "--dataset", "cifar10", "--strategies", "randm"), "did you mean 'random'"),
-        (("nasbench201", "--dataset", "cifar10", "--strategies", "darts"), "trains one supernet"),
+        (("nasbench201", "--dataset", "cifar10", "--strategies", "darts"), "trains a supernet"),
         (("nasbench201", "--dataset", "cifar10", "--queries", "0"), "queries is 0"),
         (("nasbench201", "--dataset", "cifar10", "--set", "genetic.x=1"), "has no setting 'x'"),
         (("nasbench201", "--dataset", "cifar10", "--repeat", "3"), "No such option"),
         (("table.csv", "--space", "chain"), "there is no file table.csv"),
-        (("table.csv",), "say by --space which space"),
+        (("table.csv",), "give the space of its architectures"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_nothing_is_written(call, tmp_path, arguments, says):

@@ -15,7 +15,7 @@ def regrets(*rows):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The axes of the charts that are made."""
+    """The axes of the charts that are drawn."""
     axes = []
 
     def svg_of(identity, inches, draw, label):
@@ -39,12 +39,12 @@ def test_a_line_is_the_mean_over_repeats_and_its_band_one_standard_error(drawn):
     assert (heights.min(), heights.max()) == (pytest.approx(1.0), pytest.approx(4.0))
 
 
-def test_a_mean_of_zero_leaves_the_picture_below(drawn):
+def test_a_mean_of_zero_leaves_the_chart_at_the_bottom(drawn):
     query_chart({"mine": regrets([4.0, 0.0], [2.0, 0.0])}, "valid")
     assert drawn[0].lines[0].get_ydata()[-1] < drawn[0].get_ylim()[0] == LEAST_REGRET
 
 
-def test_over_time_each_repeat_counts_what_had_ended(drawn):
+def test_over_time_each_repeat_counts_its_finished_queries(drawn):
     def search(*ends):
         return SimulatedSearch([Query(i, 0.0, 0.0, end) for i, end in enumerate(ends)], len(ends), 0.0)
 
@@ -55,7 +55,7 @@ def test_over_time_each_repeat_counts_what_had_ended(drawn):
         assert mean[np.searchsorted(seconds, at, side="right") - 1] == pytest.approx(expected)
 
 
-def test_more_strategies_than_colours_are_told_apart_by_their_lines(drawn):
+def test_more_strategies_than_colours_differ_in_their_line_styles(drawn):
     query_chart({str(i): regrets([1.0, 0.5]) for i in range(10)}, "test")
     looks = [(line.get_color(), str(line.get_linestyle())) for line in drawn[0].lines]
     assert len(set(looks)) == 10

@@ -19,7 +19,7 @@ def folder(tmp_path):
     return folder
 
 
-def test_searches_come_back_as_they_were(folder):
+def test_searches_are_read_back_unchanged(folder):
     assert folder.searches("optuna:tpe") == {}
     folder.add("optuna:tpe", 3, SEARCH)
     folder.add("optuna:tpe", 0, SEARCH)
@@ -27,7 +27,7 @@ def test_searches_come_back_as_they_were(folder):
     assert folder.searches("optuna:tpe") == {3: SEARCH, 0: SEARCH}
 
 
-def test_a_line_that_was_cut_short_costs_that_search_alone(folder):
+def test_a_line_that_was_cut_off_loses_only_that_search(folder):
     folder.add("random", 0, SEARCH)
     folder.add("random", 1, SEARCH)
     (file,) = (folder.path / "searches").iterdir()
@@ -37,19 +37,19 @@ def test_a_line_that_was_cut_short_costs_that_search_alone(folder):
     assert folder.searches("random") == {0: SEARCH, 1: SEARCH}
 
 
-def test_the_same_request_goes_on_and_another_is_refused(folder):
+def test_the_same_request_continues_and_another_is_refused(folder):
     folder.check(dict(FIXED))
-    with pytest.raises(RunFolderError, match=r"asked for otherwise \(queries was 3 and is now 4\): give another folder"):
+    with pytest.raises(RunFolderError, match=r"with other options \(queries was 3 and is now 4\): give another folder"):
         folder.check({**FIXED, "queries": 4})
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path):
+def test_a_folder_with_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunFolderError, match="is not empty and holds no benchmark"):
         BenchmarkFolder(tmp_path).check(FIXED)
 
 
-def test_who_takes_part_is_settled_once(folder):
+def test_the_strategies_that_take_part_are_recorded_once(folder):
     assert folder.chosen is None
     folder.settle(["random"], [Skipped("slow", "a reason")])
     assert folder.chosen == (["random"], [Skipped("slow", "a reason")])

@@ -1,4 +1,4 @@
-"""The page of a benchmark, made from folders that are written here."""
+"""The page of a benchmark, from folders written by the tests."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def make_folder(tmp_path):
 
 
 class Texts(HTMLParser):
-    """The words of a page, and all that it would load from elsewhere."""
+    """The words of a page, and everything that it would load from elsewhere."""
 
     def __init__(self, page):
         super().__init__()
@@ -85,7 +85,7 @@ def test_the_page_shows_table_verdict_and_curves_and_loads_nothing(make_folder):
     assert "Left out" not in words
 
 
-def test_names_are_shown_and_never_run(make_folder):
+def test_names_are_escaped(make_folder):
     results = results_with([entry(NASTY, 1, settings={"key": NASTY})], left_out=[{"name": NASTY, "reason": NASTY}], dataset=NASTY)
     page = benchmark_page(make_folder(results))
     assert "<script>alert" not in page
@@ -97,18 +97,18 @@ def test_without_times_there_is_no_chart_over_time(make_folder):
     assert len(re.findall("<svg", page)) == 2
 
 
-def test_the_verdict_names_those_that_are_not_told_from_the_best():
+def test_the_verdict_names_those_not_significantly_worse_than_the_best():
     best, like, worse = entry("a", 1), entry("b", 2), entry("c", 3, like=False)
     assert verdict_on(results_with([best, like, worse])) == (
-        "a has the lowest mean validation regret after 60 queries; b cannot be told from it (p ≥ 0.05), the others can."
+        "a has the lowest mean validation regret after 60 queries; b is not significantly worse (p ≥ 0.05), the others are."
     )
-    assert verdict_on(results_with([best, like])).endswith("b cannot be told from it (p ≥ 0.05).")
-    assert "each other strategy's is higher beyond noise" in verdict_on(results_with([best, worse]))
-    assert "was not compared" in verdict_on(results_with([best]))
+    assert verdict_on(results_with([best, like])).endswith("b is not significantly worse (p ≥ 0.05).")
+    assert "that of every other strategy is significantly higher" in verdict_on(results_with([best, worse]))
+    assert "was the only strategy" in verdict_on(results_with([best]))
     assert "in a single repeat" in verdict_on(results_with([best, like], repeats=1))
 
 
-def test_the_terminals_table_has_the_pages_columns_and_every_name():
+def test_the_table_in_the_terminal_has_the_columns_of_the_page_and_every_name():
     results = results_with([entry("a", 1), entry(NASTY, 2)])
     table = benchmark_table(results)
     assert [column.header for column in table.columns] == [column.heading for column in benchmark_columns(results)]
@@ -118,5 +118,5 @@ def test_the_terminals_table_has_the_pages_columns_and_every_name():
 
 
 @pytest.mark.parametrize(("p", "text"), [(None, "–"), (0.0002, "< 0.001"), (0.0213, "0.021"), (0.5, "0.50")])
-def test_a_p_value_as_people_read_it(p, text):
+def test_p_values_are_rounded_for_reading(p, text):
     assert p_text(p) == text

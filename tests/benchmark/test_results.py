@@ -27,7 +27,7 @@ def results(searches, queries=3):
     ("queries", "at"),
     [(5, (5,)), (10, (10,)), (50, (10, 20, 30, 50)), (120, (10, 20, 30, 50, 100, 120)), (150, (10, 20, 30, 50, 100, 150))],
 )
-def test_regret_is_told_early_then_every_fifty_queries_and_at_the_end(queries, at):
+def test_regret_is_reported_early_then_every_fifty_queries_and_at_the_end(queries, at):
     assert checkpoints(queries) == at
 
 
@@ -39,7 +39,7 @@ def test_regret_is_the_incumbents_distance_from_the_tables_best():
     assert np.isinf(Regrets.of([search((70.0, 85.0))], 90.0, 85.0, 2).to_optimum).all()
 
 
-def test_the_contract_of_the_results():
+def test_the_results_have_the_documented_form():
     found = [search((70.0, 85.0), (90.0, 80.0)), search((80.0, 82.0), (70.0, 85.0), (70.0, 85.0))]
     written = results({"mine": found})
     assert {key: written[key] for key in ("benchmark", "dataset", "queries", "repeats")} == {
@@ -56,14 +56,14 @@ def test_the_contract_of_the_results():
     assert written["left_out"] == [{"name": "slow", "reason": "a reason"}]
 
 
-def test_equal_ends_are_ranked_by_the_way_there():
+def test_equal_final_regrets_are_ranked_by_the_mean_regret():
     late, early = search((60.0, 1.0), (60.0, 1.0), (90.0, 1.0)), search((60.0, 1.0), (90.0, 1.0))
     written = results({"late": [late] * 4, "early": [early] * 4, "never": [search((60.0, 1.0))] * 4})
     assert [entry["name"] for entry in written["strategies"]] == ["early", "late", "never"]
     assert written["strategies"][1]["p_value"] == 1.0
 
 
-def test_strategies_are_told_apart_by_paired_differences_only():
+def test_strategies_are_distinguished_by_paired_differences_only():
     rng = np.random.default_rng(0)
     hard = rng.uniform(40, 80, 30)  # some repeats are hard for both
     good = [search((value, 1.0)) for value in hard]

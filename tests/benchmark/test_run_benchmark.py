@@ -1,4 +1,4 @@
-"""Benchmarks from the request to the results, on a table of a toy space that is written here."""
+"""Benchmarks from the request to the results, on a table of a toy space."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Dials(SearchSpace):
 
 @dataclass(frozen=True)
 class Sluggish:
-    """Takes its time."""
+    """A slow strategy."""
 
     def propose(self, space, history, rng):
         sum(range(1_000_000))
@@ -42,7 +42,7 @@ class Sluggish:
 
 @dataclass(frozen=True)
 class Partial:
-    """Trains a little."""
+    """A strategy that asks for short trainings."""
 
     def propose(self, space, history, rng):
         return Proposal(space.sample(rng), epochs=1)
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_results_in_one_process_and_in_two(request_
     assert regrets(seed=9, out=tmp_path / "other") != once
 
 
-def test_a_stopped_benchmark_goes_on_where_it_stopped(request_, monkeypatch):
+def test_an_interrupted_benchmark_continues_where_it_stopped(request_, monkeypatch):
     whole = results_of(run_benchmark(request_))
     request_ = replace(request_, out=request_.out.parent / "stopped")
     search, made = run_benchmark_module.Workers.run, []
@@ -113,7 +113,7 @@ def test_another_request_is_refused_in_the_same_folder(request_):
         run_benchmark(request_)
 
 
-def test_all_leaves_out_what_cannot_search_a_table_or_is_slow(request_, monkeypatch, capsys):
+def test_all_leaves_out_strategies_that_are_slow_or_cannot_search_a_table(request_, monkeypatch, capsys):
     module = request_.space.partition(":")[0]
     names = ["random", "darts", f"{module}:Sluggish", f"{module}:Partial"]
     monkeypatch.setattr("archwright.benchmark.request.all_strategy_names", lambda: names)
@@ -121,13 +121,13 @@ def test_all_leaves_out_what_cannot_search_a_table_or_is_slow(request_, monkeypa
     results = results_of(run_benchmark(replace(request_, strategies=("all", "genetic"))))
     assert {entry["name"] for entry in results["strategies"]} == {"random", "genetic"}
     reasons = {skipped["name"].rpartition(":")[2]: skipped["reason"] for skipped in results["left_out"]}
-    assert "trains one supernet" in reasons["darts"]
-    assert "ms a proposal, and 'all' takes those of at most 2: name it" in reasons["Sluggish"]
+    assert "trains a supernet" in reasons["darts"]
+    assert "ms per proposal, but 'all' allows at most 2: name it" in reasons["Sluggish"]
     assert "asks for parts of trainings" in reasons["Partial"]
-    assert "left out: darts: trains one supernet, and a table holds" in capsys.readouterr().err
+    assert "left out: darts: trains a supernet, but a table holds" in capsys.readouterr().err
 
 
-def test_those_left_out_for_one_reason_share_a_line():
+def test_strategies_left_out_for_the_same_reason_share_a_line():
     left_out = [Skipped("a", "too slow"), Skipped("b", "one-shot"), Skipped("c", "too slow")]
     assert left_out_lines(left_out) == ["left out: a, c: too slow", "left out: b: one-shot"]
 
@@ -142,7 +142,7 @@ def test_named_strategies_take_part_however_slow_they_are(request_, monkeypatch)
 @pytest.mark.parametrize(
     ("wrong", "error", "says"),
     [
-        ({"strategies": ("darts",)}, InputError, "'darts' trains one supernet"),
+        ({"strategies": ("darts",)}, InputError, "'darts' trains a supernet"),
         ({"strategies": ("genetics",)}, InputError, "did you mean 'genetic'"),
         ({"settings": {"genetic.size": "3"}}, UnknownSetting, "'genetic' has no setting 'size'"),
         ({"strategies": ("all",), "settings": {"genetic.size": "3"}}, UnknownSetting, "'genetic' has no setting 'size'"),
@@ -154,7 +154,7 @@ def test_nothing_is_written_for_a_request_that_cannot_be_run(request_, wrong, er
     assert not request_.out.exists()
 
 
-def test_a_strategy_that_cannot_search_tables_is_refused_where_it_is_named(request_):
+def test_a_named_strategy_that_cannot_search_tables_is_refused(request_):
     partial = f"{request_.space.partition(':')[0]}:Partial"
     with pytest.raises(InputError, match="asks for parts of trainings"):
         run_benchmark(replace(request_, strategies=(partial,)))

@@ -60,21 +60,21 @@ def changed(row, **cells):
 
 
 @pytest.mark.parametrize("name", ["mine.csv", "mine.csv.gz"])
-def test_anybodys_table_is_read_with_a_space(write, name):
+def test_a_users_own_table_is_read_with_a_space(write, name):
     benchmark = TabularBenchmark.read(write(ROWS, name), Pair())
     assert (benchmark.name, benchmark.dataset, benchmark.timed) == ("mine", "toy", True)
     assert (benchmark.best_valid, benchmark.best_test) == (71.0, 72.0)
     assert benchmark.entry(Pair().architecture({"first": "b", "second": "a"})) == TableEntry(71.0, 68.0, 30.0)
 
 
-def test_an_equal_network_stands_in_for_an_architecture_without_a_row(write):
+def test_an_architecture_without_a_row_gets_that_of_an_equal_network(write):
     benchmark = TabularBenchmark.read(write(ROWS[:2]), Pair())
     assert benchmark.entry(Pair().architecture({"first": "b", "second": "a"})).valid == 70.0
     with pytest.raises(InputError, match=r'mine.csv has no row for the architecture {"first": "b", "second": "b"}.*add it'):
         benchmark.entry(Pair().architecture({"first": "b", "second": "b"}))
 
 
-def test_times_are_used_only_where_every_row_has_one(write):
+def test_times_are_used_only_if_every_row_has_one(write):
     rows = [{key: value for key, value in row.items() if key != "toy_seconds"} for row in ROWS]
     assert not TabularBenchmark.read(write(rows), Pair()).timed
 
@@ -84,7 +84,7 @@ def test_times_are_used_only_where_every_row_has_one(write):
     [
         ([{"network": 1, "toy_valid": 1}], "no column 'architecture'"),
         ([{"architecture": "x", "toy_test": 1}], "no column DATASET_valid"),
-        ([{"architecture": "x", "toy_valid": 1}], "a column toy_valid and none toy_test"),
+        ([{"architecture": "x", "toy_valid": 1}], "a column toy_valid but no toy_test"),
         (changed(2, toy_valid="nan"), "line 4, column toy_valid: 'nan' is not a finite number"),
         (changed(1, toy_test=""), "line 3, column toy_test: '' is not a finite number"),
         (changed(0, toy_seconds=-1), "line 2, column toy_seconds: a training cannot take -1.0 seconds"),
@@ -94,10 +94,10 @@ def test_times_are_used_only_where_every_row_has_one(write):
             changed(3, architecture="b-b"),
             r"line 5: 'b-b' is not JSON of answers, such as {\"first\": \"a\".*write the answers as JSON",
         ),
-        (changed(3, architecture=answers("aa")), "line 5: .* was there before with other numbers"),
+        (changed(3, architecture=answers("aa")), "line 5: .* occurred before with other numbers"),
     ],
 )
-def test_a_table_that_cannot_be_read_says_where_and_why(write, rows, says):
+def test_an_error_about_a_table_says_where_and_why(write, rows, says):
     with pytest.raises(DataError, match=says):
         TabularBenchmark.read(write(rows), Pair())
 
@@ -105,21 +105,24 @@ def test_a_table_that_cannot_be_read_says_where_and_why(write, rows, says):
 def test_a_table_without_rows_and_a_short_row_are_refused(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("architecture,toy_valid,toy_test\n")
-    with pytest.raises(DataError, match="a header and no rows"):
+    with pytest.raises(DataError, match="a header but no rows"):
         TabularBenchmark.read(path, Pair())
     path.write_text("architecture,toy_valid,toy_test\nx,1\n")
-    with pytest.raises(DataError, match="line 2 has 2 cells and the header 3"):
+    with pytest.raises(DataError, match="line 2 has 2 cells, but the header has 3"):
         TabularBenchmark.read(path, Pair())
 
 
-def test_the_same_row_twice_does_no_harm(write):
+def test_repeated_identical_rows_are_accepted(write):
     assert len(TabularBenchmark.read(write([*ROWS, ROWS[0]]), Pair()).entries) == 4
 
 
 def test_one_of_several_data_sets_is_chosen_by_name(write):
     path = write([{**row, "other_valid": 1, "other_test": 2} for row in ROWS])
     assert TabularBenchmark.read(path, Pair(), "other").best_valid == 1.0
-    for dataset, says in ((None, "choose one by --dataset from toy, other"), ("tyo", "no data set 'tyo': choose from toy, other")):
+    for dataset, says in (
+        (None, "choose one with --dataset from toy, other"),
+        ("tyo", "no data set 'tyo': choose from toy, other"),
+    ):
         with pytest.raises(InputError, match=says):
             TabularBenchmark.read(path, Pair(), dataset)
 
@@ -144,6 +147,6 @@ def test_the_shipped_table_keeps_its_licences():
     assert all("MIT License" in notice and "Copyright (c)" in notice for notice in notices)
 
 
-def test_an_unknown_benchmark_is_named_with_those_there_are():
+def test_an_unknown_benchmark_is_refused_with_the_known_names():
     with pytest.raises(UnknownName, match=r"no benchmark 'nasbench101' \(did you mean 'nasbench201'\?\): choose from nasbench201"):
         shipped_benchmark("nasbench101")

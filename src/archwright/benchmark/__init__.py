@@ -1,1 +1,1 @@
-"""Strategies on tables of trained architectures, with their own results and pages."""
+"""Benchmarks of strategies on tables of trained architectures, with their own results and page."""

@@ -9,11 +9,11 @@ from archwright.benchmark.run_benchmark import left_out_lines, results_of, run_b
 from archwright.benchmark.table import benchmark_table, verdict_on
 from archwright.study.study_plan import Skipped
 
-WIDE = 170
+FULL_TABLE_WIDTH = 170
 
 
 def bench(request: BenchmarkRequest) -> BenchmarkFolder:
-    """Conduct a benchmark to its end and write its report. Raises InputError for whatever is unknown or does not fit."""
+    """Run a benchmark to completion and write its report. Raises InputError for unknown or unsuitable options."""
     folder = run_benchmark(request)
     if not folder.report.exists() or folder.report.stat().st_mtime < folder.results.stat().st_mtime:
         write_benchmark_report(folder)
@@ -21,14 +21,14 @@ def bench(request: BenchmarkRequest) -> BenchmarkFolder:
 
 
 def print_benchmark(folder: BenchmarkFolder) -> None:
-    """The table of strategies, which of them cannot be told from the best, what was left out, and where everything is."""
+    """Print the table of strategies, the verdict, the strategies left out, and the paths of the files."""
     from rich.console import Console
 
     results = results_of(folder)
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDE)
-    console.print(benchmark_table(results, essential=console.width < WIDE))
+        console = Console(highlight=False, width=FULL_TABLE_WIDTH)
+    console.print(benchmark_table(results, essential=console.width < FULL_TABLE_WIDTH))
     console.print(f"\n{verdict_on(results)}", markup=False, soft_wrap=True)
     for line in left_out_lines([Skipped(**skipped) for skipped in results["left_out"]]):
         console.print(line, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""A benchmark's charts: mean regret of the incumbent against queries, and against simulated time."""
+"""Charts of a benchmark: mean regret of the incumbent against queries and against simulated time."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Lines = Mapping[str, tuple[Array, Array]]
-"""By strategy: where, (P,), and the regrets there, (repeats, P), in percentage points."""
+"""By strategy: points on the x axis, (P,), and the regrets there, (repeats, P), in percentage points."""
 
 LEAST_REGRET = 0.01
-"""The bottom of the charts, in percentage points: a mean of zero has no place on a logarithmic axis."""
+"""The bottom of the charts, in percentage points: a logarithmic axis cannot show zero."""
 TIME_POINTS = 200
 DASHES: tuple[Any, ...] = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 DASH_WORDS = ("solid", "dashed", "dotted", "double")
 
 
 def query_chart(regrets: Mapping[str, Regrets], part: Literal["valid", "test"]) -> str:
-    """Mean regret after each query, a line a strategy, its band one standard error each way."""
-    lines = {name: (_from_one(values), values) for name, r in regrets.items() for values in [getattr(r, part)]}
+    """Mean regret after each query, one line per strategy with a band of one standard error on either side."""
+    lines = {name: (_query_numbers(values), values) for name, r in regrets.items() for values in [getattr(r, part)]}
     word = "validation" if part == "valid" else "test"
     return _chart(f"regret-{part}", lines, "queries", f"{word} regret (percentage points)")
 
 
 def time_chart(searches: Mapping[str, Sequence[SimulatedSearch]], regrets: Mapping[str, Regrets]) -> str:
-    """Mean validation regret against simulated time; each line from where every repeat has a result."""
+    """Mean validation regret against simulated time; each line begins where every repeat has a result."""
     lines = {name: _over_time(found, regrets[name].valid) for name, found in searches.items()}
     scale, unit = _time_scale(max(times[-1] for times, _ in lines.values()))
     lines = {name: (times / scale, values) for name, (times, values) in lines.items()}
-    return _chart("regret-time", lines, f"simulated time of training ({unit})", "validation regret (percentage points)")
+    return _chart("regret-time", lines, f"simulated training time ({unit})", "validation regret (percentage points)")
 
 
-def _from_one(values: Array) -> Array:
+def _query_numbers(values: Array) -> Array:
     return np.arange(1, values.shape[1] + 1, dtype=np.float64)
 
 
 def _over_time(searches: Sequence[SimulatedSearch], valid: Array) -> tuple[Array, Array]:
-    """Times, (P,), and each repeat's regret then, (repeats, P): that of its last query which had ended."""
+    """Times, (P,), and the regret of each repeat by then, (repeats, P): that of its last finished query."""
     ends = [np.array([query.ended for query in search.queries], dtype=np.float64) for search in searches]
     times = np.linspace(max(end[0] for end in ends), max(end[-1] for end in ends), TIME_POINTS)
     rows = [line[np.searchsorted(end, times, side="right") - 1] for end, line in zip(ends, valid, strict=True)]
@@ -87,13 +87,13 @@ def _draw_line(axes: Axes, number: int, at: Array, values: Array) -> None:
 
 def _limits(values: Sequence[Array]) -> tuple[float, float]:
     means = [v.mean(axis=0) for v in values]
-    top = max(float(np.quantile(mean, 0.97)) for mean in means)  # the first queries are far from all that matters
+    top = max(float(np.quantile(mean, 0.97)) for mean in means)  # the first queries are far above the rest
     least = min(float(mean.min()) for mean in means)
     return max(LEAST_REGRET, 0.8 * least), max(1.25 * top, 10 * LEAST_REGRET)
 
 
 def _plain_ticks(axes: Axes) -> None:
-    """Regrets as 0.1, 0.3, 1 instead of powers of ten."""
+    """Label regrets as 0.1, 0.3, 1 instead of powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))

@@ -1,4 +1,4 @@
-"""The folder of a benchmark: what was asked, every search's queries, and the files that others read."""
+"""The folder of a benchmark: the request, the queries of every search, and the results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BenchmarkFolder:
         return self.path / "report.html"
 
     def check(self, fixed: Mapping[str, Any]) -> None:
-        """Raises RunFolderError where the folder holds another benchmark than the one asked for, or something else."""
+        """Raises RunFolderError if the folder holds anything but the requested benchmark."""
         if not (self.path / ASKED).exists():
             refuse_occupied(self.path, "benchmark")
             return
@@ -41,40 +41,40 @@ class BenchmarkFolder:
         now = json.loads(json.dumps(fixed))
         changed = [key for key in now if before.get(key) != now[key]]
         if changed:
-            told = "; ".join(f"{key} was {before.get(key)!r} and is now {now[key]!r}" for key in changed)
+            changes = "; ".join(f"{key} was {before.get(key)!r} and is now {now[key]!r}" for key in changed)
             raise RunFolderError(
-                f"{self.path} holds a benchmark that was asked for otherwise ({told}): give another folder with --out, or the same "
-                "command"
+                f"{self.path} holds a benchmark with other options ({changes}): give another folder with --out, "
+                "or repeat its command"
             )
 
     def claim(self, fixed: Mapping[str, Any]) -> None:
-        """Begin the benchmark here, unless it is here already."""
+        """Begin the benchmark in this folder, unless it has begun already."""
         (self.path / "searches").mkdir(parents=True, exist_ok=True)
         create_json(self.path / ASKED, fixed)
 
     @property
     def chosen(self) -> tuple[list[str], list[Skipped]] | None:
-        """The strategies that take part, and those left out; None before that is settled."""
+        """The strategies that take part, and those left out; None before that is decided."""
         asked = read_json(self.path / ASKED)
         if "taking_part" not in asked:
             return None
         return asked["taking_part"], [Skipped(**skipped) for skipped in asked["left_out"]]
 
     def settle(self, names: Sequence[str], left_out: Sequence[Skipped]) -> None:
-        """Write down who takes part, so that the same command goes on with the same strategies."""
+        """Record who takes part, so that the same command continues with the same strategies."""
         asked = read_json(self.path / ASKED)
         skipped = [{"name": s.name, "reason": s.reason} for s in left_out]
         write_json(self.path / ASKED, {**asked, "taking_part": list(names), "left_out": skipped})
 
     def searches(self, strategy: str) -> dict[int, SimulatedSearch]:
-        """The searches of a strategy that are done, by repeat. A line that a kill has cut short is left out."""
+        """The finished searches of a strategy, by repeat. A line that was cut off by a kill is ignored."""
         file = self._file(strategy)
         if not file.exists():
             return {}
         return dict(pair for line in file.read_text(encoding="utf-8").split("\n") if (pair := _read_line(line)) is not None)
 
     def add(self, strategy: str, repeat: int, search: SimulatedSearch) -> None:
-        """Write one search down."""
+        """Record one search."""
         record = {
             "repeat": repeat,
             "proposals": search.proposals,
@@ -83,7 +83,7 @@ class BenchmarkFolder:
             "queries": [[query.number, query.valid, query.test, query.ended] for query in search.queries],
         }
         with self._file(strategy).open("a", encoding="utf-8") as file:
-            file.write("\n" + json.dumps(record, allow_nan=False))  # the new line first: it ends one that was cut short
+            file.write("\n" + json.dumps(record, allow_nan=False))  # the line break first: it ends a line that was cut off
 
     def _file(self, strategy: str) -> Path:
         return self.path / "searches" / f"{quote(strategy, safe='')}.jsonl"

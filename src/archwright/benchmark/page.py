@@ -1,4 +1,4 @@
-"""The report of a benchmark: one HTML file that opens anywhere."""
+"""The report of a benchmark: a single HTML file that needs no network connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archwright.report.html_template import filled_in
 
 
 def write_benchmark_report(folder: BenchmarkFolder) -> None:
-    """Write the page of a finished benchmark, at once or not at all."""
+    """Write the report of a finished benchmark, atomically."""
     text = benchmark_page(folder)
     with written_atomically(folder.report) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
@@ -61,9 +61,9 @@ def _charts(folder: BenchmarkFolder, results: Mapping[str, Any], names: list[str
     from markupsafe import Markup
 
     repeats, queries = results["repeats"], results["queries"]
-    found = {name: folder.searches(name) for name in names}
-    searches = {name: [by_repeat[repeat] for repeat in range(repeats)] for name, by_repeat in found.items()}
-    regrets = {name: Regrets.of(made, results["best_valid"], results["best_test"], queries) for name, made in searches.items()}
+    recorded = {name: folder.searches(name) for name in names}
+    searches = {name: [by_repeat[repeat] for repeat in range(repeats)] for name, by_repeat in recorded.items()}
+    regrets = {name: Regrets.of(found, results["best_valid"], results["best_test"], queries) for name, found in searches.items()}
     return {
         "valid": Markup(query_chart(regrets, "valid")),
         "test": Markup(query_chart(regrets, "test")),

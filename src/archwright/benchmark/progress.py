@@ -1,4 +1,4 @@
-"""What a benchmark says while it works: a live line on a terminal, a quiet line a finished strategy in a log."""
+"""The progress of a benchmark: a live line on a terminal, otherwise one line per finished strategy."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rich.console import Console
 from archwright.formatting import seconds_text
 from archwright.study.live_line import LiveLine
 
-LOOK_EVERY_S = 0.2
+UPDATE_INTERVAL_S = 0.2
 
 
 class BenchmarkProgress:
-    """Tells how many searches are done, and the time left."""
+    """Shows how many searches are done and the time left."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._line = LiveLine(console)
-        self._begun = self._looked = time.monotonic()
-        self._of = self._done = 0
+        self._begun = self._updated = time.monotonic()
+        self._total = self._done = 0
 
     def __enter__(self) -> Self:
         self._line.__enter__()
@@ -30,18 +30,18 @@ class BenchmarkProgress:
         self._line.__exit__(kind, error, trace)
 
     def say(self, text: str) -> None:
-        """One line that stays."""
+        """Print one permanent line."""
         self._line.say(text)
 
     def begin(self, searches: int) -> None:
-        """So many searches are to be made."""
-        self._of, self._done, self._begun = searches, 0, time.monotonic()
+        """Start counting: this many searches are to be done."""
+        self._total, self._done, self._begun = searches, 0, time.monotonic()
 
     def done(self, strategy: str) -> None:
-        """One more is."""
+        """Count one more finished search."""
         self._done += 1
         now = time.monotonic()
-        if self._line.shown and now - self._looked > LOOK_EVERY_S:
-            left = (now - self._begun) / self._done * (self._of - self._done)
-            self._looked = now
-            self._line.show(f"{self._done}/{self._of} searches · {seconds_text(left)} left · {strategy}")
+        if self._line.shown and now - self._updated > UPDATE_INTERVAL_S:
+            left = (now - self._begun) / self._done * (self._total - self._done)
+            self._updated = now
+            self._line.show(f"{self._done}/{self._total} searches · {seconds_text(left)} left · {strategy}")

@@ -1,4 +1,4 @@
-"""What is asked of a benchmark: one object for the command line and for Python."""
+"""The request for a benchmark: one object for the command line and for Python."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ TABLES = (".csv", ".csv.gz")
 
 @dataclass(frozen=True)
 class BenchmarkRequest:
-    """One benchmark, as asked for: each strategy searches the table `repeats` times, with `queries` lookups each.
+    """A requested benchmark: each strategy searches the table `repeats` times, with `queries` lookups each.
 
-    `benchmark`: a table of the library by name, or a .csv file together with its `space`. `strategies`: names; `all` stands for
-    those that can search a table and are fast. `settings` holds `--set KEY=VALUE`: `NAME.K` of a strategy, `space.K`.
+    `benchmark`: a table of the library by name, or a .csv file together with its `space`. `strategies`: names; `all` means
+    those that can search a table and are fast. `settings` holds `--set KEY=VALUE`: `NAME.K` for a strategy, `space.K`.
     """
 
     benchmark: str
@@ -42,21 +42,21 @@ class BenchmarkRequest:
         for name, least in (("queries", 1), ("repeats", 1), ("workers", 1), ("in_flight", 1), ("seed", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
-                raise InputError(f"{name} is {value}: give a whole number from {least} up")
+                raise InputError(f"{name} is {value}: give a whole number of at least {least}")
         if not self.strategies:
             raise InputError(f"no strategy was given: name at least one, or {ALL!r}")
         twice = sorted({name for name in self.strategies if self.strategies.count(name) > 1})
         if twice:
-            raise InputError(f"{', '.join(twice)} stands twice among the strategies: name each once")
+            raise InputError(f"{', '.join(twice)} is named more than once: name each strategy once")
         if self.own_table and self.space is None:
-            raise InputError(f"{self.benchmark} is a table of your own: say by --space which space its architectures are of")
+            raise InputError(f"{self.benchmark} is a table of your own: give the space of its architectures with --space")
         if not self.own_table and (self.space is not None or self.settings_for("space")):
-            raise InputError(f"benchmark {self.benchmark!r} has a space of its own: leave out --space and its settings")
+            raise InputError(f"benchmark {self.benchmark!r} has its own space: leave out --space and its settings")
         self._check_settings()
 
     @property
     def own_table(self) -> bool:
-        """Whether the benchmark is a file, and no table of the library."""
+        """Whether the benchmark is a file rather than a table of the library."""
         return self.benchmark not in SHIPPED and self.benchmark.endswith(TABLES)
 
     @property
@@ -68,14 +68,14 @@ class BenchmarkRequest:
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """The strategies that may take part: those named, and where `all` is among them every other that there is."""
+        """The strategies that may take part: those named, and with `all` every other one as well."""
         if ALL not in self.strategies:
             return self.strategies
         named = tuple(name for name in self.strategies if name != ALL)
         return (*named, *(name for name in all_strategy_names() if name not in named))
 
     def settings_for(self, owner: str) -> dict[str, str]:
-        """The part of `--set` that begins with `owner.`, without it."""
+        """The part of `--set` that begins with `owner.`, without that prefix."""
         return {key[len(owner) + 1 :]: value for key, value in self.settings.items() if key.rpartition(".")[0] == owner}
 
     def _check_settings(self) -> None:
@@ -87,14 +87,14 @@ class BenchmarkRequest:
 
     @property
     def file(self) -> Path:
-        """Where the table is. Raises InputError where there is none."""
+        """The file of the table. Raises InputError if it does not exist."""
         path = Path(self.benchmark) if self.own_table else shipped_file(self.benchmark)
         if not path.is_file():
             raise InputError(f"there is no file {path}: give a table of the library ({', '.join(SHIPPED)}) or a .csv file")
         return path
 
     def load(self) -> TabularBenchmark:
-        """The table, checked. Raises InputError."""
+        """The validated table. Raises InputError."""
         path = self.file
         if not self.own_table:
             return shipped_benchmark(self.benchmark, self.dataset)
@@ -102,7 +102,7 @@ class BenchmarkRequest:
         return TabularBenchmark.read(path, make_space(self.space, self.settings_for("space")), self.dataset)
 
     def fixed(self, benchmark: TabularBenchmark) -> dict[str, Any]:
-        """What may not change when the same benchmark is asked for again, as JSON."""
+        """What must be the same when the benchmark is continued, as JSON."""
         return {
             "benchmark": benchmark.name,
             "dataset": benchmark.dataset,

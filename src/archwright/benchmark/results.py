@@ -1,4 +1,4 @@
-"""What a benchmark's searches come to: regrets, the ranking, and which differences are more than noise."""
+"""The results of a benchmark: regrets, the ranking, and which differences are significant."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ EARLY = (10, 20, 30)
 STEP = 50
 LEVEL = 0.05
 EXACT = 1e-9
-"""Accuracies in percent that differ by less are the same."""
+"""Accuracies in percent that differ by less count as equal."""
 
 Array = NDArray[np.float64]
 
 
 def checkpoints(queries: int) -> tuple[int, ...]:
-    """The numbers of queries after which regret is told: 10, 20, 30, 50, 100, 150 and so on, and the last."""
+    """The numbers of queries after which regret is reported: 10, 20, 30, 50, 100, 150 and so on, and the last."""
     return tuple(dict.fromkeys([*(n for n in (*EARLY, *range(STEP, queries, STEP)) if n < queries), queries]))
 
 
 @dataclass(frozen=True)
 class Regrets:
-    """A strategy's regrets in percentage points, (repeats, queries): of its incumbent after each query.
+    """The regret of a strategy's incumbent after each query, (repeats, queries), in percentage points.
 
-    The incumbent is the best by validation; its test regret is the distance of its own test accuracy from the table's best.
+    The incumbent is the best network by validation; its test regret is the distance of its test accuracy from the table's best.
     A search that ended early keeps its last incumbent.
     """
 
@@ -50,7 +50,7 @@ class Regrets:
 
     @cached_property
     def to_optimum(self) -> Array:
-        """(repeats,) queries until validation regret is zero; infinite where it never is."""
+        """(repeats,) queries until the validation regret is zero; infinite if it never is."""
         reached = self.valid < EXACT
         return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
 
@@ -61,7 +61,7 @@ def benchmark_results(
     searches: Mapping[str, Sequence[SimulatedSearch]],
     left_out: Sequence[Skipped],
 ) -> dict[str, Any]:
-    """The content of results.json: the strategies from the best to the worst."""
+    """The content of results.json, with the strategies from best to worst."""
     regrets = {
         name: Regrets.of(found, benchmark.best_valid, benchmark.best_test, request.queries) for name, found in searches.items()
     }
@@ -115,18 +115,18 @@ QUANTILES = {"quarter": 0.25, "median": 0.5, "three_quarters": 0.75}
 
 
 def _quantile(numbers: Array, q: float) -> float | None:
-    """The smallest of the numbers that at least this share does not exceed; None where that is infinite."""
+    """The smallest of the numbers that is at least as large as a share `q` of them; None if it is infinite."""
     value = float(np.quantile(numbers, q, method="inverted_cdf"))
     return value if np.isfinite(value) else None
 
 
 def standard_error(values: Array) -> float | None:
-    """Of the mean; None of a single value."""
+    """The standard error of the mean; None for a single value."""
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
 def _p_values(ranked: Sequence[str], regrets: Mapping[str, Regrets]) -> dict[str, float | None]:
-    """Of each strategy's final validation regret against that of the best; None for the best, and with a single repeat."""
+    """The p-value of each strategy's final validation regret against the best one's; None for the best and for a single repeat."""
     best, others = ranked[0], ranked[1:]
     if len(regrets[best].valid) < 2:
         return dict.fromkeys(ranked)

@@ -1,4 +1,4 @@
-"""A benchmark from the request to its results: who takes part, all searches, and what they come to."""
+"""A benchmark from the request to its results: the choice of strategies, all searches, and the summary."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from archwright.benchmark.progress import BenchmarkProgress
 from archwright.benchmark.request import ALL, BenchmarkRequest
 from archwright.benchmark.results import benchmark_results
 from archwright.benchmark.tabular_search import SimulatedSearch
-from archwright.benchmark.workers import Order, Workers
+from archwright.benchmark.workers import SearchTask, Workers
 from archwright.errors import InputError
 from archwright.execute import usable_cpus
+from archwright.formatting import plural
 from archwright.ledger.json_file import read_json, write_json
 from archwright.search_strategy import make_strategy
 from archwright.study.strategies_by_name import is_one_shot
 from archwright.study.study_plan import Skipped
 
 SLOWEST = 0.05
-"""Processor seconds a proposal beyond which `all` leaves a strategy out."""
-
-
-ONE_SHOT = "trains one supernet, and a table holds single trainings"
+"""The largest processor time per proposal, in seconds, of the strategies that `all` includes."""
+ONE_SHOT = "trains a supernet, but a table holds only single trainings"
 
 
 def run_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
-    """Run what is not done yet, and write results.json; the same request continues a benchmark that was stopped.
+    """Run the missing searches and write results.json; the same request continues an interrupted benchmark.
 
-    Raises InputError, before anything is written, for whatever is unknown or does not fit.
+    Raises InputError, before anything is written, for unknown or unsuitable options.
     """
     benchmark, folder = request.load(), BenchmarkFolder(request.folder)
     for name in request.candidates:
@@ -46,7 +45,7 @@ def run_benchmark(request: BenchmarkRequest) -> BenchmarkFolder:
 
 
 def results_of(folder: BenchmarkFolder) -> dict[str, Any]:
-    """What results.json holds."""
+    """The content of results.json."""
     results: dict[str, Any] = read_json(folder.results)
     return results
 
@@ -60,36 +59,36 @@ def _check(name: str, request: BenchmarkRequest) -> None:
 def _choose(
     request: BenchmarkRequest, folder: BenchmarkFolder, workers: Workers, progress: BenchmarkProgress
 ) -> tuple[list[str], list[Skipped]]:
-    """Those named, and with `all` the others that can search a table and are fast, by a first search of each."""
-    unfit = dict.fromkeys(request.candidates, "")
+    """The named strategies, and with `all` the others that can search a table and are fast, as a first search of each shows."""
+    reasons = dict.fromkeys(request.candidates, "")
     others = [name for name in request.candidates if name not in request.strategies]
     for name in others:
-        unfit[name] = _reason(name, request)
-    orders = [Order(name, 0, SLOWEST) for name in others if not unfit[name]]
-    progress.begin(len(orders))
-    for order, search in workers.run(orders):
-        unfit[order.strategy] = _too_slow(search)
-        if isinstance(search, SimulatedSearch) and not unfit[order.strategy]:
-            folder.add(order.strategy, 0, search)
-        progress.done(order.strategy)
-    left_out = [Skipped(name, reason) for name, reason in unfit.items() if reason]
+        reasons[name] = _reason(name, request)
+    tasks = [SearchTask(name, 0, SLOWEST) for name in others if not reasons[name]]
+    progress.begin(len(tasks))
+    for task, search in workers.run(tasks):
+        reasons[task.strategy] = _too_slow(search)
+        if isinstance(search, SimulatedSearch) and not reasons[task.strategy]:
+            folder.add(task.strategy, 0, search)
+        progress.done(task.strategy)
+    left_out = [Skipped(name, reason) for name, reason in reasons.items() if reason]
     for line in left_out_lines(left_out):
         progress.say(line)
-    names = [name for name, reason in unfit.items() if not reason]
+    names = [name for name, reason in reasons.items() if not reason]
     folder.settle(names, left_out)
     return names, left_out
 
 
 def left_out_lines(left_out: Sequence[Skipped]) -> list[str]:
-    """Who was left out and why, a line a reason."""
+    """The strategies left out, one line per reason."""
     names: dict[str, list[str]] = {}
     for skipped in left_out:
         names.setdefault(skipped.reason, []).append(skipped.name)
-    return [f"left out: {', '.join(those)}: {reason}" for reason, those in names.items()]
+    return [f"left out: {', '.join(group)}: {reason}" for reason, group in names.items()]
 
 
 def _reason(name: str, request: BenchmarkRequest) -> str:
-    """Why a strategy cannot be made (one may need a library that is not there), or cannot search a table; nothing where it can."""
+    """Why a strategy cannot be created (it may need a missing library) or cannot search a table; empty if it can."""
     if is_one_shot(name):
         return ONE_SHOT
     try:
@@ -100,28 +99,28 @@ def _reason(name: str, request: BenchmarkRequest) -> str:
 
 
 def _too_slow(search: SimulatedSearch | InputError) -> str:
-    """Why a strategy's first search leaves it out; nothing where it takes part."""
+    """Why a strategy is left out after its first search; empty if it takes part."""
     if isinstance(search, InputError):
         return str(search)
     milliseconds = 1000 * search.seconds_per_proposal
     if milliseconds <= 1000 * SLOWEST:
         return ""
-    return f"{milliseconds:.0f} ms a proposal, and {ALL!r} takes those of at most {1000 * SLOWEST:.0f}: name it to include it"
+    return f"{milliseconds:.0f} ms per proposal, but {ALL!r} allows at most {1000 * SLOWEST:.0f}: name it to include it"
 
 
 def _search(
     request: BenchmarkRequest, names: Sequence[str], folder: BenchmarkFolder, workers: Workers, progress: BenchmarkProgress
 ) -> Mapping[str, Sequence[SimulatedSearch]]:
-    """All searches of all strategies, by name and in the order of the repeats; those that are done already are read."""
+    """All searches of all strategies, by name and in the order of the repeats; finished ones are read from the folder."""
     searches = {name: folder.searches(name) for name in names}
-    orders = [Order(name, repeat) for name in names for repeat in range(request.repeats) if repeat not in searches[name]]
-    progress.begin(len(orders))
-    for order, search in workers.run(orders):
+    tasks = [SearchTask(name, repeat) for name in names for repeat in range(request.repeats) if repeat not in searches[name]]
+    progress.begin(len(tasks))
+    for task, search in workers.run(tasks):
         if isinstance(search, InputError):
             raise search
-        folder.add(order.strategy, order.repeat, search)
-        searches[order.strategy][order.repeat] = search
-        progress.done(order.strategy)
-        if len(searches[order.strategy]) == request.repeats:
-            progress.say(f"{order.strategy}: {request.repeats} searches done")
+        folder.add(task.strategy, task.repeat, search)
+        searches[task.strategy][task.repeat] = search
+        progress.done(task.strategy)
+        if len(searches[task.strategy]) == request.repeats:
+            progress.say(f"{task.strategy}: {plural(request.repeats, 'search', 'searches')} done")
     return {name: [found[repeat] for repeat in range(request.repeats)] for name, found in searches.items()}

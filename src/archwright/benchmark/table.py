@@ -1,4 +1,4 @@
-"""The table of a benchmark's strategies: the same words in the terminal and on the page."""
+"""The table of a benchmark's strategies, worded alike in the terminal and on the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN_AT = (50, 100)
 
 @dataclass(frozen=True)
 class BenchmarkColumn:
-    """A heading, what it means, and how a strategy's entry reads; `essential` ones are kept where there is little room."""
+    """A heading, its meaning, and how to format a strategy's entry; `essential` columns stay where there is little room."""
 
     heading: str
     meaning: str
@@ -31,22 +31,32 @@ def benchmark_columns(results: Mapping[str, Any]) -> tuple[BenchmarkColumn, ...]
     last = str(results["queries"])
     early = [n for n in map(str, SHOWN_AT) if int(n) < results["queries"]]
     return (
-        BenchmarkColumn("rank", "by validation regret at the end, then by its mean over all queries", lambda s: str(s["rank"])),
-        BenchmarkColumn("strategy", "by its name", lambda s: str(s["name"]), essential=True, numeric=False),
+        BenchmarkColumn("rank", "by final validation regret, then by its mean over all queries", lambda s: str(s["rank"])),
+        BenchmarkColumn("strategy", "its name", lambda s: str(s["name"]), essential=True, numeric=False),
         *(_regret_column(n) for n in early),
         _regret_column(last, essential=True),
         BenchmarkColumn(
-            f"test regret at {last}", "of the best by validation", lambda s: _with_error(s, "regret_test", last), essential=True
+            f"test regret at {last}",
+            "of the best network by validation",
+            lambda s: _with_error(s, "regret_test", last),
+            essential=True,
         ),
         BenchmarkColumn(
-            "test accuracy", "of the best by validation at the end, %", lambda s: _number(s["test_accuracy"], s["test_accuracy_se"])
+            "test accuracy",
+            "of the final best network by validation, %",
+            lambda s: _number(s["test_accuracy"], s["test_accuracy_se"]),
         ),
         BenchmarkColumn(
-            "found the best", "repeats that found the best by validation", lambda s: f"{s['found_optimum']:.0%}", essential=True
+            "found the best",
+            "share of repeats that found the best network by validation",
+            lambda s: f"{s['found_optimum']:.0%}",
+            essential=True,
         ),
-        BenchmarkColumn("median queries", "to the best, over all repeats", lambda s: _count(s["queries_to_optimum"]["median"])),
-        BenchmarkColumn("a proposal", "processor time, mean", lambda s: seconds_text(s["seconds_per_proposal"])),
-        BenchmarkColumn("p", "against the best, Holm's correction", lambda s: p_text(s["p_value"]), essential=True),
+        BenchmarkColumn(
+            "median queries", "to the best network, over all repeats", lambda s: _count(s["queries_to_optimum"]["median"])
+        ),
+        BenchmarkColumn("per proposal", "mean processor time", lambda s: seconds_text(s["seconds_per_proposal"])),
+        BenchmarkColumn("p", "against the best strategy, with Holm's correction", lambda s: p_text(s["p_value"]), essential=True),
     )
 
 
@@ -68,12 +78,12 @@ def _count(value: float | None) -> str:
 
 
 def p_text(p: float | None) -> str:
-    """A p-value with two digits."""
+    """A p-value with two or three decimals."""
     return MISSING if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def benchmark_table(results: Mapping[str, Any], essential: bool = False) -> Table:
-    """The table of strategies for the terminal, in bold those that are not told from the best; `essential` for a narrow one."""
+    """The table of strategies for the terminal, in bold those not worse than the best; only `essential` columns if asked."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -88,7 +98,7 @@ def benchmark_table(results: Mapping[str, Any], essential: bool = False) -> Tabl
 
 
 def title_of(results: Mapping[str, Any]) -> str:
-    """What was measured, in a line."""
+    """What was measured, in one line."""
     return (
         f"{results['benchmark']}, {results['dataset']}: {plural(results['queries'], 'query', 'queries')}, "
         f"{plural(results['repeats'], 'repeat')}; mean ± standard error, regret in percentage points"
@@ -96,18 +106,19 @@ def title_of(results: Mapping[str, Any]) -> str:
 
 
 def verdict_on(results: Mapping[str, Any]) -> str:
-    """Which strategy came out best, and which cannot be told from it."""
+    """Which strategy is best, and which cannot be distinguished from it."""
     best, *others = results["strategies"]
     if not others:
-        return f"{best['name']} was not compared: name several strategies."
+        return f"{best['name']} was the only strategy: name several to compare them."
     if results["repeats"] < 2:
-        return f"{best['name']} has the lowest regret, in a single repeat: nothing can be said of noise."
+        return f"{best['name']} has the lowest regret in a single repeat, which says nothing about noise."
     alike = [entry["name"] for entry in others if entry["like_the_best"]]
     what = f"{best['name']} has the lowest mean validation regret after {plural(results['queries'], 'query', 'queries')}"
     if not alike:
-        return f"{what}, and each other strategy's is higher beyond noise (p < 0.05)."
-    rest = ", the others can" if len(alike) < len(others) else ""
-    return f"{what}; {_listed(alike)} cannot be told from it (p ≥ 0.05){rest}."
+        return f"{what}, and that of every other strategy is significantly higher (p < 0.05)."
+    rest = ", the others are" if len(alike) < len(others) else ""
+    verb = "is" if len(alike) == 1 else "are"
+    return f"{what}; {_listed(alike)} {verb} not significantly worse (p ≥ 0.05){rest}."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Tables of trained architectures: a search on one takes seconds, and anybody can repeat it."""
+"""Tables of trained architectures: a search on one takes seconds and is easy to reproduce."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ARCHITECTURE = "architecture"
 VALID, TEST, SECONDS = "valid", "test", "seconds"
 FOLDER = Path(__file__).parent / "tables"
 SHIPPED = {"nasbench201": "nasbench201"}
-"""The tables of the library by name, each with the space of its architectures; NAME.csv.gz is in the folder `tables`."""
+"""The tables of the library -> the space of their architectures; NAME.csv.gz is in the folder `tables`."""
 
 
 @dataclass(frozen=True)
 class TableEntry:
-    """What one architecture was worth: `valid` and `test` accuracy in percent, `seconds` of training where the table has them."""
+    """The results of one architecture: `valid` and `test` accuracy in percent, `seconds` of training if the table has them."""
 
     valid: float
     test: float
@@ -37,9 +37,9 @@ class TableEntry:
 
 @dataclass(frozen=True)
 class TabularBenchmark:
-    """The trained architectures of a space on one data set. A search is to see `valid` only; `test` is for the report.
+    """The trained architectures of a space on one data set. A search may only see `valid`; `test` is for the report.
 
-    `entries`: what each architecture was worth, by its answers as text. `source`: the file that they come from.
+    `entries`: the results of each architecture, by its answers as text. `source`: the file that they come from.
     """
 
     name: str
@@ -50,10 +50,10 @@ class TabularBenchmark:
 
     @classmethod
     def read(cls, path: Path, space: SearchSpace, dataset: str | None = None) -> Self:
-        """A CSV file (or .csv.gz) with the columns `architecture`, `DATASET_valid`, `DATASET_test`, perhaps `DATASET_seconds`.
+        """A CSV file (or .csv.gz) with the columns `architecture`, `DATASET_valid`, `DATASET_test`, optionally `DATASET_seconds`.
 
-        An architecture is written as the space's `from_string` reads it, or as JSON of its answers. `dataset` may be left out
-        where the table has one. Raises DataError, with the line, for whatever is missing or cannot be read.
+        An architecture is written in the form that the space's `from_string` reads, or as JSON of its answers. `dataset` may be
+        None if the table has only one. Raises DataError, with the line, for anything missing or unreadable.
         """
         text = read_text(path)
         header, delimiter = read_header(text, path)
@@ -79,9 +79,9 @@ class TabularBenchmark:
         return all(entry.seconds is not None for entry in self.entries.values())
 
     def entry(self, architecture: Architecture) -> TableEntry:
-        """What the architecture was worth: the row with its very answers, else the first row of an equal network.
+        """The results of an architecture: the row with exactly its answers, else the first row of an equal network.
 
-        Raises InputError where the table has neither.
+        Raises InputError if the table has neither.
         """
         found = self.entries.get(answers_as_text(architecture.answers))
         if found is None:
@@ -102,13 +102,13 @@ class TabularBenchmark:
 
 
 def shipped_benchmark(name: str, dataset: str | None = None) -> TabularBenchmark:
-    """A table of the library, such as `nasbench201` with `cifar10`. Raises InputError for another name, or another data set."""
+    """A table of the library, such as `nasbench201` with `cifar10`. Raises InputError for an unknown name or data set."""
     path = shipped_file(name)
     return TabularBenchmark.read(path, make_space(SHIPPED[name]), dataset)
 
 
 def shipped_file(name: str) -> Path:
-    """Where the library's table of this name is. Raises UnknownName."""
+    """The file of the library's table with this name. Raises UnknownName."""
     if name not in SHIPPED:
         close = difflib.get_close_matches(name, SHIPPED, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
@@ -120,18 +120,18 @@ def shipped_file(name: str) -> Path:
 def _chosen_dataset(header: list[str], dataset: str | None, path: Path) -> str:
     if ARCHITECTURE not in header:
         raise DataError(
-            f"{path} has no column {ARCHITECTURE!r}: the columns are {', '.join(header)}; name the one that holds them so"
+            f"{path} has no column {ARCHITECTURE!r}: the columns are {', '.join(header)}; rename the one with the architectures"
         )
     known = [name.removesuffix(f"_{VALID}") for name in header if name.endswith(f"_{VALID}")]
     if not known:
         raise DataError(f"{path} has no column DATASET_{VALID}, such as cifar10_{VALID}: the columns are {', '.join(header)}")
     if dataset is None and len(known) > 1:
-        raise InputError(f"{path} holds several data sets: choose one by --dataset from {', '.join(known)}")
+        raise InputError(f"{path} holds several data sets: choose one with --dataset from {', '.join(known)}")
     chosen = known[0] if dataset is None else dataset
     if chosen not in known:
         raise InputError(f"{path} has no data set {chosen!r}: choose from {', '.join(known)}")
     if f"{chosen}_{TEST}" not in header:
-        raise DataError(f"{path} has a column {chosen}_{VALID} and none {chosen}_{TEST}: add it")
+        raise DataError(f"{path} has a column {chosen}_{VALID} but no {chosen}_{TEST}: add it")
     return chosen
 
 
@@ -144,19 +144,19 @@ def _read_entries(
             continue
         where = f"{path}, line {line}"
         if len(cells) != len(header):
-            raise DataError(f"{where} has {len(cells)} cells and the header {len(header)}: give every row as many")
+            raise DataError(f"{where} has {len(cells)} cells, but the header has {len(header)}: give every row as many")
         row = dict(zip(header, cells, strict=True))
         answers = answers_as_text(_architecture(row[ARCHITECTURE], space, where).answers)
         entry = _entry(row, dataset, where)
         if entries.setdefault(answers, entry) != entry:
-            raise DataError(f"{where}: {row[ARCHITECTURE]} was there before with other numbers: leave one row an architecture")
+            raise DataError(f"{where}: {row[ARCHITECTURE]} occurred before with other numbers: keep one row per architecture")
     if not entries:
-        raise DataError(f"{path} has a header and no rows: add trained architectures")
+        raise DataError(f"{path} has a header but no rows: add trained architectures")
     return entries
 
 
 def _architecture(text: str, space: SearchSpace, where: str) -> Architecture:
-    """The architecture that a cell holds: JSON of the answers, or the form that the space's own `from_string` reads."""
+    """The architecture in a cell: JSON of its answers, or the form that the space's `from_string` reads."""
     try:
         if text.lstrip().startswith("{"):
             return space.architecture(json.loads(text))
@@ -167,8 +167,8 @@ def _architecture(text: str, space: SearchSpace, where: str) -> Architecture:
         raise DataError(f"{where}: the architecture cannot be read: {error}") from error
     example = answers_as_text(next(space.enumerate()).answers)
     raise DataError(
-        f"{where}: {text!r} is not JSON of answers, such as {example}, and space {space.name!r} has no form of its own (a method "
-        "from_string): write the answers as JSON"
+        f"{where}: {text!r} is not JSON of answers, such as {example}, and space {space.name!r} has no text form of its own (a "
+        "method from_string): write the answers as JSON"
     )
 
 
@@ -176,7 +176,7 @@ def _entry(row: Mapping[str, str], dataset: str, where: str) -> TableEntry:
     valid, test = (_number(row, f"{dataset}_{metric}", where) for metric in (VALID, TEST))
     seconds = _number(row, f"{dataset}_{SECONDS}", where) if f"{dataset}_{SECONDS}" in row else None
     if seconds is not None and seconds < 0:
-        raise DataError(f"{where}, column {dataset}_{SECONDS}: a training cannot take {seconds} seconds")
+        raise DataError(f"{where}, column {dataset}_{SECONDS}: a training cannot take {seconds} seconds: correct the value")
     return TableEntry(valid, test, seconds)
 
 
@@ -186,5 +186,5 @@ def _number(row: Mapping[str, str], column: str, where: str) -> float:
     except ValueError:
         number = float("nan")
     if not isfinite(number):
-        raise DataError(f"{where}, column {column}: {row[column]!r} is not a finite number: fill it in, or leave the row out")
+        raise DataError(f"{where}, column {column}: {row[column]!r} is not a finite number: fill it in, or remove the row")
     return number

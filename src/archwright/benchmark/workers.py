@@ -1,4 +1,4 @@
-"""Searches on a table, each in one of a few processes of one thread."""
+"""Runs searches on a table in a few single-threaded processes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
-class Order:
-    """One search: which strategy, which repeat, and how slow it may be."""
+class SearchTask:
+    """One search: its strategy, its repeat, and the largest processor time per proposal in seconds."""
 
     strategy: str
     repeat: int
@@ -34,55 +34,55 @@ class Order:
 
 
 class Workers:
-    """Runs searches of one request, in this process where one worker was asked for. To be used in a `with`."""
+    """Runs the searches of one request, in this process if there is one worker. A context manager."""
 
     def __init__(self, request: BenchmarkRequest, benchmark: TabularBenchmark, workers: int) -> None:
         self._request, self._benchmark = request, benchmark
         context = multiprocessing.get_context("spawn")
-        self._end_seen, self._end = context.Pipe(duplex=False)
-        self._pool = ProcessPoolExecutor(workers, context, _begin, (self._end_seen,)) if workers > 1 else None
+        self._parent_watch, self._parent_pipe = context.Pipe(duplex=False)
+        self._pool = ProcessPoolExecutor(workers, context, _start_worker, (self._parent_watch,)) if workers > 1 else None
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """After an error, or a signal, nobody waits for the searches that are under way."""
-        with self._end_seen, self._end:
+        """After an error or a signal, do not wait for the searches in progress."""
+        with self._parent_watch, self._parent_pipe:
             if error is not None:
-                self._end.close()
+                self._parent_pipe.close()
             if self._pool is not None:
                 self._pool.shutdown(cancel_futures=True)
 
-    def run(self, orders: Sequence[Order]) -> Iterator[tuple[Order, SimulatedSearch | InputError]]:
-        """Each order with its search, or with why it cannot be made, as they are done."""
+    def run(self, tasks: Sequence[SearchTask]) -> Iterator[tuple[SearchTask, SimulatedSearch | InputError]]:
+        """Each task with its search, or with the error that prevents it, in order of completion."""
         if self._pool is None:
-            yield from ((order, _search(self._request, self._benchmark, order)) for order in orders)
+            yield from ((task, _search(self._request, self._benchmark, task)) for task in tasks)
             return
-        with main_left_alone(), _one_thread():  # all processes begin with the first order
-            futures = {self._pool.submit(_search_elsewhere, self._request, order): order for order in orders}
+        with main_left_alone(), _one_thread():  # the first task starts all processes
+            futures = {self._pool.submit(_search_in_pool, self._request, task): task for task in tasks}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
-def _search(request: BenchmarkRequest, benchmark: TabularBenchmark, order: Order) -> SimulatedSearch | InputError:
+def _search(request: BenchmarkRequest, benchmark: TabularBenchmark, task: SearchTask) -> SimulatedSearch | InputError:
     try:
         return simulate(
             benchmark,
-            order.strategy,
-            make_strategy(order.strategy, request.settings_for(order.strategy)),
+            task.strategy,
+            make_strategy(task.strategy, request.settings_for(task.strategy)),
             request.queries,
-            seed=request.seed + order.repeat,
+            seed=request.seed + task.repeat,
             in_flight=request.in_flight,
-            slowest=order.slowest,
+            slowest=task.slowest,
         )
     except InputError as error:
         return error
 
 
-def _search_elsewhere(request: BenchmarkRequest, order: Order) -> SimulatedSearch | InputError:
-    """In a process of the pool, which reads the table once."""
+def _search_in_pool(request: BenchmarkRequest, task: SearchTask) -> SimulatedSearch | InputError:
+    """Search in a process of the pool, which reads the table only once."""
     settings = tuple(request.settings_for("space").items())
-    return _search(request, _table(request.benchmark, request.dataset, request.space, settings), order)
+    return _search(request, _table(request.benchmark, request.dataset, request.space, settings), task)
 
 
 @functools.lru_cache(maxsize=1)
@@ -92,7 +92,7 @@ def _table(benchmark: str, dataset: str | None, space: str | None, settings: tup
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """What is started meanwhile computes on one thread: numbers of threads are read when a library is loaded."""
+    """Processes started meanwhile use one thread: libraries read the number of threads when they are loaded."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
@@ -105,12 +105,12 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _begin(end_seen: Connection) -> None:
-    """A worker leaves Ctrl-C to the process that started it, and ends with it, or when that closes its end of the pipe."""
+def _start_worker(parent_end: Connection) -> None:
+    """A worker ignores Ctrl-C and exits when the process that started it ends or closes its end of the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_at_the_end, args=(end_seen,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(parent_end,), daemon=True).start()
 
 
-def _end_at_the_end(end_seen: Connection) -> None:
-    wait([end_seen])
+def _exit_with_parent(parent_end: Connection) -> None:
+    wait([parent_end])
     os._exit(1)
