@@ -80,7 +80,7 @@ def npz(**changes):
 BAD_DATA = {
     "empty.npz": (b"", "empty"),
     "truncated.npz": (-200, "truncated"),
-    "not.npz": (b"PK but no archive", "no .npz file"),
+    "not.npz": (b"PK but no archive", "not an .npz file"),
     "nan.npz": (npz(x=with_value(GOOD["x"], np.nan)), "missing or infinite"),
     "infinite.npz": (npz(x=with_value(GOOD["x"], np.inf)), "missing or infinite"),
     "nan_target.npz": (npz(y=with_value(GOOD["y"], np.nan)), "targets hold 1 value"),

@@ -51,7 +51,7 @@ def methods_text(data: ReportData) -> str:
     problem, metric = data.problem, metric_name(data.metric)
     version = (data.results.get("versions") or {}).get("archwright", "")
     sentences = [
-        f"We performed a neural architecture search for {problem.name} ({TASK_NAMES[problem.task]}, "
+        f"We performed neural architecture search on {problem.name} ({TASK_NAMES[problem.task]}, "
         f"{inputs_text(problem)}; {problem.n_train:,} training, {problem.n_val:,} validation and "
         f"{problem.n_test:,} test samples) "
         f"with archwright {version}".rstrip()
@@ -77,8 +77,14 @@ def _searches(data: ReportData) -> str:
             cost = [plural(int(trials), "trial")] if trials else []
             cost += ["one supernet"] if method.get("one_shot") else []
             cost += [f"{seconds_text(seconds)} of training"] if seconds else []
-            searches.append(f"{method['name'].replace('_', ' ')} ({', '.join(cost)})" if cost else method["name"].replace("_", " "))
+            searches.append(_name_in_prose(method) + (f" ({', '.join(cost)})" if cost else ""))
     return enumeration(searches) or "no strategy"
+
+
+def _name_in_prose(method: Mapping[str, Any]) -> str:
+    if method.get("kind") != "search":
+        return str(method["name"])
+    return "random search" if method["name"] == "random" else str(method["name"]).replace("_", " ")
 
 
 def enumeration(words: Sequence[str]) -> str:
@@ -102,7 +108,7 @@ def _baselines(data: ReportData) -> str:
 
 
 def _result(data: ReportData) -> str:
-    means = [(m["name"], m.get("mean")) for m in data.methods if finite(m.get("mean")) is not None]
+    means = [(_name_in_prose(m), m.get("mean")) for m in data.methods if finite(m.get("mean")) is not None]
     if not means:
         return ""
     values = enumeration([f"{metric_text(data.metric, mean)} for {name}" for name, mean in means])
