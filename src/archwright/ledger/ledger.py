@@ -26,7 +26,7 @@ from archwright.architecture.question import Question
 from archwright.errors import RunFolderError
 from archwright.evaluate.history import History, Objective, State
 from archwright.evaluate.job import Outcome, Stage
-from archwright.ledger.cache import StudyCache, Tally
+from archwright.ledger.study_cache import StudyCache, Tally
 from archwright.ledger.json_file import without_nan
 from archwright.ledger.lease import Lease, Renewal, new_lease
 from archwright.ledger.row import (
