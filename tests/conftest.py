@@ -237,7 +237,7 @@ def is_alive():
 
 @pytest.fixture
 def as_in_a_terminal():
-    """Ctrl-C is heard, here and by what is started: whoever runs the tests may have it ignored, as shells do for background jobs."""
+    """Ctrl-C is heard, here and by what is started. Whoever runs the tests may ignore it, as shells do for background jobs."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from archwright.benchmark.folder import BenchmarkFolder
+from archwright.benchmark.benchmark_folder import BenchmarkFolder
 from archwright.benchmark.page import benchmark_page, write_benchmark_report
 from archwright.benchmark.table import benchmark_columns, benchmark_table, p_text, title_of, verdict_on
 from archwright.benchmark.tabular_search import Query, SimulatedSearch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archwright.benchmark.folder import BenchmarkFolder
+from archwright.benchmark.benchmark_folder import BenchmarkFolder
 from archwright.benchmark.page import write_benchmark_report
 from archwright.benchmark.request import BenchmarkRequest
 from archwright.benchmark.run_benchmark import left_out_lines, results_of, run_benchmark

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from archwright.atomic_file import written_atomically
+from archwright.benchmark.benchmark_folder import BenchmarkFolder
 from archwright.benchmark.curves import DASH_WORDS, query_chart, time_chart
-from archwright.benchmark.folder import BenchmarkFolder
 from archwright.benchmark.results import Regrets
 from archwright.benchmark.run_benchmark import results_of
 from archwright.benchmark.table import benchmark_columns, verdict_on

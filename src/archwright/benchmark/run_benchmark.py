@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archwright.benchmark.folder import BenchmarkFolder
+from archwright.benchmark.benchmark_folder import BenchmarkFolder
 from archwright.benchmark.progress import BenchmarkProgress
 from archwright.benchmark.request import ALL, BenchmarkRequest
 from archwright.benchmark.results import benchmark_results

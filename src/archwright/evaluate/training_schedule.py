@@ -28,7 +28,7 @@ from archwright.train.precision import (
 from archwright.train.recipe import Recipe
 from archwright.train.supervised_step import SupervisedStep
 
-PLAN = "plan.json"
+SCHEDULE_FILE = "plan.json"
 FAR_TOO_SLOW = 4
 """If the first step exceeds the limit by this factor, no second one is timed; a first step takes up to twice as long as others."""
 TIMED_SAMPLES = 64
@@ -59,7 +59,7 @@ def make_schedule(
 
     A process group measures together, as it will train, and uses the schedule of rank 0.
     """
-    file = Path(job.folder) / PLAN
+    file = Path(job.folder) / SCHEDULE_FILE
     if process_group.broadcast(file.is_file()):
         return TrainingSchedule(**json.loads(file.read_text(encoding="utf-8")))
     schedule = process_group.broadcast(_decide(job, recipe, network, data, device, process_group))

@@ -26,7 +26,6 @@ from archwright.architecture.question import Question
 from archwright.errors import RunFolderError
 from archwright.evaluate.history import History, Objective, State
 from archwright.evaluate.job import Outcome, Stage
-from archwright.ledger.study_cache import StudyCache, Tally
 from archwright.ledger.json_file import without_nan
 from archwright.ledger.lease import Lease, Renewal, new_lease
 from archwright.ledger.row import (
@@ -41,6 +40,7 @@ from archwright.ledger.row import (
     trial_of,
 )
 from archwright.ledger.storage import OpenStorage, open_storage, with_retries
+from archwright.ledger.study_cache import StudyCache, Tally
 
 FINAL = "final"
 FINAL_OBJECTIVES = (Objective("validation", maximize=True),)

@@ -117,14 +117,14 @@ def row_of(trial: FrozenTrial) -> Row | None:
     """The row stored in a trial; None for a trial that another program added to the study."""
     if BEGUN not in trial.user_attrs:
         return None
-    begun = dict(trial.user_attrs[BEGUN])
-    architecture = begun.pop("architecture")
+    fields = dict(trial.user_attrs[BEGUN])
+    architecture = fields.pop("architecture")
     row = Row(
-        run_number=begun.pop("number"),
+        run_number=fields.pop("number"),
         number=trial.number,
         trial_id=trial._trial_id,
         architecture=Architecture.from_json(architecture) if architecture is not None else None,
-        **begun,
+        **fields,
     )
     if ATTEMPT in trial.user_attrs:
         row = replace(row, **trial.user_attrs[ATTEMPT])

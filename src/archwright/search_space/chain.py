@@ -22,7 +22,7 @@ from archwright.architecture.variation import ask, enumerate_answers, replay
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownSetting
 from archwright.network import chain_description as network
-from archwright.network.reductions import fitting_halvings, stem_stride_for
+from archwright.network.reduction_count import fitting_halvings, stem_stride_for
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import SearchSpace
 

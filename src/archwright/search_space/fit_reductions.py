@@ -6,7 +6,7 @@ from typing import Literal
 
 from archwright.data.problem import Problem
 from archwright.errors import InputError
-from archwright.network.reductions import MOST_HALVINGS, usual_halvings
+from archwright.network.reduction_count import MOST_HALVINGS, usual_halvings
 
 
 def fit_reductions(

@@ -112,7 +112,7 @@ def _within_noise(metric: str, searched: Method, baseline: Method, comparison: C
     if abs(comparison.difference) <= FAR_APART * scale_of(metric, baseline.get("mean")):
         return _cheaper(searched, baseline)
     better = searched if as_score(metric, comparison.difference) > 0 else baseline
-    return better["name"], "which did better here, though this may be chance; more seeds would show"
+    return better["name"], "which did better here, though this may be chance: more seeds would settle it"
 
 
 def _cheaper(searched: Method, baseline: Method) -> tuple[str, str]:

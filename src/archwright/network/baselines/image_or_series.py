@@ -6,7 +6,7 @@ from torch import nn
 
 from archwright.data.problem import Problem
 from archwright.errors import InputError
-from archwright.network.reductions import is_large
+from archwright.network.reduction_count import is_large
 from archwright.ops.convolution import ConvBatchNorm
 from archwright.ops.pooling import max_pool
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from archwright.data.problem import Problem
 from archwright.network.baselines.image_or_series import check_image_or_series, stem, stem_stride
-from archwright.network.reductions import fitting_halvings
+from archwright.network.reduction_count import fitting_halvings
 from archwright.ops.convolution import Bottleneck, ConvBatchNorm
 from archwright.ops.drop_path import DropPath
 from archwright.ops.pooling import GlobalAveragePool

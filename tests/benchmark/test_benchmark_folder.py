@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from archwright.benchmark.folder import BenchmarkFolder
+from archwright.benchmark.benchmark_folder import BenchmarkFolder
 from archwright.benchmark.tabular_search import Query, SimulatedSearch
 from archwright.errors import RunFolderError
 from archwright.study.study_plan import Skipped

@@ -1,6 +1,6 @@
 import pytest
 
-from archwright.network.reductions import fitting_halvings, stem_stride_for, usual_halvings
+from archwright.network.reduction_count import fitting_halvings, stem_stride_for, usual_halvings
 
 
 @pytest.mark.parametrize(
