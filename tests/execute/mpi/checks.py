@@ -1,4 +1,4 @@
-"""What the executor `mpi` alone promises; test_executor.py runs this with three ranks, of which this is the first."""
+"""What only the executor `mpi` promises; test_executor.py runs this on three ranks, and the tests run on rank 0."""
 
 import os
 import re
@@ -30,11 +30,11 @@ def outcomes(executor, count):
 
 
 def record_of(executor, key, eventually):
-    def has_come():
+    def has_arrived():
         assert executor.wait(0.05) == []
         return key in executor.progress()
 
-    eventually(has_come)
+    eventually(has_arrived)
     return executor.progress()[key]
 
 
@@ -47,7 +47,7 @@ def test_every_rank_but_the_first_is_a_worker(two, job):
     assert sorted(outcome.worker for outcome in outcomes(two, 2)) == [f"{host}/1", f"{host}/2"]
 
 
-def test_fewer_workers_are_kept_to(job):
+def test_a_smaller_number_of_workers_is_respected(job):
     with make_executor("mpi", Resources(1, device="cpu"), "small_jobs:obey") as executor:
         executor.submit(job("first", sleep=0.5))
         executor.submit(second := job("second"))
@@ -57,27 +57,27 @@ def test_fewer_workers_are_kept_to(job):
 
 
 @pytest.mark.parametrize(
-    ("resources", "told"),
+    ("resources", "message"),
     [
-        (Resources(3), "3 workers were asked for, and of the ranks 2 serve .*: start it with mpiexec -n 4"),
-        (Resources(devices=2), "in one rank, not on 2 devices: leave devices out"),
+        (Resources(3), "3 workers requested, but there are only 2 worker ranks .*: start it with mpiexec -n 4"),
+        (Resources(devices=2), "on one rank, not on 2 devices: omit devices"),
         (Resources(address="auto"), "'mpi' joins no cluster"),
-        (Resources(cpus=10_000, device="cpu"), "^on .*: 2 workers with 10000 cores each need 20000"),
+        (Resources(cpus=10_000, device="cpu"), "^on .*: 2 workers with 10,000 cores each would need 20000"),
         (Resources(memory=1e9, device="cpu"), "^on .*: 2 workers with 1e[+]09 MB each"),
-        (Resources(gpus=0.5, device="cuda:9"), "^on .*: device 'cuda:9' was asked for"),
+        (Resources(gpus=0.5, device="cuda:9"), "^on .*: device 'cuda:9' was requested"),
     ],
 )
-def test_what_the_ranks_cannot_give_is_an_error(resources, told):
-    with pytest.raises(InputError, match=told):
+def test_resources_that_the_ranks_lack_are_an_error(resources, message):
+    with pytest.raises(InputError, match=message):
         make_executor("mpi", resources)
 
 
 def test_several_devices_are_an_error(two, job):
-    with pytest.raises(InputError, match="in one rank, not on 2 devices"):
+    with pytest.raises(InputError, match="on one rank, not on 2 devices"):
         two.submit(job("wide", fields={"devices": 2}))
 
 
-def test_the_last_epoch_of_what_runs_comes_to_the_first_rank(two, job, eventually):
+def test_the_latest_epoch_of_running_trainings_reaches_rank_0(two, job, eventually):
     two.submit(job("learns", seed=7, epochs=3, sleep=60))
     two.submit(job("silent", sleep=60))
     record_of(two, "learns", eventually)
@@ -85,12 +85,12 @@ def test_the_last_epoch_of_what_runs_comes_to_the_first_rank(two, job, eventuall
     assert two.progress() == {"learns": {"epoch": 2, "accuracy": 0.07}}
 
 
-def test_a_training_meets_no_mpi_but_its_own(two, job, eventually):
+def test_a_training_sees_no_mpi_job_but_its_own(two, job, eventually):
     two.submit(job("looks", mpi=1, sleep=60))
     assert record_of(two, "looks", eventually) == {"ranks": 1, "launcher": []}
 
 
-def test_a_killed_training_is_the_machines_fault_and_its_rank_goes_on(two, job, pid_in, eventually):
+def test_a_killed_training_is_a_machine_fault_and_its_rank_continues(two, job, pid_in, eventually):
     two.submit(doomed := job("doomed", epochs=2, sleep=60))
     record_of(two, "doomed", eventually)
     os.kill(pid_in(doomed.folder), signal.SIGKILL)
@@ -104,7 +104,7 @@ def test_a_killed_training_is_the_machines_fault_and_its_rank_goes_on(two, job, 
 
 def test_a_hang_is_ended_by_its_rank(two, job, pid_in, is_alive):
     two.submit(hanging := job("hangs", fields={"time_limit": 0.5}, ignore_terminate=1, hold=10**12))
-    assert re.fullmatch(r"timed out after \d+ s: hung \(allowed were 0.5 s\)", only_outcome(two).cause)
+    assert re.fullmatch(r"timed out after \d+ s: hung \(the limit is 0.5 s\)", only_outcome(two).cause)
     assert not is_alive(pid_in(hanging.folder))
 
 
@@ -118,15 +118,15 @@ def test_closing_leaves_no_process_and_stops_no_other_executor(two, job, pid_in,
     assert only_outcome(two).state == "complete"
 
 
-def test_a_folder_that_a_rank_does_not_see_is_an_error(two, job, monkeypatch, tmp_path):
+def test_a_folder_that_a_rank_cannot_see_is_an_error(two, job, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "touch", lambda _: None)  # as on a disk that is the first node's alone
+        patch.setattr(Path, "touch", lambda _: None)  # as on a disk local to the first node
         two.submit(job("lost"))
-    with pytest.raises(InputError, match=f"{os.uname().nodename} does not see .* written into {tmp_path}: .* with --out"):
+    with pytest.raises(InputError, match=f"{os.uname().nodename} cannot see .* wrote to {tmp_path}: give --out"):
         two.wait(60)
 
 
-def test_the_file_that_all_ranks_looked_for_is_gone_at_the_end(two, job, tmp_path):
+def test_the_token_file_is_deleted_at_the_end(two, job, tmp_path):
     two.submit(job("any"))
     assert [path.name[:6] for path in tmp_path.iterdir() if path.is_file()] == [".seen-"]
     only_outcome(two)
@@ -134,7 +134,7 @@ def test_the_file_that_all_ranks_looked_for_is_gone_at_the_end(two, job, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["any"]
 
 
-def test_inside_is_inside():
+def test_nested_services_are_the_same_service():
     with rank_service("mpi"):
         assert make_executor("mpi").workers == 2
     assert make_executor("mpi").workers == 2

@@ -1,4 +1,4 @@
-"""Run by test_executor.py with all ranks: trainings that go on until somebody ends them. Argument: a folder for them."""
+"""Run by test_executor.py on all ranks: trainings that run until they are ended. Argument: a folder for them."""
 
 import sys
 

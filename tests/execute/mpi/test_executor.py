@@ -1,4 +1,4 @@
-"""The executor `mpi` under a real `mpiexec` with three ranks: its promises, a search, and what becomes of it when ranks die."""
+"""The executor `mpi` under a real `mpiexec` with three ranks: its contract, a search, and what happens when ranks die."""
 
 import csv
 import json
@@ -15,14 +15,14 @@ import pytest
 pytest.importorskip("mpi4py")
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 if not MPIEXEC.exists():
-    pytest.skip("there is no mpiexec beside this Python", allow_module_level=True)
+    pytest.skip("no mpiexec beside this Python", allow_module_level=True)
 
 HERE = Path(__file__).parent
 MARK = "ARCHWRIGHT_TEST_OF_MPI"
 
 
 class Launched:
-    """Three ranks that run one command, marked by a variable that all they start inherits."""
+    """Three ranks that run one command, marked by an environment variable that all their child processes inherit."""
 
     def __init__(self, words, folder):
         self.mark = f"{MARK}={uuid.uuid4().hex}"
@@ -41,12 +41,12 @@ class Launched:
         )
 
     def end(self, seconds=110):
-        """(exit code, stdout, stderr)"""
+        """Wait for the end: (exit code, stdout, stderr)."""
         output, errors = self.process.communicate(timeout=seconds)
         return self.process.returncode, output, errors
 
     def until(self, condition, eventually, seconds=60.0):
-        """Wait for what it is to do."""
+        """Wait until the condition holds."""
 
         def holds():
             assert self.process.poll() is None, self.end()
@@ -54,17 +54,17 @@ class Launched:
 
         eventually(holds, seconds)
 
-    def others(self):
-        """What it has started and is still there: {process id: its variables}."""
+    def children(self):
+        """The processes that it started and that are still alive: {process id: environment}."""
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
         return {pid: variables for pid in pids if self.mark in (variables := variables_of(pid))}
 
     def rank(self, number):
-        return next(pid for pid, variables in self.others().items() if f"PMI_RANK={number}" in variables)
+        return next(pid for pid, variables in self.children().items() if f"PMI_RANK={number}" in variables)
 
 
 def variables_of(pid):
-    """Those it was started with; none once it has ended."""
+    """The environment that a process was started with; empty once it has ended."""
     try:
         return Path(f"/proc/{pid}/environ").read_text().split("\0")
     except OSError:
@@ -83,7 +83,7 @@ def launch(tmp_path):
     for launched in started:
         launched.process.kill()
         launched.process.communicate()
-        for pid in launched.others():
+        for pid in launched.children():
             os.kill(pid, signal.SIGKILL)
 
 
@@ -92,15 +92,15 @@ def test_the_contract_and_the_promises_of_mpi_hold_on_real_ranks(launch, tmp_pat
     launched = launch(str(HERE / "under_mpi.py"), *suites, "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'tests'}")
     code, output, errors = launched.end()
     assert (code, errors) == (0, ""), output + errors
-    assert not launched.others()
+    assert not launched.children()
 
 
-def test_a_mistake_ends_all_ranks_and_is_told_once(launch):
+def test_a_usage_error_ends_all_ranks_and_is_printed_once(launch):
     code, output, errors = launch("-m", "archwright.cli", "search", "digits", "--trials", "0", "--executor", "mpi").end()
     assert (code, output, errors) == (2, "", "archwright: trials is 0: give a number above zero\n")
 
 
-def test_one_rank_alone_is_told_to_use_mpiexec():
+def test_a_single_rank_is_told_to_use_mpiexec():
     words = [sys.executable, "-m", "archwright.cli", "search", "digits", "--executor", "mpi"]
     ended = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
@@ -112,8 +112,8 @@ def table(folder):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.timeout(400)  # three interpreters twice: a busy machine takes its time
-def test_a_killed_rank_ends_the_job_and_the_same_command_continues(launch, tmp_path, eventually):
+@pytest.mark.timeout(400)  # two starts of three interpreters, slow on a busy machine
+def test_a_killed_rank_ends_the_job_and_the_same_command_resumes(launch, tmp_path, eventually):
     run, data = tmp_path / "run", tmp_path / "noise.npz"
     np.savez(data, x=np.random.default_rng(0).normal(size=(120, 1, 8, 8)).astype(np.float32), y=np.arange(120) % 3)
     words = ["-m", "archwright.cli", "search", str(data), "--executor", "mpi", "--out", str(run), "--no-random"]
@@ -122,7 +122,7 @@ def test_a_killed_rank_ends_the_job_and_the_same_command_continues(launch, tmp_p
     first.until(lambda: all(list(run.glob(f"trainings/*/{file}")) for file in ("result.json", "checkpoint.pt")), eventually, 120)
     os.kill(first.rank(1), signal.SIGKILL)
     assert first.end()[0] != 0
-    eventually(lambda: not first.others(), 10)
+    eventually(lambda: not first.children(), 10)
     results = {file: file.stat().st_mtime_ns for file in run.glob("trainings/*/result.json")}
 
     code, output, errors = launch(*words).end(200)
@@ -137,21 +137,21 @@ def test_a_killed_rank_ends_the_job_and_the_same_command_continues(launch, tmp_p
 
 @pytest.fixture
 def holding(launch, tmp_path, eventually):
-    """Two trainings under way, one of which has a process of its own."""
+    """Two running trainings, one of which has a child process."""
     launched = launch(str(HERE / "holding.py"), str(tmp_path))
     launched.until(lambda: all((tmp_path / file).is_file() for file in ("hold/pid", "helper/helper")), eventually)
     return launched
 
 
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_to_mpiexec_ends_the_job_in_order_and_all_trainings(number, expected, holding):
+def test_a_signal_to_mpiexec_ends_the_job_cleanly_with_all_trainings(number, expected, holding):
     holding.process.send_signal(number)
     assert holding.end()[0] == expected
-    assert not holding.others()
+    assert not holding.children()
 
 
-def test_nothing_outlives_the_first_rank(holding, eventually):
-    assert len(holding.others()) > 6
+def test_no_process_outlives_rank_0(holding, eventually):
+    assert len(holding.children()) > 6
     os.kill(holding.rank(0), signal.SIGKILL)
     assert holding.end()[0] != 0
-    eventually(lambda: not holding.others(), 10)
+    eventually(lambda: not holding.children(), 10)

@@ -13,7 +13,7 @@ def light(monkeypatch):
     monkeypatch.setattr(fork_server, "PRELOADED", ["torch"])
 
 
-def test_a_station_tells_what_there_is_and_travels_as_json(light):
+def test_a_node_is_described_and_survives_json(light):
     here = node_info_here()
     assert NodeInfo.from_json(json.loads(json.dumps(here.to_json()))) == here
     assert (here.host, here.cpus) == (socket.gethostname(), usable_cpus())

@@ -1,4 +1,4 @@
-"""The executor `ray` on a real cluster of this machine, its workers and nodes really killed."""
+"""The executor `ray` on a real cluster on this machine, with real kills of workers and nodes."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ import archwright
 from archwright.errors import InputError
 from archwright.evaluate.job import Outcome
 from archwright.execute import Resources, make_executor
-from archwright.execute.ray import training as coordinators_side
+from archwright.execute.ray import training as ray_training
 from archwright.execute.ray.cluster import Cluster
 from archwright.ledger.ledger import Ledger
 
@@ -36,7 +36,7 @@ def only_outcome(executor, timeout=60):
     return outcome
 
 
-def test_progress_is_the_last_epoch_and_a_killed_training_is_the_machines_fault(two, job, pid_in, eventually):
+def test_progress_is_the_latest_epoch_and_a_killed_training_is_a_machine_fault(two, job, pid_in, eventually):
     two.submit(doomed := job("doomed", seed=7, epochs=3, sleep=60))
     two.submit(job("silent", sleep=60))
     eventually(lambda: two.wait(0.05) == [] and two.progress() == {"doomed": {"epoch": 2, "accuracy": 0.07}})
@@ -46,7 +46,7 @@ def test_progress_is_the_last_epoch_and_a_killed_training_is_the_machines_fault(
     assert [record["epoch"] for record in outcome.curve] == [0, 1, 2]
 
 
-def test_a_killed_ray_worker_takes_its_training_along_but_not_what_was_written(two, job, pid_in, is_alive, eventually):
+def test_a_killed_ray_worker_takes_its_training_down_but_not_a_result_already_written(two, job, pid_in, is_alive, eventually):
     jobs = [job("doomed", epochs=1, sleep=60), job("done", epochs=1, sleep=60)]
     for each in jobs:
         two.submit(each)
@@ -77,12 +77,12 @@ def parent_of(pid):
 def test_a_hang_is_ended(two, job, pid_in, is_alive):
     two.submit(hanging := job("hangs", fields={"time_limit": 0.5}, ignore_terminate=1, hold=10**12))
     outcome = only_outcome(two)
-    assert "hung (allowed were 0.5 s)" in outcome.cause
+    assert "hung (the limit is 0.5 s)" in outcome.cause
     assert not outcome.machine_fault
     assert not is_alive(pid_in(hanging.folder))
 
 
-def test_what_the_caller_defines_in_its_main_is_known_to_the_training(ray_cluster, job, monkeypatch):
+def test_a_training_knows_what_the_callers_main_module_defines(ray_cluster, job, monkeypatch):
     namespace = {"__name__": "__main__", "Outcome": Outcome}
     exec("def work(job, on_epoch):\n    return Outcome('complete', cause='from the main module')", namespace)
     monkeypatch.setattr(sys.modules["__main__"], "work", namespace["work"], raising=False)
@@ -91,7 +91,7 @@ def test_what_the_caller_defines_in_its_main_is_known_to_the_training(ray_cluste
         assert only_outcome(executor).cause == "from the main module"
 
 
-def test_a_training_sees_only_the_gpu_that_ray_gave_it(ray_cluster, job, eventually):
+def test_a_training_sees_only_the_gpu_that_ray_assigned_to_it(ray_cluster, job, eventually):
     with make_executor("ray", Resources(2, gpus=1), "small_jobs:obey") as executor:
         for key in ("a", "b"):
             executor.submit(job(key, fields={"threads": 2}, tell=1, sleep=1))
@@ -107,10 +107,10 @@ def test_closing_leaves_no_training(ray_cluster, job, pid_in, is_alive, eventual
         pid = pid_in(running.folder)
         assert is_alive(pid)
     eventually(lambda: not is_alive(pid), 10)
-    assert ray.is_initialized()  # whoever was connected before stays connected
+    assert ray.is_initialized()  # an earlier connection stays open
 
 
-def test_workers_are_as_many_as_there_is_room_for(ray_cluster):
+def test_by_default_there_are_as_many_workers_as_fit(ray_cluster):
     for resources, workers in [
         (Resources(device="cpu"), 2),
         (Resources(cpus=2, device="cpu"), 1),
@@ -123,17 +123,17 @@ def test_workers_are_as_many_as_there_is_room_for(ray_cluster):
 
 
 @pytest.mark.parametrize(
-    ("resources", "told"),
+    ("resources", "message"),
     [
         (Resources(cpus=3), "3 cores"),
         (Resources(memory=10**9), "1e[+]09 MB"),
-        (Resources(3, device="cpu"), "3 workers were asked for, and the Ray cluster has room for 2"),
-        (Resources(5, gpus=0.5), "room for 2"),
+        (Resources(3, device="cpu"), "3 workers requested, but the Ray cluster has room for only 2"),
+        (Resources(5, gpus=0.5), "room for only 2"),
         (Resources(device="cuda:0"), "give cuda"),
     ],
 )
-def test_what_the_cluster_cannot_give_is_an_error(ray_cluster, resources, told):
-    with pytest.raises(InputError, match=told):
+def test_resources_that_the_cluster_lacks_are_an_error(ray_cluster, resources, message):
+    with pytest.raises(InputError, match=message):
         make_executor("ray", resources)
 
 
@@ -165,19 +165,19 @@ def test_trainings_end_soon_after_their_coordinator_was_killed(ray_cluster, tmp_
     eventually(lambda: not is_alive(training), 10)
 
 
-def test_a_worker_that_does_not_answer_is_given_up(two, job, pid_in, eventually, monkeypatch):
-    monkeypatch.setattr(coordinators_side, "GRACE_SECONDS", 0.0)
-    monkeypatch.setattr(coordinators_side, "ANSWER_SECONDS", 1.0)
+def test_a_worker_that_does_not_respond_is_given_up(two, job, pid_in, eventually, monkeypatch):
+    monkeypatch.setattr(ray_training, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(ray_training, "ANSWER_SECONDS", 1.0)
     two.submit(stopped := job("stopped", fields={"time_limit": 1.0}, epochs=1, sleep=60))
     worker = worker_above(pid_in(stopped.folder))
     os.kill(worker, signal.SIGSTOP)
     outcome = only_outcome(two)
     os.kill(worker, signal.SIGKILL)
-    assert (outcome.cause, outcome.machine_fault) == ("its Ray worker does not answer: hung", True)
+    assert (outcome.cause, outcome.machine_fault) == ("its Ray worker does not respond: hung", True)
 
 
-def test_a_worker_that_ray_ends_for_want_of_memory_is_out_of_memory(ray_cluster, job, monkeypatch):
-    monkeypatch.setattr(Cluster, "_greet", lambda self: None)  # no worker lives long enough
+def test_a_worker_ended_by_ray_for_lack_of_memory_is_out_of_memory(ray_cluster, job, monkeypatch):
+    monkeypatch.setattr(Cluster, "_check_worker", lambda self: None)  # no worker would live long enough
     starved = {"RAY_memory_usage_threshold": "0.01", "RAY_memory_monitor_refresh_ms": "100"}
     node = ray_cluster.add_node(num_cpus=5, env_vars=starved)
     with make_executor("ray", Resources(1, cpus=5, device="cpu"), "small_jobs:obey") as executor:
@@ -188,7 +188,7 @@ def test_a_worker_that_ray_ends_for_want_of_memory_is_out_of_memory(ray_cluster,
     assert outcome.machine_fault
 
 
-def test_a_lost_node_costs_only_what_ran_there(ray_cluster, job, eventually):
+def test_a_lost_node_costs_only_the_trainings_that_ran_there(ray_cluster, job, eventually):
     node = ray_cluster.add_node(num_cpus=1)
     with make_executor("ray", Resources(3, device="cpu"), "small_jobs:obey") as executor:
         for seed in range(3):
@@ -203,7 +203,7 @@ def test_a_lost_node_costs_only_what_ran_there(ray_cluster, job, eventually):
         assert left == ["complete"] * 3
 
 
-def test_where_no_node_is_left_trainings_wait_for_one_and_then_the_search_ends(ray_cluster, job, eventually, monkeypatch):
+def test_without_a_suitable_node_trainings_wait_and_then_the_search_ends(ray_cluster, job, eventually, monkeypatch):
     node = ray_cluster.add_node(num_cpus=5)
     with make_executor("ray", Resources(1, cpus=5, device="cpu"), "small_jobs:obey") as executor:
         executor.submit(lost := job("lost", epochs=1, sleep=60))
@@ -213,19 +213,19 @@ def test_where_no_node_is_left_trainings_wait_for_one_and_then_the_search_ends(r
         executor.submit(lost)
         assert executor.wait(1.5) == []
         monkeypatch.setattr("archwright.execute.ray.executor.PATIENCE_SECONDS", 0.0)
-        with pytest.raises(InputError, match="no node of the Ray cluster can give a training 5 cores"):
+        with pytest.raises(InputError, match="no node of the Ray cluster has 5 cores for a training"):
             executor.wait(30)
 
 
 @pytest.fixture
 def far(ray_cluster, tmp_path, tmp_path_factory):
-    """A node with three cores that finds nothing in this test's folder: it has mounts of its own (and process ids: it dies whole).
+    """A node with three cores that cannot see this test's folder, as it has its own mount namespace (and PID namespace).
 
-    Yields its process, and the folder of its temporary files.
+    Yields its process and the folder of its temporary files.
     """
     own_root = ["unshare", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if subprocess.run([*own_root, "true"], capture_output=True).returncode != 0:
-        pytest.skip("this machine lets nobody have mounts of their own")
+        pytest.skip("this machine does not allow unprivileged mount namespaces")
     temporary = tmp_path_factory.mktemp("far")
     start = f"{Path(sys.executable).with_name('ray')} start --address={ray_cluster.address} --num-cpus=3 --block"
     known = len(ray.nodes())
@@ -248,7 +248,7 @@ def wait_until(condition, seconds=60.0):
         time.sleep(0.05)
 
 
-def test_a_node_that_does_not_see_the_run_folder_gets_luggage_and_brings_back_what_was_made(far, job, tmp_path):
+def test_a_node_that_cannot_see_the_run_folder_receives_inputs_and_sends_back_results(far, job, tmp_path):
     _, temporary = far
     for file, content in {"data/problem.json": "{}", "data/x/rows": "1 2 3", "short/checkpoint.pt": "3 epochs"}.items():
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
@@ -269,7 +269,7 @@ def test_a_node_that_does_not_see_the_run_folder_gets_luggage_and_brings_back_wh
     assert [path.name for folder in temporary.glob("archwright-*") for path in folder.iterdir()] == []
 
 
-def test_a_search_goes_on_when_a_node_is_lost_and_has_every_trial_once(far, tmp_path, without_onnx):
+def test_a_search_survives_the_loss_of_a_node_and_has_every_trial_once(far, tmp_path, without_onnx):
     node, temporary = far
     images = np.random.default_rng(0).normal(size=(60, 1, 6, 6)).astype(np.float32)
     np.savez(tmp_path / "toy.npz", x=images, y=np.arange(60) % 2)

@@ -11,7 +11,7 @@ from archwright.execute.ray.transfer import Changes, pack, put_in_place, unpack
 
 @pytest.fixture
 def given(tmp_path):
-    """A job that continues another and has begun before."""
+    """A job that continues another one and was started before."""
     files = {"short/checkpoint.pt": "short", "long/log.txt": "begun", "long/.half": "", "net/supernet.safetensors": "w"}
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -27,11 +27,11 @@ def there(given, tmp_path):
     return unpack(given, pack(given), tmp_path / "far" / "away")
 
 
-def test_the_names_are_those_of_whoever_writes_the_files():
+def test_the_file_names_are_those_of_the_modules_that_write_them():
     assert (transfer.LOG, attempt.RESULT) == (read_test_split.LOG, run_job.RESULT)
 
 
-def test_what_a_training_needs_goes_along_and_nothing_half_written(given, there, tmp_path):
+def test_all_that_a_training_needs_is_packed_and_nothing_half_written(given, there, tmp_path):
     assert set(pack(given)) == {"folder/log.txt", "continues/checkpoint.pt", "trained/supernet.safetensors"}
     far = tmp_path / "far" / "away"
     assert (there.data, there.folder, there.continues) == (str(far / "data"), str(far / "folder"), str(far / "continues"))
@@ -40,7 +40,7 @@ def test_what_a_training_needs_goes_along_and_nothing_half_written(given, there,
     assert (there.key, there.seed, there.stage) == (given.key, given.seed, given.stage)
 
 
-def test_only_changes_are_brought_back_and_each_once(there):
+def test_only_changes_are_sent_back_and_each_once(there):
     changes = Changes(there)
     assert changes.take() == {}
     folder = Path(there.folder)
@@ -55,7 +55,7 @@ def test_only_changes_are_brought_back_and_each_once(there):
     assert changes.take() == {}
 
 
-def test_a_file_that_was_replaced_by_one_of_the_same_length_is_another(there):
+def test_a_file_replaced_by_one_of_the_same_length_has_changed(there):
     changes = Changes(there)
     new = Path(there.folder, "new")
     new.write_text("BEGUN")
@@ -63,7 +63,7 @@ def test_a_file_that_was_replaced_by_one_of_the_same_length_is_another(there):
     assert changes.take() == {"folder/log.txt": b"BEGUN"}
 
 
-def test_readings_of_the_test_split_are_told_line_by_line(there):
+def test_accesses_to_the_test_split_are_reported_line_by_line(there):
     changes = Changes(there)
     log = Path(there.data).parent / transfer.LOG
     for line in ("one\n", "two\n"):
@@ -74,7 +74,7 @@ def test_readings_of_the_test_split_are_told_line_by_line(there):
         assert changes.take() == {transfer.LOG: line.encode()}
 
 
-def test_what_comes_back_is_put_in_place_and_readings_are_added(given, tmp_path):
+def test_files_sent_back_are_put_in_place_and_accesses_appended(given, tmp_path):
     (tmp_path / transfer.LOG).write_text("an earlier one\n")
     put_in_place(
         given,
@@ -86,13 +86,13 @@ def test_what_comes_back_is_put_in_place_and_readings_are_added(given, tmp_path)
     assert (tmp_path / transfer.LOG).read_text() == "an earlier one\none more\n"
 
 
-def test_the_result_comes_after_the_other_files_and_before_what_it_makes_superfluous(given, monkeypatch):
+def test_the_result_is_written_after_the_other_files_and_before_deletions(given, monkeypatch):
     order = []
-    monkeypatch.setattr(transfer, "_place", lambda job, name: order.append(name) or Path(job.folder) / "any")
+    monkeypatch.setattr(transfer, "_path_of", lambda job, name: order.append(name) or Path(job.folder) / "any")
     put_in_place(given, {"folder/checkpoint.pt": None, "folder/result.json": b"", "folder/weights": b""})
     assert order == ["folder/weights", "folder/result.json", "folder/checkpoint.pt"]
 
 
-def test_nothing_leads_out_of_the_trainings_folders(given):
+def test_no_file_is_written_outside_the_trainings_folders(given):
     with pytest.raises(ValueError, match="outside"):
         put_in_place(given, {"folder/../../elsewhere": b""})

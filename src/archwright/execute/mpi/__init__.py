@@ -1,1 +1,1 @@
-"""The executor `mpi`: trainings in the ranks of one `mpiexec`."""
+"""The executor `mpi`: trainings on the ranks of one `mpiexec`."""

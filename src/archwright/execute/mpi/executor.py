@@ -1,4 +1,4 @@
-"""`mpi`: each rank of `mpiexec` but the first supervises one training at a time; a free rank gets the next job at once."""
+"""`mpi`: each rank of `mpiexec` except rank 0 supervises one training at a time; a free rank gets the next job immediately."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from archwright.evaluate.job import Job, Outcome
 from archwright.execute.attempt import RUN_JOB
 from archwright.execute.capacity import check_limits
 from archwright.execute.executor import refuse_address
-from archwright.execute.mpi.node_shares import check_placement, check_stations, places_on_gpus, threads_of_ranks
-from archwright.execute.mpi.rank_service import serving_ranks
-from archwright.execute.mpi.worker_rank import take_order
+from archwright.execute.mpi.node_shares import check_nodes, check_placement, places_on_gpus, threads_of_ranks
+from archwright.execute.mpi.rank_service import worker_ranks
+from archwright.execute.mpi.worker_rank import run_order
 from archwright.execute.resources import Resources
 from archwright.execute.training_process import LOOK_EVERY_SECONDS
+from archwright.formatting import plural
 
 
 class Mpi:
-    """Rank 0's side, through `mpi4py.futures`. A training that is killed is a result; a rank that is killed ends the whole job."""
+    """Rank 0's side, on top of `mpi4py.futures`. A killed training is a result; a killed rank ends the whole MPI job."""
 
     def __init__(self, resources: Resources, run: str = RUN_JOB) -> None:
         refuse_address("mpi", resources)
         _refuse_devices(resources.devices)
-        self._ranks = serving_ranks()
-        self._workers = _workers_of(resources, len(self._ranks.numbers))
+        self._ranks = worker_ranks()
+        self._workers = _worker_count(resources, len(self._ranks.ranks))
         self._node_infos = self._ranks.node_infos
-        check_stations(resources, self._node_infos)
+        check_nodes(resources, self._node_infos)
         self._places = places_on_gpus(self._node_infos)
         self._resources = resources
         self._run = run
@@ -60,24 +61,24 @@ class Mpi:
         self._start_queued()
 
     def wait(self, timeout: float | None = None) -> list[tuple[Job, Outcome]]:
-        """As every executor's. Raises InputError where a rank does not see the folder of its job."""
-        until = float("inf") if timeout is None else time.monotonic() + timeout
+        """See `Executor.wait`. Raises InputError if a rank cannot see the folder of its job."""
+        deadline = float("inf") if timeout is None else time.monotonic() + timeout
         while True:
-            self._ranks.look()
+            self._ranks.receive()
             finished = [(self._running.pop(future), _outcome(future)) for future in list(self._running) if future.done()]
             self._start_queued()
-            left = until - time.monotonic()
+            left = deadline - time.monotonic()
             if finished or not self._running or left <= 0:
                 return finished
             wait(self._running, min(left, LOOK_EVERY_SECONDS), FIRST_COMPLETED)
 
     def progress(self) -> Mapping[str, Mapping[str, Any]]:
-        self._ranks.look()
+        self._ranks.receive()
         records = self._ranks.records
         return {job.key: records[job.key] for job in self._running.values() if job.key in records}
 
     def close(self) -> None:
-        """As every executor's; waits until the ranks have ended their trainings."""
+        """See `Executor.close`; waits until the ranks have ended their trainings."""
         self._queue.clear()
         if self._running:
             self._ranks.stop(self._number)
@@ -96,21 +97,21 @@ class Mpi:
         while self._queue and len(self._running) < self._workers:
             job = self._queue.popleft()
             self._ranks.records.pop(job.key, None)
-            self._running[self._pool.submit(take_order, json.dumps(self._order(job)))] = job
+            self._running[self._pool.submit(run_order, json.dumps(self._order(job)))] = job
 
     def _order(self, job: Job) -> dict[str, Any]:
-        """All that a rank is told. `places`: of each rank among those that share its GPUs; the pool chooses which rank it is."""
+        """All that a rank needs. `places`: each rank's position among those that share its GPUs; the pool chooses the rank."""
         return {
             "job": job.to_json(),
             "run": self._run,
             "resources": asdict(self._resources),
             "places": self._places,
             "executor": self._number,
-            "token": str(self._token_beside(job)),
+            "token": str(self._token_file(job)),
         }
 
-    def _token_beside(self, job: Job) -> Path:
-        """A file that the ranks must see as well: one is written, beside the first job's folder."""
+    def _token_file(self, job: Job) -> Path:
+        """A file, written once beside the first job's folder, that tells whether the ranks share the file system."""
         if self._token is None:
             folder = Path(job.folder).absolute().parent
             folder.mkdir(parents=True, exist_ok=True)
@@ -119,19 +120,19 @@ class Mpi:
         return self._token
 
 
-def _workers_of(resources: Resources, ranks: int) -> int:
+def _worker_count(resources: Resources, ranks: int) -> int:
     workers = resources.workers or ranks
     if workers > ranks:
         raise InputError(
-            f"{workers} workers were asked for, and of the ranks {ranks} serve (one leads them): start it with "
-            f"mpiexec -n {workers + 1}, or leave workers out"
+            f"{plural(workers, 'worker')} requested, but there are only {plural(ranks, 'worker rank')} (rank 0 coordinates): "
+            f"start it with mpiexec -n {workers + 1}, or omit workers"
         )
     return workers
 
 
 def _refuse_devices(devices: int) -> None:
     if devices > 1:
-        raise InputError(f"the executor 'mpi' trains each network in one rank, not on {devices} devices: leave devices out")
+        raise InputError(f"the executor 'mpi' trains each network on one rank, not on {devices} devices: omit devices")
 
 
 def _outcome(future: Future[str]) -> Outcome:

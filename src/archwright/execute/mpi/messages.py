@@ -1,4 +1,4 @@
-"""Small messages between rank 0 and the others while the pool is at work: an epoch's record, the order to stop."""
+"""Small messages between rank 0 and the others while the pool is working, such as epoch records and stop requests."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm, Request
 
 PAUSE_SECONDS = 0.02
-"""Between two looks for a message: waiting inside MPI would keep a core busy."""
+"""Seconds between two checks for messages: a blocking receive in MPI would keep a core busy."""
 
 
 class MessageChannel:
-    """JSON over a communicator of its own, which no one else uses. Sending never waits for the receiver."""
+    """Sends JSON over a dedicated communicator. Sending never waits for the receiver."""
 
     def __init__(self, comm: Intracomm) -> None:
         self._comm = comm
-        self._under_way: list[Request] = []
+        self._pending_sends: list[Request] = []
 
     def send(self, rank: int, message: Mapping[str, Any]) -> None:
-        self._under_way = [request for request in self._under_way if not request.Test()]  # they keep their texts alive
-        self._under_way.append(self._comm.isend(json.dumps(message), rank))
+        self._pending_sends = [request for request in self._pending_sends if not request.Test()]  # they keep buffers alive
+        self._pending_sends.append(self._comm.isend(json.dumps(message), rank))
 
     def received(self) -> list[tuple[int, dict[str, Any]]]:
-        """What has come, each with its sender, in the order of each sender."""
+        """The messages received so far, as (sender, message); in order for each sender."""
         from mpi4py.MPI import Status
 
         messages = []
@@ -36,7 +36,7 @@ class MessageChannel:
         return messages
 
     def wait(self) -> list[tuple[int, dict[str, Any]]]:
-        """The same, as soon as there is something."""
+        """Wait until there are messages and return them."""
         while not (messages := self.received()):
             time.sleep(PAUSE_SECONDS)
         return messages

@@ -1,4 +1,4 @@
-"""What one rank of an MPI job sees of its node: it tells this once, in small JSON."""
+"""What one rank of an MPI job sees of its node; reported to rank 0 once, as JSON."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from archwright.execute.threads import usable_cpus
 
 @dataclass(frozen=True)
 class NodeInfo:
-    """`cores`: the numbers of those it may use, `cpus`: how many of them a container allows, `memory`: the node's, in MB.
+    """`cores`: the indices of the usable cores. `cpus`: how many of them the container allows. `memory`: the node's, in MB.
 
-    `gpus`: what CUDA_VISIBLE_DEVICES calls those that it sees, `gpu_ids`: the same by names that no other GPU has. Slurm may show
-    each rank one GPU, and call it 0 for all.
+    `gpus`: the visible GPUs as named in CUDA_VISIBLE_DEVICES. `gpu_ids`: the same GPUs by UUID; Slurm may show each rank a single
+    GPU and call it 0 on every rank.
     """
 
     host: str
@@ -36,12 +36,12 @@ class NodeInfo:
 
     @classmethod
     def from_json(cls, text: Mapping[str, Any]) -> NodeInfo:
-        lists = {name: tuple(text[name]) for name in ("cores", "gpus", "gpu_ids")}
-        return cls(**{**text, **lists})
+        tuples = {name: tuple(text[name]) for name in ("cores", "gpus", "gpu_ids")}
+        return cls(**{**text, **tuples})
 
 
 def node_info_here() -> NodeInfo:
-    """This process's. Its fork server is asked for the GPUs, so that neither torch nor CUDA is loaded here."""
+    """The node as seen by this process. The fork server lists the GPUs, so that neither torch nor CUDA is loaded here."""
     gpus, ids = _gpus_here()
     return NodeInfo(socket.gethostname(), _cores_here(), usable_cpus(), machine_memory_mb(), tuple(gpus), tuple(ids))
 
@@ -53,15 +53,15 @@ def _cores_here() -> tuple[int, ...]:
 
 
 def _gpus_here() -> tuple[list[str], list[str]]:
-    process, pipe = start_process(_tell_gpus, None, "gpus")
+    process, pipe = start_process(_send_gpus, None, "gpus")
     with pipe:
         names, ids = json.loads(pipe.recv_bytes())
     process.join()
     return names, ids
 
 
-def _tell_gpus(_: None, pipe: Connection) -> None:
-    """Their names and identities."""
+def _send_gpus(_: None, pipe: Connection) -> None:
+    """Send the names and UUIDs of the visible GPUs."""
     import torch
 
     names = visible_gpus()

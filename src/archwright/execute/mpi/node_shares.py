@@ -1,6 +1,6 @@
-"""How the ranks of an MPI job share their nodes: those that see the same cores, or the same GPUs, share these evenly.
+"""How the ranks of an MPI job share their nodes: ranks that see the same cores, or the same GPUs, share them evenly.
 
-So a rank to which the launcher gave cores or a GPU of its own has them alone.
+A rank that the launcher bound to its own cores or GPU has them to itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from archwright.execute.resources import Resources
 
 
 def places_on_gpus(node_infos: Sequence[NodeInfo]) -> list[int]:
-    """For each rank, how many before it see the same GPUs of the same node: the `worker` that `place` asks for."""
+    """For each rank, the number of earlier ranks that see the same GPUs: the `worker` argument of `place`."""
     before: Counter[Hashable] = Counter()
     places = []
     for node_info in node_infos:
@@ -27,41 +27,45 @@ def places_on_gpus(node_infos: Sequence[NodeInfo]) -> list[int]:
 
 
 def threads_of_ranks(resources: Resources, node_infos: Sequence[NodeInfo]) -> int:
-    """Threads of a training: the cores that were asked for, else an equal share, the smallest that any rank has."""
+    """Threads per training: the requested cores, else the smallest equal share among the ranks."""
     if resources.cpus is not None:
         return resources.cpus
-    shares = zip(node_infos, _sharers(node_infos, _cores_of), strict=True)
-    return min(max(1, node_info.cpus // sharers) for node_info, sharers in shares)
+    shares = zip(node_infos, _sharing_ranks(node_infos, _cores_of), strict=True)
+    return min(max(1, node_info.cpus // ranks) for node_info, ranks in shares)
 
 
-def check_stations(resources: Resources, node_infos: Sequence[NodeInfo]) -> None:
-    """Raises InputError, which names the node, where one cannot give its ranks what a training is to have."""
+def check_nodes(resources: Resources, node_infos: Sequence[NodeInfo]) -> None:
+    """Raise InputError, naming the node, if one lacks the resources requested for its ranks' trainings."""
     shares = zip(
-        node_infos, places_on_gpus(node_infos), _sharers(node_infos, _cores_of), _sharers(node_infos, _host_of), strict=True
+        node_infos,
+        places_on_gpus(node_infos),
+        _sharing_ranks(node_infos, _cores_of),
+        _sharing_ranks(node_infos, _host_of),
+        strict=True,
     )
     for node_info, number, on_cores, on_host in shares:
-        _on(node_info, lambda: place(resources, [number], node_info.gpus))  # noqa: B023 (called at once)
-        _on(node_info, lambda: check_cores(resources, on_cores, node_info.cpus))  # noqa: B023
-        _on(node_info, lambda: check_memory(resources, on_host, node_info.memory))  # noqa: B023
+        _naming_node(node_info, lambda: place(resources, [number], node_info.gpus))  # noqa: B023 (called immediately)
+        _naming_node(node_info, lambda: check_cores(resources, on_cores, node_info.cpus))  # noqa: B023
+        _naming_node(node_info, lambda: check_memory(resources, on_host, node_info.memory))  # noqa: B023
 
 
 def check_placement(job: Job, resources: Resources, node_infos: Sequence[NodeInfo]) -> None:
-    """Raises InputError, which names the node, where a rank of it would have no device for the job."""
+    """Raise InputError, naming the node, if one of its ranks would have no device for the job."""
     for node_info, number in zip(node_infos, places_on_gpus(node_infos), strict=True):
-        _on(node_info, lambda: place_job(job, resources, [number], node_info.gpus))  # noqa: B023
+        _naming_node(node_info, lambda: place_job(job, resources, [number], node_info.gpus))  # noqa: B023
 
 
-def _on(node_info: NodeInfo, check: Callable[[], object]) -> None:
+def _naming_node(node_info: NodeInfo, check: Callable[[], object]) -> None:
     try:
         check()
     except InputError as error:
         raise InputError(f"on {node_info.host}: {error}") from error
 
 
-def _sharers(node_infos: Sequence[NodeInfo], of: Callable[[NodeInfo], Hashable]) -> list[int]:
-    """For each rank, how many see the same, itself counted."""
-    count = Counter(map(of, node_infos))
-    return [count[of(node_info)] for node_info in node_infos]
+def _sharing_ranks(node_infos: Sequence[NodeInfo], key: Callable[[NodeInfo], Hashable]) -> list[int]:
+    """For each rank, the number of ranks with the same key, including itself."""
+    count = Counter(map(key, node_infos))
+    return [count[key(node_info)] for node_info in node_infos]
 
 
 def _cores_of(node_info: NodeInfo) -> Hashable:

@@ -1,4 +1,4 @@
-"""Under `mpiexec`: rank 0 runs the command, the other ranks serve until it ends. No rank is ever spawned."""
+"""Under `mpiexec`, rank 0 runs the command and the other ranks serve it until it ends. No rank is ever spawned."""
 
 from __future__ import annotations
 
@@ -20,101 +20,101 @@ if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
 BACKOFF_SECONDS = 0.01
-"""The longest pause between two looks of the pool for a job or a result: idle ranks should leave their cores alone."""
+"""The longest interval, in seconds, at which the pool polls for jobs and results: idle ranks should not keep cores busy."""
 
-HOW = "mpiexec -n 3 archwright search ... --executor mpi"
+COMMAND = "mpiexec -n 3 archwright search ... --executor mpi"
 
 
-class ServingRanks:
-    """The other ranks, as rank 0 sees them: what there is where they are, the pool of them, and what they tell meanwhile."""
+class WorkerRanks:
+    """Rank 0's view of the other ranks: their nodes, the pool that they form, and the records that they send."""
 
     def __init__(self, world: Intracomm, channel: MessageChannel) -> None:
         self._world = world
         self._channel = channel
         self._stack = ExitStack()
         self._pool: MPIPoolExecutor | None = None
-        self._called = self._sent_home = False
+        self._pool_announced = self._shut_down = False
         self._node_infos: dict[int, NodeInfo] = {}
-        self._gone: set[int] = set()
+        self._finished_ranks: set[int] = set()
         self._executors = itertools.count()
         self.records: dict[str, Mapping[str, Any]] = {}
 
     @property
-    def numbers(self) -> range:
+    def ranks(self) -> range:
         return range(1, self._world.Get_size())
 
     @property
     def node_infos(self) -> list[NodeInfo]:
-        """Of each rank; the first time it waits until all have told theirs."""
+        """The node of each rank; the first access waits until all ranks have reported theirs."""
         if not self._node_infos:
-            self._tell({"tell": True})
-        while len(self._node_infos) < len(self.numbers):
-            self._take(self._channel.wait())
-        return [self._node_infos[rank] for rank in self.numbers]
+            self._broadcast({"tell": True})
+        while len(self._node_infos) < len(self.ranks):
+            self._handle(self._channel.wait())
+        return [self._node_infos[rank] for rank in self.ranks]
 
     @property
     def pool(self) -> MPIPoolExecutor:
-        """Begun when it is first asked for; there is one till the end."""
+        """The pool of all ranks, started on first access and kept until the end."""
         if self._pool is None:
             from mpi4py.futures import MPICommExecutor
 
             pool = self._stack.enter_context(MPICommExecutor(self._world, root=0, backoff=BACKOFF_SECONDS))
-            self._pool = cast("MPIPoolExecutor", pool)  # at the root it is one
-            self._tell({"serve": True})
-            self._called = True
+            self._pool = cast("MPIPoolExecutor", pool)  # on the root it is one
+            self._broadcast({"serve": True})
+            self._pool_announced = True
         return self._pool
 
     def new_executor(self) -> int:
-        """A number for an executor, which `stop` takes."""
+        """A number that identifies an executor in `stop`."""
         return next(self._executors)
 
     def stop(self, executor: int) -> None:
-        """All trainings of an executor are to end."""
-        self._tell({"stop": [executor]})
+        """Tell the ranks to end all trainings of an executor."""
+        self._broadcast({"stop": [executor]})
 
-    def look(self) -> None:
-        """Read what has come; `records` has the last epoch's of each training then, by the job's key."""
-        self._take(self._channel.received())
+    def receive(self) -> None:
+        """Receive pending messages; afterwards `records` holds each training's latest epoch record, by job key."""
+        self._handle(self._channel.received())
 
-    def send_home(self) -> None:
-        """End the pool and the other ranks, and wait until they have said goodbye."""
-        self._sent_home = True
-        self._tell({"serve": self._pool is not None and not self._called, "home": True})
+    def shut_down(self) -> None:
+        """Shut down the pool and the other ranks, and wait until they have confirmed."""
+        self._shut_down = True
+        self._broadcast({"serve": self._pool is not None and not self._pool_announced, "home": True})
         self._stack.close()
-        while len(self._gone) < len(self.numbers):
-            self._take(self._channel.wait())
+        while len(self._finished_ranks) < len(self.ranks):
+            self._handle(self._channel.wait())
 
-    def check_here(self) -> None:
-        """Raises InputError where they have ended."""
-        if self._sent_home:
+    def check_running(self) -> None:
+        """Raise InputError if the ranks have ended."""
+        if self._shut_down:
             raise InputError(
-                "the other ranks ended with the first search: for several in one script put them all into "
+                "the worker ranks ended with the first search: to run several in one script, put them all inside "
                 "`with archwright.execute.rank_service('mpi'):`"
             )
 
-    def _tell(self, message: Mapping[str, Any]) -> None:
-        for rank in self.numbers:
+    def _broadcast(self, message: Mapping[str, Any]) -> None:
+        for rank in self.ranks:
             self._channel.send(rank, message)
 
-    def _take(self, messages: list[tuple[int, dict[str, Any]]]) -> None:
+    def _handle(self, messages: list[tuple[int, dict[str, Any]]]) -> None:
         for rank, message in messages:
             if "station" in message:
                 self._node_infos[rank] = NodeInfo.from_json(message["station"])
             elif "record" in message:
                 self.records[message["key"]] = message["record"]
             else:
-                self._gone.add(rank)
+                self._finished_ranks.add(rank)
 
 
 @contextmanager
 def mpi_rank_service() -> Iterator[None]:
-    """All ranks enter: what is inside runs on rank 0 alone, and no other rank comes out: each ends with exit code 0.
+    """Entered by all ranks; the body runs on rank 0 only, and no other rank returns: each exits with code 0.
 
-    They serve until rank 0 leaves, in whatever way. One inside another is the same one. Raises InputError where there is no MPI,
-    or only one rank.
+    The others serve until rank 0 leaves the context, in whatever way. Nested contexts are the same one. Raises InputError if there
+    is no MPI, or only one rank.
     """
     if (here := _RANKS.get()) is not None:
-        here.check_here()
+        here.check_running()
         yield
         return
     mpi = _loaded_mpi()
@@ -123,20 +123,20 @@ def mpi_rank_service() -> Iterator[None]:
     channel = MessageChannel(world.Dup())
     if world.Get_rank() > 0:
         serve(world, channel)
-    ranks = ServingRanks(world, channel)
+    ranks = WorkerRanks(world, channel)
     _RANKS.set(ranks)
     try:
         yield
     finally:
-        ranks.send_home()
+        ranks.shut_down()
 
 
-def serving_ranks() -> ServingRanks:
-    """Those that serve this process. Raises InputError outside of `mpi_rank_service`."""
+def worker_ranks() -> WorkerRanks:
+    """The ranks that serve this process. Raises InputError outside `mpi_rank_service`."""
     ranks = _RANKS.get()
     if ranks is None:
-        raise InputError(f"the executor 'mpi' works inside `with archwright.execute.rank_service('mpi'):`, or start {HOW}")
-    ranks.check_here()
+        raise InputError(f"the executor 'mpi' needs `with archwright.execute.rank_service('mpi'):`, or start {COMMAND}")
+    ranks.check_running()
     return ranks
 
 
@@ -148,27 +148,27 @@ def _loaded_mpi() -> ModuleType:
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        told = str(error).partition("\n")[0]
+        cause = str(error).partition("\n")[0]
         raise InputError(
-            f"mpi4py {mpi4py.__version__} finds no MPI library ({told}): load your site's MPI module, or pip install mpich"
+            f"mpi4py {mpi4py.__version__} finds no MPI library ({cause}): load your site's MPI module, or pip install mpich"
         ) from error
     return MPI
 
 
 def _check_world(mpi: ModuleType) -> None:
-    """Every rank sees the same, and rank 0 speaks for all."""
+    """Raise InputError, on rank 0 only, if the MPI job is unusable; all ranks detect this alike."""
     if mpi.COMM_WORLD.Get_size() == 1:
         raise InputError(
-            f"the executor 'mpi' needs at least two ranks, and there is one: start it with {HOW} (if you did, that mpiexec is not "
-            f"of the MPI that mpi4py found, {' '.join(mpi.get_vendor()[0].split())})"
+            f"the executor 'mpi' needs at least two ranks, but there is one: start it with {COMMAND} (if you did, that mpiexec "
+            f"does not belong to the MPI that mpi4py uses, {' '.join(mpi.get_vendor()[0].split())})"
         )
     if mpi.Query_thread() < mpi.THREAD_MULTIPLE:
         if mpi.COMM_WORLD.Get_rank() > 0:
             sys.exit(0)
         raise InputError(
-            "this MPI does not let several threads speak at a time (it lacks MPI_THREAD_MULTIPLE), which the executor 'mpi' needs: "
-            "load an MPI that was built with it, and leave mpi4py's thread_level as it is"
+            "this MPI does not support calls from several threads (MPI_THREAD_MULTIPLE), which the executor 'mpi' needs: "
+            "load an MPI built with it, and do not change mpi4py's thread_level"
         )
 
 
-_RANKS: ContextVar[ServingRanks | None] = ContextVar("the ranks that serve this process", default=None)
+_RANKS: ContextVar[WorkerRanks | None] = ContextVar("the ranks that serve this process", default=None)

@@ -1,1 +1,1 @@
-"""The executor `ray`: trainings on a cluster, and what they take along to its nodes."""
+"""The executor `ray`: trainings on a cluster, and the transfer of their data and files."""

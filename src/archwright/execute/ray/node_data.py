@@ -1,4 +1,4 @@
-"""The data on a machine that does not see the run folder: laid down once, used by many trainings, deleted by whoever comes last."""
+"""Data on a machine that cannot see the run folder: written once, used by many trainings, deleted at the end."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ DATA = "data"
 
 
 @contextmanager
-def training_root(key: str, lay_down: Callable[[Path], None]) -> Iterator[Path]:
-    """A folder for one training, with the data of this key at ROOT/data. `lay_down(folder)` writes them, if they are not there.
+def training_folder(key: str, write_data: Callable[[Path], None]) -> Iterator[Path]:
+    """A folder for one training, with the data of this key at ROOT/data; `write_data(folder)` writes them if they are missing.
 
-    It is deleted in the end; the data stay for the next training.
+    The folder is deleted at the end; the data remain for the next training.
     """
     base = _base(key)
     with (base / "lock").open("w") as lock:
-        _share(lock.fileno(), base / DATA, lay_down)
+        _share(lock.fileno(), base / DATA, write_data)
         root = base / uuid.uuid4().hex
         root.mkdir()
         try:
@@ -32,8 +32,8 @@ def training_root(key: str, lay_down: Callable[[Path], None]) -> Iterator[Path]:
             shutil.rmtree(root, ignore_errors=True)
 
 
-def forget(key: str) -> None:
-    """Delete the data of this key, and what killed trainings have left, unless a training uses them."""
+def delete_data(key: str) -> None:
+    """Delete the data of this key and leftovers of killed trainings, unless a training is using them."""
     base = _base(key)
     with (base / "lock").open("w") as lock:
         try:
@@ -43,24 +43,24 @@ def forget(key: str) -> None:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def _share(lock: int, data: Path, lay_down: Callable[[Path], None]) -> None:
-    """Return with the data there and the lock shared: nobody deletes them then."""
+def _share(lock: int, data: Path, write_data: Callable[[Path], None]) -> None:
+    """Make sure that the data exist, and return holding a shared lock, which prevents their deletion."""
     fcntl.flock(lock, fcntl.LOCK_SH)
     while not data.is_dir():
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not data.is_dir():
             unfinished = Path(tempfile.mkdtemp(dir=data.parent))
-            lay_down(unfinished)
+            write_data(unfinished)
             os.replace(unfinished, data)
         fcntl.flock(lock, fcntl.LOCK_SH)
 
 
 def _base(key: str) -> Path:
-    """This user's own folder, among the machine's temporary files. Raises OSError where somebody else has taken its name."""
+    """The folder for this key, in a temporary folder of this user. Raises OSError if that belongs to another user."""
     own = Path(tempfile.gettempdir()) / f"archwright-{os.getuid()}"
     own.mkdir(mode=0o700, exist_ok=True)
     if own.is_symlink() or own.stat().st_uid != os.getuid():
-        raise PermissionError(f"{own} belongs to somebody else: set TMPDIR to another folder")
+        raise PermissionError(f"{own} belongs to another user: set TMPDIR to another folder")
     base = own / key
     base.mkdir(mode=0o700, exist_ok=True)
     return base

@@ -1,4 +1,4 @@
-"""Data for nodes that do not see the run folder: they go into Ray's object store once, whatever number of trainings read them."""
+"""Data for nodes that cannot see the run folder: put into Ray's object store once, for all trainings."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ import numpy as np
 
 from archwright.data.raw_data import Array
 from archwright.evaluate.job import Job
-from archwright.execute.ray.task import Luggage, forget_data
+from archwright.execute.ray.task import Inputs, delete_node_data
 from archwright.execute.ray.transfer import pack
 
-FORGET_SECONDS = 5.0
+DELETE_SECONDS = 5.0
 
 
 class SharedData:
-    """Luggage for trainings, from when a node said that it needs some."""
+    """The inputs sent along with trainings, as soon as a node has reported that it cannot see the run folder."""
 
     def __init__(self, ray: Any) -> None:
         self._ray = ray
         self._needed = False
         self._stored: dict[str, tuple[str, dict[str, Any]]] = {}
 
-    def take_along(self) -> None:
-        """From now on trainings have luggage."""
+    def enable(self) -> None:
+        """From now on, send inputs along with trainings."""
         self._needed = True
 
-    def luggage(self, job: Job) -> Luggage | None:
-        """What the job needs where the run folder is not seen; None before a node said so. Raises OSError if it cannot be read."""
+    def inputs(self, job: Job) -> Inputs | None:
+        """The job's inputs, for a worker that cannot see the run folder; None unless enabled. Raises OSError if unreadable."""
         if not self._needed:
             return None
         key, data = self._data_of(job.data)
-        return Luggage(pack(job), key, data)
+        return Inputs(pack(job), key, data)
 
-    def forget(self) -> None:
-        """Have the data deleted where they were laid down, and let go of those in the store."""
+    def delete(self) -> None:
+        """Delete the data on the nodes, and release them in the object store."""
         keys = [key for key, _ in self._stored.values()]
         self._stored = {}
         if keys:
             tasks = [self._on(node).remote(keys) for node in self._ray.nodes() if node["Alive"]]
-            self._ray.wait(tasks, num_returns=len(tasks), timeout=FORGET_SECONDS)
+            self._ray.wait(tasks, num_returns=len(tasks), timeout=DELETE_SECONDS)
 
     def _on(self, node: Mapping[str, Any]) -> Any:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        return self._ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=strategy)(forget_data)
+        return self._ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=strategy)(delete_node_data)
 
     def _data_of(self, folder: str) -> tuple[str, dict[str, Any]]:
-        """The name of this content, and each file's place in the store."""
+        """A key of the data's content, and each file's reference in the object store."""
         if folder not in self._stored:
             root = Path(folder)
             files = sorted(path for path in root.rglob("*") if path.is_file()) if folder else []
@@ -61,7 +61,7 @@ class SharedData:
 
 
 def _key(files: dict[str, Path]) -> str:
-    """problem.json names the rows of all splits; a file that is not as large as it was is another one."""
+    """A digest of names, sizes and JSON files; problem.json identifies the rows of all splits."""
     digest = hashlib.sha256()
     for name, path in files.items():
         digest.update(f"{name} {path.stat().st_size}\n".encode())
@@ -71,5 +71,5 @@ def _key(files: dict[str, Path]) -> str:
 
 
 def _bytes_of(path: Path) -> Array:
-    """A file's content (n,) uint8, without a copy in this process: Ray copies it into its store from where it lies."""
+    """A file's content, (n,) uint8, memory-mapped: Ray copies it into its object store without a copy in this process."""
     return np.asarray(np.memmap(path, np.uint8, "r")) if path.stat().st_size else np.zeros(0, np.uint8)

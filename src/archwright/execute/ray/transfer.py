@@ -1,4 +1,4 @@
-"""What a training takes along to a machine that does not see the run folder, and what it brings back from there."""
+"""Files that a training takes to a machine that cannot see the run folder, and files that it sends back."""
 
 from __future__ import annotations
 
@@ -13,71 +13,71 @@ from archwright.evaluate.job import Job
 from archwright.execute.attempt import RESULT
 
 LOG = "test_accesses.jsonl"
-"""Beside the data, each reading of the test split has a line here."""
+"""A log beside the data, with a line for each access to the test split."""
 
 Files = Mapping[str, bytes | None]
-"""By their names on the way, such as folder/log.txt. None: the file is gone."""
+"""Contents by transfer name, such as folder/log.txt. None: the file was deleted."""
 
 
 def pack(job: Job) -> dict[str, bytes]:
-    """What lies in the job's folder, and in those that it goes on from."""
+    """The files in the job's folder, and in those of the trainings that it continues."""
     names = {f"{name}/{file}": folder / file for name, folder in _folders(job).items() for file in _files_in(folder)}
     contents = {name: _content(path) for name, path in names.items()}
     return {name: content for name, content in contents.items() if content is not None}
 
 
 def unpack(job: Job, files: Mapping[str, bytes], root: Path) -> Job:
-    """Lay the files down below `root`; returns the job as it is there, with its data at root/data."""
-    there = _moved(job, root)
-    for folder in _folders(there).values():
+    """Write the files below `root`; returns the job with its folders there, and its data at root/data."""
+    moved = _moved(job, root)
+    for folder in _folders(moved).values():
         folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        path = _place(there, name)
+        path = _path_of(moved, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    return there
+    return moved
 
 
 def put_in_place(job: Job, files: Files) -> None:
-    """What a training has brought back, each file whole or not at all; the result late, and last what it has deleted.
+    """Apply the changes that a training sent back, each file atomically: first other files, then the result, then deletions.
 
-    So whoever is killed on the way, what a training needs to be continued is there until its result is. Raises OSError.
+    So if this process is killed halfway, all that is needed to resume the training exists until its result does. Raises OSError.
     """
     for name in sorted(files, key=lambda name: (files[name] is None, name.endswith(f"/{RESULT}"))):
-        content, path = files[name], _place(job, name)
+        content, path = files[name], _path_of(job, name)
         if name == LOG:
             _append(path, content or b"")
         elif content is None:
             path.unlink(missing_ok=True)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with written_atomically(path) as unfinished:
-                unfinished.write_bytes(content)
+            with written_atomically(path) as temporary:
+                temporary.write_bytes(content)
 
 
 class Changes:
-    """What a training far from the run folder has written and deleted since it was last asked."""
+    """Tracks the files that a training on a remote machine has written and deleted since the last call of `take`."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._known = self._stamps()
         self._log = Path(job.data).parent / LOG
-        self._log_told = 0
+        self._log_bytes_reported = 0
 
     @property
     def test_was_read(self) -> bool:
-        """Whether there is a reading of the test split that nobody was told of."""
-        return self._log.exists() and self._log.stat().st_size > self._log_told
+        """Whether an access to the test split has not been reported yet."""
+        return self._log.exists() and self._log.stat().st_size > self._log_bytes_reported
 
     def take(self) -> dict[str, bytes | None]:
-        """The changes; they are known from now on."""
+        """The changes since the last call."""
         before, self._known = self._known, self._stamps()
         changed = [name for name, stamp in self._known.items() if before.get(name) != stamp]
         gone = [name for name in before if name not in self._known]
-        return {**{name: _content(_place(self._job, name)) for name in (*changed, *gone)}, **self._readings()}
+        return {**{name: _content(_path_of(self._job, name)) for name in (*changed, *gone)}, **self._new_accesses()}
 
     def _stamps(self) -> dict[str, tuple[int, int, int]]:
-        """Each file, and what is another when it was written anew."""
+        """For each file, values that change whenever it is written."""
         stamps = {}
         for name, folder in _folders(self._job).items():
             for file in _files_in(folder):
@@ -86,16 +86,16 @@ class Changes:
                     stamps[f"{name}/{file}"] = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         return stamps
 
-    def _readings(self) -> dict[str, bytes]:
+    def _new_accesses(self) -> dict[str, bytes]:
         if not self.test_was_read:
             return {}
-        lines = self._log.read_bytes()[self._log_told :]
-        self._log_told += len(lines)
+        lines = self._log.read_bytes()[self._log_bytes_reported :]
+        self._log_bytes_reported += len(lines)
         return {LOG: lines}
 
 
 def _folders(job: Job) -> dict[str, Path]:
-    """What a job reads and writes beside the data, by the names that they have on the way."""
+    """The folders that a job reads and writes besides the data, by transfer name."""
     folders = {"folder": Path(job.folder)}
     if job.continues is not None:
         folders["continues"] = Path(job.continues)
@@ -111,20 +111,20 @@ def _moved(job: Job, root: Path) -> Job:
     return replace(job, data=str(root / "data"), supernet=supernet, **folders)  # type: ignore[arg-type]
 
 
-def _place(job: Job, name: str) -> Path:
-    """Where a file belongs; nothing leads out of the job's folders."""
+def _path_of(job: Job, name: str) -> Path:
+    """The path of a transferred file. Raises ValueError if it is outside the job's folders."""
     if name == LOG:
         return Path(job.data).parent / LOG
     folder, _, file = name.partition("/")
     root = _folders(job)[folder]
     path = Path(os.path.normpath(root / file))
     if not path.is_relative_to(os.path.normpath(root)):
-        raise ValueError(f"{name} lies outside of the training's folder")
+        raise ValueError(f"{name} is outside the training's folder")
     return path
 
 
 def _files_in(folder: Path) -> Iterator[str]:
-    """Whole files: what begins with a dot is being written, or nobody else's business."""
+    """Complete files: names that begin with a dot are temporary or private."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.name.startswith("."):
             yield path.relative_to(folder).as_posix()
@@ -138,7 +138,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def _append(path: Path, lines: bytes) -> None:
-    """At once, so that several may."""
+    """Append in a single write, so that several processes may do so."""
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(file, lines)
