@@ -155,7 +155,7 @@ def test_arrays_in_memory_are_searched_and_the_same_call_resumes(small_run, tmp_
     result = archwright.search((x, y), **options)
     assert result.results["problem"]["name"] == "arrays"
     assert [m["name"] for m in result.results["methods"]] == ["regularized_evolution"]
-    assert "cannot be said, because no baseline was run" in result.verdict
+    assert "It is unknown whether the search was worth it, because no baseline was run" in result.verdict
     monkeypatch.setattr(run_study, "make_executor", None)
     assert archwright.search((x, y), **options).results == result.results
     with pytest.raises(RunFolderError, match="belongs to other data"):
@@ -197,4 +197,4 @@ def test_a_text_gets_a_recurrent_cell_and_baselines_of_its_size(tmp_path):
     assert result.results["settings"]["space"] == "recurrent"
     assert 0 < result.best.metric < 5
     assert result.best.model(torch.zeros(1, 10, dtype=torch.long)).shape[:2] == (1, 10)
-    assert "What it writes by itself" in (tmp_path / "run" / "report.html").read_text()
+    assert "Sample text" in (tmp_path / "run" / "report.html").read_text()

@@ -37,9 +37,9 @@ TaskOption = Annotated[
 LevelOption = Annotated[str | None, typer.Option(help="Tokens of a text: character or word. Default: character for a .txt file.")]
 WindowOption = Annotated[int | None, typer.Option(help="Tokens per training sequence of a text.")]
 LayoutOption = Annotated[str | None, typer.Option(help="How to interpret arrays of ambiguous shape: flat, series or image.")]
-DeviceOption = Annotated[str, typer.Option(help="Device to train on: auto, cpu, cuda or cuda:N.")]
+DeviceOption = Annotated[str, typer.Option(help="Device to run on: auto, cpu, cuda or cuda:N.")]
 DevicesOption = Annotated[
-    int, typer.Option(help="GPUs (or CPU processes) per training, for final trainings and supernets (data-parallel).")
+    int, typer.Option(help="GPUs, or CPU processes, that train one network together (final trainings and supernets).")
 ]
 
 
@@ -133,7 +133,7 @@ def search_command(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/SOURCE-SPACE-STRATEGY.")] = None,
     settings: SetOption = [],  # noqa: B006 (typer copies it)
-    no_random: Annotated[bool, typer.Option("--no-random", help="Do not run random search at the same cost.")] = False,
+    no_random: Annotated[bool, typer.Option("--no-random", help="Skip random search at the same cost.")] = False,
 ) -> None:
     """Search, retrain the best, compare with baselines, and write a report. Run the same command again to resume."""
     from archwright.execute import rank_service
@@ -190,7 +190,7 @@ def report_command(run: Annotated[Path, typer.Argument(help="A run folder.")]) -
 @app.command("dashboard")
 def dashboard_command(
     run: Annotated[Path, typer.Argument(help="A run folder; the run may still be in progress.")],
-    host: Annotated[str, typer.Option(help="Address to listen on. Default: this machine only.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; the default is reachable from this machine only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 8080,
 ) -> None:
     """Show a run's trials, curves and architectures in Optuna's dashboard; press Ctrl-C to stop."""
@@ -282,7 +282,7 @@ def bench_command(
     out: Annotated[Path | None, typer.Option(help="Output folder. Default: runs/bench-BENCHMARK-DATASET.")] = None,
     settings: SetOption = [],  # noqa: B006 (typer copies it)
 ) -> None:
-    """Compare strategies on a table of trained networks, in seconds. Run the same command again to resume or reprint."""
+    """Compare strategies on a table of trained networks, in seconds. Run it again to resume or to show the result."""
     from archwright.benchmark.request import BenchmarkRequest
 
     request = BenchmarkRequest(
