@@ -95,7 +95,7 @@ def device_of(name: str) -> torch.device:
     kind, _, number = name.partition(":")
     available = {"cpu": 1, "cuda": torch.cuda.device_count()}
     if kind not in available or not (number or "0").isdigit() or int(number or 0) >= available[kind]:
-        raise InputError(f"there is no device {name!r} here: choose auto, cpu or, if there are GPUs, cuda, cuda:0, cuda:1, ...")
+        raise InputError(f"there is no device {name!r} here: choose from auto, cpu and, with GPUs, cuda, cuda:0, cuda:1, ...")
     return torch.device(name)
 
 

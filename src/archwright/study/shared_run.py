@@ -29,23 +29,24 @@ def home_of(ledger: Ledger, folder: RunFolder, request: Request, problem: Proble
 
     Raises RunFolderError if it was begun with another request or other data.
     """
-    asked, own = _asked(request, problem), folder.asked["name"]
+    requested, own_name = _shared_request(request, problem), folder.asked["name"]
     place = f"{socket.gethostname()}:{folder.path}"
-    home = ledger.settle("home", {"name": own, "place": place, "asked": asked})
+    home = ledger.settle("home", {"name": own_name, "place": place, "asked": requested})
     changed = [
-        f"{key} is {home['asked'].get(key)!r} there and {asked[key]!r} here"
-        for key in asked
-        if home["asked"].get(key) != asked[key]
+        f"{key} is {home['asked'].get(key)!r} there and {requested[key]!r} here"
+        for key in requested
+        if home["asked"].get(key) != requested[key]
     ]
     if changed:
         raise RunFolderError(
             f"study {ledger.run_id!r} was begun in {home['place']} with other options ({'; '.join(changed)}): use the same ones, "
             "or give another --study"
         )
-    return None if home["name"] == own else str(home["place"])
+    return None if home["name"] == own_name else str(home["place"])
 
 
-def _asked(request: Request, problem: Problem) -> dict[str, Any]:
+def _shared_request(request: Request, problem: Problem) -> dict[str, Any]:
+    """The fields that must be the same on all machines that share the run."""
     limits = {"trials": request.trials, "minutes": request.minutes} if request.minutes is not None else {}
     fixed = {key: value for key, value in request.fixed().items() if key not in MAY_DIFFER}
     return {**fixed, **limits, "data_hash": problem.data_hash}
