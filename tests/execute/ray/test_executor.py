@@ -94,7 +94,7 @@ def test_a_training_knows_what_the_callers_main_module_defines(ray_cluster, job,
 def test_a_training_sees_only_the_gpu_that_ray_assigned_to_it(ray_cluster, job, eventually):
     with make_executor("ray", Resources(2, gpus=1), "small_jobs:obey") as executor:
         for key in ("a", "b"):
-            executor.submit(job(key, fields={"threads": 2}, tell=1, sleep=1))
+            executor.submit(job(key, fields={"threads": 2}, tell=1, sleep=60))
         eventually(lambda: executor.wait(0.05) == [] and len(executor.progress()) == 2)
         seen = list(executor.progress().values())
     assert sorted(one["visible"] for one in seen) == ["0", "1"]
