@@ -1,4 +1,4 @@
-"""The package in CONTRIBUTING.md, as it stands there: written into a folder, found by its entry points, its tests run."""
+"""The package in CONTRIBUTING.md, exactly as printed: written to a folder, found through its entry points, its tests run."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def files():
 
 @pytest.fixture(scope="module")
 def package(files, tmp_path_factory):
-    """The package's folder, with the metadata that an installation would make of its pyproject.toml."""
+    """The package's folder, with the metadata that an installation would create from its pyproject.toml."""
     folder = tmp_path_factory.mktemp("my_parts")
     for name, content in {**files, "my_parts/__init__.py": ""}.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")
     project = tomllib.loads(files["pyproject.toml"])["project"]
-    installed = folder / "my_parts-0.1.0.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    metadata = folder / "my_parts-0.1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
     groups = project["entry-points"].items()
     lines = [line for group, entries in groups for line in (f"[{group}]", *(f"{key} = {value}" for key, value in entries.items()))]
-    (installed / "entry_points.txt").write_text("\n".join(lines))
+    (metadata / "entry_points.txt").write_text("\n".join(lines))
     return folder
 
 
@@ -47,7 +47,7 @@ def run(package, *arguments, timeout=100):
     return done.stdout
 
 
-def test_there_is_one_part_for_every_group_that_the_library_looks_in(files):
+def test_there_is_one_component_for_every_entry_point_group_of_the_library(files):
     groups = set(tomllib.loads(files["pyproject.toml"])["project"]["entry-points"])
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")]
     assert groups == {group for source in sources for group in re.findall(r'^GROUP = "(.+)"$', source, re.MULTILINE)}
@@ -58,7 +58,7 @@ def test_its_tests_pass(package, files):
     assert f"{files['tests/test_my_parts.py'].count('def test_')} passed" in out
 
 
-def test_its_parts_are_listed(package):
+def test_its_components_are_listed(package):
     names = {"spaces": "mlp", "strategies": "elite", "datasets": "waves", "baselines": "linear"}
     for what, name in names.items():
         rows = json.loads(run(package, "-m", "archwright.cli", "list", what, "--json"))

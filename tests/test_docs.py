@@ -1,4 +1,4 @@
-"""docs/ names everything that is in the files of a run, and the numbers that the code works with."""
+"""docs/ documents everything in the files of a run, and quotes the constants of the code correctly."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_every_column_and_key_is_explained(key):
 
 
 @pytest.mark.parametrize("name", [*dataset_names(), *TASKS, *SUFFIXES])
-def test_every_data_set_task_and_image_format_is_named(name):
+def test_every_data_set_task_and_image_format_is_mentioned(name):
     assert f"`{name}`" in page("data.md")
 
 
@@ -83,7 +83,7 @@ def test_every_data_set_task_and_image_format_is_named(name):
         f"(10 % from {LARGE:,} rows on)",
     ],
 )
-def test_numbers_about_data_are_those_of_the_code(words):
+def test_numbers_about_data_agree_with_the_code(words):
     assert words in page("data.md")
 
 
@@ -113,7 +113,7 @@ RATES = {optimizer: recipe_for(10**6, {"optimizer": optimizer}).learning_rate fo
         f"at least {CLEARLY_SMALLER:g} times fewer",
     ],
 )
-def test_numbers_about_methods_are_those_of_the_code(words):
+def test_numbers_about_methods_agree_with_the_code(words):
     assert words in page("methods.md")
 
 
@@ -122,17 +122,17 @@ def test_every_key_of_a_benchmark_is_explained(key):
     assert f"`{key}`" in page("benchmarks.md")
 
 
-def test_numbers_about_benchmarks_are_those_of_the_code():
-    assert f"more than {1000 * SLOWEST:.0f} ms of processor time a proposal" in page("benchmarks.md")
+def test_numbers_about_benchmarks_agree_with_the_code():
+    assert f"more than {1000 * SLOWEST:.0f} ms of processor time per proposal" in page("benchmarks.md")
     assert f"after {EXHAUSTED_AFTER} of these in a row" in page("benchmarks.md")
 
 
 @pytest.mark.parametrize("name", BUILT_IN_SPACES)
-def test_every_space_has_its_section(name):
+def test_every_space_has_a_section(name):
     assert f"\n## `{name}`\n" in (DOCS / "spaces.md").read_text(encoding="utf-8")
     assert f"| `{name}` |" in page("spaces.md")
 
 
 @pytest.mark.parametrize("name", [*BUILT_IN, *(f"{PREFIX}{sampler}" for sampler in SAMPLERS)])
-def test_every_strategy_has_its_paragraph(name):
+def test_every_strategy_has_a_paragraph(name):
     assert re.search(rf"^(\*\*`[\w:]+`\*\*, )*\*\*`{name}`\*\*", (DOCS / "strategies.md").read_text(encoding="utf-8"), re.MULTILINE)

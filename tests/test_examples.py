@@ -1,4 +1,4 @@
-"""Every script in examples/ runs as it stands, in a folder of its own, and says what it promises."""
+"""Every script in examples/ runs unchanged, in a folder of its own, and prints what it should."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SAYS = {
+EXPECTED_OUTPUT = {
     "own_data_arrays": ["random_forest", "damping ratio: simulated ["],
     "own_space": ["538,083 architectures", "resnet-tiny"],
     "own_strategy": ["without training: 6 of 6", "own_strategy:HillClimber", "random"],
@@ -21,12 +21,12 @@ SAYS = {
 
 
 def test_every_example_is_run():
-    assert set(SAYS) == {script.stem for script in EXAMPLES.glob("*.py")}
+    assert set(EXPECTED_OUTPUT) == {script.stem for script in EXAMPLES.glob("*.py")}
 
 
-@pytest.mark.timeout(330)  # a busy machine takes its time
-@pytest.mark.parametrize("name", SAYS)
-def test_it_runs_and_says_what_it_promises(name, tmp_path):
+@pytest.mark.timeout(330)  # a busy machine is slow
+@pytest.mark.parametrize("name", EXPECTED_OUTPUT)
+def test_it_runs_and_prints_the_expected_output(name, tmp_path):
     environment = {**os.environ, "PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / f"{name}.py")],
@@ -39,10 +39,10 @@ def test_it_runs_and_says_what_it_promises(name, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
-    for words in SAYS[name]:
+    for words in EXPECTED_OUTPUT[name]:
         assert words in done.stdout
 
 
-@pytest.mark.parametrize("name", SAYS)
+@pytest.mark.parametrize("name", EXPECTED_OUTPUT)
 def test_it_is_in_the_list(name):
     assert f"[{name}.py]({name}.py)" in (EXAMPLES / "README.md").read_text(encoding="utf-8")

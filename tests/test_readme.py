@@ -1,4 +1,4 @@
-"""What the Markdown files tell people to type can be typed: commands, options, names, imports and links."""
+"""What the Markdown files tell users to type is valid: commands, options, names, imports and links."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (?:\.venv/bin/)?(archwright .+)$", re.MULTILINE)
-OF_CONTRIBUTING = {"mlp", "elite", "waves", "linear", "polite"}
-"""Parts of the package in CONTRIBUTING.md, which test_contributing.py installs."""
+CONTRIBUTING_COMPONENTS = {"mlp", "elite", "waves", "linear", "polite"}
+"""Components of the package in CONTRIBUTING.md, which test_contributing.py installs."""
 
 
-def written_out(text):
+def expand_alternatives(text):
     """`list spaces|datasets` is two commands."""
     first, *others = text.split("|")
     stem = first.rsplit(" ", 1)[0]
@@ -43,16 +43,16 @@ def written_out(text):
 
 
 def all_commands():
-    """Where it stands and what it says: the words after `archwright`."""
+    """Pairs of location and arguments: the words after `archwright`."""
     for page in PAGES:
         for text in COMMAND.findall(page.read_text(encoding="utf-8")):
-            yield from ((f"{page.name}: {line}", shlex.split(line)[1:]) for line in written_out(text))
+            yield from ((f"{page.name}: {line}", shlex.split(line)[1:]) for line in expand_alternatives(text))
 
 
 COMMANDS = dict(all_commands())
-OWN = {told: words for told, words in COMMANDS.items() if not OF_CONTRIBUTING & set(words)}
-SEARCHES = {told: words for told, words in OWN.items() if words[0] == "search"}
-LISTS = {told: words for told, words in OWN.items() if words[0] in ("list", "describe")}
+BUILT_IN_COMMANDS = {location: words for location, words in COMMANDS.items() if not CONTRIBUTING_COMPONENTS & set(words)}
+SEARCHES = {location: words for location, words in BUILT_IN_COMMANDS.items() if words[0] == "search"}
+LISTS = {location: words for location, words in BUILT_IN_COMMANDS.items() if words[0] in ("list", "describe")}
 PYTHON = [
     pytest.param(match["content"], id=f"{page.name}: {match['content'].splitlines()[0]}")
     for page in PAGES
@@ -62,7 +62,7 @@ PYTHON = [
 
 
 def parse(words):
-    """The options as the command line reads them. Raises typer's UsageError for one that is unknown."""
+    """The options as the command line parses them. Raises typer's UsageError for an unknown one."""
     command, rest = get_command(app), list(words)
     while hasattr(command, "commands"):
         assert rest[0] in command.commands, f"no command {rest[0]!r}"
@@ -82,14 +82,14 @@ def test_every_command_has_known_options(words):
 
 
 @pytest.mark.parametrize("words", SEARCHES.values(), ids=SEARCHES)
-def test_every_search_names_what_there_is(words, monkeypatch):
+def test_every_search_names_existing_components(words, monkeypatch):
     monkeypatch.chdir(ROOT / "examples")
-    asked = []
-    monkeypatch.setattr(archwright.main_job, "run", asked.append)
-    monkeypatch.setattr(archwright.main_job, "print_result", lambda result: None)
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0, done.output or done.exception
-    (request,) = asked
+    requests = []
+    monkeypatch.setattr(archwright.main_job, "run", requests.append)
+    monkeypatch.setattr(archwright.main_job, "print_result", lambda _: None)
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output or result.exception
+    (request,) = requests
     request.check_settings()
     make_space(request.space or "chain", request.settings_for("space"))
     for name in request.all_strategies:
@@ -104,14 +104,14 @@ def test_every_search_names_what_there_is(words, monkeypatch):
 
 
 @pytest.mark.parametrize("words", LISTS.values(), ids=LISTS)
-def test_every_list_and_description_can_be_had(words):
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0, done.exception
-    assert len(done.output) > 100
+def test_every_list_and_describe_command_runs(words):
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.exception
+    assert len(result.output) > 100
 
 
 @pytest.mark.parametrize("code", PYTHON)
-def test_every_import_and_name_of_archwright_is_there(code):
+def test_every_import_and_name_of_archwright_exists(code):
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("archwright"):
             module = importlib.import_module(node.module)
@@ -121,12 +121,12 @@ def test_every_import_and_name_of_archwright_is_there(code):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_into_this_repository_leads_somewhere(page):
+def test_every_link_into_this_repository_has_a_target(page):
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert not [target for target in targets if not (page.parent / target).exists()]
 
 
-def test_readme_names_every_part():
+def test_readme_names_every_component():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    parts = [*space_names(), *known_names(BUILT_IN, GROUP), *baseline_names(), *executor_names()]
-    assert not [name for name in parts if f"`{name}`" not in text]
+    components = [*space_names(), *known_names(BUILT_IN, GROUP), *baseline_names(), *executor_names()]
+    assert not [name for name in components if f"`{name}`" not in text]
