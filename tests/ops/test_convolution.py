@@ -12,6 +12,7 @@ from archwright.ops.convolution import (
     MBConv,
     ReLUConvBatchNorm,
     SeparableConv,
+    StridedPointwise2d,
     batch_norm,
     conv,
 )
@@ -128,3 +129,28 @@ def test_norms_are_per_channel():
 def test_shapes_that_there_are_not(wrong):
     with pytest.raises(ShapeError):
         wrong()
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("size", [(8, 8), (7, 9), (1, 2)])
+def test_a_strided_pointwise_convolution_of_few_channels_is_the_usual_one(inputs, size):
+    """PyTorch's own is safe in contiguous order and double precision."""
+    torch.manual_seed(0)
+    ours = conv(2, inputs, 6, 1, 2).double()
+    usual = nn.Conv2d(inputs, 6, 1, 2, bias=False).double()
+    usual.load_state_dict(ours.state_dict())
+    assert type(ours) is StridedPointwise2d
+    x = torch.randn(3, inputs, *size, dtype=torch.float64)
+    results = []
+    for layer in (ours, usual):
+        read = x.clone().requires_grad_()
+        output = layer(read)
+        output.square().sum().backward()
+        results.append((output, read.grad, layer.weight.grad))
+    for one, other in zip(*results, strict=True):
+        assert torch.allclose(one, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("asked", [(2, 8, 4, 1, 2), (2, 4, 4, 3, 2), (2, 4, 4, 1, 1), (1, 4, 4, 1, 2)])
+def test_all_other_convolutions_are_pytorchs_own(asked):
+    assert type(conv(*asked)) in (nn.Conv1d, nn.Conv2d)

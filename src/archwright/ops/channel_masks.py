@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from archwright.ops.convolution import is_unsafe, read_by
 from archwright.ops.global_batch_norm import global_batch_norm, process_group_of
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -98,6 +99,8 @@ def _apply(leaf: nn.Linear | Conv, x: Tensor, weight: Tensor) -> Tensor:
         return functional.linear(x, weight, leaf.bias)
     convolve = functional.conv1d if isinstance(leaf, nn.Conv1d) else functional.conv2d
     groups = len(weight) if _is_depthwise(leaf) else 1
+    if is_unsafe(x.shape[1], leaf.kernel_size, leaf.stride):
+        return convolve(read_by(x, leaf.stride), weight, leaf.bias, groups=groups)
     return convolve(x, weight, leaf.bias, leaf.stride, leaf.padding, leaf.dilation, groups)
 
 

@@ -5,8 +5,11 @@ All pad so that stride 1 keeps the size, and stride s gives ceil(size / s). A ke
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from archwright.errors import ShapeError
 from archwright.ops.activation import activation as make_activation
@@ -38,7 +41,33 @@ def conv(
         raise ShapeError(f"kernel {kernel} is even: give odd sizes, which have a middle")
     padding = tuple(dilation * (size - 1) // 2 for size in sizes)
     strides = per_axis(dimensions, stride)
+    if is_unsafe(inputs, sizes, strides):
+        return StridedPointwise2d(inputs, outputs, 1, strides, groups=groups, bias=bias)  # type: ignore[arg-type]
     return CONVOLUTIONS[dimensions](inputs, outputs, sizes, strides, padding, dilation, groups, bias)  # type: ignore[arg-type]
+
+
+def is_unsafe(inputs: int, kernel: Sequence[int], stride: Sequence[int]) -> bool:
+    """Whether PyTorch 2.13's CPU build may corrupt memory in the backward pass of such a convolution.
+
+    oneDNN's AVX2 kernel for the weight gradient of 1x1 convolutions writes past its buffer for images in channels-last order where
+    the stride is 2 and the inputs fill less than one vector of eight floats; trainings died by SIGSEGV, on CPUs without AVX-512.
+    """
+    return len(kernel) == 2 and set(kernel) == {1} and set(stride) != {1} and inputs < 8
+
+
+class StridedPointwise2d(nn.Conv2d):
+    """A strided 1x1 convolution, computed as one of stride 1 on the pixels that it reads, which are the same products.
+
+    x: (B, inputs, H, W). Returns (B, outputs, ceil(H / stride), ceil(W / stride)).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.conv2d(read_by(x, self.stride), self.weight, self.bias, groups=self.groups)
+
+
+def read_by(x: Tensor, stride: Sequence[int]) -> Tensor:
+    """The pixels of images that a 1x1 convolution of this stride reads: (B, C, H, W) -> (B, C, ceil(H / s), ceil(W / s))."""
+    return x[:, :, :: stride[0], :: stride[1]]
 
 
 def check_dimensions(dimensions: int) -> None:
