@@ -115,7 +115,7 @@ def test_one_that_is_killed_ends_the_other_which_waits_for_it(rank, outcome_of, 
 
 
 def test_one_that_raises_ends_the_other_which_waits_for_it(outcome_of, nobody_left):
-    outcome, job = outcome_of("raised", in_rank=[1, {"raise": "two words"}], add=1)
+    outcome, job = outcome_of("raised", in_rank=[1, {"await": "pid0", "raise": "two words"}], add=1)
     assert (outcome.state, outcome.machine_fault) == ("failed", False)
     assert outcome.cause.startswith("ArithmeticError: two words (")
     assert "two words" in (Path(job.folder) / "log.txt").read_text()
@@ -123,7 +123,7 @@ def test_one_that_raises_ends_the_other_which_waits_for_it(outcome_of, nobody_le
 
 
 def test_one_that_exits_without_a_word_is_the_cause(outcome_of, nobody_left):
-    outcome, job = outcome_of("exited", in_rank=[1, {"exit": 3}], add=1)
+    outcome, job = outcome_of("exited", in_rank=[1, {"await": "pid0", "exit": 3}], add=1)
     assert (outcome.cause, outcome.machine_fault) == ("process 2 of 2 exited with code 3 (see log.txt)", True)
     nobody_left(job)
 
@@ -133,7 +133,7 @@ def test_one_that_exits_without_a_word_is_the_cause(outcome_of, nobody_left):
 )
 def test_one_that_leaves_a_helper_or_has_closed_its_files_is_missed(last, outcome_of, nobody_left):
     """No end of a file tells of the first, for its helper holds them; and the second will never tell anything."""
-    outcome, job = outcome_of("lost", in_rank=[1, last], sleep=60)
+    outcome, job = outcome_of("lost", in_rank=[1, {"await": "pid0", **last}], sleep=60)
     assert (outcome.cause, outcome.machine_fault) == ("process 2 of 2 was killed by signal 9 (SIGKILL)", True)
     nobody_left(job)
 
