@@ -219,8 +219,8 @@ def test_an_invalid_option_is_refused_with_a_remedy(refuse, tmp_path, options, m
     [
         ("--space chain", "space 'chain' is not for language_modelling such as text: use a space like 'recurrent'"),
         ("--space cell", "space 'cell' is not for language_modelling"),
-        ("--baselines resnet18", "baseline 'resnet18' does not take texts such as text: choose from lstm, gru"),
-        ("--baselines random_forest", "baseline 'random_forest' does not take texts"),
+        ("--baselines resnet18", "baseline 'resnet18' does not support text such as text: choose from lstm, gru"),
+        ("--baselines random_forest", "baseline 'random_forest' does not support text"),
         ("--level syllable", "no level 'syllable': choose from character, word"),
         ("--window 0", "window is 0"),
         ("--window 5000", "a shorter --window"),
@@ -243,7 +243,7 @@ def test_an_option_that_does_not_suit_a_text_is_refused_with_a_remedy(refuse, tm
         ("--level word", "good.npz is not a text (.txt): leave out --level word"),
         ("--window 5", "leave out --window 5"),
         ("--space recurrent", "recurrent"),
-        ("--baselines lstm", "baseline 'lstm' models texts, and good is a classification"),
+        ("--baselines lstm", "baseline 'lstm' is for text, and good is a classification task"),
     ],
 )
 def test_options_for_texts_are_refused_for_other_data(refuse, tmp_path, options, message):

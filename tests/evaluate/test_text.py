@@ -114,7 +114,7 @@ def test_text_baselines_are_trained_in_the_same_way(stored, tmp_path, name):
 def test_a_random_forest_or_a_resnet_is_refused_in_one_sentence(stored, tmp_path):
     outcome = run_job(job_of(stored, tmp_path / "b", stage="baseline", architecture=None, baseline="resnet18"))
     assert outcome.state == "failed"
-    assert "baseline 'resnet18' does not take texts such as verse: choose from lstm, gru" in outcome.cause
+    assert "baseline 'resnet18' does not support text such as verse: choose from lstm, gru" in outcome.cause
 
 
 def test_a_reloaded_model_reproduces_the_test_metric(finished, tmp_path):

@@ -71,9 +71,9 @@ def test_an_architectures_gates_are_its_answers():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"stage0/width": "7"}, "'7' for 'stage0/width' is none of 6, 8, 12"),
-        ({"stage0/width": None}, "None for 'stage0/width' is none of 6, 8, 12"),
-        ({"stage2/width": "24"}, "'24' for 'stage2/width' is none of them"),
+        ({"stage0/width": "7"}, "'7' for 'stage0/width' is not among 6, 8, 12"),
+        ({"stage0/width": None}, "None for 'stage0/width' is not among 6, 8, 12"),
+        ({"stage2/width": "24"}, "'24' for 'stage2/width' is not among them"),
     ],
 )
 def test_a_choice_that_is_no_architecture_is_an_error(change, told):

@@ -37,5 +37,5 @@ def test_one_candidate_with_a_fixed_gate_of_one_is_just_there(values, learns, fi
 
 
 def test_nothing_open_is_an_error_that_names_the_edge():
-    with pytest.raises(InputError, match="all gates of 'stage0/depth' are zero: give at least one of its 3 candidates"):
+    with pytest.raises(InputError, match="all gates of 'stage0/depth' are zero: at least one of its 3 candidates needs a nonzero gate"):
         opened([0.0, 0.0, 0.0])

@@ -51,5 +51,5 @@ def test_gates_and_architectures_are_two_ways_to_say_one_thing():
 def test_partial_channels():
     supernet = SPACE.supernet(IMAGES, partial_channels=2)
     assert supernet(torch.randn(2, 2, 8, 7), torch.rand(6, 5)).shape == (2, 3)
-    with pytest.raises(InputError, match="fit no plain network"):
+    with pytest.raises(InputError, match="do not fit a plain network"):
         supernet.extract(SPACE.sample(Random(0)))

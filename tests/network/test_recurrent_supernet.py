@@ -68,9 +68,9 @@ def test_the_scale_of_the_gates_into_a_node_does_not_matter():
 
 def test_a_choice_without_exactly_one_edge_into_a_node_is_an_error():
     net = supernet()
-    with pytest.raises(InputError, match="node 2 keeps 2 edges"):
+    with pytest.raises(InputError, match="node 2 has 2 edges"):
         net.architecture_of({"0->1": "tanh", "0->2": "relu", "1->2": "relu", "2->3": "tanh"})
-    with pytest.raises(InputError, match="node 3 keeps 0 edges"):
+    with pytest.raises(InputError, match="node 3 has 0 edges"):
         net.architecture_of({"0->1": "tanh", "0->2": "relu"})
 
 

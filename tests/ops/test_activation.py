@@ -25,5 +25,5 @@ def test_each_gives_its_formula_at_one(name):
 
 
 def test_an_unknown_one_lists_the_known():
-    with pytest.raises(UnknownName, match="no activation 'rely': choose from relu"):
+    with pytest.raises(UnknownName, match="unknown activation 'rely': choose from relu"):
         activation("rely")

@@ -53,5 +53,5 @@ def test_skip_and_none():
 
 
 def test_an_unknown_operation_lists_the_known():
-    with pytest.raises(UnknownName, match="no operation 'conv_9x9': choose from none, skip_connect"):
+    with pytest.raises(UnknownName, match="unknown operation 'conv_9x9': choose from none, skip_connect"):
         candidate("conv_9x9", 2, 4)

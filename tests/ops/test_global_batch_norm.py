@@ -107,7 +107,7 @@ def test_one_that_normalises_in_its_own_way_is_an_error():
             return x
 
     with (
-        pytest.raises(InputError, match="Own is no batch normalisation of PyTorch's"),
+        pytest.raises(InputError, match="Own is not one of PyTorch's own batch normalisations"),
         global_statistics(Own(2), ProcessGroup(0, 2)),
     ):
         pass

@@ -1,1 +1,1 @@
-"""Modules put together from ops: cells, stages, heads, hand-designed baselines."""
+"""Modules composed from ops: cells, stages, supernets, language models, hand-designed baselines."""

@@ -11,14 +11,14 @@ from archwright.ops.convolution import FactorizedReduction, ReLUConvBatchNorm, b
 from archwright.ops.pooling import GlobalAveragePool
 
 STEM_MULTIPLIER = 3
-"""Channels of the stem per filter of the first cell, as in DARTS."""
+"""Channels of the stem divided by the filters of the first cell, as in DARTS."""
 
 
 class CellNetwork(nn.Module):
-    """Stem, stages of `repeats` normal cells with a reduction cell between each two, global average pooling, a linear layer.
+    """Stem, stages of `repeats` normal cells separated by reduction cells, global average pooling, a linear layer.
 
     Each reduction halves the size and doubles the filters. x: (B, C, L) or (B, C, H, W). Returns (B, outputs).
-    `normalise_pools`: a batch normalisation after each pooling, as while weights were shared.
+    `normalise_pools`: adds a batch normalisation after each pooling, as in a supernet.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class CellNetwork(nn.Module):
 
     @property
     def auxiliary_point(self) -> nn.Module:
-        """The cell at two thirds of the depth: where DARTS reads its auxiliary head."""
+        """The cell at two thirds of the depth, where DARTS attaches its auxiliary head."""
         return self.cells[max(0, min(2 * len(self.cells) // 3, len(self.cells) - 2))]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,17 +70,17 @@ class CellNetwork(nn.Module):
 
 
 def halvings(reductions: int, repeats: int) -> list[bool]:
-    """For each cell, whether it halves the size: a stage, then for each reduction one cell and another stage."""
+    """For each cell, whether it halves the size: a stage, then for each reduction a reduction cell and another stage."""
     stage = [False] * repeats
     return stage + [True, *stage] * reductions
 
 
 class CellModule(nn.Module):
-    """One cell: both inputs brought to `filters` channels, the nodes, all their outputs concatenated.
+    """One cell: both inputs mapped to `filters` channels, then the nodes, with all their outputs concatenated.
 
-    before_last: (B, C0, ...), twice the size of `last` `after_halving`. last: (B, C1, ...). Returns (B, outputs, ...), of half the
-    size where the cell `halves`.
-    Differs: NASNet and ENAS concatenate only the states that no node reads; here it is all of them, as in DARTS.
+    before_last: (B, C0, ...), twice the size of `last` if `after_halving`. last: (B, C1, ...). Returns (B, outputs, ...), of half
+    the size if the cell `halves`. Differs: NASNet and ENAS concatenate only the states that no node reads; here all of them are, as
+    in DARTS.
     """
 
     def __init__(

@@ -10,9 +10,9 @@ from archwright.ops.drop_path import DropPath
 
 
 class NodeModule(nn.Module):
-    """The sum of a node's operations, each but the identity under drop-path; zeros where it has none.
+    """The sum of a node's operations, with drop-path on all but the identity; zeros if it has none.
 
-    states: (B, C, ...) each. last: the cell's input, for the size. Returns (B, C, ...).
+    states: (B, C, ...) each. last: the cell's input, which defines the size. Returns (B, C, ...).
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class NodeModule(nn.Module):
 
     @property
     def operations(self) -> list[nn.Module]:
-        """One per edge, without its drop-path."""
+        """The operation of each edge, without drop-path."""
         return [edge if isinstance(edge, nn.Identity) else next(edge.children()) for edge in self.edges]
 
     def forward(self, states: list[Tensor], last: Tensor) -> Tensor:

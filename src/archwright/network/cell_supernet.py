@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.cell_graph import CellGraph, CellPair, Node
 from archwright.errors import InputError
+from archwright.formatting import plural
 from archwright.network.cell_network import STEM_MULTIPLIER, CellModule, CellNetwork, halvings
 from archwright.network.shared_weights import check_gates, copy_nodes, copy_weights, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
@@ -25,11 +26,11 @@ NORMAL, REDUCTION = "normal", "reduction"
 
 
 class CellSupernet(nn.Module):
-    """The skeleton of CellNetwork with all candidates on all edges of its cells; the cells of one kind share their gates.
+    """The skeleton of CellNetwork with all candidates on all edges of its cells; cells of the same kind share their gates.
 
-    `describe` gives an architecture's cells and `compose` is its inverse; `kinds` of cells: a normal and a reduction cell, or the
+    `describe` returns an architecture's cells and `compose` is its inverse; `kinds` of cells: a normal and a reduction cell, or the
     normal one at both strides. x: (B, C, L) or (B, C, H, W), gates: (edges, candidates). Returns (B, outputs).
-    `auxiliary_skip`: the weight of an extra skip connection on each edge (DARTS-), 0 for none.
+    `auxiliary_skip`: adds a skip connection to each edge (DARTS-), whose weight is the attribute of this name, 1 at first.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class CellSupernet(nn.Module):
         return logits
 
     def gates_of(self, architecture: Architecture) -> Tensor:
-        """(edges, candidates), one per connection; two where one operation reads one state twice."""
+        """(edges, candidates): one for each connection, two if an operation reads the same state twice."""
         return self.mixture.one_hot(
             [
                 (f"{graph.name}/{state}->{INPUTS + number}", operation)
@@ -108,15 +109,15 @@ class CellSupernet(nn.Module):
         )
 
     def architecture_of(self, choice: Choice) -> Architecture:
-        """Raises InputError unless two edges are chosen into each node."""
+        """Raises InputError unless two edges into each node are chosen."""
         normal, *reduction = [CellGraph(kind, INPUTS, self._nodes(kind, choice)) for kind in self.kinds]
         return self.compose(CellPair(normal, reduction[0] if reduction else None))
 
     def extract(self, architecture: Architecture) -> CellNetwork:
-        """Its poolings are normalised, as here. Raises InputError where only part of the channels was mixed."""
+        """Its poolings are normalised, as in the supernet. Raises InputError if only part of the channels is mixed."""
         if self.partial_channels > 1:
             raise InputError(
-                f"with partial_channels={self.partial_channels} the shared weights fit no plain network: "
+                f"with partial_channels={self.partial_channels} the shared weights do not fit a plain network: "
                 "train the architecture from scratch, or set partial_channels=1"
             )
         pair = self.describe(architecture)
@@ -136,7 +137,7 @@ class CellSupernet(nn.Module):
 
 
 class MixedCell(nn.Module):
-    """One cell: both inputs brought to `filters` channels, the mixed nodes, all their outputs concatenated: as in CellModule."""
+    """One cell, as CellModule: both inputs mapped to `filters` channels, then the mixed nodes, with all outputs concatenated."""
 
     def __init__(
         self, nodes: MixedNodes, dimensions: int, before_last: int, last: int, filters: int, *, after_halving: bool
@@ -161,7 +162,7 @@ def _copy_cell(shared: MixedCell, plain: CellModule, graph: CellGraph) -> None:
 
 
 def _edges(kind: str, blocks: int, candidates: tuple[str, ...]) -> list[Edge]:
-    """From every earlier state to every node, node by node."""
+    """The edges from every earlier state to every node, node by node."""
     return [
         Edge(f"{kind}/{state}->{target}", candidates, f"{kind}/{target}")
         for target in range(INPUTS, INPUTS + blocks)
@@ -172,6 +173,6 @@ def _edges(kind: str, blocks: int, candidates: tuple[str, ...]) -> list[Edge]:
 def _node(prefix: str, target: int, choice: Choice) -> Node:
     kept = [(state, choice[name]) for state in range(target) if (name := f"{prefix}{state}->{target}") in choice]
     if len(kept) != KEPT:
-        raise InputError(f"node {prefix}{target} keeps {len(kept)} edges: a node of space 'cell' has two, so choose two of them")
+        raise InputError(f"node {prefix}{target} has {plural(len(kept), 'edge')}: a node of space 'cell' needs exactly two")
     states, operations = zip(*kept, strict=True)
     return Node(states, operations)

@@ -1,4 +1,4 @@
-"""What a chain network is, as pure data (no torch): what a space decides, a module is built from, and a drawing shows."""
+"""A chain network as pure data (no torch): decided by the space, built into a module, and drawn in the report."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Activation = Literal["relu", "silu", "gelu"]
 class ChainStage:
     """`depth` blocks of one operation at one width.
 
-    `pooling`: how the stage halves its input before the blocks, None where it does not. `kernel` and `expansion` are None where
-    the operation has none.
+    `pooling`: how the stage halves its input before the blocks; None if it does not. `kernel` and `expansion` are None for
+    operations without them.
     """
 
     depth: int
@@ -40,9 +40,9 @@ class Chain:
 
 @dataclass(frozen=True)
 class ChainStageOptions:
-    """The stages that may stand at one place of a chain: any of the operations, at any of the widths and depths, which ascend.
+    """The possible stages at one position of a chain: any operation with any of the widths and depths, both ascending.
 
-    `operations`: as stages of the largest width and depth, by name.
+    `operations`: by name, as stages of the largest width and depth.
     """
 
     operations: Mapping[str, ChainStage]
@@ -51,7 +51,7 @@ class ChainStageOptions:
 
     @classmethod
     def of(cls, stages: Sequence[ChainStage]) -> ChainStageOptions:
-        """`stages`: all combinations of operation (with kernel and expansion), width and depth, equal in all else."""
+        """`stages`: all combinations of operation (with kernel and expansion), width and depth, otherwise equal."""
         widths, depths = (tuple(sorted({getattr(stage, what) for stage in stages})) for what in ("width", "depth"))
         largest = [stage for stage in stages if (stage.width, stage.depth) == (widths[-1], depths[-1])]
         return cls({operation_name(stage): stage for stage in largest}, widths, depths)
@@ -63,7 +63,7 @@ class ChainStageOptions:
 
     @property
     def candidates(self) -> dict[str, tuple[str, ...]]:
-        """The answers to each question about the stage, as texts."""
+        """The options of each question about the stage, as texts."""
         return {"operation": tuple(self.operations), "width": _texts(self.widths), "depth": _texts(self.depths)}
 
     def stage(self, operation: str, width: str, depth: str) -> ChainStage:
@@ -73,7 +73,7 @@ class ChainStageOptions:
 
 @dataclass(frozen=True)
 class ChainOptions:
-    """The chains that one supernet holds: at each place any of its stages."""
+    """The chains that one supernet holds: any of the possible stages at each position."""
 
     places: tuple[ChainStageOptions, ...]
     activation: Activation
@@ -81,11 +81,11 @@ class ChainOptions:
 
     @property
     def candidates(self) -> dict[str, tuple[str, ...]]:
-        """The answers to "stage0/operation", "stage0/width", "stage0/depth" and so on."""
+        """The options of "stage0/operation", "stage0/width", "stage0/depth" and so on."""
         return {f"stage{i}/{what}": texts for i, place in enumerate(self.places) for what, texts in place.candidates.items()}
 
     def chain(self, answers: Mapping[str, str]) -> Chain:
-        """The chain with one answer to each."""
+        """The chain with these answers."""
         stages = [
             place.stage(**{what: answers[f"stage{i}/{what}"] for what in place.candidates}) for i, place in enumerate(self.places)
         ]
@@ -102,7 +102,7 @@ def answers_of(chain: Chain) -> dict[str, str]:
 
 
 def operation_name(stage: ChainStage) -> str:
-    """What a stage computes, with kernel and expansion where it has them: "conv 3", "bottleneck", "mbconv 5 x4"."""
+    """The operation of a stage, with kernel and expansion if it has them: "conv 3", "bottleneck", "mbconv 5 x4"."""
     parts = [stage.operation, stage.kernel, f"x{stage.expansion}" if stage.expansion else None]
     return " ".join(str(part) for part in parts if part is not None)
 

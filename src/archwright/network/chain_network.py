@@ -12,7 +12,7 @@ from archwright.ops.drop_path import DropPath
 from archwright.ops.pooling import GlobalAveragePool, average_pool, max_pool
 
 BOTTLENECK_REDUCTION = 2
-"""Differs: He et al. squeeze to a quarter of 256 and more channels; of our 16 that would leave 4."""
+"""Differs: He et al. reduce 256 or more channels to a quarter; a quarter of our 16 would be only 4."""
 
 
 class ChainNetwork(nn.Module):
@@ -40,7 +40,7 @@ class ChainNetwork(nn.Module):
 
     @property
     def auxiliary_point(self) -> nn.Module:
-        """The stage that ends at about two thirds of the depth."""
+        """The stage that ends at approximately two thirds of the depth."""
         return self.stages[max(0, round(len(self.stages) * 2 / 3) - 1)]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class ChainNetwork(nn.Module):
 
 
 def stem(dimensions: int, inputs: int, width: int, stride: int, activation: str) -> nn.Sequential:
-    """One 3x3 convolution, or as many of stride 2 as reduce by `stride`; for flat features one linear layer."""
+    """One 3x3 convolution, or several of stride 2 with a total stride of `stride`; for flat features one linear layer."""
     if dimensions == 0:
         return nn.Sequential(LinearBatchNorm(inputs, width), make_activation(activation))
     halvings = max(1, stride.bit_length() - 1)
@@ -62,11 +62,11 @@ def stem(dimensions: int, inputs: int, width: int, stride: int, activation: str)
 
 
 def transition(dimensions: int, inputs: int, stage: ChainStage, *, activation: str) -> nn.Sequential:
-    """From the width before to the width of this stage, at half the resolution where the stage pools. The first stage has none.
+    """From the previous width to the width of this stage, at half the resolution if the stage pools. The first stage has none.
 
-    Differs: ResNets change the shape inside the first block, which then needs a projection around it. Here every block keeps its
-    shape, so that plain, residual and dense connections are free choices. And where the width stays, a 1x1 convolution follows the
-    pooling too: a layer that only some widths have could not be shared by all of them.
+    Differs: ResNets change the shape inside the first block, which then needs a projection shortcut. Here every block keeps its
+    shape, so that plain, residual and dense connections are free choices. Even if the width stays the same, a 1x1 convolution
+    follows the pooling: otherwise only some widths would have this layer, and it could not be shared by all of them.
     """
     if dimensions == 0:
         return nn.Sequential(LinearBatchNorm(inputs, stage.width), make_activation(activation))
@@ -84,9 +84,9 @@ def _body(dimensions: int, stage: ChainStage, activation: str) -> nn.Module:
 
 
 class Block(nn.Module):
-    """A stage's operation, with the input added to it where the stage is residual (He et al. 2016, eq. 1).
+    """A stage's operation, plus its input if the stage is residual (He et al. 2016, eq. 1).
 
-    From `width` to `width`; in a dense stage the block `number` reads the stage's input and the blocks before it, and adds
+    From `width` to `width`; in a dense stage, block `number` reads the stage's input and all previous blocks, and adds
     `growth` channels.
     """
 
@@ -103,11 +103,11 @@ class Block(nn.Module):
 
     @property
     def layers(self) -> list[nn.Module]:
-        """Its branch, in parts that each end in a batch norm, activated or not."""
+        """The branch, split into parts that each end in a batch norm with or without activation."""
         return [self.branch] if isinstance(self.branch, LinearBatchNorm) else list(self.branch)
 
     def join(self, x: Tensor, y: Tensor) -> Tensor:
-        """The block's output, where its branch makes y of x."""
+        """The block's output, given its input x and the output y of its branch."""
         if self.drop_path is not None:
             y = x + self.drop_path(y)
         activated: Tensor = self.activation(y)
@@ -115,9 +115,9 @@ class Block(nn.Module):
 
 
 class DenseBlocks(nn.Module):
-    """Each block reads all before it and adds half the width; at the end 1x1 back to the width.
+    """Each block reads all previous ones and adds half the width in channels; a final 1x1 convolution restores the width.
 
-    After Huang et al. 2017, arXiv:1608.06993. So there are never more than (1 + depth / 2) x width channels, whatever comes before.
+    After Huang et al. 2017, arXiv:1608.06993. There are thus at most (1 + depth / 2) x width channels, whatever the input.
     """
 
     def __init__(self, dimensions: int, stage: ChainStage, activation: str) -> None:
@@ -133,17 +133,17 @@ class DenseBlocks(nn.Module):
 
 
 def growth(stage: ChainStage) -> int:
-    """The channels that each block of a dense stage adds."""
+    """The number of channels that each block of a dense stage adds."""
     return (stage.width + 1) // 2
 
 
 def dense_width(stage: ChainStage, blocks: int) -> int:
-    """The channels in a dense stage after so many blocks."""
+    """The number of channels in a dense stage after `blocks` blocks."""
     return stage.width + blocks * growth(stage)
 
 
 def compression(dimensions: int, stage: ChainStage, *, activation: str) -> nn.Sequential:
-    """The end of a dense stage: all that its blocks made, back to its width."""
+    """The end of a dense stage: from all channels of its blocks back to its width."""
     inputs = dense_width(stage, stage.depth)
     if dimensions == 0:
         return nn.Sequential(LinearBatchNorm(inputs, stage.width), make_activation(activation))
@@ -177,22 +177,22 @@ def _pair(
 
 
 def _after(stage: ChainStage, activation: str) -> nn.Module:
-    """What follows a block: MBConv stays linear (Sandler et al. 2018, section 3.2), all others are activated."""
+    """The activation after a block: none for MBConv (linear bottlenecks, Sandler et al. 2018, section 3.2)."""
     return nn.Identity() if stage.operation == "mbconv" else make_activation(activation)
 
 
 class LinearBatchNorm(nn.Sequential):
-    """The flat features' counterpart of a convolution: (B, inputs) -> (B, outputs)."""
+    """The counterpart of a convolution for flat features: (B, inputs) -> (B, outputs)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs))
 
 
 class SeparableBatchNorm(nn.Sequential):
-    """One filter per channel, then 1x1 across channels (Howard et al. 2017, arXiv:1704.04861): the signature of ConvBatchNorm.
+    """One filter per channel, then 1x1 across channels (Howard et al. 2017, arXiv:1704.04861); same signature as ConvBatchNorm.
 
-    Differs: normalised and activated once, at the end, not after the depthwise filters too (Chollet 2017, arXiv:1610.02357,
-    Fig. 10, found the activation in the middle to harm).
+    Differs: normalised and activated only at the end, not after the depthwise filters (Chollet 2017, arXiv:1610.02357,
+    Fig. 10, found the intermediate activation harmful).
     """
 
     def __init__(self, dimensions: int, inputs: int, outputs: int, kernel: int, *, activation: str) -> None:

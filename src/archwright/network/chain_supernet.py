@@ -21,10 +21,10 @@ from archwright.ops.pooling import GlobalAveragePool
 
 
 class ChainSupernet(nn.Module):
-    """The weights of all chains of `options`, for inputs (B, *input_shape) and so many `outputs`: see `Supernet`.
+    """The weights of all chains of `options`, for inputs (B, *input_shape) and `outputs` outputs: see `Supernet`.
 
-    Its edges are "stage0/operation", "stage0/width", "stage0/depth" and so on, where there is more than one candidate.
-    `describe` gives an architecture's chain and `compose` is its inverse.
+    Its edges are "stage0/operation", "stage0/width", "stage0/depth" and so on, for each question with more than one candidate.
+    `describe` returns an architecture's chain and `compose` is its inverse.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class ChainSupernet(nn.Module):
     def forward(self, x: Tensor, gates: Tensor) -> Tensor:
         """x: (B, *input_shape). gates: (edges, most candidates). Returns (B, outputs).
 
-        Raises ShapeError for gates of another shape, and InputError where all gates of an edge are zero.
+        Raises ShapeError for gates of another shape, and InputError if all gates of an edge are zero.
         """
         check_gates(gates, self.mixture)
         opened = self._open(gates.to(self.classifier.weight.dtype))
@@ -65,7 +65,7 @@ class ChainSupernet(nn.Module):
         return first_channels(self.classifier, self.pool(x), self.outputs)
 
     def _open(self, gates: Tensor) -> dict[str, OpenGates]:
-        """The open gates of each question; where there is one candidate only, it is just there."""
+        """The open gates of each question; a single candidate has a fixed gate of 1."""
         opened = {name: OpenGates((0,), None) for name in self.options.candidates}
         for edge, row, values in zip(self.mixture.edges, gates, gates.detach().tolist(), strict=True):
             count = len(edge.candidates)
@@ -83,13 +83,13 @@ class ChainSupernet(nn.Module):
         return self.mixture.one_hot([(edge.name, answers[edge.name]) for edge in self.mixture.edges])
 
     def architecture_of(self, choice: Choice) -> Architecture:
-        """Raises InputError unless `choice` has one candidate for each edge, and nothing else."""
+        """Raises InputError unless `choice` has exactly one candidate for each edge, and no other entries."""
         known = {edge.name: edge.candidates for edge in self.mixture.edges}
         for name in [*known, *choice]:
             if choice.get(name) not in known.get(name, ()):
                 raise InputError(
-                    f"an architecture of a chain has one candidate for each of {', '.join(known)}: {choice.get(name)!r} "
-                    f"for {name!r} is none of {', '.join(known.get(name, ())) or 'them'}"
+                    f"a choice for a chain needs exactly one candidate for each of {', '.join(known)}: {choice.get(name)!r} "
+                    f"for {name!r} is not among {', '.join(known.get(name, ())) or 'them'}"
                 )
         only = {name: texts[0] for name, texts in self.options.candidates.items()}
         return self.compose(self.options.chain({**only, **choice}))

@@ -1,4 +1,4 @@
-"""The whole networks of ENAS, layers with skip connections among them (Pham et al. 2018, arXiv:1802.03268, section 2.3)."""
+"""The macro search space networks of ENAS: layers with skip connections (Pham et al. 2018, arXiv:1802.03268, section 2.3)."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ SEPARABLE = {"sep_conv_3x3": 3, "sep_conv_5x5": 5}
 class EnasMacroNetwork(nn.Module):
     """Stem, layers, global average pooling, a linear layer. x: (B, C, L) or (B, C, H, W). Returns (B, outputs).
 
-    With x_0 the stem's output and S_k the earlier layers that layer k adds,
+    With x_0 the stem's output and S_k the earlier layers added to layer k,
 
         x_k = BN(operation_k(x_(k-1)) + sum over j in S_k of x_j).
 
-    After each third of the layers (for two reductions) the outputs of all earlier layers are halved, each by a factorized reduction
-    of its own, and filters double. What is halved already is halved again; what no layer behind reads is not.
-    Differs: the paper concatenates the skipped layers' outputs along the channels. The authors' code (melodyguan/enas,
-    general_child.py) adds them up and normalises the sum while weights are shared, and only the final network has a 1x1
-    convolution of what is concatenated. Here it is the sum in both, so that the final network is the one that was judged, and costs
-    the same however many skips it has. There the filters double in the final network only; here always, for the same reason.
+    After each third of the layers (for two reductions) the outputs of all earlier layers are halved, each by its own factorized
+    reduction, and the filters double. Outputs that are already halved are halved again; those that no later layer reads are not.
+    Differs: the paper concatenates the outputs of the skip connections along the channels. The authors' code (melodyguan/enas,
+    general_child.py) sums and normalises them while weights are shared, and only the final network applies a 1x1
+    convolution to their concatenation. Here both use the sum, so that the final network is the one that was evaluated, and its cost
+    does not depend on the number of skips. There the filters double in the final network only; here always, for the same reason.
     """
 
     def __init__(self, input_shape: tuple[int, ...], outputs: int, graph: LayerGraph) -> None:
@@ -60,12 +60,12 @@ class EnasMacroNetwork(nn.Module):
 
 
 def stem(dimensions: int, inputs: int, filters: int) -> nn.Sequential:
-    """A 3x3 convolution, normalised."""
+    """A 3x3 convolution and a batch normalisation."""
     return nn.Sequential(conv(dimensions, inputs, filters, 3), batch_norm(dimensions, filters))
 
 
 def halvings_of(dimensions: int, graph: LayerGraph, *, affine: bool = True) -> nn.ModuleList:
-    """For each reduction those of the states that are halved there, by number."""
+    """For each reduction, the modules that halve the states there, by the state's number."""
     widths = [graph.filters * 2**level for level in range(graph.reductions + 1)]
     return nn.ModuleList(
         nn.ModuleDict({str(state): FactorizedReduction(dimensions, *widths[level : level + 2], affine=affine) for state in states})
@@ -74,7 +74,7 @@ def halvings_of(dimensions: int, graph: LayerGraph, *, affine: bool = True) -> n
 
 
 class States:
-    """What stem and layers give in one pass, at every size at which it is read; each is halved when it is first read so."""
+    """The outputs of stem and layers in one pass, at every size at which they are read; each is halved on first use."""
 
     def __init__(self, stem: Tensor, reductions: nn.ModuleList) -> None:
         self.last = stem
@@ -83,12 +83,12 @@ class States:
         self._reductions = reductions
 
     def add(self, state: Tensor, level: int) -> None:
-        """The next layer's output, after so many halvings."""
+        """Adds the next layer's output, which has been halved `level` times."""
         self._found[self._count, level] = self.last = state
         self._count += 1
 
     def at(self, state: int, level: int) -> Tensor:
-        """The state of this number, halved so often: (B, filters, ...)."""
+        """State number `state`, halved `level` times: (B, filters, ...)."""
         if (state, level) not in self._found:
             reduction = cast(nn.ModuleDict, self._reductions[level - 1])[str(state)]
             self._found[state, level] = reduction(self.at(state, level - 1))
@@ -96,7 +96,7 @@ class States:
 
 
 class LayerModule(nn.Module):
-    """One layer: its operation on the layer before, the skips added, all normalised; the operation under drop-path beside skips.
+    """One layer: its operation on the previous layer plus the skips, normalised; drop-path on the operation if there are skips.
 
     previous, skips: (B, channels, ...) each, returned in the same shape.
     """
@@ -115,7 +115,7 @@ class LayerModule(nn.Module):
 def layer_operation(name: str, dimensions: int, channels: int, *, affine: bool = True) -> nn.Sequential:
     """ReLU, 1x1 convolution, batch normalisation, then the operation `name`: (B, channels, ...), returned in the same shape.
 
-    So in the authors' code, where a separable convolution is applied once, not twice as in cells. Each ends in a normalisation.
+    As in the authors' code, where a separable convolution is applied once, not twice as in cells. Each ends with a normalisation.
     """
     if name in SEPARABLE:
         operation: nn.Module = SeparableConv(dimensions, channels, SEPARABLE[name], affine=affine, times=1)

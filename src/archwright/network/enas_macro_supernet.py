@@ -1,12 +1,12 @@
-"""All networks of layers and skips in one, mixed by gates: what ENAS shares (Pham et al. 2018, arXiv:1802.03268, section 2.3).
+"""All ENAS macro networks in one, mixed by gates: the shared weights of ENAS (Pham et al. 2018, arXiv:1802.03268, section 2.3).
 
 With g_k the gates of layer k's operations and s_kj that of the skip from layer j,
 
     x_k = BN(sum over o of g_k[o] operation_(k,o)(x_(k-1)) + sum over j < k of s_kj x_j).
 
-Each layer has weights of its own for each operation. What is inside the sum has no scale and shift in its batch normalisations,
-which could undo the gates (Liu et al. 2019, arXiv:1806.09055, appendix A.1.1); the sum's own normalisation, which is not the
-matter of a single gate, has.
+Each layer has separate weights for each operation. Batch normalisations inside the sum have no scale and shift, which could undo
+the gates (Liu et al. 2019, arXiv:1806.09055, appendix A.1.1); the normalisation of the sum, which no single gate controls, has
+both.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from archwright.ops.pooling import GlobalAveragePool
 
 SKIP = "skip"
 SKIPS = (NONE, SKIP)
-"""The candidates of a skip connection: it is there or not."""
+"""The candidates of a skip connection: absent or present."""
 ANSWERS: dict[str, Option] = {NONE: False, SKIP: True}
 
 
 class EnasMacroSupernet(nn.Module):
-    """x: (B, C, L) or (B, C, H, W), gates: (edges, candidates). Returns (B, outputs).
+    """The weights of all networks of space `enas_macro`. x: (B, C, L) or (B, C, H, W), gates: (edges, candidates) -> (B, outputs).
 
-    `describe` gives an architecture's layers and `compose` makes one of its answers.
+    `describe` returns an architecture's layers, and `compose` creates an architecture from its answers.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class EnasMacroSupernet(nn.Module):
         self.classifier = nn.Linear(filters * 2**reductions, outputs)
 
     def forward(self, x: Tensor, gates: Tensor) -> Tensor:
-        """Raises ShapeError unless gates are (edges, candidates), InputError where those of a layer's operations are all zero."""
+        """Raises ShapeError unless gates are (edges, candidates), InputError if all gates of a layer's operations are zero."""
         check_gates(gates, self.mixture)
         opened = self._open(gates.to(self.classifier.weight.dtype))
         states = States(self.stem(channels_last(x)), self.reductions)
@@ -79,7 +79,7 @@ class EnasMacroSupernet(nn.Module):
         return logits
 
     def _open(self, gates: Tensor) -> dict[str, OpenGates]:
-        """The open gates of each layer's operations, and those of the skips that are not closed."""
+        """The open gates of each layer's operations and of the skips that are present."""
         opened = {}
         for edge, row, values in zip(self.mixture.edges, gates, gates.detach().tolist(), strict=True):
             is_skip = edge.candidates == SKIPS
@@ -89,7 +89,7 @@ class EnasMacroSupernet(nn.Module):
         return opened
 
     def gates_of(self, architecture: Architecture) -> Tensor:
-        """(edges, candidates), one for each layer's operation and for each skip, there or not."""
+        """(edges, candidates): one for each layer's operation, and for the presence or absence of each skip."""
         pairs = []
         for k, layer in enumerate(self.describe(architecture).layers, 1):
             pairs.append((operation_question(k), layer.operation))
@@ -97,7 +97,7 @@ class EnasMacroSupernet(nn.Module):
         return self.mixture.one_hot(pairs)
 
     def architecture_of(self, choice: Choice) -> Architecture:
-        """Raises UnknownAnswer unless there is a candidate of its own for each edge."""
+        """Raises UnknownAnswer unless each edge has one of its own candidates."""
         return self.compose({name: ANSWERS.get(candidate, candidate) for name, candidate in choice.items()})
 
     def extract(self, architecture: Architecture) -> EnasMacroNetwork:
@@ -114,7 +114,7 @@ class EnasMacroSupernet(nn.Module):
 
 
 class MixedLayer(nn.Module):
-    """One layer with all operations: see LayerModule."""
+    """One layer with all candidate operations: see LayerModule."""
 
     def __init__(self, candidates: Sequence[str], dimensions: int, channels: int) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class MixedLayer(nn.Module):
         self.norm = batch_norm(dimensions, channels)
 
     def forward(self, previous: Tensor, operation: OpenGates, skips: Sequence[Tensor]) -> Tensor:
-        """previous, skips: (B, channels, ...) each, the skips times their gates. Returns the same shape."""
+        """previous, skips: (B, channels, ...) each, the skips already multiplied by their gates. Returns the same shape."""
         modules = list(self.operations.values())
         mixed = operation.mix([modules[number](previous) for number in operation.numbers])
         normalised: Tensor = self.norm(sum(skips, mixed))
@@ -135,6 +135,6 @@ class MixedLayer(nn.Module):
 
 
 def _edges(layer: int, candidates: tuple[str, ...]) -> list[Edge]:
-    """A layer's operation, then its skips; none competes with another."""
+    """The edges of a layer: its operation, then its skips; each has its own target, so none compete."""
     operation, skips = operation_question(layer), [skip_question(layer, source) for source in range(1, layer)]
     return [Edge(operation, candidates, operation), *(Edge(skip, SKIPS, skip) for skip in skips)]

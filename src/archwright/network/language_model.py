@@ -1,4 +1,4 @@
-"""A language model around any recurrence: which token comes next?"""
+"""A language model around any recurrence: predicts the next token."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from archwright.ops.carried_state import CarriedState, Recurrence, State
 from archwright.ops.variational_dropout import VariationalDropout, masked
 
 EMBEDDING_RANGE = 0.1
-"""Embeddings begin uniform within this distance of zero (Merity et al. 2018, arXiv:1708.02182, section 5)."""
+"""Embeddings are initialised uniformly within this distance of zero (Merity et al. 2018, arXiv:1708.02182, section 5)."""
 
 
 class LanguageModel(nn.Module):
-    """Embedding, recurrence, and a decoder that shares the embedding's weights (Press & Wolf 2017, arXiv:1608.05859; Inan et al.
-    2017, arXiv:1611.01462): tokens (B, T) -> logits (B, T, vocabulary) of the token after each.
+    """Embedding, recurrence, and a decoder with tied weights: tokens (B, T) -> logits (B, T, vocabulary) of each next token.
 
-    `recurrence`: an nn.Module that is a `Recurrence` of `width`; its state is carried from call to call (`ops/carried_state.py`).
-    Tokens may be of any number type. Further inputs of a call, such as a supernet's gates, are handed on to the recurrence.
+    Tied weights: Press & Wolf 2017, arXiv:1608.05859; Inan et al. 2017, arXiv:1611.01462. `recurrence`: an nn.Module that is a
+    `Recurrence` of `width`; its state is carried from call to call (`ops/carried_state.py`). Tokens may have any numeric type.
+    Further inputs of a call, such as a supernet's gates, are passed on to the recurrence.
     """
 
     def __init__(self, recurrence: nn.Module, vocabulary: int, width: int) -> None:
@@ -38,16 +38,16 @@ class LanguageModel(nn.Module):
         return self._decode(outputs.transpose(0, 1))
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
-        """One token a stream: token (B,) and state -> logits (B, vocabulary) and the state after it. Carries nothing."""
+        """One token per stream: token (B,) and state -> logits (B, vocabulary) and the next state. Carries no state."""
         outputs, state = cast(Recurrence, self.recurrence.recurrence)(self._embed(token.long()[None]), state)
         return self._decode(outputs[0]), state
 
     def initial(self, batch: int) -> State:
-        """The state before the first token of each of `batch` streams."""
+        """The initial state of `batch` streams."""
         return cast(Recurrence, self.recurrence.recurrence).initial(batch, self.embedding.weight)
 
     def _embed(self, tokens: Tensor) -> Tensor:
-        """tokens (T, B) -> (T, B, H); while training, words are left out wherever they stand."""
+        """tokens (T, B) -> (T, B, H); while training, some words are dropped at all their positions."""
         weight = self.embedding.weight
         return F.embedding(tokens, masked(weight, self.word_dropout.mask(weight[:, :1])))
 

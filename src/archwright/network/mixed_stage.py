@@ -1,16 +1,16 @@
-"""One stage of a chain's supernet: operations, widths and depths mixed, each by its own gates.
+"""One stage of a chain supernet: operations, widths and depths, each mixed by its own gates.
 
 With x the stage's input after its transition,
 
     state_0 = x,    state_(d+1) = sum_o operation[o] * block_(d,o)(state_d),    output = sum_k depth[k] * state_(depths[k]),
 
 with blocks mixed as in FBNet (Wu et al. 2019, arXiv:1812.03443), and channel masks for the widths (`ops/channel_masks.py`). The
-gate of an operation counts for all blocks of the stage, as the space asks for one operation a stage; each block has weights of its
-own for each operation. In a dense stage a state is all that was made so far, and each depth ends in a compression of its own: what
-these read is not the same, so neither are their statistics. What no open gate needs is not computed.
+gate of an operation applies to all blocks of the stage, since the space asks for one operation per stage; each block has separate
+weights for each operation. In a dense stage, a state is the concatenation of everything so far, and each depth ends in its own
+compression, since their inputs and therefore their statistics differ. Whatever no open gate needs is not computed.
 
 All batch normalisations are without scale and shift, as in DARTS (Liu et al. 2019, arXiv:1806.09055, appendix A.1.1), since a scale
-could undo a gate; all, because a stage's width masks every layer.
+could undo a gate; this includes all layers, because the width of a stage masks every layer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from archwright.ops.channel_masks import channel_mask, channels_of, first_channe
 
 
 class WidthGates:
-    """The gates of a stage's widths in one pass, and the masks that they make."""
+    """The gates of a stage's widths in one pass, and the resulting channel masks."""
 
     def __init__(self, gates: OpenGates) -> None:
         self.widest = gates.numbers[-1]
@@ -49,9 +49,9 @@ class WidthGates:
 
 
 class MixedStage(nn.Module):
-    """One place of the chain: (B, channels before, ...) -> (B, channels of the widest open width, ...).
+    """One position of the chain: (B, channels before, ...) -> (B, channels of the widest open width, ...).
 
-    `before`: the largest width of the stage before; None for the first stage, which has no transition.
+    `before`: the largest width of the previous stage; None for the first stage, which has no transition.
     """
 
     def __init__(self, dimensions: int, before: int | None, options: ChainStageOptions, activation: str) -> None:
@@ -94,12 +94,12 @@ class MixedStage(nn.Module):
         return width.run(self.compressions[k], x, self.options.widths, reads)
 
     def _blocks(self, number: int) -> list[MaskedBlock]:
-        """The block `number` of each operation."""
+        """Block `number` of each operation."""
         count = len(self.options.operations)
         return cast(list[MaskedBlock], list(self.blocks)[number * count : (number + 1) * count])
 
     def _reads(self, blocks: int, width: int, device: torch.device) -> Tensor | None:
-        """Where, among the channels of the largest dense stage after so many blocks, those of a narrower one are."""
+        """The indices of a narrower dense stage's channels among those of the largest one, after `blocks` blocks."""
         if not self.is_dense or width == self.options.widths[-1]:
             return None
         largest, narrow = self.options.largest, replace(self.options.largest, width=width)
@@ -108,7 +108,7 @@ class MixedStage(nn.Module):
         return torch.cat([torch.arange(start, start + size, device=device) for start, size in zip(starts, sizes, strict=True)])
 
     def fill(self, plain: nn.Sequential, stage: ChainStage) -> None:
-        """Copies into `plain`, the module of `stage` (transition and body), what this has of it."""
+        """Copies the weights of `stage` into `plain`, its module (transition and body)."""
         before, body = plain
         if self.transition is not None:
             load_first_channels(before, self.transition)
@@ -125,7 +125,7 @@ def _plain_blocks(body: nn.Module) -> Iterator[Block]:
 
 
 class MaskedBlock(nn.Module):
-    """The block `number` of one operation, at the largest width, of which any width can be used."""
+    """Block `number` of one operation, at the largest width; it can be used at any width."""
 
     def __init__(self, dimensions: int, options: ChainStageOptions, operation: str, activation: str, number: int) -> None:
         super().__init__()
@@ -136,13 +136,13 @@ class MaskedBlock(nn.Module):
         self.counts = list(zip(*([channels_of(layer) for layer in block.layers] for block in narrow), strict=True))
 
     def forward(self, x: Tensor, width: WidthGates, reads: Tensor | None) -> Tensor:
-        """x: (B, inputs of the widest open width, ...), for which `reads` says where they are. Returns (B, its outputs, ...)."""
+        """x: (B, inputs of the widest open width, ...); `reads`: the indices of these inputs. Returns (B, its outputs, ...)."""
         y = x
         for i, (layer, counts) in enumerate(zip(self.block.layers, self.counts, strict=True)):
             y = width.run(layer, y, counts, reads if i == 0 else None)
         return self.block.join(x, y)
 
     def fill(self, plain: Block, reads: Tensor | None) -> None:
-        """Copies the weights of a narrower block into it."""
+        """Copies the weights into a narrower block."""
         for i, (narrow, layer) in enumerate(zip(plain.layers, self.block.layers, strict=True)):
             load_first_channels(narrow, layer, reads=reads if i == 0 else None)

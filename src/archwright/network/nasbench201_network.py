@@ -13,7 +13,7 @@ STAGES = 3
 
 
 class NASBench201Network(nn.Module):
-    """Stem, three stages of `repeats` cells with a residual block of stride 2 between two, global average pooling, linear layer.
+    """Stem, three stages of `repeats` cells separated by residual blocks of stride 2, global average pooling, linear layer.
 
     x: (B, C, L) or (B, C, H, W). Returns (B, outputs).
     """
@@ -45,7 +45,7 @@ class NASBench201Network(nn.Module):
 
 
 class NASBench201Cell(nn.Module):
-    """Each node is the sum of one operation on each earlier node, the last node the output. (B, C, ...) -> (B, C, ...)."""
+    """Each node is the sum of one operation on each earlier node; the last node is the output. (B, C, ...) -> (B, C, ...)."""
 
     def __init__(self, graph: CellGraph, dimensions: int, channels: int) -> None:
         super().__init__()
@@ -60,9 +60,9 @@ class NASBench201Cell(nn.Module):
 
 
 class ResidualReduction(nn.Module):
-    """The basic residual block of stride 2; the shortcut is an average pooling and a 1x1 convolution.
+    """A basic residual block of stride 2, whose shortcut is an average pooling and a 1x1 convolution.
 
-    (B, inputs, ...) -> (B, outputs, ... / 2). The shortcut's pooling has a window of 2, and takes a last odd row by itself.
+    (B, inputs, ...) -> (B, outputs, ceil(... / 2)). The shortcut's pooling has a window of 2; an odd last row is pooled alone.
     """
 
     def __init__(self, dimensions: int, inputs: int, outputs: int) -> None:

@@ -19,15 +19,15 @@ from archwright.ops.mixed_nodes import MixedNodes, active_gates
 from archwright.ops.pooling import GlobalAveragePool
 
 NODES = 3
-"""Nodes that read others; node 0 is the cell's input."""
+"""The nodes apart from node 0, the cell's input."""
 
 
 class NASBench201Supernet(nn.Module):
     """The skeleton of NASBench201Network with all candidates on all edges of its cells; all cells share their gates.
 
-    Edges have the names of the space's questions. `describe` gives an architecture's cell, `compose` makes an architecture of
+    Edges have the names of the space's questions. `describe` returns an architecture's cell, `compose` creates an architecture from
     answers. x: (B, C, L) or (B, C, H, W), gates: (edges, candidates). Returns (B, outputs).
-    `auxiliary_skip`: the weight of an extra skip connection on each edge (DARTS-), 0 for none.
+    `auxiliary_skip`: adds a skip connection to each edge (DARTS-), whose weight is the attribute of this name, 1 at first.
     """
 
     def __init__(
@@ -89,18 +89,18 @@ class NASBench201Supernet(nn.Module):
         return logits
 
     def gates_of(self, architecture: Architecture) -> Tensor:
-        """(edges, candidates), one for each edge's operation."""
+        """(edges, candidates): one for each edge's operation."""
         return self.mixture.one_hot([(name, str(operation)) for name, operation in architecture.answers.items()])
 
     def architecture_of(self, choice: Choice) -> Architecture:
-        """Raises UnknownAnswer unless there is an operation for each edge."""
+        """Raises UnknownAnswer unless each edge has an operation."""
         return self.compose({edge.name: choice[edge.name] for edge in self.mixture.edges if edge.name in choice})
 
     def extract(self, architecture: Architecture) -> NASBench201Network:
-        """Raises InputError where only part of the channels was mixed."""
+        """Raises InputError if only part of the channels is mixed."""
         if self.partial_channels > 1:
             raise InputError(
-                f"with partial_channels={self.partial_channels} the shared weights fit no plain network: "
+                f"with partial_channels={self.partial_channels} the shared weights do not fit a plain network: "
                 "train the architecture from scratch, or set partial_channels=1"
             )
         graph = self.describe(architecture)

@@ -12,14 +12,14 @@ from archwright.ops.variational_dropout import VariationalDropout
 
 
 class RecurrentCellModule(nn.Module):
-    """A `Recurrence` (`ops/carried_state.py`) of inputs and states (B, H) of one width, step by step:
+    """A `Recurrence` (`ops/carried_state.py`) whose inputs and states (B, H) have the same width. At each step,
 
-        h_i = act_i(x_t W_x,i + h_(t-1) W_h,i)   where node i reads the cell's input,
-        h_i = act_i(h_j W_i,j)                   where it reads node j,
+        h_i = act_i(x_t W_x,i + h_(t-1) W_h,i)   if node i reads the cell's input,
+        h_i = act_i(h_j W_i,j)                   if it reads node j,
 
     and h_t is the mean of the cell's outputs. With a highway (Zilly et al. 2017, arXiv:1607.03474; as in DARTS' recurrent cell)
-    h_i = s + c_i (act_i(...) - s), where s is h_j or h_(t-1), and c_i a sigmoid of products of the same with matrices of their own.
-    One dropout mask a sequence, the same for all states that are multiplied.
+    h_i = s + c_i (act_i(...) - s), where s is h_j or h_(t-1), and c_i is a sigmoid of products of the same inputs with separate
+    matrices. One dropout mask per sequence, the same for all states.
     """
 
     def __init__(self, cell: RecurrentCell, width: int) -> None:

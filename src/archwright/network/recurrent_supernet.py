@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.recurrent_cell import INPUT, Averaged, RecurrentCell
 from archwright.errors import InputError
+from archwright.formatting import plural
 from archwright.network.edge_gates import OpenGates
 from archwright.network.language_model import LanguageModel
 from archwright.network.recurrent_cell import RecurrentCellModule
@@ -25,8 +26,8 @@ class RecurrentSupernet(nn.Module):
     """A language model whose recurrent cell has all edges: see `Supernet`. tokens (B, T) -> logits (B, T, vocabulary).
 
     Its edges are "0->1", "0->2", "1->2" and so on, from the cell's input (0) and every earlier node to each node, and the
-    candidates on each are the activations; of the edges into a node an architecture keeps one. Every edge has matrices of its own,
-    which its candidates share. `describe` gives an architecture's cell, and `compose` is its inverse.
+    candidates on each are the activations; an architecture keeps one of the edges into each node. Every edge has its own matrices,
+    which its candidates share. `describe` returns an architecture's cell, and `compose` is its inverse.
     """
 
     def __init__(
@@ -54,19 +55,19 @@ class RecurrentSupernet(nn.Module):
         self.model = LanguageModel(cell, vocabulary, width)
 
     def forward(self, tokens: Tensor, gates: Tensor) -> Tensor:
-        """Raises ShapeError unless gates are (edges, candidates), and InputError where all gates into a node are zero."""
+        """Raises ShapeError unless gates are (edges, candidates), and InputError if all gates into a node are zero."""
         check_gates(gates, self.mixture)
         logits: Tensor = self.model(tokens, gates)
         return logits
 
     def gates_of(self, architecture: Architecture) -> Tensor:
-        """(edges, candidates), one for each node."""
+        """(edges, candidates): one for each node."""
         cell = self.describe(architecture)
         edges = zip(map(edge_name, cell.sources, cell.nodes), cell.activations, strict=True)
         return self.mixture.one_hot(list(edges))
 
     def architecture_of(self, choice: Choice) -> Architecture:
-        """Raises InputError unless one edge is chosen into each node."""
+        """Raises InputError unless one edge into each node is chosen."""
         kept = [self._kept(int(target), choice) for target in self.mixture.targets]
         sources, activations = zip(*kept, strict=True)
         return self.compose(RecurrentCell(sources, activations, self.highway, self.averaged))
@@ -74,11 +75,11 @@ class RecurrentSupernet(nn.Module):
     def _kept(self, target: int, choice: Choice) -> tuple[int, str]:
         kept = [(source, choice[name]) for source in range(target) if (name := edge_name(source, target)) in choice]
         if len(kept) != 1:
-            raise InputError(f"node {target} keeps {len(kept)} edges: a node of a recurrent cell reads one state, so choose one")
+            raise InputError(f"node {target} has {plural(len(kept), 'edge')}: a node of a recurrent cell needs exactly one")
         return kept[0]
 
     def extract(self, architecture: Architecture) -> LanguageModel:
-        """Dropout is as in a new one: none."""
+        """Dropout is off, as in a new language model."""
         cell = self.describe(architecture)
         plain = plain_module(self, lambda: LanguageModel(RecurrentCellModule(cell, self.width), self.vocabulary, self.width))
         shared = self.model.state_dict()
@@ -89,10 +90,10 @@ class RecurrentSupernet(nn.Module):
 class MixedRecurrentCell(nn.Module):
     """The recurrence of RecurrentCellModule with all edges, mixed by gates: x (T, B, H), state (B, H), gates (edges, candidates).
 
-    A node is the sum of what its edges give, each times its gate, divided by the sum of the gates into the node.
-    Differs: from DARTS, where a node is the plain sum under a batch normalisation; without one, a sum over ever more edges grows
-    from step to step. Under one-hot gates both are the one edge. Nor do the edges into a node share their matrices, which are those
-    of ENAS, a pair of nodes each. Loose ends: `loose_shares`.
+    A node is the gated sum of its incoming edges, divided by the sum of the gates into the node. Differs: in DARTS, a node is the
+    plain sum followed by a batch normalisation; without one, a sum over many edges would grow from step to step. Under one-hot
+    gates both equal the single edge. Also, the edges into a node do not share matrices: as in ENAS, each pair of nodes has its own.
+    Loose ends: `loose_shares`.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class MixedRecurrentCell(nn.Module):
         return torch.stack(outputs), state
 
     def _output_shares(self, shares: Tensor) -> OpenGates:
-        """How much of each node is in the output; of nodes whose share is zero for good, nothing is computed."""
+        """The weight of each node in the output; nodes with a constant weight of zero are left out."""
         nodes = self.pairs[-1][1]
         of_output = loose_shares(self.pairs, shares) if self.averaged == "loose_ends" else shares.new_full((nodes,), 1 / nodes)
         values = [1.0] * nodes if of_output.requires_grad else of_output.tolist()
@@ -127,7 +128,7 @@ class MixedRecurrentCell(nn.Module):
 
 
 class MixedStep:
-    """One step of a mixed cell, made once for all steps of a pass: of_input (B, parts x readers x H), h_(t-1) (B, H) -> h_t."""
+    """One step of a mixed cell, created once per pass: of_input (B, parts x readers x H), h_(t-1) (B, H) -> h_t (B, H)."""
 
     def __init__(
         self, cell: MixedRecurrentCell, opened: Mapping[int, OpenReaders], of_output: OpenGates, mask: Tensor | None
@@ -146,7 +147,7 @@ class MixedStep:
         return self.of_output.mix([states[1 + number] for number in self.of_output.numbers])
 
     def _terms(self, source: int, state: Tensor, added: Tensor | None) -> Tensor:
-        """What the readers of a state get from it, (B, readers, H)."""
+        """The contributions of a state to its readers, (B, readers, H)."""
         read = products(state, self.matrices[source], self.parts, self.mask, added)
         made = self.mixtures[source](read.values)
         return made if read.gates is None else torch.lerp(self.strengths[source] * state[:, None], made, read.gates)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import ceil
 
 SMALLEST_MAP = 4
-"""Positions along the shorter side that the last stage must have: a 3x3 kernel on fewer sees mostly padding."""
+"""Minimum number of positions along the shorter side in the last stage: on fewer, a 3x3 kernel sees mostly padding."""
 FINAL_SIDE, MOST_HALVINGS = 8, 4
 LARGE = {1: 256, 2: 64}
-"""Positions along the longer side from which on the stem halves the input, for series and images."""
+"""Positions along the longer side from which the stem halves the input, for series and images."""
 
 
 def fitting_halvings(input_shape: tuple[int, ...], stem_stride: int = 1) -> int:
@@ -21,7 +21,7 @@ def fitting_halvings(input_shape: tuple[int, ...], stem_stride: int = 1) -> int:
 
 
 def usual_halvings(side: int) -> int:
-    """Until 8 positions are left along it, twice at least (as for 32 x 32 in papers on cells) but keep 4, four times at most."""
+    """Halvings until 8 positions are left, at least two (as for 32 x 32 in papers on cells), at most four, and never below 4."""
     halvings = 0
     while halvings < MOST_HALVINGS and -(-side // 2) >= SMALLEST_MAP and (side > FINAL_SIDE or halvings < 2):
         side = -(-side // 2)
@@ -30,7 +30,7 @@ def usual_halvings(side: int) -> int:
 
 
 def stem_stride_for(input_shape: tuple[int, ...]) -> int:
-    """Doubled until the longer side is no longer large, as long as the shorter side can bear it. 1 for flat features."""
+    """Doubled until the longer side is no longer large, as far as the shorter side allows. 1 for flat features."""
     if len(input_shape) == 1:
         return 1
     stride = 1
@@ -40,5 +40,5 @@ def stem_stride_for(input_shape: tuple[int, ...]) -> int:
 
 
 def is_large(input_shape: tuple[int, ...], stride: int = 1) -> bool:
-    """Whether the longer side, after a stem of this stride, still has the length of `LARGE`."""
+    """Whether the longer side, after a stem of this stride, still has at least `LARGE` positions."""
     return max(input_shape[1:]) // stride >= LARGE[len(input_shape) - 1]

@@ -1,4 +1,4 @@
-"""From a supernet to a plain module: the shared weights are copied."""
+"""Copies shared weights from a supernet to a plain module."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Plain = TypeVar("Plain", bound=nn.Module)
 
 
 def check_gates(gates: Tensor, mixture: Mixture) -> None:
-    """Raises ShapeError unless there is a gate per edge and candidate."""
+    """Raises ShapeError unless there is one gate per edge and candidate."""
     if tuple(gates.shape) != mixture.shape:
         raise ShapeError(
-            f"gates are {tuple(gates.shape)}: give one per edge and candidate, {mixture.shape}, "
-            "zeros behind an edge's last candidate"
+            f"gates have shape {tuple(gates.shape)}: give one per edge and candidate, {mixture.shape}, "
+            "with zeros after an edge's last candidate"
         )
 
 
 def plain_module(supernet: nn.Module, make: Callable[[], Plain]) -> Plain:
-    """What `make` returns, on the supernet's device, in its precision and mode. The random state is as before."""
+    """The result of `make` with the supernet's device, precision and mode. Leaves the random state unchanged."""
     with torch.random.fork_rng(devices=[]):
         plain = make()
     like = next(supernet.parameters())
@@ -37,7 +37,7 @@ def plain_module(supernet: nn.Module, make: Callable[[], Plain]) -> Plain:
 
 @contextmanager
 def frozen(weights: Iterable[Tensor]) -> Iterator[None]:
-    """Within, the weights get no gradient, so that none is computed: for a step that only learns the gates."""
+    """Within the context, no gradients of the weights are computed: for a step that only updates the gates."""
     learning = [weight for weight in weights if weight.requires_grad]
     for weight in learning:
         weight.requires_grad_(False)
@@ -49,12 +49,12 @@ def frozen(weights: Iterable[Tensor]) -> Iterator[None]:
 
 
 def copy_weights(shared: nn.Module, plain: nn.Module) -> None:
-    """Copies all weights and statistics; a scale or shift that only the plain module has keeps its start at one or zero."""
+    """Copies all weights and statistics; a scale or shift that only the plain module has keeps its initial one or zero."""
     plain.load_state_dict({**plain.state_dict(), **shared.state_dict()})
 
 
 def copy_nodes(shared: MixedNodes, plain: nn.ModuleList, graph: CellGraph) -> None:
-    """Gives the plain nodes (NodeModule each) of `graph` the weights of the operations that they have."""
+    """Copies the weights of the operations in `graph` to its plain nodes (NodeModule each)."""
     for edges, node, module in zip(shared.edges_into, graph.nodes, plain, strict=True):
         for (state, name), operation in zip(node.edges, cast(NodeModule, module).operations, strict=True):
             copy_weights(shared.operation(edges[state], state, name), operation)

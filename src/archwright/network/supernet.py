@@ -1,4 +1,4 @@
-"""A supernet: one module that holds the weights of all architectures of a space, and mixes them by gates."""
+"""Supernets: one module holds the weights of all architectures of a space, and mixes them by gates."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from archwright.architecture.architecture import Architecture
 
 Choice = Mapping[str, str]
-"""The edges that an architecture keeps, by name, and the candidate that it has on each."""
+"""The names of the edges that an architecture keeps, and its candidate on each."""
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A place where a supernet mixes: in a cell a pair of nodes, in a chain a question about a stage.
+    """A place where a supernet mixes candidates: in a cell a pair of nodes, in a chain a question about a stage.
 
-    `target`: what it leads to. Edges with one target compete where an architecture keeps only some of them.
+    `target`: the node that it leads to. Edges with the same target compete if an architecture keeps only some of them.
     """
 
     name: str
@@ -29,10 +29,10 @@ class Edge:
 
 @dataclass(frozen=True)
 class Mixture:
-    """All that a supernet mixes: its edges, and how many of the edges into a target an architecture keeps.
+    """The edges of a supernet, and how many of the edges into each target an architecture keeps.
 
-    Gates are one tensor (edges, most candidates of an edge), a row an edge, zeros behind its last candidate.
-    A target that `kept` does not name keeps all its edges.
+    Gates are one tensor (edges, most candidates of an edge), one row per edge, with zeros after its last candidate.
+    A target that is not in `kept` keeps all its edges.
     """
 
     edges: tuple[Edge, ...]
@@ -50,7 +50,7 @@ class Mixture:
 
     @property
     def targets(self) -> dict[str, tuple[int, ...]]:
-        """The numbers of the edges into each target, in order."""
+        """The indices of the edges into each target, in order."""
         found: dict[str, list[int]] = {}
         for number, edge in enumerate(self.edges):
             found.setdefault(edge.target, []).append(number)
@@ -61,7 +61,7 @@ class Mixture:
         return self.kept.get(target, len(self.targets[target]))
 
     def one_hot(self, pairs: Sequence[tuple[str, str]]) -> Tensor:
-        """Gates (edges, most candidates) with one for each (edge, candidate) pair; a pair that comes twice counts twice."""
+        """Gates (edges, most candidates) with a one for each (edge, candidate) pair; repeated pairs add up."""
         gates = torch.zeros(self.shape)
         rows = {edge.name: number for number, edge in enumerate(self.edges)}
         for name, candidate in pairs:
@@ -75,7 +75,7 @@ class Supernet(Protocol):
     """An `nn.Module` with the weights of all architectures of one space.
 
     Called with x (B, *input_shape) and gates (edges, most candidates) it returns (B, outputs). A candidate whose gate is exactly
-    zero is not computed, and its gate gets no gradient: under one-hot gates a step costs no more than the one network.
+    zero is not computed, and its gate gets no gradient: under one-hot gates a step costs no more than one of the single network.
     """
 
     @property
@@ -90,4 +90,4 @@ class Supernet(Protocol):
         """The architecture that keeps these edges with these candidates: the inverse of `gates_of`."""
 
     def extract(self, architecture: Architecture) -> nn.Module:
-        """The plain module of an architecture with a copy of the shared weights, equal in output to this one under its gates."""
+        """The architecture's plain module with a copy of the shared weights; its output equals the supernet's under its gates."""

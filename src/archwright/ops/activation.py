@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def activation(name: str) -> nn.Module:
-    """The activation `name`, element by element. Raises UnknownName where there is none."""
+    """The elementwise activation `name`. Raises UnknownName if it does not exist."""
     if name not in ACTIVATIONS:
-        raise UnknownName(f"there is no activation {name!r}: choose from {', '.join(ACTIVATIONS)}")
+        raise UnknownName(f"unknown activation {name!r}: choose from {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]()

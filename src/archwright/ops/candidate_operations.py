@@ -1,4 +1,4 @@
-"""The candidate operations of cells, by the names they have in genotypes (NASNet, PNAS, ENAS, DARTS, NAS-Bench-201)."""
+"""The candidate operations of cells, by the names used in genotypes (NASNet, PNAS, ENAS, DARTS, NAS-Bench-201)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _dilated_separable(kernel: int) -> Build:
 
 
 def _row_then_column(kernel: int) -> Build:
-    """1 x k, then k x 1; a series has one axis, and one convolution of k covers it."""
+    """1 x k, then k x 1; for a series, which has one axis, a single convolution of size k."""
 
     def build(dimensions: int, channels: int, stride: int, affine: bool) -> nn.Module:
         if dimensions == 1:
@@ -99,13 +99,14 @@ CANDIDATES: dict[str, Build] = {
 def candidate(
     name: str, dimensions: int, channels: int, stride: int = 1, *, affine: bool = True, normalise_pools: bool = False
 ) -> nn.Module:
-    """The operation `name`: (B, channels, ...) -> (B, channels, ceil(... / stride)). Raises UnknownName where there is none.
+    """The operation `name`: (B, channels, ...) -> (B, channels, ceil(... / stride)). Raises UnknownName if it does not exist.
 
-    While weights are shared, DARTS has no scale and shift in batch normalisations (`affine`), which would undo the gates, and
-    normalises after pooling, so that all candidates are of one size (Liu et al. 2019, arXiv:1806.09055, appendix A.1).
+    While weights are shared, DARTS uses batch normalisations without scale and shift (`affine`), which could undo the gates, and
+    normalises after pooling, so that all candidates have outputs of similar scale (Liu et al. 2019, arXiv:1806.09055, appendix
+    A.1).
     """
     if name not in CANDIDATES:
-        raise UnknownName(f"there is no operation {name!r}: choose from {', '.join(CANDIDATES)}")
+        raise UnknownName(f"unknown operation {name!r}: choose from {', '.join(CANDIDATES)}")
     operation = CANDIDATES[name](dimensions, channels, stride, affine)
     return (
         nn.Sequential(operation, batch_norm(dimensions, channels, affine=False)) if normalise_pools and name in POOLS else operation

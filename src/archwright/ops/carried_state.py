@@ -1,7 +1,7 @@
-"""A hidden state that is carried from one piece of a stream to the next: truncated back-propagation through time.
+"""A hidden state carried from one segment of a stream to the next: truncated back-propagation through time.
 
-Williams & Peng 1990 (doi:10.1162/neco.1990.2.4.490), with pieces of equal length: gradients end where a piece begins, the state
-does not.
+Williams & Peng 1990 (doi:10.1162/neco.1990.2.4.490), with segments of equal length: the state crosses the boundary between
+segments, gradients do not.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import torch
 from torch import Tensor, nn
 
 State = Tensor | tuple[Tensor, ...]
-"""One tensor (B, H), or several, such as an LSTM's output and its memory."""
+"""One tensor (B, H), or several, such as the hidden and the cell state of an LSTM."""
 
 
 class Recurrence(Protocol):
-    """An `nn.Module` that goes through a piece of a stream step by step. More inputs (a supernet's gates) come behind the state."""
+    """An `nn.Module` that processes a segment of a stream step by step. Further inputs (a supernet's gates) follow the state."""
 
     def __call__(self, x: Tensor, state: State, *more: Tensor) -> tuple[Tensor, State]:
         """x: (T, B, H), state (B, H): returns the outputs (T, B, H) and the state after the last step."""
 
     def initial(self, batch: int, like: Tensor) -> State:
-        """The state before the first step, of the type and on the device of `like`."""
+        """The state before the first step, with the data type and device of `like`."""
 
 
 class CarriedState(nn.Module):
-    """`recurrence`, begun with the state in which it ended at the last call: x (T, B, H) -> (T, B, H).
+    """`recurrence`, starting from the final state of the previous call: x (T, B, H) -> (T, B, H).
 
-    The state is cut off from the last call's graph. A batch of another size, or on another device, begins anew, and so does a
-    stream (`begin_stream`). The state belongs to the stream, not to the network: it is in no `state_dict`.
+    The state is detached from the previous call's graph. It is reset by `begin_stream`, and by a batch of another size or on
+    another device. It belongs to the stream, not to the network, and is therefore not in the `state_dict`.
     """
 
     def __init__(self, recurrence: nn.Module) -> None:
@@ -41,38 +41,38 @@ class CarriedState(nn.Module):
 
     def forward(self, x: Tensor, *more: Tensor) -> Tensor:
         recurrence = cast(Recurrence, self.recurrence)
-        before = self.state if _fits(self.state, x) else None
-        state = recurrence.initial(x.shape[1], x) if before is None else before
-        output, after = recurrence(x, _each(state, _usable), *more)
-        self.state = _each(after, Tensor.detach)
+        previous = self.state if _fits(self.state, x) else None
+        state = recurrence.initial(x.shape[1], x) if previous is None else previous
+        output, final = recurrence(x, _map(state, _trainable), *more)
+        self.state = _map(final, Tensor.detach)
         return output
 
 
 def begin_stream(network: nn.Module) -> None:
-    """All states within `network` begin anew."""
-    for part in _carriers(network):
-        part.state = None
+    """Resets all states within `network`."""
+    for module in _stateful_modules(network):
+        module.state = None
 
 
 @contextmanager
 def own_stream(network: nn.Module) -> Iterator[None]:
-    """A stream of its own, such as a validation: inside, states begin anew; afterwards they are what they were before."""
-    before = [(part, part.state) for part in _carriers(network)]
+    """A separate stream, such as a validation: states are reset on entry and restored on exit."""
+    saved = [(module, module.state) for module in _stateful_modules(network)]
     begin_stream(network)
     try:
         yield
     finally:
-        for part, state in before:
-            part.state = state
+        for module, state in saved:
+            module.state = state
 
 
 def carries_state(network: nn.Module) -> bool:
-    """Whether there is any state in `network` that goes from call to call."""
-    return bool(_carriers(network))
+    """Whether `network` carries any state from call to call."""
+    return bool(_stateful_modules(network))
 
 
-def _carriers(network: nn.Module) -> list[CarriedState]:
-    return [part for part in network.modules() if isinstance(part, CarriedState)]
+def _stateful_modules(network: nn.Module) -> list[CarriedState]:
+    return [module for module in network.modules() if isinstance(module, CarriedState)]
 
 
 def _fits(state: State | None, x: Tensor) -> bool:
@@ -80,10 +80,10 @@ def _fits(state: State | None, x: Tensor) -> bool:
     return first is not None and first.shape[0] == x.shape[1] and first.device == x.device
 
 
-def _each(state: State, change: Callable[[Tensor], Tensor]) -> State:
-    return tuple(change(part) for part in state) if isinstance(state, tuple) else change(state)
+def _map(state: State, function: Callable[[Tensor], Tensor]) -> State:
+    return tuple(function(part) for part in state) if isinstance(state, tuple) else function(state)
 
 
-def _usable(part: Tensor) -> Tensor:
-    """A state that was left in inference mode cannot be trained from, its copy can."""
+def _trainable(part: Tensor) -> Tensor:
+    """A state created in inference mode cannot be used in training, but a copy can."""
     return part.clone() if part.is_inference() and not torch.is_inference_mode_enabled() else part

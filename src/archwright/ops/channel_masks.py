@@ -1,15 +1,15 @@
-"""Layers of which only the first channels are used: how a supernet holds narrow and wide layers in one set of weights.
+"""Layers whose first channels can be used alone: how a supernet holds narrow and wide layers in one set of weights.
 
-With channel masks after FBNetV2 (Wan et al. 2020, arXiv:2004.05565, section 3.1): the layer of each width is the first channels of
+Channel masks of FBNetV2 (Wan et al. 2020, arXiv:2004.05565, section 3.1): the layer of each width consists of the first channels of
 the widest one, so the sum over the widths, each weighted by its gate, is the widest layer times a mask,
 
     sum_w gate[w] * y[:count[w]]  =  y * mask,    mask[c] = sum_w gate[w] * [c < count[w]],
 
-and costs one layer. Channels behind the widest open width are not computed at all.
+and costs no more than one layer. Channels beyond the widest open width are not computed at all.
 
-Differs: the mask is the scale of the batch normalisation, before the activation and not after it. That costs neither memory nor
-time, is the same for ReLU, and under one-hot gates for any activation that keeps zero. The normalisations have no scale and shift
-of their own, which could undo the mask.
+Differs: the mask is applied as the scale of the batch normalisation, before the activation instead of after it. This costs neither
+memory nor time and is equivalent for ReLU, and under one-hot gates for any activation that maps zero to zero. The normalisations
+have no scale and shift of their own, which could undo the mask.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Conv = nn.Conv1d | nn.Conv2d
 
 
 def channel_mask(gates: Tensor, counts: Sequence[int]) -> Tensor:
-    """Per channel the sum of the gates of all widths that have it.
+    """For each channel, the sum of the gates of all widths that include it.
 
-    gates: (widths,), from the narrowest. counts: their channels, ascending. Returns (counts[-1],).
+    gates: (widths,), starting with the narrowest. counts: their channels, ascending. Returns (counts[-1],).
     """
     totals = gates.flip(0).cumsum(0).flip(0)  # (widths,): the gates of this width and all wider ones
     added = [count - before for before, count in zip([0, *counts], counts, strict=False)]
@@ -38,11 +38,11 @@ def channel_mask(gates: Tensor, counts: Sequence[int]) -> Tensor:
 
 
 def first_channels(layer: nn.Module, x: Tensor, outputs: int, *, mask: Tensor | None = None, reads: Tensor | None = None) -> Tensor:
-    """What `layer` would give if it had been made for the channels of x and so many outputs.
+    """The output of `layer` restricted to the input channels of x and to its first `outputs` channels.
 
-    layer: one convolution (after a depthwise one, perhaps) or linear layer, batch normalisation without scale, and what else works
-    on each channel alone, in sequence. x: (B, inputs, ...). mask: (outputs,), the scale of the normalisation, none for ones.
-    reads: (inputs,) int64, which of the layer's inputs the channels of x are, none for the first. Returns (B, outputs, ...).
+    layer: a sequence of one convolution (optionally after a depthwise one) or linear layer, batch normalisation without scale, and
+    operations on each channel alone. x: (B, inputs, ...). mask: (outputs,), the scale of the normalisation; None for ones.
+    reads: (inputs,) int64, the layer's input channels that x holds; None for the first ones. Returns (B, outputs, ...).
     """
     for leaf in _leaves(layer):
         if isinstance(leaf, BatchNorm):
@@ -55,9 +55,9 @@ def first_channels(layer: nn.Module, x: Tensor, outputs: int, *, mask: Tensor | 
 
 
 def load_first_channels(plain: nn.Module, layer: nn.Module, *, reads: Tensor | None = None) -> None:
-    """Fills the narrower `plain` with copies from `layer`, so that it gives what `first_channels` gives without a mask.
+    """Fills the narrower `plain` with copies from `layer`, so that its output equals that of `first_channels` without a mask.
 
-    plain: the same leaves in the same sequence; it may be on the meta device. Its normalisations get the scale 1 and the shift 0.
+    plain: has the same leaf modules in the same order, and may be on the meta device. Its normalisations get scale 1 and shift 0.
     """
     state: dict[str, Tensor] = {}
     names = {module: f"{name}." if name else "" for name, module in plain.named_modules()}
@@ -67,12 +67,12 @@ def load_first_channels(plain: nn.Module, layer: nn.Module, *, reads: Tensor | N
 
 
 def channels_of(layer: nn.Module) -> int:
-    """How many channels its batch normalisation has."""
+    """The number of channels of the layer's batch normalisation."""
     return next(module.num_features for module in layer.modules() if isinstance(module, BatchNorm))
 
 
 def without_scale(module: nn.Module) -> None:
-    """Makes all batch normalisations in `module` anew, without scale and shift."""
+    """Replaces all batch normalisations in `module` by new ones without scale and shift."""
     for name, child in module.named_children():
         if isinstance(child, BatchNorm):
             setattr(module, name, type(child)(child.num_features, affine=False))
@@ -85,7 +85,7 @@ def _leaves(layer: nn.Module) -> Iterator[nn.Module]:
 
 
 def _weight(leaf: nn.Linear | Conv, outputs: int, inputs: int, reads: Tensor | None) -> Tensor:
-    """The weights from the inputs that are read to the first outputs; a depthwise convolution has one filter per input."""
+    """The weights from the inputs read to the first outputs; a depthwise convolution has one filter per input."""
     columns = slice(inputs) if reads is None else reads
     return leaf.weight[columns] if _is_depthwise(leaf) else leaf.weight[:outputs][:, columns]
 
@@ -105,7 +105,7 @@ def _apply(leaf: nn.Linear | Conv, x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _normalise(leaf: BatchNorm, x: Tensor, mask: Tensor | None) -> Tensor:
-    """Batch normalisation of the first channels, times the mask; their running statistics follow while training."""
+    """Batch normalisation of the first channels, times the mask; updates their running statistics while training."""
     momentum = leaf.momentum
     if leaf.training:
         batches = leaf.get_buffer("num_batches_tracked").add_(1)
@@ -118,7 +118,7 @@ def _normalise(leaf: BatchNorm, x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _state_of(leaf: nn.Module, narrow: nn.Module, reads: Tensor | None) -> dict[str, Tensor]:
-    """Copies of what `narrow` holds of the weights or statistics of `leaf`."""
+    """Copies of the weights or statistics of `leaf` that `narrow` contains."""
     if isinstance(leaf, BatchNorm) and isinstance(narrow, BatchNorm):
         state = {name: leaf.get_buffer(name)[: narrow.num_features].clone() for name in ("running_mean", "running_var")}
         scale = torch.ones_like(state["running_mean"])

@@ -1,6 +1,7 @@
 """Convolutions on series and images alike: `dimensions` is 1 for (B, C, L) and 2 for (B, C, H, W).
 
-All pad so that stride 1 keeps the size, and stride s gives ceil(size / s). A kernel is one number for all axes, or one per axis.
+All are padded so that stride 1 keeps the size, and stride s gives ceil(size / s). A kernel is one number for all axes, or one per
+axis.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ def conv(
     dilation: int = 1,
     bias: bool = False,
 ) -> nn.Conv1d | nn.Conv2d:
-    """A convolution from `inputs` to `outputs` channels that pads by half the (odd) kernel.
+    """A convolution from `inputs` to `outputs` channels, padded by half the (odd) kernel.
 
-    Raises ShapeError where there is no convolution of so many dimensions, or where the kernel is even.
+    Raises ShapeError for an unsupported number of dimensions or an even kernel.
     """
     check_dimensions(dimensions)
     sizes = per_axis(dimensions, kernel)
     if any(size % 2 == 0 for size in sizes):
-        raise ShapeError(f"kernel {kernel} is even: give odd sizes, which have a middle")
+        raise ShapeError(f"kernel {kernel} is even: use odd sizes")
     padding = tuple(dilation * (size - 1) // 2 for size in sizes)
     strides = per_axis(dimensions, stride)
     if is_unsafe(inputs, sizes, strides):
@@ -49,14 +50,14 @@ def conv(
 def is_unsafe(inputs: int, kernel: Sequence[int], stride: Sequence[int]) -> bool:
     """Whether PyTorch 2.13's CPU build may corrupt memory in the backward pass of such a convolution.
 
-    oneDNN's AVX2 kernel for the weight gradient of 1x1 convolutions writes past its buffer for images in channels-last order where
-    the stride is 2 and the inputs fill less than one vector of eight floats; trainings died by SIGSEGV, on CPUs without AVX-512.
+    oneDNN's AVX2 kernel for the weight gradient of 1x1 convolutions writes past its buffer for channels-last images if the stride
+    is 2 and the input channels fill less than one vector of eight floats; trainings crashed with SIGSEGV on CPUs without AVX-512.
     """
     return len(kernel) == 2 and set(kernel) == {1} and set(stride) != {1} and inputs < 8
 
 
 class StridedPointwise2d(nn.Conv2d):
-    """A strided 1x1 convolution, computed as one of stride 1 on the pixels that it reads, which are the same products.
+    """A strided 1x1 convolution, computed with stride 1 on the pixels that it reads, which gives the same products.
 
     x: (B, inputs, H, W). Returns (B, outputs, ceil(H / stride), ceil(W / stride)).
     """
@@ -73,11 +74,11 @@ def read_by(x: Tensor, stride: Sequence[int]) -> Tensor:
 def check_dimensions(dimensions: int) -> None:
     """Raises ShapeError unless the inputs are series (1) or images (2)."""
     if dimensions not in CONVOLUTIONS:
-        raise ShapeError(f"no convolution has {dimensions} dimensions: give series (C, L) or images (C, H, W)")
+        raise ShapeError(f"convolutions with {dimensions} dimensions are not supported: use series (C, L) or images (C, H, W)")
 
 
 def per_axis(dimensions: int, kernel: Kernel) -> tuple[int, ...]:
-    """One number per axis. Raises ShapeError where a tuple has another length."""
+    """One number per axis. Raises ShapeError for a tuple of the wrong length."""
     sizes = kernel if isinstance(kernel, tuple) else (kernel,) * dimensions
     if len(sizes) != dimensions:
         raise ShapeError(f"kernel {sizes} for {dimensions} dimensions: give one number per axis")
@@ -125,9 +126,9 @@ class DepthwiseSeparable(nn.Sequential):
 
 
 class Bottleneck(nn.Sequential):
-    """1x1 down to a quarter of the outputs, k x k there, 1x1 up again (He et al. 2016, arXiv:1512.03385, Fig. 5).
+    """1x1 down to a quarter of the outputs, k x k, 1x1 up again (He et al. 2016, arXiv:1512.03385, Fig. 5).
 
-    Ends without an activation; the shortcut around it, and the activation after, are the caller's.
+    Has no final activation; the caller adds the shortcut and the activation after it.
     """
 
     def __init__(
@@ -197,9 +198,9 @@ class ReLUConvBatchNorm(nn.Sequential):
 
 
 class SeparableConv(nn.Sequential):
-    """ReLU, depthwise-separable convolution, batch normalisation; twice, as DARTS and NASNet apply it (section 3.1 and A.4).
+    """ReLU, depthwise-separable convolution, batch normalisation; twice, as in DARTS and NASNet (section 3.1 and A.4).
 
-    Only the first has the stride. `times`: how often it is applied.
+    Only the first one is strided. `times`: how often it is applied.
     """
 
     def __init__(
@@ -233,7 +234,7 @@ def _separable(dimensions: int, channels: int, kernel: int, stride: int, *, dila
 class FactorizedReduction(nn.Module):
     """Halves the size by two 1x1 convolutions of stride 2, one shifted by one position (Zoph et al. 2018, arXiv:1707.07012).
 
-    (B, inputs, ...) -> (B, outputs, ceil(... / 2)). An odd size is padded by one zero, so that both halves fit together.
+    (B, inputs, ...) -> (B, outputs, ceil(... / 2)). An odd size is padded by one zero, so that both halves have the same size.
     """
 
     def __init__(self, dimensions: int, inputs: int, outputs: int, *, affine: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Drop-path: a path of the network is left out at random while training (Larsson et al. 2017, arXiv:1605.07648)."""
+"""Drop-path: paths of the network are dropped at random while training (Larsson et al. 2017, arXiv:1605.07648)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from archwright.errors import InputError
 
 
 class DropPath(nn.Module):
-    """Sets whole samples to zero with `probability` while training and scales the others up by 1 / (1 - probability).
+    """Sets whole samples to zero with `probability` while training, and scales the others by 1 / (1 - probability).
 
-    x: (B, ...), returned in the same shape. `probability` starts at 0 and is scheduled by the training (`set_drop_path`).
+    x: (B, ...), returned in the same shape. `probability` is 0 initially and scheduled by the training loop (`set_drop_path`).
     """
 
     def __init__(self, probability: float = 0.0) -> None:
@@ -29,7 +29,7 @@ class DropPath(nn.Module):
 
 
 def set_drop_path(network: nn.Module, probability: float) -> None:
-    """Sets every DropPath in `network`. Raises InputError unless 0 <= probability < 1."""
+    """Sets the probability of every DropPath in `network`. Raises InputError unless 0 <= probability < 1."""
     if not 0.0 <= probability < 1.0:
         raise InputError(f"drop-path probability {probability}: it must be at least 0 and below 1")
     for module in network.modules():

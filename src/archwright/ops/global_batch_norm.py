@@ -1,6 +1,6 @@
-"""Batch normalisation by the statistics of a batch that is divided among processes (as in Peng et al. 2018, arXiv:1711.07240).
+"""Batch normalisation with the statistics of a batch divided among processes (as in Peng et al. 2018, arXiv:1711.07240).
 
-PyTorch's SyncBatchNorm does the same on GPUs alone.
+PyTorch's SyncBatchNorm does the same, but only on GPUs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 
 
 class _Global(_BatchNorm):
-    """What a batch normalisation becomes for the time of a training: while it trains, `process_group` normalises as one."""
+    """A batch normalisation during a distributed training: in training mode it uses the statistics of the whole `process_group`."""
 
     process_group: ProcessGroup
 
@@ -37,15 +37,15 @@ class _Global(_BatchNorm):
 
 
 class GlobalBatchNorm1d(_Global, nn.BatchNorm1d):
-    """In place of nn.BatchNorm1d."""
+    """Replaces nn.BatchNorm1d."""
 
 
 class GlobalBatchNorm2d(_Global, nn.BatchNorm2d):
-    """In place of nn.BatchNorm2d."""
+    """Replaces nn.BatchNorm2d."""
 
 
 class GlobalBatchNorm3d(_Global, nn.BatchNorm3d):
-    """In place of nn.BatchNorm3d."""
+    """Replaces nn.BatchNorm3d."""
 
 
 GLOBAL: dict[type[_BatchNorm], type[_Global]] = {
@@ -58,16 +58,17 @@ PLAIN: dict[type[_BatchNorm], type[_BatchNorm]] = {theirs: own for own, theirs i
 
 @contextmanager
 def global_statistics(network: nn.Module, process_group: ProcessGroup) -> Iterator[None]:
-    """Inside, the batch normalisations of `network` train with the statistics of all processes' rows; then they are plain again.
+    """Within the context, the batch normalisations of `network` train with the statistics of the rows of all processes.
 
-    They stay the same objects, with the same names and weights. Raises InputError for one that normalises in a way of its own.
+    They remain the same objects, with the same names and weights. Raises InputError for subclasses of PyTorch's batch
+    normalisations.
     """
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)] if process_group.size > 1 else []
     for norm in norms:
         if type(norm) not in GLOBAL:
             raise InputError(
-                f"{type(norm).__name__} is no batch normalisation of PyTorch's, and several processes cannot have its statistics "
-                "in common: train on one device"
+                f"{type(norm).__name__} is not one of PyTorch's own batch normalisations, so several processes cannot share its "
+                "statistics: train on one device"
             )
     for norm in norms:
         norm.__class__ = GLOBAL[type(norm)]
@@ -82,7 +83,7 @@ def global_statistics(network: nn.Module, process_group: ProcessGroup) -> Iterat
 
 @contextmanager
 def own_statistics(network: nn.Module) -> Iterator[None]:
-    """Inside, each process trains its batch normalisations by itself, on batches that all of them have."""
+    """Within the context, each process uses its own batch statistics, for batches that are the same on all processes."""
     norms = [(module, module.process_group) for module in network.modules() if isinstance(module, _Global)]
     for norm, _ in norms:
         norm.process_group = SINGLE_PROCESS
@@ -94,7 +95,7 @@ def own_statistics(network: nn.Module) -> Iterator[None]:
 
 
 def process_group_of(norm: nn.Module) -> ProcessGroup:
-    """Whose statistics a normalisation takes while it trains."""
+    """The processes whose statistics a normalisation uses in training mode."""
     return norm.process_group if isinstance(norm, _Global) else SINGLE_PROCESS
 
 
@@ -107,7 +108,7 @@ def global_batch_norm(
     eps: float,
     process_group: ProcessGroup,
 ) -> Tensor:
-    """As PyTorch's `batch_norm` in training gives it for the rows of all processes. x: (B, C, ...), running: (C,) each."""
+    """PyTorch's `batch_norm` in training mode, over the rows of all processes. x: (B, C, ...), running: (C,) each."""
     result, mean, variance, count = _Normalise.apply(x, weight, bias, eps, process_group)  # type: ignore[no-untyped-call]
     if running is not None:
         with torch.no_grad():
@@ -118,7 +119,7 @@ def global_batch_norm(
 
 
 def all_moments(mean: Tensor, second: Tensor, count: int, process_group: ProcessGroup) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, second central moments and count () over the positions of all processes, from those of each: one exchange.
+    """Mean, second central moments and count () over the positions of all processes, in one collective operation.
 
     mean: (..., C). second: variances (..., C) or covariances (..., C, C). No gradient.
     """
@@ -126,20 +127,20 @@ def all_moments(mean: Tensor, second: Tensor, count: int, process_group: Process
     counts, means, seconds = torch.split(table, [1, mean.numel(), second.numel()], dim=1)
     shares = counts / counts.sum()  # (processes, 1)
     total = (shares * means).sum(dim=0)
-    off = (means - total).view(process_group.size, *mean.shape)
-    squares = off.square() if second.shape == mean.shape else off[..., :, None] * off[..., None, :]
+    deviations = (means - total).view(process_group.size, *mean.shape)
+    squares = deviations.square() if second.shape == mean.shape else deviations[..., :, None] * deviations[..., None, :]
     spread = (shares * (seconds + squares.reshape(process_group.size, -1))).sum(dim=0)
     return total.view_as(mean), spread.view_as(second), counts.sum()
 
 
 class _Normalise(torch.autograd.Function):
-    """The result, and the mean, variance and count of all positions."""
+    """Returns the normalised x, and the mean, variance and count over all positions."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, process_group: ProcessGroup
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        variance, mean = torch.var_mean(_wide(x), _positions(x), correction=0)
+        variance, mean = torch.var_mean(_full_precision(x), _positions(x), correction=0)
         mean, variance, count = all_moments(mean, variance, x.numel() // x.shape[1], process_group)
         ctx.save_for_backward(x, weight, mean, variance, count)
         ctx.eps, ctx.process_group, ctx.shifted = eps, process_group, bias is not None
@@ -153,16 +154,16 @@ class _Normalise(torch.autograd.Function):
         x, weight, mean, variance, count = ctx.saved_tensors
         shape = (1, -1, *[1] * (x.dim() - 2))
         r = (variance + ctx.eps).rsqrt()
-        normalised = (_wide(x) - mean.view(shape)) * r.view(shape)
-        own = torch.stack([_wide(gradient).sum(_positions(x)), (_wide(gradient) * normalised).sum(_positions(x))])
+        normalised, wide = (_full_precision(x) - mean.view(shape)) * r.view(shape), _full_precision(gradient)
+        own = torch.stack([wide.sum(_positions(x)), (wide * normalised).sum(_positions(x))])
         sums = (ctx.process_group.all_reduce(own) / count).view(2, *shape)
         scale = r if weight is None else r * weight
-        d_x = (_wide(gradient) - sums[0] - normalised * sums[1]) * scale.view(shape)
+        d_x = (wide - sums[0] - normalised * sums[1]) * scale.view(shape)
         return d_x.to(x.dtype), None if weight is None else own[1], own[0] if ctx.shifted else None, None, None
 
 
-def _wide(x: Tensor) -> Tensor:
-    """Sums need full precision."""
+def _full_precision(x: Tensor) -> Tensor:
+    """At least float32, as sums require."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 

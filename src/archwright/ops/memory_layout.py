@@ -1,4 +1,4 @@
-"""How tensors lie in memory."""
+"""The memory layout of tensors."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from torch import Tensor
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """Images with their channels last in memory, the layout in which depthwise convolutions are fast; series as they are."""
+    """Images in channels-last layout, in which depthwise convolutions are fast; series contiguous."""
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x.contiguous()

@@ -1,4 +1,4 @@
-"""A weighted sum of activations, which keeps only what they were taken of for the backward pass."""
+"""A weighted sum of activations that saves only their input for the backward pass."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torch.autograd.function import once_differentiable
 
 from archwright.errors import UnknownName
 
-Slope = Callable[[Tensor, Tensor], Tensor]
-FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Slope]] = {
+Derivative = Callable[[Tensor, Tensor], Tensor]
+FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Derivative]] = {
     "tanh": (torch.tanh, lambda x, y: 1 - y * y),
     "relu": (torch.relu, lambda x, y: x > 0),
     "identity": (lambda x: x, lambda x, y: torch.ones_like(x)),
     "sigmoid": (torch.sigmoid, lambda x, y: y * (1 - y)),
 }
-"""Activations by name, each with its slope at x, where it is y."""
+"""Activations by name, each with its derivative as a function of the input x and the output y."""
 
 
 class MixedActivation:
-    """Row r of x (B, R, H) becomes the sum over the activations k of weights (R, K), each times activation k of the row.
+    """Replaces row r of x (B, R, H) by the sum over k of weights[r, k] times activation k of the row; weights: (R, K).
 
-    What has a weight of exactly zero is not computed, and the weight gets no gradient. One mixture for many tensors: which
-    weights are zero is looked up once. Raises UnknownName for an activation without a slope.
+    Activations with a weight of exactly zero are not computed, and that weight gets no gradient. One object serves many tensors, so
+    that the zero weights are determined only once. Raises UnknownName for an activation without a derivative here.
     """
 
     def __init__(self, names: Sequence[str], weights: Tensor) -> None:
@@ -45,7 +45,7 @@ class MixedActivation:
 
 
 Part = tuple[int, str, slice | list[int]]
-"""The number and name of an activation, and the rows that have it."""
+"""The index and name of an activation, and the rows in which its weight is not zero."""
 
 
 class _Mixture(torch.autograd.Function):
@@ -63,13 +63,13 @@ class _Mixture(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, weights = ctx.saved_tensors
         needed = ctx.needs_input_grad[:2]
-        of_x, of_weights = (torch.zeros_like(t) if own else None for t, own in zip((x, weights), needed, strict=True))
+        d_x, d_weights = (torch.zeros_like(t) if wanted else None for t, wanted in zip((x, weights), needed, strict=True))
         for k, name, rows in ctx.parts:
-            function, slope = FUNCTIONS[name]
-            own, above = x[:, rows], gradient[:, rows]
-            y = function(own)
-            if of_x is not None:
-                of_x[:, rows] += above * slope(own, y) * weights[rows, k, None]
-            if of_weights is not None:
-                of_weights[rows, k] = (above * y).sum(dim=(0, 2))
-        return of_x, of_weights, None
+            function, derivative = FUNCTIONS[name]
+            inputs, upstream = x[:, rows], gradient[:, rows]
+            y = function(inputs)
+            if d_x is not None:
+                d_x[:, rows] += upstream * derivative(inputs, y) * weights[rows, k, None]
+            if d_weights is not None:
+                d_weights[rows, k] = (upstream * y).sum(dim=(0, 2))
+        return d_x, d_weights, None

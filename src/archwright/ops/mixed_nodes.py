@@ -1,4 +1,4 @@
-"""The nodes of a cell with all candidate operations on all edges, weighted by gates (Liu et al. 2019, arXiv:1806.09055, eq. 2)."""
+"""The nodes of a cell, with all candidate operations on all edges weighted by gates (Liu et al. 2019, arXiv:1806.09055, eq. 2)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from archwright.ops.running_statistics import Norm
 
 NONE = "none"
 Active = Sequence[Sequence[bool]]
-"""Per edge and candidate, whether its gate is not exactly zero."""
+"""For each edge and candidate, whether its gate is nonzero."""
 
 
 def active_gates(gates: Tensor) -> list[list[bool]]:
-    """Which of the gates (edges, candidates) are not exactly zero, as numbers outside of any graph: one wait for the device."""
+    """Which of the gates (edges, candidates) are nonzero, as Python values: a single synchronization with the device."""
     nonzero: list[list[bool]] = (gates.detach() != 0).tolist()
     return nonzero
 
@@ -32,11 +32,11 @@ def active_gates(gates: Tensor) -> list[list[bool]]:
 class MixedNodes(nn.Module):
     """The nodes of one cell: each sums all candidates on all earlier states.
 
-    Edges are numbered node by node, within a node by the state that they read. Batch normalisations have no scale and shift.
-    `none` is not computed, nor is any candidate whose gate is exactly zero; what candidates on one state have in common is computed
-    once: its ReLU, its poolings, and their normalisation where `normalise_pools`. `partial_channels`: see PartialChannels.
-    `auxiliary_skip`: there is a skip connection of weight `auxiliary` on each edge that has a gate, outside of the gates (DARTS-,
-    Chu et al. 2021, arXiv:2009.01027); at stride 2 it is a factorized reduction of its own.
+    Edges are numbered node by node, and within a node by the state that they read. Batch normalisations have no scale and shift.
+    Neither `none` nor candidates with a gate of exactly zero are computed. What the candidates on a state share is computed once:
+    its ReLU, its poolings, and their normalisation if `normalise_pools`. `partial_channels`: see PartialChannels. `auxiliary_skip`:
+    adds a skip connection of weight `auxiliary`, independent of the gates, to each edge with a nonzero gate (DARTS-, Chu et al.
+    2021, arXiv:2009.01027); at stride 2 it is a separate factorized reduction.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class MixedNodes(nn.Module):
         partial_channels: int = 1,
         auxiliary_skip: bool = False,
     ) -> None:
-        """strides: of the edges from each of the cell's inputs; all others have stride 1."""
+        """strides: of the edges from each of the cell's inputs; all other edges have stride 1."""
         super().__init__()
         self.candidates = tuple(candidates)
         self.inputs = len(strides)
@@ -65,16 +65,16 @@ class MixedNodes(nn.Module):
         own = [name for name in self.candidates if name not in (*POOLS, NONE)]
 
         def operations(names: list[str], stride: int) -> nn.ModuleDict:
-            made = {
+            modules = {
                 name: candidate(name, dimensions, mixed, stride, affine=False, normalise_pools=normalise_pools) for name in names
             }
-            return nn.ModuleDict(made)
+            return nn.ModuleDict(modules)
 
         strides_of_edges = [self.strides[state] for edges in self.edges_into for state in range(len(edges))]
         own_operations = [operations(own, stride) for stride in strides_of_edges]
         self.pools = nn.ModuleList(operations(shared, stride) for stride in self.strides[:-1])
         self.edges = nn.ModuleList(own_operations)
-        self.kept: dict[int, tuple[tuple[tuple[bool, ...], ...], _Terms]] = {}
+        self.cached_terms: dict[int, tuple[tuple[tuple[bool, ...], ...], _Terms]] = {}
         self.chains = [{name: chains_of(operation) for name, operation in edge.items()} for edge in own_operations]
         self.skips = nn.ModuleList(
             FactorizedReduction(dimensions, mixed, mixed, affine=False) if auxiliary_skip and stride > 1 else nn.Identity()
@@ -88,7 +88,7 @@ class MixedNodes(nn.Module):
         return operation
 
     def reads(self, active: Active) -> set[int]:
-        """The states that some operation reads under these gates."""
+        """The states that are read by any operation under these gates."""
         return {
             state
             for edges in self.edges_into
@@ -97,7 +97,7 @@ class MixedNodes(nn.Module):
         }
 
     def forward(self, inputs: Sequence[Tensor], gates: Tensor, active: Active, auxiliary: float = 0.0) -> list[Tensor]:
-        """inputs: (B, C, ...) each, at one stride of one size; one that is not read may be anything of the last one's size.
+        """inputs: (B, C, ...) each, equally large at equal strides; one that is not read may be any tensor of the last one's size.
 
         gates: (edges, candidates). Returns the nodes' states, (B, C, ...) each.
         """
@@ -120,14 +120,14 @@ class MixedNodes(nn.Module):
         terms = self._terms(edges, active)
         sources = [states[number].part(part) for number, part in terms.reads]
         others = [self._other(states[number], number, edge, name) for number, edge, name in terms.others]
-        weights = gates.reshape(-1)[torch.tensor(terms.places, dtype=torch.long, device=gates.device)]
+        weights = gates.reshape(-1)[torch.tensor(terms.gate_indices, dtype=torch.long, device=gates.device)]
         if auxiliary:
             extra = [self.skips[edge](states[number].x) for number, edge in enumerate(edges) if any(active[edge])]
             others += extra
             weights = torch.cat([weights, weights.new_full((len(extra),), auxiliary)])
         if not terms.layout.chains and not others:
-            nothing: Tensor = self.zero(states[self.inputs - 1].x)
-            return nothing
+            zeros: Tensor = self.zero(states[self.inputs - 1].x)
+            return zeros
         if not terms.layout.chains:
             return torch.stack([gate * x for gate, x in zip(weights, others, strict=True)]).sum(dim=0)
         return mixed_sum(self.kernel, terms.layout, sources, others, weights, training=self.training)
@@ -138,30 +138,30 @@ class MixedNodes(nn.Module):
         return result
 
     def _terms(self, edges: range, active: Active) -> _Terms:
-        """Those of a node; the last ones are kept, since most steps have the same."""
+        """The terms of a node; the previous ones are cached, since they rarely change between steps."""
         own = tuple(tuple(active[edge]) for edge in edges)
-        if edges.start not in self.kept or self.kept[edges.start][0] != own:
-            self.kept[edges.start] = own, self._make_terms(edges, active)
-        return self.kept[edges.start][1]
+        if edges.start not in self.cached_terms or self.cached_terms[edges.start][0] != own:
+            self.cached_terms[edges.start] = own, self._make_terms(edges, active)
+        return self.cached_terms[edges.start][1]
 
     def _make_terms(self, edges: range, active: Active) -> _Terms:
         chains: list[Chain] = []
         reads: dict[tuple[int, str], int] = {}
         others: list[tuple[int, int, str]] = []
-        of_chains: list[int] = []
-        of_others: list[int] = []
+        chain_gates: list[int] = []
+        other_gates: list[int] = []
         for number, edge, column, name in self._computed(edges, active):
-            place = edge * len(self.candidates) + column
+            gate_index = edge * len(self.candidates) + column
             for part, steps in self.chains[edge].get(name, ()):
                 chains.append(Chain(reads.setdefault((number, part), len(reads)), steps))
-                of_chains.append(place)
+                chain_gates.append(gate_index)
             if not self.chains[edge].get(name):
                 others.append((number, edge, name))
-                of_others.append(place)
-        return _Terms(Layout(tuple(chains)), list(reads), others, of_chains + of_others)
+                other_gates.append(gate_index)
+        return _Terms(Layout(tuple(chains)), list(reads), others, chain_gates + other_gates)
 
     def _computed(self, edges: range, active: Active) -> Iterator[tuple[int, int, int, str]]:
-        """(state, edge, candidate's number, its name) of all that is computed for a node."""
+        """(state, edge, candidate's index, its name) of everything that is computed for a node."""
         for number, edge in enumerate(edges):
             for column, name in enumerate(self.candidates):
                 if active[edge][column] and name != NONE:
@@ -170,16 +170,16 @@ class MixedNodes(nn.Module):
 
 @dataclass(frozen=True)
 class _Terms:
-    """What is summed up for a node: chains, with the states and parts that they read, and other operations.
+    """The terms of a node's sum: chains, with the states and parts that they read, and other operations.
 
-    reads: (state, part) for each of the layout's sources. others: (state, edge, name). places: where among all gates, row by row,
-    those of the chains and then of the others are.
+    reads: (state, part) for each of the layout's sources. others: (state, edge, name). gate_indices: indices into the flattened
+    gates, first of the chains, then of the others.
     """
 
     layout: Layout
     reads: list[tuple[int, str]]
     others: list[tuple[int, int, str]]
-    places: list[int]
+    gate_indices: list[int]
 
 
 def edges_into(inputs: int, nodes: int) -> list[range]:
@@ -192,11 +192,11 @@ def edges_into(inputs: int, nodes: int) -> list[range]:
 
 
 WHOLE, STRAIGHT, SHIFTED = "whole", "straight", "shifted"
-"""What a chain reads of a rectified state: all of it, its even positions, or its odd ones."""
+"""The part of a rectified state that a chain reads: all of it, its even positions, or its odd ones."""
 
 
 def chains_of(operation: nn.Module) -> tuple[tuple[str, tuple[ConvolutionStep, ...]], ...]:
-    """The chains that an operation is the sum of, each with what it reads; none for an operation that is no such sum."""
+    """The chains whose sum is the operation, each with the part that it reads; empty if the operation is not such a sum."""
     if isinstance(operation, SeparableConv | DilatedSeparableConv):
         layers = iter(operation)
         steps = tuple(
@@ -214,7 +214,7 @@ def chains_of(operation: nn.Module) -> tuple[tuple[str, tuple[ConvolutionStep, .
 
 
 class State:
-    """A state (B, C, ...) and what several operations on it have in common, computed when first asked for."""
+    """A state (B, C, ...) and what several operations on it share, computed on first use."""
 
     def __init__(self, x: Tensor) -> None:
         self.x = x
@@ -222,7 +222,7 @@ class State:
         self._pooled: dict[int, Tensor] = {}
 
     def part(self, name: str) -> Tensor:
-        """WHOLE: the rectified state. STRAIGHT and SHIFTED: what the halves of a FactorizedReduction read of it."""
+        """WHOLE: the rectified state. STRAIGHT and SHIFTED: the positions read by the two halves of a FactorizedReduction."""
         if name not in self._parts:
             self._parts[name] = self.x.relu() if name == WHOLE else _every_other(self.part(WHOLE), shifted=name == SHIFTED)
         return self._parts[name]
@@ -234,7 +234,7 @@ class State:
 
 
 def _every_other(x: Tensor, *, shifted: bool) -> Tensor:
-    """(B, C, ...) -> (B, C, ceil(... / 2)): the even positions along each axis, or the odd ones with a zero behind the last."""
+    """(B, C, ...) -> (B, C, ceil(... / 2)): the even positions along each axis, or the odd ones followed by a zero."""
     dimensions = x.dim() - 2
-    moved = nn.functional.pad(x, (-1, 1) * dimensions) if shifted else x
-    return channels_last(moved[:, :, ::2, ::2] if dimensions == 2 else moved[:, :, ::2])
+    positions = nn.functional.pad(x, (-1, 1) * dimensions) if shifted else x
+    return channels_last(positions[:, :, ::2, ::2] if dimensions == 2 else positions[:, :, ::2])

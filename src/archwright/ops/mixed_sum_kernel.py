@@ -1,4 +1,4 @@
-"""What the fused mixed operation computes with: here in plain PyTorch, in `native/` compiled. Tensors are (B, C, ...)."""
+"""The primitives of the fused mixed operation: in plain PyTorch here, compiled in `native/`. Tensors are (B, C, ...)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from archwright.ops.memory_layout import channels_last
 
 @dataclass(frozen=True)
 class Maps:
-    """Feature maps of one size, `number` of them: how they lie in `tensors` is the kernel's business."""
+    """`number` feature maps of one size; the kernel decides how they are stored in `tensors`."""
 
     tensors: tuple[Tensor, ...]
     number: int
 
     @property
     def positions(self) -> int:
-        """In one map, over the whole batch."""
+        """The number of positions of one map, over the whole batch."""
         return self.tensors[0].numel() // self.tensors[0].shape[1]
 
 
 @dataclass(frozen=True)
 class Filters:
-    """A depthwise convolution for each of some maps, of one size, stride and dilation. weights: (C, 1, k, ...) each."""
+    """One depthwise convolution per map, all with the same size, stride and dilation. weights: (C, 1, k, ...) each."""
 
     weights: tuple[Tensor, ...]
     stride: int
@@ -36,19 +36,19 @@ class Filters:
 
 
 class Kernel(Protocol):
-    """Depthwise convolutions, products along the channels, poolings. Only `pooled` is differentiable by itself.
+    """Depthwise convolutions, products along the channels, poolings. Only `pooled` is differentiable by autograd.
 
-    Tensors of images have their channels last in memory (`channels_last`). T counts the maps of a sequence of `Maps`.
+    Images are in channels-last layout (`channels_last`). T is the number of maps in a sequence of `Maps`.
     """
 
     def gathered(self, tensors: Sequence[Tensor]) -> Maps:
-        """Tensors (B, C, ...) of one size as maps."""
+        """Tensors (B, C, ...) of equal size as maps."""
 
     def separated(self, maps: Maps) -> list[Tensor]:
         """The inverse of `gathered`."""
 
     def depthwise(self, xs: Sequence[Maps], filters: Sequence[Sequence[Filters]]) -> list[list[Maps]]:
-        """For each x what each of its filters makes of it; the filters of one x have one stride."""
+        """For each x the output of each of its filters; all filters of one x have the same stride."""
 
     def depthwise_input(
         self,
@@ -58,12 +58,12 @@ class Kernel(Protocol):
         *,
         rectified: bool = False,
     ) -> list[Maps]:
-        """The gradient with respect to each x, summed over its filters; zero where x <= 0 if it was `rectified`."""
+        """The gradient with respect to each x, summed over its filters; zero where x <= 0 if x was `rectified`."""
 
     def depthwise_weight(
         self, gradients: Sequence[Sequence[Maps]], filters: Sequence[Sequence[Filters]], xs: Sequence[Maps]
     ) -> list[list[list[Tensor]]]:
-        """The gradient with respect to each weight of each of the filters of each x."""
+        """The gradient with respect to each weight of each filter of each x."""
 
     def product_sum(self, matrices: Tensor, maps: Sequence[Maps], bias: Tensor, others: Sequence[Tensor], gates: Tensor) -> Tensor:
         """At each position sum_t matrix_t z_t + sum_o gate_o x_o + bias: (B, C, ...).
@@ -74,32 +74,32 @@ class Kernel(Protocol):
     def products(
         self, matrices: Tensor, factors: Sequence[Sequence[Maps] | Tensor], biases: Tensor, *, rectify: bool = False
     ) -> list[Maps]:
-        """For each t, at each position, sum_i matrix_ti x_ti + bias_t, and ReLU of that if `rectify`.
+        """For each t, at each position, sum_i matrix_ti x_ti + bias_t, followed by a ReLU if `rectify`.
 
-        matrices: (T, I, C, C). factors: I times T maps, or one (B, C, ...) for all t; the last are maps. biases: (T, C).
+        matrices: (T, I, C, C). factors: I entries, each T maps or one (B, C, ...) for all t; the last one is maps. biases: (T, C).
         """
 
     def cross(self, xs: Sequence[Maps] | Tensor, ys: Sequence[Maps]) -> Tensor:
         """The sum of x y^T over all positions, for each pair of maps, or for one x (B, C, ...) and each y: (T, C, C)."""
 
     def sums(self, maps: Sequence[Maps]) -> Tensor:
-        """Of each map over all positions: (T, C)."""
+        """The sum of each map over all positions: (T, C)."""
 
     def scaled(self, x: Tensor, gates: Tensor) -> list[Tensor]:
         """x times each of the gates, (O,)."""
 
     def dots(self, x: Tensor, others: Sequence[Tensor]) -> Tensor:
-        """The sum of all products of x with each of the others, which have its shape: (O,)."""
+        """The inner products of x with each of the others, which have the same shape: (O,)."""
 
     def moments(self, maps: Sequence[Maps]) -> tuple[Tensor, Tensor]:
         """Mean (T, C) and covariance (T, C, C) of each map's channels over all positions."""
 
     def pooled(self, x: Tensor, pool: nn.Module) -> Tensor:
-        """What the module returns: a pooling, or a pooling and its normalisation."""
+        """The output of the module: a pooling, or a pooling and its normalisation."""
 
 
 class PlainKernel:
-    """In PyTorch. Maps lie side by side in one tensor (B, number * C, ...): few large calls instead of many small ones."""
+    """In PyTorch. Maps are concatenated in one tensor (B, number * C, ...): a few large calls instead of many small ones."""
 
     def gathered(self, tensors: Sequence[Tensor]) -> Maps:
         first, *rest = tensors
@@ -109,7 +109,9 @@ class PlainKernel:
         return list(maps.tensors[0].chunk(maps.number, dim=1))
 
     def depthwise(self, xs: Sequence[Maps], filters: Sequence[Sequence[Filters]]) -> list[list[Maps]]:
-        return [[Maps((filtered(x.tensors[0], _wide(f)),), x.number) for f in own] for x, own in zip(xs, filters, strict=True)]
+        return [
+            [Maps((filtered(x.tensors[0], _as_one_filter(f)),), x.number) for f in own] for x, own in zip(xs, filters, strict=True)
+        ]
 
     def depthwise_input(
         self,
@@ -122,7 +124,7 @@ class PlainKernel:
         totals = []
         for outputs, own, x in zip(gradients, filters, xs, strict=True):
             (wide,) = x.tensors
-            total, *rest = [input_gradient(g.tensors[0], _wide(f), wide) for g, f in zip(outputs, own, strict=True)]
+            total, *rest = [input_gradient(g.tensors[0], _as_one_filter(f), wide) for g, f in zip(outputs, own, strict=True)]
             for gradient in rest:
                 total.add_(gradient)
             totals.append(Maps((torch.ops.aten.threshold_backward(total, wide, 0.0) if rectified else total,), x.number))
@@ -132,7 +134,10 @@ class PlainKernel:
         self, gradients: Sequence[Sequence[Maps]], filters: Sequence[Sequence[Filters]], xs: Sequence[Maps]
     ) -> list[list[list[Tensor]]]:
         return [
-            [list(weight_gradient(g.tensors[0], _wide(f), x.tensors[0]).chunk(x.number)) for g, f in zip(outputs, own, strict=True)]
+            [
+                list(weight_gradient(g.tensors[0], _as_one_filter(f), x.tensors[0]).chunk(x.number))
+                for g, f in zip(outputs, own, strict=True)
+            ]
             for outputs, own, x in zip(gradients, filters, xs, strict=True)
         ]
 
@@ -142,7 +147,7 @@ class PlainKernel:
             product = _convolved(z, own.transpose(0, 1).flatten(1), bias if total is None else None)
             total = product if total is None else total.add_(product)
         if total is None:
-            raise TypeError("a sum of products of nothing: give it one map at least")
+            raise TypeError("product_sum needs at least one map")
         for x, gate in zip(others, gates, strict=True):
             total.addcmul_(x, gate)
         return total
@@ -152,7 +157,7 @@ class PlainKernel:
     ) -> list[Maps]:
         *others, last = factors
         if isinstance(last, Tensor):
-            raise TypeError("the last factor is one tensor for all: give it last as maps")
+            raise TypeError("the last factor is a single tensor: pass it as maps")
         found = []
         for i, (own, (z, number)) in enumerate(_each(matrices, last)):
             bias = _part(biases, last, i).flatten()
@@ -187,12 +192,12 @@ class PlainKernel:
         return result
 
 
-def _wide(f: Filters) -> Filter:
+def _as_one_filter(f: Filters) -> Filter:
     return Filter(torch.cat(f.weights) if len(f.weights) > 1 else f.weights[0], f.stride, f.dilation)
 
 
 def _each(values: Tensor, maps: Sequence[Maps]) -> Iterator[tuple[Tensor, tuple[Tensor, int]]]:
-    """For each `Maps` its part of (T, ...), its tensor, and how many maps lie in it."""
+    """For each `Maps` its part of values (T, ...), its tensor, and the number of maps in it."""
     for i, own in enumerate(maps):
         yield _part(values, maps, i), (own.tensors[0], own.number)
 
@@ -208,35 +213,35 @@ def _convolved(x: Tensor, matrix: Tensor, bias: Tensor | None = None, groups: in
 
 
 def _rows(x: Tensor) -> Tensor:
-    """(B, C, ...) -> (positions, C); without a copy where the channels come last in memory."""
+    """(B, C, ...) -> (positions, C); without a copy for channels-last tensors."""
     return torch.movedim(x, 1, -1).reshape(-1, x.shape[1])
 
 
 def _moments(rows: Tensor, number: int) -> tuple[Tensor, Tensor]:
-    """Of `number` maps in (positions, number * C). The mean is taken off first, so that the covariance does not drown in it."""
+    """Means and covariances of `number` maps in (positions, number * C). Centred first, to avoid cancellation."""
     mean = rows.mean(dim=0)
     centred = rows - mean
     return mean.reshape(number, -1), _blocks(centred, centred, number) / len(rows)
 
 
-ENOUGH = 16
-"""Columns that a matrix product needs to be quick: maps of half as many are multiplied in pairs, and half of that is not used."""
+FAST_COLUMNS = 16
+"""Columns that a matrix product needs to be fast: narrower maps, down to half as many, are multiplied in pairs, half unused."""
 
-MANY = 4096
-"""Positions from which that pays."""
+PAIRED_FROM = 4096
+"""Number of positions from which multiplying in pairs is faster."""
 
 
 def _blocks(x: Tensor, y: Tensor, number: int) -> Tensor:
-    """x^T y of each of `number` maps that lie side by side in (positions, number * C): (number, C, C)."""
+    """x^T y of each of `number` maps, concatenated as (positions, number * C): (number, C, C)."""
     channels = x.shape[1] // number
-    if ENOUGH // 2 <= channels < ENOUGH and number > 1 and len(x) >= MANY:
+    if FAST_COLUMNS // 2 <= channels < FAST_COLUMNS and number > 1 and len(x) >= PAIRED_FROM:
         pairs = number // 2 * 2
         blocks = _block_products(x[:, : pairs * channels], y[:, : pairs * channels], pairs // 2)
-        both = [blocks[:, :channels, :channels], blocks[:, channels:, channels:]]
-        found = torch.stack(both, dim=1).flatten(0, 1)
+        diagonal = [blocks[:, :channels, :channels], blocks[:, channels:, channels:]]
+        products = torch.stack(diagonal, dim=1).flatten(0, 1)
         if pairs == number:
-            return found
-        return torch.cat([found, _block_products(x[:, pairs * channels :], y[:, pairs * channels :], 1)])
+            return products
+        return torch.cat([products, _block_products(x[:, pairs * channels :], y[:, pairs * channels :], 1)])
     return _block_products(x, y, number)
 
 

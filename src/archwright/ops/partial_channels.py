@@ -13,18 +13,17 @@ from archwright.ops.pooling import MAX_POOLS
 
 
 class PartialChannels(nn.Module):
-    """The first 1/k of the channels are mixed, the others bypass (section 3.2, eq. 2); then both are shuffled.
+    """The first 1/k of the channels are mixed, the others bypass the operations (section 3.2, eq. 2); then channels are shuffled.
 
-    At stride 2 the others are max-pooled, 2 x 2. Differs: in the paper each edge adds its bypass as it is, and edge normalisation
-    (eq. 4) weights it with its edge; here its weight is the sum of the edge's gates, which is both: 1 under a softmax, the edge's
-    weight under a softmax times that weight.
-    Raises InputError unless k divides the channels.
+    At stride 2 the bypass is a 2 x 2 max pooling. Differs: in the paper each edge adds its bypass unweighted, and edge
+    normalisation (eq. 4) weights it with its edge; here its weight is the sum of the edge's gates, which covers both cases: 1 under
+    a softmax, and the edge weight under a softmax times that weight. Raises InputError unless k divides the number of channels.
     """
 
     def __init__(self, dimensions: int, channels: int, k: int) -> None:
         super().__init__()
         if channels % k:
-            raise InputError(f"partial_channels={k} does not divide {channels} channels: choose filters that are a multiple of it")
+            raise InputError(f"partial_channels={k} does not divide {channels} channels: choose a multiple of it for filters")
         self.k = k
         self.mixed = channels // k
         self.pool = MAX_POOLS[dimensions](2, 2, ceil_mode=True)
@@ -34,7 +33,7 @@ class PartialChannels(nn.Module):
         return channels_last(state[:, : self.mixed])
 
     def join(self, mixed: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor | None], strides: Sequence[int]) -> Tensor:
-        """A node's state: mixed (B, C / k, ...) beside the weighted sum of what bypasses it from each state, shuffled, (B, C, ...).
+        """A node's state (B, C, ...): mixed (B, C / k, ...) and the weighted sum of the states' bypassed channels, shuffled.
 
         weights: () each, None for a state that is not read.
         """

@@ -1,4 +1,4 @@
-"""Pooling on series and images alike. All pad so that stride 1 keeps the size, and stride s gives ceil(size / s)."""
+"""Pooling on series and images alike, padded so that stride 1 keeps the size, and stride s gives ceil(size / s)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ AVERAGE_POOLS: dict[int, type[nn.AvgPool1d] | type[nn.AvgPool2d]] = {1: nn.AvgPo
 
 
 def max_pool(dimensions: int, kernel: int = 3, stride: int = 1) -> nn.MaxPool1d | nn.MaxPool2d:
-    """The largest of an odd window."""
+    """The maximum over a window of odd size."""
     check_dimensions(dimensions)
     return MAX_POOLS[dimensions](kernel, stride, padding=kernel // 2)
 
 
 def average_pool(dimensions: int, kernel: int = 3, stride: int = 1) -> nn.AvgPool1d | nn.AvgPool2d:
-    """The mean of an odd window; the padding does not count."""
+    """The mean over a window of odd size, excluding padding."""
     check_dimensions(dimensions)
     return AVERAGE_POOLS[dimensions](kernel, stride, padding=kernel // 2, count_include_pad=False)
 

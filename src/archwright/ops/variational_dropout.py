@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from archwright.errors import InputError
 
 Place = Literal["dropout", "hidden_dropout", "embedding_dropout"]
-"""On inputs and outputs of the recurrence; on the state that goes from step to step; on whole words (the paper's section 4)."""
+"""On inputs and outputs of the recurrence; on the recurrent state; on whole words (section 4 of the paper)."""
 
 
 class VariationalDropout(nn.Module):
     """Zeroes features with `probability` while training, for a whole sequence, and scales the others by 1 / (1 - probability).
 
-    x: (T, B, H), returned in the same shape. Whoever goes step by step takes one `mask` before the first and multiplies at each.
-    `probability` starts at 0 and is set by the training (`set_variational_dropout`), by the `place` where it stands.
+    x: (T, B, H), returned in the same shape. Step-by-step code draws one `mask` before the first step and applies it at each step.
+    `probability` is 0 initially and set by the training loop, depending on `place` (`set_variational_dropout`).
     """
 
     def __init__(self, place: Place = "dropout", probability: float = 0.0) -> None:
@@ -28,7 +28,7 @@ class VariationalDropout(nn.Module):
         return masked(x, self.mask(x[0]))
 
     def mask(self, like: Tensor) -> Tensor | None:
-        """A new mask of the shape and type of `like`, such as (B, H); None where nothing is dropped."""
+        """A new mask with the shape and data type of `like`, such as (B, H); None if nothing is dropped."""
         if not self.training or self.probability == 0.0:
             return None
         kept = 1.0 - self.probability
@@ -39,12 +39,12 @@ class VariationalDropout(nn.Module):
 
 
 def masked(x: Tensor, mask: Tensor | None) -> Tensor:
-    """x under a mask that it broadcasts with."""
+    """x times a broadcastable mask, if there is one."""
     return x if mask is None else x * mask
 
 
 def set_variational_dropout(network: nn.Module, probabilities: Mapping[Place, float]) -> None:
-    """Sets every VariationalDropout in `network` whose place is named. Raises InputError unless 0 <= probability < 1."""
+    """Sets the VariationalDropouts in `network` whose place is given. Raises InputError unless 0 <= probability < 1."""
     for place, probability in probabilities.items():
         if not 0.0 <= probability < 1.0:
             raise InputError(f"{place} {probability}: it must be at least 0 and below 1")

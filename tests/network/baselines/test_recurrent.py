@@ -68,9 +68,9 @@ def test_the_nearest_width_is_taken():
 def test_texts_have_baselines_of_their_own_and_others_have_none_of_these():
     assert usual_baselines(TEXT) == ("lstm", "gru")
     assert usual_baselines(Problem("d", "classification", (1, 8, 8), 3)) == ("resnet-tiny", "resnet18", "random_forest")
-    with pytest.raises(InputError, match="'resnet18' does not take texts such as letters: choose from lstm, gru"):
+    with pytest.raises(InputError, match="'resnet18' does not support text such as letters: choose from lstm, gru"):
         build_baseline("resnet18", TEXT)
-    with pytest.raises(InputError, match="'gru' models texts, and d is a classification"):
+    with pytest.raises(InputError, match="'gru' is for text, and d is a classification task"):
         build_baseline("gru", Problem("d", "classification", (1, 8, 8), 3))
 
 

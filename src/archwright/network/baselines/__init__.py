@@ -1,4 +1,4 @@
-"""Hand-designed networks and a classical model, found by name: what a searched network must beat. No torch until one is built."""
+"""Hand-designed networks and a classical model, by name: what a searched network must beat. Imports torch only to build one."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ NETWORKS = {
     **{name: f"archwright.network.baselines.recurrent:{name}" for name in ("lstm", "gru")},
 }
 RECURRENT = ("lstm", "gru")
-"""Those of texts, which are built as large as what they are compared with."""
+"""Baselines for text, built with as many parameters as the networks they are compared with."""
 USUAL = ("resnet-tiny", "resnet18", "random_forest")
 CLASSICAL = ("random_forest",)
-"""Baselines that are no networks: they are fitted, not trained by gradients."""
+"""Baselines that are not neural networks: they are fitted, not trained by gradient descent."""
 SUMMARIES = {
-    "resnet-tiny": "ResNet of 10 layers with an eighth of ResNet-18's filters (after He et al. 2016); an MLP for flat features",
+    "resnet-tiny": "10-layer ResNet with an eighth of ResNet-18's filters (after He et al. 2016); an MLP for flat features",
     "resnet18": "ResNet-18 (He et al. 2016); for flat features a residual MLP (Gorishniy et al. 2021)",
     "resnet50": "ResNet-50 with bottlenecks (He et al. 2016); for flat features a residual MLP (Gorishniy et al. 2021)",
-    "densenet": "DenseNet-BC of 100 layers, growth rate 12 (Huang et al. 2017)",
+    "densenet": "DenseNet-BC with 100 layers and growth rate 12 (Huang et al. 2017)",
     "vgg": "VGG-16 with batch normalisation (Simonyan & Zisserman 2015)",
-    "googlenet": "GoogLeNet, nine inception modules, with batch normalisation (Szegedy et al. 2015)",
+    "googlenet": "GoogLeNet with nine inception modules and batch normalisation (Szegedy et al. 2015)",
     "highway": "highway network, convolutional or for flat features (Srivastava et al. 2015)",
-    "lstm": "LSTM of one layer, for texts, with as many parameters as the searched cells (Hochreiter & Schmidhuber 1997)",
-    "gru": "GRU of one layer, for texts, with as many parameters as the searched cells (Cho et al. 2014)",
+    "lstm": "single-layer LSTM for text, with as many parameters as the searched cells (Hochreiter & Schmidhuber 1997)",
+    "gru": "single-layer GRU for text, with as many parameters as the searched cells (Cho et al. 2014)",
     "random_forest": "scikit-learn's random forest on flattened inputs (Breiman 2001)",
 }
 GROUP = "archwright.baselines"
@@ -49,14 +49,14 @@ def baseline_names() -> list[str]:
 
 
 def baseline_summary(name: str) -> str:
-    """One line on a baseline; of anybody's own, what its docstring says first. Raises UnknownName where there is none."""
+    """One line about a baseline; for an external one, its first docstring line. Raises UnknownName if it does not exist."""
     if name in SUMMARIES:
         return SUMMARIES[name]
     return (inspect.getdoc(find(name, _KNOWN, GROUP, "baseline")) or "").split("\n")[0]
 
 
 def is_network(name: str) -> bool:
-    """Whether `build_baseline` builds it. Raises UnknownName where there is no such baseline."""
+    """Whether the baseline is a network that `build_baseline` builds. Raises UnknownName if it does not exist."""
     if name not in NETWORKS and name not in CLASSICAL:
         find(name, _KNOWN, GROUP, "baseline")
     return name not in CLASSICAL
@@ -65,8 +65,8 @@ def is_network(name: str) -> bool:
 def build_baseline(name: str, problem: Problem, parameters: int | None = None) -> nn.Module:
     """The network `name` (or `module:function`) for this problem: (B, *problem.input_shape) -> (B, problem.outputs).
 
-    `parameters`: how large a recurrent one is to be, as near as it can. Raises UnknownName where there is none, InputError where it
-    is no network or does not suit such data.
+    `parameters`: approximate number of parameters of a recurrent network. Raises UnknownName if it does not exist, InputError if it
+    is not a network or does not support such data.
     """
     if name in CLASSICAL:
         raise InputError(f"baseline {name!r} is not a network: choose from {', '.join(known_names(NETWORKS, GROUP))}")
@@ -77,12 +77,12 @@ def build_baseline(name: str, problem: Problem, parameters: int | None = None) -
 
 
 def check_baseline(name: str, problem: Problem) -> None:
-    """Raises InputError where a baseline of the library is for other tasks than the problem's."""
+    """Raises InputError if a baseline of the library does not support the problem's task."""
     known = name in CLASSICAL or name in NETWORKS
     if known and problem.level is not None and name not in RECURRENT:
-        raise InputError(f"baseline {name!r} does not take texts such as {problem.name}: choose from {', '.join(RECURRENT)}")
+        raise InputError(f"baseline {name!r} does not support text such as {problem.name}: choose from {', '.join(RECURRENT)}")
 
 
 def usual_baselines(problem: Problem) -> tuple[str, ...]:
-    """Those that a search is compared with where nothing else is asked for."""
+    """The baselines that a search is compared with by default."""
     return RECURRENT if problem.level is not None else USUAL

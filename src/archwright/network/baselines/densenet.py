@@ -13,12 +13,12 @@ from archwright.ops.pooling import GlobalAveragePool, average_pool, max_pool
 
 GROWTH = 12
 LAYERS = 16
-"""Layers of two convolutions in each of the three dense blocks: 3 x 32 + first convolution + 2 transitions + linear = 100."""
+"""Layers, of two convolutions each, per dense block: 3 x 32 + first convolution + 2 transitions + linear = 100."""
 BLOCKS = 3
 
 
 def densenet(problem: Problem) -> nn.Module:
-    """0.8 million weights."""
+    """DenseNet-BC with 0.8 million weights."""
     check_image_or_series(problem, "densenet")
     return DenseNet(problem)
 
@@ -57,7 +57,7 @@ class DenseNet(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """BN-ReLU-1x1 to 4 x growth channels, BN-ReLU-3x3 to growth, beside the input: (B, C, ...) -> (B, C + GROWTH, ...)."""
+    """BN-ReLU-1x1 to 4 x growth channels, BN-ReLU-3x3 to growth, concatenated to the input: (B, C, ...) -> (B, C + GROWTH, ...)."""
 
     def __init__(self, dimensions: int, inputs: int) -> None:
         super().__init__()

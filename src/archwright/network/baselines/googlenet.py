@@ -11,7 +11,7 @@ from archwright.network.reduction_count import fitting_halvings
 from archwright.ops.convolution import ConvBatchNorm
 from archwright.ops.pooling import GlobalAveragePool, max_pool
 
-# Table 1, a row a module: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection.
+# Table 1, one row per module: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection.
 INCEPTIONS = {
     "3a": (64, 96, 128, 16, 32, 32),
     "3b": (128, 128, 192, 32, 96, 64),
@@ -28,7 +28,7 @@ DROPOUT = 0.4
 
 
 def googlenet(problem: Problem) -> nn.Module:
-    """Nine inception modules."""
+    """GoogLeNet with nine inception modules."""
     check_image_or_series(problem, "googlenet")
     return GoogLeNet(problem)
 
@@ -71,7 +71,7 @@ class GoogLeNet(nn.Module):
 
 
 class Inception(nn.Module):
-    """Four branches side by side (Fig. 2b). widths: a row of Table 1. (B, inputs, ...) -> (B, sum of branches, ...)."""
+    """Four parallel branches (Fig. 2b). widths: a row of Table 1. (B, inputs, ...) -> (B, sum of branches, ...)."""
 
     def __init__(self, dimensions: int, inputs: int, widths: tuple[int, ...]) -> None:
         super().__init__()

@@ -11,10 +11,10 @@ from archwright.ops.convolution import ConvBatchNorm, conv
 from archwright.ops.pooling import GlobalAveragePool, max_pool
 
 GATE_BIAS = -2.0
-"""Section 2.2: a negative bias lets a new network carry its input through (here sigmoid(-2) = 12 % is transformed)."""
+"""Section 2.2: with a negative bias, a new network mostly passes its input through (sigmoid(-2): 12 % is transformed)."""
 FLAT_WIDTH, FLAT_LAYERS = 64, 10
 WIDTHS, LAYERS = (16, 32, 64), 3
-"""Three stages of three highway layers: with the convolution that begins each stage and the linear layer, 13 layers."""
+"""Three stages of three highway layers: with the first convolution of each stage and the linear layer, 13 layers."""
 
 
 def highway(problem: Problem) -> nn.Module:
@@ -62,7 +62,7 @@ class FlatHighway(nn.Module):
 class ConvolutionalHighway(nn.Module):
     """(B, C, L) or (B, C, H, W) -> (B, outputs): 3x3 highway layers, with a pooling and a wider convolution between stages.
 
-    Differs: the paper takes over the widths of the FitNets; ours double. Transforms are batch-normalised, which makes the
+    Differs: the paper uses the widths of FitNets; ours double. Transforms are batch-normalised, which makes the
     paper's learning-rate search unnecessary.
     """
 

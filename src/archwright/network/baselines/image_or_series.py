@@ -1,4 +1,4 @@
-"""What the convolutional baselines share: which inputs they take, and the stem that fits their size."""
+"""Shared by the convolutional baselines: the check of their inputs, and a stem that fits the input size."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ FOR_FLAT_FEATURES = "resnet-tiny, resnet18, resnet50, highway or random_forest"
 
 
 def check_image_or_series(problem: Problem, baseline: str) -> None:
-    """Raises InputError for flat features, and names the baselines that suit them."""
+    """Raises InputError for flat features, naming the baselines that support them."""
     if problem.dimensions not in (1, 2):
         raise InputError(
-            f"baseline {baseline!r} is made of convolutions and cannot take inputs of shape {problem.input_shape}: "
+            f"baseline {baseline!r} is convolutional and does not support inputs of shape {problem.input_shape}: "
             f"for flat features choose {FOR_FLAT_FEATURES}"
         )
 
 
 def stem_stride(problem: Problem) -> int:
-    """4 for inputs as large as those the ImageNet networks were made for, else 1."""
+    """4 for inputs as large as those of ImageNet networks, otherwise 1."""
     return 4 if is_large(problem.input_shape) and min(problem.input_shape[1:]) >= 32 else 1
 
 
 def stem(problem: Problem, width: int) -> nn.Sequential:
-    """7x7 of stride 2 and a pooling on large inputs (He et al. 2016, Table 1), one 3x3 on small ones (section 4.2)."""
+    """7x7 with stride 2 and a pooling for large inputs (He et al. 2016, Table 1), one 3x3 for small ones (section 4.2)."""
     dimensions, channels = problem.dimensions, problem.input_shape[0]
     if stem_stride(problem) == 1:
         return nn.Sequential(ConvBatchNorm(dimensions, channels, width))

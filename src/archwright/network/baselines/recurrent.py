@@ -1,4 +1,4 @@
-"""Recurrent networks of one layer that nobody searched for, of a given size: LSTM and GRU in a language model."""
+"""Hand-designed single-layer recurrent networks of a given size: language models with LSTM or GRU."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from archwright.network.language_model import LanguageModel
 from archwright.ops.variational_dropout import VariationalDropout, masked
 
 CELL = 20 * 200**2
-"""Weights of a recurrent cell of eight gated nodes of width 200 (Pham et al. 2018, arXiv:1802.03268; Liu et al. 2019): the size to
-compare with where none is given."""
+"""Weights of a recurrent cell with eight gated nodes of width 200 (Pham et al. 2018, arXiv:1802.03268): the default size."""
 
 
 def lstm(problem: Problem, parameters: int | None = None) -> nn.Module:
-    """LSTM of one layer (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000), as large as the searched cells."""
+    """Single-layer LSTM (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000), as large as the searched cells."""
     return _language_model(problem, "lstm", LSTM, parameters)
 
 
 def gru(problem: Problem, parameters: int | None = None) -> nn.Module:
-    """GRU of one layer (Cho et al. 2014, arXiv:1406.1078), as large as the searched cells."""
+    """Single-layer GRU (Cho et al. 2014, arXiv:1406.1078), as large as the searched cells."""
     return _language_model(problem, "gru", GRU, parameters)
 
 
 class LSTM(nn.Module):
     """i, f, o = sigmoid, g = tanh of W x_t + U h_(t-1) + b; c_t = f c_(t-1) + i g; h_t = o tanh(c_t). x: (T, B, H).
 
-    The state is (h, c), (B, H) each. The forget gate's bias begins at 1 (Jozefowicz et al. 2015).
+    The state is (h, c), (B, H) each. The bias of the forget gate is initialised to 1 (Jozefowicz et al. 2015).
     """
 
     def __init__(self, width: int) -> None:
@@ -58,7 +57,7 @@ class LSTM(nn.Module):
 class GRU(nn.Module):
     """r, z = sigmoid of W x_t + U h_(t-1) + b; n = tanh(W x_t + b + r (U h_(t-1) + b)); h_t = (1 - z) n + z h_(t-1). x: (T, B, H).
 
-    The reset gate comes behind the product, as in cuDNN. The state is h, (B, H).
+    The reset gate is applied after the matrix product, as in cuDNN. The state is h, (B, H).
     """
 
     def __init__(self, width: int) -> None:
@@ -81,15 +80,15 @@ class GRU(nn.Module):
 
 
 def _language_model(problem: Problem, name: str, cell: type[LSTM] | type[GRU], parameters: int | None) -> nn.Module:
-    """Raises InputError where the problem is no language modelling."""
+    """Raises InputError if the task is not language modelling."""
     if problem.level is None:
-        raise InputError(f"baseline {name!r} models texts, and {problem.name} is a {problem.task}: choose another baseline")
+        raise InputError(f"baseline {name!r} is for text, and {problem.name} is a {problem.task} task: choose another baseline")
     width = fitting_width(lambda width: _size(cell, width, problem.outputs), parameters or CELL + 201 * problem.outputs)
     return LanguageModel(cell(width), problem.outputs, width)
 
 
 def fitting_width(size: Callable[[int], int], wanted: int) -> int:
-    """The width, at least 1, at which the growing `size` is nearest to what is wanted."""
+    """The width, at least 1, at which the increasing function `size` is closest to `wanted`."""
     width = 1
     while size(width + 1) <= wanted:
         width += 1
@@ -97,7 +96,7 @@ def fitting_width(size: Callable[[int], int], wanted: int) -> int:
 
 
 def _size(cell: type[LSTM] | type[GRU], width: int, vocabulary: int) -> int:
-    """Parameters of the language model around a cell."""
+    """Number of parameters of the language model around a cell."""
     with torch.device("meta"):
         recurrence = sum(weight.numel() for weight in cell(width).parameters())
     return recurrence + vocabulary * (width + 1)

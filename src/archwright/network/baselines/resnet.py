@@ -18,26 +18,26 @@ BOTTLENECK_EXPANSION = 4
 
 
 def resnet18(problem: Problem) -> nn.Module:
-    """Table 1: 2 basic blocks in each of 4 stages."""
+    """ResNet-18 (Table 1): 2 basic blocks in each of 4 stages."""
     return FlatResNet(problem, blocks=8, width=FLAT_WIDTH) if problem.dimensions == 0 else ResNet(problem, [2, 2, 2, 2])
 
 
 def resnet50(problem: Problem) -> nn.Module:
-    """Table 1: 3, 4, 6, 3 bottlenecks."""
+    """ResNet-50 (Table 1): 3, 4, 6, 3 bottlenecks."""
     if problem.dimensions == 0:
         return FlatResNet(problem, blocks=24, width=FLAT_WIDTH)
     return ResNet(problem, [3, 4, 6, 3], bottleneck=True)
 
 
 def resnet_tiny(problem: Problem) -> nn.Module:
-    """Ten layers (one basic block a stage) with an eighth of ResNet-18's filters."""
+    """Ten layers (one basic block per stage) with an eighth of ResNet-18's filters."""
     if problem.dimensions == 0:
         return FlatResNet(problem, blocks=4, width=FLAT_WIDTH // 8)
     return ResNet(problem, [1, 1, 1, 1], width=8)
 
 
 class ResNet(nn.Module):
-    """(B, C, L) or (B, C, H, W) -> (B, outputs). `blocks`: per stage; `width`: of the first, doubled from stage to stage.
+    """(B, C, L) or (B, C, H, W) -> (B, outputs). `blocks`: per stage; `width`: of the first stage, then doubled per stage.
 
     Differs: a stage halves the resolution only where the input is large enough for it.
     """
@@ -61,7 +61,7 @@ class ResNet(nn.Module):
 
     @property
     def auxiliary_point(self) -> nn.Module:
-        """The last stage but one."""
+        """The second to last stage."""
         return self.stages[-2]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class ResNet(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """relu(F(x) + shortcut(x)) (eq. 1 and 2); the shortcut is a 1x1 convolution where the shape changes (option B)."""
+    """relu(F(x) + shortcut(x)) (eq. 1 and 2); the shortcut is a 1x1 convolution if the shape changes (option B)."""
 
     def __init__(self, dimensions: int, inputs: int, outputs: int, stride: int = 1, *, bottleneck: bool = False) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class ResidualBlock(nn.Module):
 class FlatResNet(nn.Module):
     """The ResNet for flat features of Gorishniy et al. 2021, arXiv:2106.11959, section 3.2: (B, F) -> (B, outputs).
 
-    Differs: no dropout inside a block; drop-path, which the training sets, takes its place as in our other residual networks.
+    Differs: drop-path, set by the training loop, instead of dropout inside a block, as in our other residual networks.
     """
 
     def __init__(self, problem: Problem, blocks: int, width: int) -> None:

@@ -11,11 +11,11 @@ from archwright.ops.convolution import ConvBatchNorm
 from archwright.ops.pooling import GlobalAveragePool, max_pool
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""Width and number of 3x3 convolutions of each stage."""
+"""Width and number of 3x3 convolutions per stage."""
 
 
 def vgg(problem: Problem) -> nn.Module:
-    """Thirteen convolutions and one linear layer."""
+    """VGG-16 with batch normalisation: thirteen convolutions and one linear layer."""
     check_image_or_series(problem, "vgg")
     return VGG(problem)
 
@@ -23,8 +23,8 @@ def vgg(problem: Problem) -> nn.Module:
 class VGG(nn.Module):
     """(B, C, L) or (B, C, H, W) -> (B, outputs).
 
-    Differs: batch normalisation after each convolution; the mean over positions and one linear layer in place of three linear
-    layers, which held 124 of the 138 million weights; as many of the poolings as the input allows, the first ones.
+    Differs: batch normalisation after each convolution; global average pooling and one linear layer instead of three linear
+    layers, which held 124 of the 138 million weights; only as many poolings as the input size allows, the first ones.
     """
 
     def __init__(self, problem: Problem) -> None:

@@ -1,4 +1,4 @@
-"""The compiled kernel of the fused mixed operation: optional, built by `make native` for the machine that it runs on."""
+"""The compiled kernel of the fused mixed operation: optional, built for the local machine by `make native`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FOLDER = Path(__file__).parent
 
 
 def sources() -> list[Path]:
-    """The C++ files, headers among them."""
+    """The C++ files, including headers."""
     return sorted([*FOLDER.glob("*.cpp"), *FOLDER.glob("*.h")])
 
 
 def library() -> Path:
-    """Where the library of these sources for this version of torch lies, if it is built; changed sources make it another."""
+    """The path of the library for these sources and this version of torch; its name changes with either of them."""
     digest = hashlib.sha256(torch.__version__.encode())
     for source in sources():
         digest.update(source.read_bytes())
@@ -29,7 +29,7 @@ def library() -> Path:
 
 @cache
 def compiled_kernel() -> Kernel | None:
-    """The compiled kernel; None where it is not built."""
+    """The compiled kernel; None if it is not built."""
     path = library()
     if not path.is_file():
         return None
@@ -38,5 +38,5 @@ def compiled_kernel() -> Kernel | None:
 
 
 def fastest_kernel() -> Kernel:
-    """The compiled kernel where it is built, the plain one elsewhere."""
+    """The compiled kernel if it is built, otherwise the plain one."""
     return compiled_kernel() or PlainKernel()

@@ -16,9 +16,9 @@ FLAGS = ("-std=c++20", "-O3", "-march=native", "-ffp-contract=fast", "-fPIC", "-
 
 
 def build() -> Path:
-    """Compiles each source and links them. Raises CalledProcessError where the compiler fails, which says itself why.
+    """Compiles and links the sources. Raises CalledProcessError if the compiler fails; the compiler prints the reason.
 
-    Not linked with an OpenMP of its own: torch brings one along, and two would take each other's processors.
+    Not linked with a separate OpenMP: torch has its own, and two would compete for the cores.
     """
     compiler = os.environ.get("CXX", "c++")
     with tempfile.TemporaryDirectory() as folder:
@@ -27,19 +27,19 @@ def build() -> Path:
             objects.append(f"{folder}/{source.stem}.o")
             includes = [f"-I{path}" for path in include_paths()]
             subprocess.run([compiler, *FLAGS, *includes, "-c", str(source), "-o", objects[-1]], check=True)
-        made = Path(folder) / library().name
-        places = [f"-L{path}" for path in library_paths()]
-        linked = ["-ltorch_cpu", "-ltorch", "-lc10"]
-        subprocess.run([compiler, "-shared", *objects, *places, *linked, "-o", str(made)], check=True)
-        return _installed(made)
+        built = Path(folder) / library().name
+        search_paths = [f"-L{path}" for path in library_paths()]
+        libraries = ["-ltorch_cpu", "-ltorch", "-lc10"]
+        subprocess.run([compiler, "-shared", *objects, *search_paths, *libraries, "-o", str(built)], check=True)
+        return _install(built)
 
 
-def _installed(made: Path) -> Path:
-    """In its place, in one step; what other sources had made is removed."""
+def _install(built: Path) -> Path:
+    """Moves the library into place atomically, and removes those built from other sources."""
     path = library()
-    waiting = path.with_suffix(".new")
-    waiting.write_bytes(made.read_bytes())
-    waiting.replace(path)
+    temporary = path.with_suffix(".new")
+    temporary.write_bytes(built.read_bytes())
+    temporary.replace(path)
     for other in FOLDER.glob("kernel-*.so"):
         if other != path:
             other.unlink()
