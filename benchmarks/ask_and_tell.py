@@ -1,4 +1,4 @@
-"""How many trainings a coordinator can begin and end in a second, when so many have ended before: see README.md."""
+"""How many trainings a coordinator can start and finish per second when the ledger already holds many: see README.md."""
 
 import json
 import sqlite3
@@ -28,7 +28,7 @@ ROWS, OPERATIONS = 10_000, 300
 
 @dataclass(frozen=True)
 class Fourteen(SearchSpace):
-    """Fourteen questions of five options."""
+    """Fourteen questions with five options."""
 
     def decide(self, choose):
         return tuple(choose(f"question {i}", range(5)) for i in range(14))
@@ -38,9 +38,9 @@ class Fourteen(SearchSpace):
 
 
 def proposals_per_second(rows=ROWS, operations=OPERATIONS):
-    """With so many finished rows in the ledger, by the kind of storage: the median over so many operations."""
+    """By storage: the rate with `rows` finished rows in the ledger, from the median over `operations`."""
     with tempfile.TemporaryDirectory() as folder, Ledger.open("memory:", Path(folder), "run") as memory:
-        go_on(memory, rows, Path(folder))
+        run_trainings(memory, rows, Path(folder))
         rates = {"memory": rate(memory, operations, Path(folder))}
         copy_to_sqlite(memory, Path(folder))
         with Ledger.open(None, Path(folder), "run") as sqlite:
@@ -49,8 +49,8 @@ def proposals_per_second(rows=ROWS, operations=OPERATIONS):
     return rates
 
 
-def go_on(ledger, trainings, folder, look=lambda scheduler: None):
-    """Begin and end so many more trainings: all that a coordinator does, and nothing that a training does."""
+def run_trainings(ledger, trainings, folder, look=lambda scheduler: None):
+    """Start and finish `trainings` more: all the work of a coordinator, and none of a training."""
     strategy_run = StrategyRun(STRATEGY, make_strategy(STRATEGY), Fourteen(), ledger, OBJECTIVES, 1.0)
     scheduler = Scheduler(SimulatedCluster(1, trained), ledger, Clock(folder / "clock.json"), look, lambda row: None)
     limits = SearchLimits(round(strategy_run.trainings) + trainings, None, lambda: 0.0)
@@ -58,9 +58,9 @@ def go_on(ledger, trainings, folder, look=lambda scheduler: None):
 
 
 def rate(ledger, operations, folder):
-    """Operations per second: each asks the strategy, writes the row, begins its training, and writes the result of the last."""
+    """Operations per second: each is a proposal, its row, the start of its training, and the result of the previous one."""
     times = []
-    go_on(ledger, operations, folder, lambda scheduler: times.append(time.perf_counter()))
+    run_trainings(ledger, operations, folder, lambda scheduler: times.append(time.perf_counter()))
     return 1 / statistics.median(after - before for before, after in pairwise(times))
 
 
@@ -74,7 +74,7 @@ def trained(job):
 
 
 def copy_to_sqlite(memory, folder):
-    """The same rows in a new `study.db`, in one transaction: as they come in a search, they would take minutes."""
+    """Copies the rows to a new `study.db` in one transaction; one by one, as in a search, it would take minutes."""
     with Ledger.open(None, folder, "run") as sqlite:
         sqlite.history(STRATEGY, OBJECTIVES)
         study_id = sqlite._studies[f"search/{STRATEGY}"].study_id
@@ -86,7 +86,7 @@ def copy_to_sqlite(memory, folder):
 
 
 def write_trial(database, study_id, number, trial):
-    """As Optuna writes it."""
+    """In the format of Optuna's own tables."""
     from optuna.distributions import distribution_to_json
 
     key = number + 1
@@ -107,7 +107,7 @@ def write_trial(database, study_id, number, trial):
 
 
 def check_equal(memory, sqlite):
-    """Raises SystemExit unless the copy says the same as the original."""
+    """Raises SystemExit unless the copy equals the original."""
     sides = ([(row.number, row.key, row.state, row.scores, row.sequence) for row in ledger.rows()] for ledger in (memory, sqlite))
     if next(sides) != next(sides):
-        raise SystemExit("the rows in SQLite are not those that were copied there")
+        raise SystemExit("the rows in SQLite differ from those that were copied")

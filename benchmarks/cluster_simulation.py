@@ -22,21 +22,21 @@ from archwright.study.search_loop import SearchLimits, StrategyRun, search
 EPOCHS = 16.0
 WORKERS = (1, 4, 16, 64, 256, 1024, 4096)
 REPEATED_WORKERS = 1024
-"""More workers are simulated with the first seed alone: so many trainings take minutes, and vary little."""
+"""With more workers only the first seed is simulated: so many trainings take minutes, and vary little."""
 TRAININGS_EACH = 8
-"""Full trainings for each worker."""
+"""Full trainings per worker."""
 STRATEGIES, COMPARED_WORKERS = ("random", "regularized_evolution", "asha"), 32
 LEAST_DRAWN = 74.0
-"""Percent: what is below is passed in the first minutes."""
+"""Percent: lower accuracies are exceeded within the first minutes."""
 OPERATION_SECONDS = 0.02
-"""Of simulated time for each training begun: what the coordinator takes for it on SQLite, rounded up."""
+"""Simulated time to start a training: what the coordinator needs on SQLite, rounded up."""
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """One search. `best`: (simulated seconds, best accuracy of a full training so far), whenever it rises.
+    """One search. `best`: (simulated seconds, best accuracy of a full training so far), one pair per improvement.
 
-    `operations_per_second`: trainings that the coordinator began and ended in a second of real time.
+    `operations_per_second`: trainings that the coordinator started and finished per second of real time.
     """
 
     cluster: SimulatedCluster
@@ -45,28 +45,28 @@ class Simulation:
 
     @property
     def utilisation(self):
-        """While there was work for all: until the last training began."""
+        """Until the last training started: while there was work for all workers."""
         return self.cluster.utilisation(self.cluster.last_begin)
 
     @property
     def utilisation_to_the_end(self):
-        """The ramp-down too, in which the last trainings end."""
+        """Including the ramp-down, when the last trainings finish."""
         return self.cluster.utilisation(self.cluster.makespan)
 
     def best_at(self, until):
         return max((score for at, score in self.best if at <= until), default=0.0)
 
     def time_to(self, score):
-        """Simulated seconds after which it was reached; None where it was not."""
+        """Simulated seconds until the score was reached; None if it was not."""
         return next((at for at, reached in self.best if reached >= score), None)
 
 
 class Trainings:
-    """What a search asks for: jobs for its rows, and their outcomes, looked up instead of trained."""
+    """The trainings of a search: jobs for its rows, and outcomes that are looked up instead of trained."""
 
     def __init__(self, ledger, folder):
         self._ledger, self._folder = ledger, folder
-        self._own_share = {}  # of a full training, by the job's key; without the part that it goes on from
+        self._own_share = {}  # fraction of a full training, by the job's key; without the part that it continues
 
     def job_of(self, row):
         key, share = str(row.run_number), row.epochs / EPOCHS
@@ -81,28 +81,26 @@ class Trainings:
 
 
 def simulate(workers, strategy, trainings, *, synchronous=False, seed=0):
-    """A search of so many full trainings on a simulated cluster."""
+    """A search of `trainings` full trainings on a simulated cluster."""
     with tempfile.TemporaryDirectory() as folder, Ledger.open("memory:", Path(folder), "run") as ledger:
         sized = sized_for_budget(make_strategy(strategy), trainings)
         strategy_run = StrategyRun(strategy, sized, FourCells(), ledger, OBJECTIVES, EPOCHS)
-        looked_up = Trainings(ledger, Path(folder))
-        cluster = SimulatedCluster(
-            workers, looked_up.train, synchronous=synchronous, operation_seconds=OPERATION_SECONDS, seed=seed
-        )
+        lookup = Trainings(ledger, Path(folder))
+        cluster = SimulatedCluster(workers, lookup.train, synchronous=synchronous, operation_seconds=OPERATION_SECONDS, seed=seed)
         best = []
         scheduler = Scheduler(
             cluster,
             ledger,
             Clock(Path(folder) / "clock.json"),
             lambda scheduler: None,
-            lambda row: _keep_best(best, cluster.clock, row),
+            lambda row: _record_best(best, cluster.clock, row),
         )
         begun = time.perf_counter()
-        search([strategy_run], scheduler, looked_up.job_of, SearchLimits(trainings, None, lambda: cluster.clock), seed)
+        search([strategy_run], scheduler, lookup.job_of, SearchLimits(trainings, None, lambda: cluster.clock), seed)
         return Simulation(cluster, best, len(cluster.spans) / (time.perf_counter() - begun))
 
 
-def _keep_best(best, clock, row):
+def _record_best(best, clock, row):
     if row.state == "complete" and row.epochs == EPOCHS and row.scores[0] > (best[-1][1] if best else 0.0):
         best.append((clock, row.scores[0]))
 
@@ -127,7 +125,7 @@ def as_json(workers, seed, rates=None):
 # Tables.
 
 
-def told(values, form):
+def mean_and_spread(values, form):
     """Mean and standard deviation over the seeds."""
     values = list(values)
     spread = f" ± {format(statistics.stdev(values), form)}" if len(values) > 1 else ""
@@ -140,30 +138,30 @@ def utilisation_row(workers, seeds):
     columns = zip(*pairs, strict=True)
     cells = [str(workers)]
     for simulations in columns:
-        cells += [told((100 * s.utilisation for s in simulations), ".1f")]
-        cells += [told((100 * s.utilisation_to_the_end for s in simulations), ".1f")]
-        cells += [told((s.cluster.makespan / 3600 for s in simulations), ".2f")]
+        cells += [mean_and_spread((100 * s.utilisation for s in simulations), ".1f")]
+        cells += [mean_and_spread((100 * s.utilisation_to_the_end for s in simulations), ".1f")]
+        cells += [mean_and_spread((s.cluster.makespan / 3600 for s in simulations), ".2f")]
     cells.append(f"{statistics.mean(s.operations_per_second for pair in pairs for s in pair):.0f}")
     return cells
 
 
 def quality_row(strategy, workers, seeds):
-    """Both at the time when the asynchronous search had ended, and how much sooner it had what the other one had at its end."""
+    """Both searches when the asynchronous one has finished, and how much sooner it reaches the accuracy that both reach."""
     pairs = [both(workers, strategy, seed) for seed in seeds]
     ends = [asynchronous.cluster.makespan for asynchronous, _ in pairs]
-    sooner = [_times_sooner(*pair) for pair in pairs]
+    speed_ups = [_speed_up(*pair) for pair in pairs]
     return [
         f"`{strategy}`",
-        told((end / 3600 for end in ends), ".2f"),
-        told((100 * pair[0].best_at(end) for pair, end in zip(pairs, ends, strict=True)), ".2f"),
-        told((100 * pair[1].best_at(end) for pair, end in zip(pairs, ends, strict=True)), ".2f"),
-        told((100 * pair[1].best[-1][1] for pair in pairs), ".2f"),
-        f"{statistics.median(sooner):.2f}",
+        mean_and_spread((end / 3600 for end in ends), ".2f"),
+        mean_and_spread((100 * pair[0].best_at(end) for pair, end in zip(pairs, ends, strict=True)), ".2f"),
+        mean_and_spread((100 * pair[1].best_at(end) for pair, end in zip(pairs, ends, strict=True)), ".2f"),
+        mean_and_spread((100 * pair[1].best[-1][1] for pair in pairs), ".2f"),
+        f"{statistics.median(speed_ups):.2f}",
     ]
 
 
-def _times_sooner(asynchronous, synchronous):
-    """Time of the synchronous search over that of the other one, to the lower of their best accuracies."""
+def _speed_up(asynchronous, synchronous):
+    """Time of the synchronous search divided by that of the asynchronous one, until the lower of their best accuracies."""
     goal = min(asynchronous.best[-1][1], synchronous.best[-1][1])
     return synchronous.time_to(goal) / asynchronous.time_to(goal)
 
@@ -178,12 +176,12 @@ def print_table(header, rows):
 def print_tables(all_workers, seeds):
     sides = [f"{kind}: {what}" for kind in ("async", "sync") for what in ("busy %", "busy % to the end", "hours")]
     print_table(["workers", *sides, "operations/s"], (utilisation_row(workers, seeds) for workers in all_workers))
-    header = ["strategy", "hours", "async: best %", "sync: best % then", "sync: best % at its end", "times sooner"]
+    header = ["strategy", "hours", "async: best %", "sync: best % then", "sync: best % at its end", "speed-up"]
     print_table(header, (quality_row(strategy, COMPARED_WORKERS, seeds) for strategy in STRATEGIES))
 
 
 def plot(file, workers, seeds):
-    """Best accuracy over simulated time, a panel for each strategy and a line for each seed."""
+    """Best accuracy over simulated time, with one panel per strategy and one line per seed."""
     from matplotlib.figure import Figure
 
     figure = Figure((4 * len(STRATEGIES), 3.5), layout="constrained")
@@ -201,19 +199,19 @@ def plot(file, workers, seeds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workers", type=int, help="of the simulated cluster; left out, a table of several")
+    parser.add_argument("--workers", type=int, help="number of simulated workers; default: a table of several")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seeds", type=int, default=3, help="repeats, from --seed upwards, of the tables and the plot")
-    parser.add_argument("--json", action="store_true", help="one line of JSON, and the coordinator's speed")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from --seed upwards, for tables and plot")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON, with the coordinator's speed")
     parser.add_argument("--plot", metavar="FILE", help="draw best accuracy over simulated time instead")
-    asked = parser.parse_args()
-    seeds = range(asked.seed, asked.seed + asked.seeds)
-    if asked.json:
-        print(json.dumps(as_json(asked.workers or 1024, asked.seed)))
-    elif asked.plot:
-        plot(asked.plot, asked.workers or COMPARED_WORKERS, seeds)
+    arguments = parser.parse_args()
+    seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+    if arguments.json:
+        print(json.dumps(as_json(arguments.workers or 1024, arguments.seed)))
+    elif arguments.plot:
+        plot(arguments.plot, arguments.workers or COMPARED_WORKERS, seeds)
     else:
-        print_tables([asked.workers] if asked.workers else WORKERS, seeds)
+        print_tables([arguments.workers] if arguments.workers else WORKERS, seeds)
 
 
 if __name__ == "__main__":

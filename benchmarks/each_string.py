@@ -1,4 +1,4 @@
-"""NAS-Bench-201 with each of its 15,625 strings a network of its own, as published curves count queries."""
+"""NAS-Bench-201 with each of its 15,625 strings counted as a separate network, as in published curves."""
 
 from __future__ import annotations
 

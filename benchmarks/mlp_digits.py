@@ -1,6 +1,6 @@
-"""A conditional space whose every network was trained: dense networks of one to three layers on digits, and their table.
+"""A conditional space with a table of all its networks, trained on digits: dense networks with one to three layers.
 
-`python benchmarks/mlp_digits.py` writes `mlp_digits.csv.gz`, which is there already, in some ten minutes of one core.
+`python benchmarks/mlp_digits.py` regenerates the included `mlp_digits.csv.gz`, in about ten minutes on one core.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EPOCHS, TRAINING_ROWS = 8, 600
 
 @dataclass(frozen=True)
 class MLPs(SearchSpace):
-    """3,615 networks: depth first, then a width and an activation for each layer, so that few questions are always asked."""
+    """3,615 networks: first the depth, then a width and an activation per layer, so that few questions are unconditional."""
 
     name = "mlp_digits"
 
@@ -48,7 +48,7 @@ class MLPs(SearchSpace):
 
 
 def accuracies(layers: list[tuple[int, str]], digits: Any) -> tuple[float, float]:
-    """Validation and test accuracy in percent, means over the seeds, of Adam for a few epochs on batches of 32."""
+    """Validation and test accuracy in percent, means over the seeds, after a few epochs of Adam with batch size 32."""
     import torch
     from torch.nn import functional as F
 
@@ -75,7 +75,7 @@ def main() -> None:
     from sklearn.datasets import load_digits
 
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore", UserWarning)  # lazy layers are new
+    warnings.simplefilter("ignore", UserWarning)  # PyTorch warns that lazy layers are experimental
     x, y = load_digits(return_X_y=True)
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     parts = order.split([TRAINING_ROWS, 600, len(x) - TRAINING_ROWS - 600])

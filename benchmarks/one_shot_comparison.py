@@ -1,4 +1,4 @@
-"""Does weight sharing find better cells than chance? Every one-shot method against random cells of equal cost: see README.md."""
+"""Does weight sharing find better cells than random sampling? One-shot methods versus random cells of equal cost: see README.md."""
 
 import argparse
 import json
@@ -31,12 +31,12 @@ RANDOM = "random"
 TRAINING_IMAGES, VALIDATION_ROWS, SIDE = 60_000, 2_000, 28
 CELLS = 10
 SAME_COST = 0.05
-"""A random cell costs as much as a found one if its multiply-accumulates differ by no more than this share."""
+"""A random cell and a found one have equal cost if their multiply-accumulates differ by at most this fraction."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All trainings of one comparison, each in a folder of its own, where its result stays."""
+    """All trainings of one comparison, each with its result in a folder of its own."""
 
     folder: Path
     images: int
@@ -46,7 +46,7 @@ class Comparison:
 
     @cached_property
     def data(self) -> Path:
-        """Half as wide and high, by the mean of 2 x 2: a step takes half the time."""
+        """Images of half the width and height, by averaging 2 x 2 pixels: a step takes half the time."""
         raw = read_source("fashion-mnist", ())
         quarters = raw.x.reshape(-1, 1, SIDE // 2, 2, SIDE // 2, 2)
         x, y = quarters.mean(axis=(3, 5)).round().astype(np.uint8), raw.y
@@ -85,14 +85,14 @@ class Comparison:
         return json.loads((Path(self.search(method, seed).folder) / "one_shot.json").read_text(encoding="utf-8"))
 
     def found(self, method: str, seed: int) -> Architecture:
-        """The cell that a search came to in the end."""
+        """The final cell of a search."""
         return Architecture.from_json(self.record(method, seed)["discretization"]["architecture"])
 
     def macs(self, cell: Architecture) -> int:
         return multiply_accumulates(self.space.network(cell, self.problem), self.problem.input_shape)
 
     def random_cells(self) -> list[Architecture]:
-        """Each costs as much as a found one: their costs are spread like those of all that was found."""
+        """Their costs are distributed like those of all cells found."""
         costs = [self.macs(self.found(method, seed)) for method in METHODS for seed in range(self.seeds)]
         rng = Random(0)
         return [self._random_cell(cost, rng) for cost in np.quantile(costs, (np.arange(CELLS) + 0.5) / CELLS)]
@@ -109,13 +109,13 @@ def test_run(job: Job) -> TestRun:
 
 
 def percent(values: Sequence[float], decimals: int = 2) -> str:
-    """Mean and standard deviation; a dash for nothing."""
+    """Mean and standard deviation in percent; a dash if there are no values."""
     spread = f" ± {100 * stdev(values):.{decimals}f}" if len(values) > 1 else ""
     return f"{100 * mean(values):.{decimals}f}{spread}" if values else "–"
 
 
 def row(comparison: Comparison, method: str, random: Sequence[Job], cells: Sequence[Architecture]) -> dict[str, str]:
-    """What the table says of a method. Accuracies in percent; on the test split where nothing else is said."""
+    """A method's row of the table. Accuracies in percent; validation accuracies except for the first two."""
     seeds = range(comparison.seeds)
     found = [comparison.found(method, seed) for seed in seeds]
     trained = [comparison.training(method, seed, cell) for seed, cell in zip(seeds, found, strict=True)]
@@ -125,7 +125,7 @@ def row(comparison: Comparison, method: str, random: Sequence[Job], cells: Seque
     return {
         "method": f"`{method}`",
         "test accuracy": percent([outcome_of(job).test for job in trained]),
-        "less random": f"{100 * against.difference:+.2f} ({low:+.2f} to {high:+.2f})",
+        "minus random": f"{100 * against.difference:+.2f} ({low:+.2f} to {high:+.2f})",
         "mixture": percent([score["supernet_score"] for score in scores if score["supernet_score"] is not None], 1),
         "cell, shared weights": percent([score["discretized_score"] for score in scores], 1),
         "cell, from scratch": percent([outcome_of(job).metrics["accuracy"] for job in trained], 1),
@@ -136,7 +136,7 @@ def row(comparison: Comparison, method: str, random: Sequence[Job], cells: Seque
 
 
 def taus(comparison: Comparison, method: str, random: Sequence[Job], cells: Sequence[Architecture]) -> list[float]:
-    """Kendall's tau between shared-weight and from-scratch scores of the random cells, a value a seed that has one."""
+    """Kendall's tau between shared-weight and from-scratch scores of the random cells, one value per seed."""
     scratch = [outcome_of(job).metrics["accuracy"] for job in random]
     found = []
     for seed in range(comparison.seeds):

@@ -1,6 +1,6 @@
 """The table of docs/strategies.md: the strategies on all data sets of NAS-Bench-201, in one command.
 
-Each data set's benchmark has a folder of its own below `--out`; stopped, the same command goes on.
+Each data set's benchmark has its own folder below `--out`; the same command resumes an interrupted one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Results = Mapping[str, Any]
 
 
 def markdown(results: Sequence[Results]) -> str:
-    """A row a strategy: mean rank, validation regret of each data set after 50, 100 and the last query, median to the best."""
+    """One row per strategy: mean rank, validation regret per data set after 50, 100 and the last query, median to the best."""
     last = str(results[0]["queries"])
     at = [n for n in ("50", "100") if int(n) < int(last)] + [last]
     lines = [
@@ -55,19 +55,19 @@ def main() -> None:
     parser.add_argument("--workers", type=int)
     parser.add_argument("--set", action="append", default=[], metavar="STRATEGY.KEY=VALUE", dest="settings")
     parser.add_argument("--out", type=Path, default=Path("runs/ranks"))
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     results = []
     for dataset in DATASETS:
         request = BenchmarkRequest(
             "nasbench201",
             dataset,
-            strategies=listed(asked.strategies),
-            queries=asked.queries,
-            repeats=asked.repeats,
-            workers=asked.workers,
-            in_flight=asked.in_flight,
-            settings=assignments(asked.settings),
-            out=asked.out / dataset,
+            strategies=listed(arguments.strategies),
+            queries=arguments.queries,
+            repeats=arguments.repeats,
+            workers=arguments.workers,
+            in_flight=arguments.in_flight,
+            settings=assignments(arguments.settings),
+            out=arguments.out / dataset,
         )
         results.append(results_of(bench(request)))
     print(markdown(results))

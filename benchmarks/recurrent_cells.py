@@ -1,4 +1,4 @@
-"""Does a search find better recurrent cells than chance, and than LSTM and GRU? On Shakespeare's plays: see README.md."""
+"""Does a search find better recurrent cells than random sampling, and better ones than LSTM and GRU? See README.md."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ MOST_SEARCH_EPOCHS = 20.0
 
 @dataclass(frozen=True)
 class Comparison:
-    """All trainings of one comparison, each in a folder of its own, where its result stays."""
+    """All trainings of one comparison, each with its result in a folder of its own."""
 
     folder: Path
     source: str
@@ -68,7 +68,7 @@ class Comparison:
         )
 
     def found(self, method: str) -> Architecture:
-        """The cell that a search came to in the end."""
+        """The final cell of a search."""
         record = json.loads((Path(self.search(method).folder) / "one_shot.json").read_text(encoding="utf-8"))
         return Architecture.from_json(record["discretization"]["architecture"])
 
@@ -83,12 +83,12 @@ class Comparison:
         return self._job("final", name, seed, self.epochs, architecture=cell.to_json())
 
     def baseline(self, name: str, seed: int) -> Job:
-        """As large as the mean of the random cells."""
+        """With as many parameters as the mean of the random cells."""
         size = round(mean(map(self.parameters, self.random_cells())))
         return self._job("baseline", name, seed, self.epochs, baseline=name, baseline_parameters=size)
 
     def contenders(self) -> dict[str, list[Job]]:
-        """The trainings of each: a searched cell and a baseline with every seed, the random cells with one each."""
+        """The trainings of each contender: searched cells and baselines with every seed, random cells with one seed each."""
         seeds = range(self.seeds)
         searched = {name: [self.training(name, seed, self.found(name)) for seed in seeds] for name in self.methods}
         cells = {"random cells": [self.training("random", seed, cell) for seed, cell in enumerate(self.random_cells())]}
@@ -100,9 +100,9 @@ def spread(values: Sequence[float]) -> str:
 
 
 def print_table(comparison: Comparison) -> None:
-    """A row a contender: mean, standard deviation, and from best to worst."""
+    """One row per contender: mean, standard deviation, and range."""
     metric = comparison.problem.metric
-    print(f"| | trainings | validation {metric} | test {metric} | parameters | seconds a training |\n|{' --- |' * 6}")
+    print(f"| | trainings | validation {metric} | test {metric} | parameters | seconds per training |\n|{' --- |' * 6}")
     for name, jobs in comparison.contenders().items():
         outcomes = [outcome_of(job) for job in jobs]
         valid, test = spread([o.metrics[metric] for o in outcomes]), spread([o.test for o in outcomes])

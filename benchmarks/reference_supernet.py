@@ -1,7 +1,7 @@
-"""The supernet of DARTS written straight from the paper, one module per operation: what `supernet_step.py` measures against.
+"""The supernet of DARTS written directly from the paper, one module per operation: the reference of `supernet_step.py`.
 
-Liu et al. 2019, arXiv:1806.09055: equations 1 and 2, section 3.1 and appendix A.1. Nothing is shared, nothing is left out: each of
-the 14 edges of a cell computes its eight operations (`none` gives zeros), multiplies each by its weight and adds them up.
+Liu et al. 2019, arXiv:1806.09055: equations 1 and 2, section 3.1 and appendix A.1. No computation is shared or skipped: each of
+the 14 edges of a cell computes its eight operations (`none` returns zeros), multiplies each by its weight and sums them.
 """
 
 import torch
@@ -49,7 +49,7 @@ class None_(nn.Module):
 
 
 class Halve(nn.Module):
-    """Two 1x1 convolutions of stride 2, the second one position further, side by side."""
+    """Two 1x1 convolutions of stride 2, the second shifted by one position, concatenated."""
 
     def __init__(self, inputs, outputs):
         super().__init__()
@@ -83,7 +83,7 @@ def operation(name, channels, stride):
 
 
 class MixedOperation(nn.Module):
-    """Equation 2, its softmax taken outside: weights are (8,)."""
+    """Equation 2, with the softmax applied outside: weights are (8,)."""
 
     def __init__(self, channels, stride):
         super().__init__()
@@ -117,7 +117,7 @@ def aligned(inputs, outputs):
 
 
 class ReferenceSupernet(nn.Module):
-    """`cells` cells, a reduction at a third and two thirds. x: (B, 3, H, W), weights: (28, 8), normal before reduction cell."""
+    """`cells` cells, reductions at one third and two thirds. x: (B, 3, H, W), weights: (28, 8), normal before reduction cell."""
 
     def __init__(self, channels, cells, classes=10):
         super().__init__()

@@ -1,4 +1,4 @@
-"""An executor in simulated time: its clock goes on when somebody waits, so that days of a cluster pass in seconds."""
+"""An executor in simulated time: its clock advances when the caller waits, so that days on a cluster pass in seconds."""
 
 import heapq
 from collections import Counter
@@ -8,20 +8,20 @@ from random import Random
 from archwright.evaluate.job import Outcome
 
 SPREAD = 0.5
-"""Of the logarithm of a training's time: the same network takes another time on another day."""
+"""Standard deviation of the logarithm of a training's duration: repeated trainings of a network take different times."""
 TAIL, TAIL_EXPONENT = 0.02, 1.5
-"""This share of the trainings take longer by a factor from a Pareto distribution of this exponent, whose variance is infinite."""
+"""This fraction of the trainings take longer by a Pareto-distributed factor with this exponent, whose variance is infinite."""
 LONGEST_SECONDS = 1800.0
-"""A time limit, as a user would set it: what takes longer has failed."""
+"""A time limit, as a user would set it: longer trainings fail."""
 CRASHES = 0.03
-"""The share of the attempts that end with a fault of the machine, at any part of their time."""
+"""The fraction of attempts that end with a machine fault, at a random point of their duration."""
 STRAGGLERS, SLOWER = 0.05, 4.0
-"""The share of the workers that are slower, and how much."""
+"""The fraction of workers that are slower, and by what factor."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """One attempt at a training: simulated seconds. `again`: after a fault of the machine."""
+    """One attempt at a training, in simulated seconds. `again`: a retry after a machine fault."""
 
     begin: float
     end: float
@@ -29,10 +29,10 @@ class Span:
 
 
 class SimulatedCluster:
-    """`workers` simulated workers. `train(job)` gives the outcome of a training with the seconds that it takes on average.
+    """`workers` simulated workers. `train(job)` returns the outcome of a training, with its mean duration in seconds.
 
-    `synchronous`: results are only handed back when all that runs has ended. `operation_seconds`: what the coordinator needs for
-    each training that it begins, in simulated time, during which it does nothing else.
+    `synchronous`: results are returned only when all running trainings have finished. `operation_seconds`: simulated time that the
+    coordinator needs to start each training, during which it does nothing else.
     """
 
     threads = 1
@@ -44,27 +44,27 @@ class SimulatedCluster:
         self._train, self._synchronous, self._operation_seconds, self._seed = train, synchronous, operation_seconds, seed
         self._free = list(range(workers))
         self._slow = set(Random(f"{seed}/stragglers").sample(self._free, round(STRAGGLERS * workers)))
-        self._running = []  # a heap by time of the end
+        self._running = []  # a heap ordered by end time
         self._attempts = Counter()
 
     def submit(self, job):
         self.clock += self._operation_seconds
         worker = heapq.heappop(self._free)
         self._attempts[job.key] += 1
-        outcome = self._lived_through(self._train(job), worker, Random(f"{self._seed}/{job.seed}/{self._attempts[job.key]}"))
+        outcome = self._outcome_on(self._train(job), worker, Random(f"{self._seed}/{job.seed}/{self._attempts[job.key]}"))
         self.spans.append(Span(self.clock, self.clock + outcome.seconds, self._attempts[job.key] > 1))
         heapq.heappush(self._running, (self.clock + outcome.seconds, len(self.spans), worker, job, outcome))
 
-    def _lived_through(self, outcome, worker, rng):
-        """What becomes of a training on this worker."""
-        factor = rng.lognormvariate(-(SPREAD**2) / 2, SPREAD) * (SLOWER if worker in self._slow else 1.0)  # a mean of 1
+    def _outcome_on(self, outcome, worker, rng):
+        """The outcome of a training on this worker."""
+        factor = rng.lognormvariate(-(SPREAD**2) / 2, SPREAD) * (SLOWER if worker in self._slow else 1.0)  # the mean is 1
         factor *= rng.paretovariate(TAIL_EXPONENT) if rng.random() < TAIL else 1.0
-        lasts = min(outcome.seconds * factor, LONGEST_SECONDS)
+        duration = min(outcome.seconds * factor, LONGEST_SECONDS)
         if rng.random() < CRASHES:
-            return Outcome("failed", cause="the worker was lost", machine_fault=True, seconds=lasts * rng.random())
-        if lasts == LONGEST_SECONDS:
-            return Outcome("failed", cause="timed out", seconds=lasts)
-        return replace(outcome, seconds=lasts)
+            return Outcome("failed", cause="the worker was lost", machine_fault=True, seconds=duration * rng.random())
+        if duration == LONGEST_SECONDS:
+            return Outcome("failed", cause="timed out", seconds=duration)
+        return replace(outcome, seconds=duration)
 
     def wait(self, timeout=None):
         if not self._running:
@@ -85,15 +85,15 @@ class SimulatedCluster:
         self._running.clear()
 
     def utilisation(self, until):
-        """Busy worker-seconds before `until`, of all that there were. Attempts that crashed kept their worker busy."""
+        """Fraction of worker-seconds before `until` that were busy, including attempts that crashed."""
         return sum(min(span.end, until) - span.begin for span in self.spans if span.begin < until) / (self.workers * until)
 
     @property
     def last_begin(self):
-        """When the last training began: from then on there is nothing new to do for workers that become free."""
+        """When the last training started: after that, there is no new work for workers that become free."""
         return max(span.begin for span in self.spans if not span.again)
 
     @property
     def makespan(self):
-        """When the last training ended."""
+        """When the last training finished."""
         return max(span.end for span in self.spans)

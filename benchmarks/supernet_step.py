@@ -1,4 +1,4 @@
-"""How long a first-order DARTS step of the supernet takes, and how much memory, next to the reference: see README.md."""
+"""Time and memory of a first-order DARTS step of the supernet, compared with the reference: see README.md."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ Step = Callable[[], None]
 
 
 class Training:
-    """What a step needs and changes: a supernet, its alphas, both optimizers with DARTS' settings, a batch for each of them."""
+    """The state of a step: a supernet, its alphas, both optimizers with DARTS' settings, and a batch for each."""
 
     def __init__(self, supernet, batch):
         torch.manual_seed(0)
@@ -49,7 +49,7 @@ class Training:
 
 
 def reference_step(training):
-    """As in the published implementations: each backward pass goes to all weights and alphas."""
+    """As in published implementations: each backward pass computes the gradients of all weights and alphas."""
     training.alpha_optimizer.zero_grad()
     training.loss(0, training.alphas).backward()
     training.alpha_optimizer.step()
@@ -59,7 +59,7 @@ def reference_step(training):
 
 
 def own_step(training):
-    """Each backward pass goes only to what the update needs."""
+    """Each backward pass computes only the gradients that the update needs."""
     with frozen(training.weights):
         (training.alphas.grad,) = torch.autograd.grad(training.loss(0, training.alphas), [training.alphas])
     training.alpha_optimizer.step()
@@ -71,7 +71,7 @@ def own_step(training):
 
 
 def steps_for(channels, cells, batch):
-    """The contenders, by name. `native` is there only where it is built."""
+    """The implementations by name; `native` only if it is built."""
     space = Cell(repeats=REPEATS[cells], filters=channels, reductions=2)
     reference = Training(ReferenceSupernet(channels, cells, CLASSES), batch)
     steps = {"reference": lambda: reference_step(reference)}
@@ -95,7 +95,7 @@ def seconds(step):
 
 
 def interleaved(steps, rounds):
-    """Seconds of each step in each round; a first round warms up and does not count."""
+    """Seconds of each step in each round, after a warm-up round that does not count."""
     for step in steps.values():
         step()
     return {name: [rounds_[i] for rounds_ in _rounds(steps, rounds)] for i, name in enumerate(steps)}
@@ -106,7 +106,7 @@ def _rounds(steps, rounds):
 
 
 def peak_bytes(step):
-    """The most memory that tensors made during a step hold at once: every allocation of PyTorch's CPU allocator is recorded."""
+    """Peak memory of the tensors created during a step, from all allocations of PyTorch's CPU allocator."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
         step()
     live = peak = 0
@@ -147,15 +147,15 @@ def main():
     parser.add_argument("--batch", type=int, choices=(16, 64))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true", help="print one line of JSON per setting")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     settings = product(
-        *([v] if v else all_ for v, all_ in ((asked.channels, (8, 16)), (asked.cells, (5, 8)), (asked.batch, (16, 64))))
+        *([v] if v else all_ for v, all_ in ((arguments.channels, (8, 16)), (arguments.cells, (5, 8)), (arguments.batch, (16, 64))))
     )
-    if not asked.json:
+    if not arguments.json:
         print("| C | cells | batch | reference, s | time | memory | native time | native memory |\n|" + " --- |" * 8)
     for channels, cells, batch in settings:
-        result = measure(channels, cells, batch, asked.rounds)
-        print(json.dumps(result) if asked.json else row(channels, cells, batch, result), flush=True)
+        result = measure(channels, cells, batch, arguments.rounds)
+        print(json.dumps(result) if arguments.json else row(channels, cells, batch, result), flush=True)
 
 
 def row(channels, cells, batch, result):

@@ -1,4 +1,4 @@
-"""Jobs of a benchmark: done once, each in a folder of its own where its result stays, so that the same command continues."""
+"""Jobs of a benchmark: run once, each with its result in a folder of its own, so that the same command resumes."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,16 +10,16 @@ from archwright.execute.resources import Resources
 
 
 def finish(jobs: Iterable[Job], workers: int) -> None:
-    """Do what is not done yet. Raises SystemExit where a training fails."""
-    waiting = [job for job in jobs if read_result(Path(job.folder)) is None]
+    """Run the jobs that have no result yet. Raises SystemExit if a training fails."""
+    pending = [job for job in jobs if read_result(Path(job.folder)) is None]
     with Processes(Resources(workers, device="cpu")) as processes:
-        for job in waiting:
+        for job in pending:
             processes.submit(job)
-        for _ in range(len(waiting)):
+        for _ in range(len(pending)):
             for job, outcome in processes.wait():
                 print(f"{job.key}: {outcome.state} {outcome.cause} in {outcome.seconds:.0f} s", flush=True)
                 if outcome.state != "complete":
-                    raise SystemExit(f"{job.key} failed: {outcome.cause}. The same command continues with the others' results.")
+                    raise SystemExit(f"{job.key} failed: {outcome.cause}. The same command keeps the other results.")
 
 
 def outcome_of(job: Job) -> Outcome:

@@ -1,9 +1,9 @@
-"""What a second worker is worth: the same real trainings on one worker and on two, in turn, each worker on a core of its own.
+"""Speed-up from a second worker: the same real trainings with one worker and with two, alternately, each on its own core.
 
     python benchmarks/workers_speedup.py [--executor processes] [--rounds 3] [--json]
 
-Each round trains the same networks of the `chain` space on handwritten digits, once with one worker and once with two, and the
-order changes from round to round. Starting the executor counts. Printed: seconds of each, and the median of the rounds' ratios.
+Each round trains the same networks of the `chain` space on handwritten digits, once with one worker and once with two, in
+alternating order. The start-up time of the executor is included. Prints the seconds of each, and the median of the rounds' ratios.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from archwright.data.load import load_problem
 from archwright.data.problem_folder import save_problem
 from archwright.evaluate.job import Job
 from archwright.execute import Resources, make_executor
+from archwright.formatting import plural
 from archwright.search_space import make_space
 from archwright.settings import settings_of
 from archwright.train.recipe import recipe_for
@@ -50,18 +51,18 @@ def jobs(folder: Path, name: str) -> list[Job]:
     ]
 
 
-def seconds_of(executor: str, workers: int, waiting: list[Job]) -> float:
-    """From before the executor is made until the last training has ended."""
+def seconds_of(executor: str, workers: int, pending: list[Job]) -> float:
+    """From the start of the executor to the end of the last training."""
     start = time.perf_counter()
-    with make_executor(executor, Resources(workers, cpus=1, device="cpu")) as made:
-        for job in waiting:
-            made.submit(job)
-        left = len(waiting)
-        while left:
-            for job, outcome in made.wait(60):
+    with make_executor(executor, Resources(workers, cpus=1, device="cpu")) as running:
+        for job in pending:
+            running.submit(job)
+        unfinished = len(pending)
+        while unfinished:
+            for job, outcome in running.wait(60):
                 if outcome.state != "complete":
                     raise SystemExit(f"{job.key}: {outcome.state}: {outcome.cause}")
-                left -= 1
+                unfinished -= 1
     return time.perf_counter() - start
 
 
@@ -70,17 +71,22 @@ def main() -> None:
     parser.add_argument("--executor", default="processes")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     rounds = []
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(asked.rounds):
+        for number in range(arguments.rounds):
             order = WORKERS if number % 2 == 0 else WORKERS[::-1]
-            rounds.append({w: seconds_of(asked.executor, w, jobs(Path(folder), f"{number}-{w}")) for w in order})
-            if not asked.json:
-                print(f"round {number + 1}: " + ", ".join(f"{w} workers {rounds[-1][w]:.1f} s" for w in WORKERS), flush=True)
-    ratios = [seconds[1] / seconds[2] for seconds in rounds]
-    told = {"executor": asked.executor, "trainings": TRAININGS, "speedup": statistics.median(ratios), "ratios": ratios}
-    print(json.dumps(told) if asked.json else f"speed-up {told['speedup']:.2f} (rounds: {min(ratios):.2f} to {max(ratios):.2f})")
+            rounds.append({w: seconds_of(arguments.executor, w, jobs(Path(folder), f"{number}-{w}")) for w in order})
+            if not arguments.json:
+                seconds = ", ".join(f"{plural(w, 'worker')} {rounds[-1][w]:.1f} s" for w in WORKERS)
+                print(f"round {number + 1}: {seconds}", flush=True)
+    ratios = [by_workers[1] / by_workers[2] for by_workers in rounds]
+    summary = {"executor": arguments.executor, "trainings": TRAININGS, "speedup": statistics.median(ratios), "ratios": ratios}
+    print(
+        json.dumps(summary)
+        if arguments.json
+        else f"speed-up {summary['speedup']:.2f} (rounds: {min(ratios):.2f} to {max(ratios):.2f})"
+    )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ TRAIN_X, VAL_X, TRAIN_Y, VAL_Y = train_test_split(images, torch.tensor(labels), 
 
 
 def accuracy(network: nn.Module, epochs: int = 2) -> float:
-    """Validation accuracy, in [0, 1], after a training of your own."""
+    """Validation accuracy in [0, 1] after your own training loop."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
     for _ in range(epochs):
         network.train()
@@ -45,7 +45,7 @@ def objective(trial: optuna.Trial) -> float:
 def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=ArchwrightSampler(STRATEGY, SPACE, seed=0))
-    study.enqueue_trial(dict(SPACE.sample(Random(0)).answers))  # an architecture that you know, if you have one
+    study.enqueue_trial(dict(SPACE.sample(Random(0)).answers))  # a known architecture to start from, if you have one
     study.optimize(objective, n_trials=10)
     for trial in study.trials:
         print(f"trial {trial.number}: accuracy {trial.value:.3f}")

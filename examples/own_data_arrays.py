@@ -1,7 +1,7 @@
-"""Replace a slow simulator by a fast network: arrays in, several targets out.
+"""Replace a slow simulator with a fast network: arrays in, several targets out.
 
-The simulator here is a mass on a spring with friction that is let go at a distance of one metre; it stands for your own code. Its
-inputs have no order, so their layout is "flat": without it (N, F) would be read as series of length F.
+The simulator, a placeholder for your own code, is a damped mass on a spring, released at a displacement of one metre. Its
+inputs have no order, so their layout is "flat": otherwise (N, F) would be read as series of length F.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ TARGETS = ("frequency", "damping ratio", "distance after one second")
 
 
 def simulate(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """x: (rows, 3) mass in kg, friction in kg/s, stiffness in N/m. y: (rows, 3) in Hz, 1, m; all of them swing."""
+    """x: (rows, 3) mass in kg, friction in kg/s, stiffness in N/m. y: (rows, 3) in Hz, 1, m; all are underdamped."""
     rng = np.random.default_rng(seed)
     mass, friction, stiffness = rng.uniform([0.5, 0.1, 5.0], [2.0, 1.5, 20.0], (rows, 3)).T
     natural = np.sqrt(stiffness / mass)  # rad/s
@@ -30,15 +30,15 @@ def main() -> None:
         epochs=8,
         seeds=2,
         baselines=("random_forest",),
-        executor="serial",  # quickest for trainings of a second; "processes" is safer for long ones
+        executor="serial",  # fastest for trainings of about a second; "processes" is safer for long ones
         out="runs/spring",
     )
     print(result.table())
     print(result.verdict)
     new_x, new_y = simulate(5, seed=1)
     predicted = archwright.predict(result.best.model, new_x)  # (5, 3), in the units of y
-    for name, true, guessed in zip(TARGETS, new_y.T, predicted.T, strict=True):
-        print(f"{name}: simulated {np.round(true, 2)}, predicted {np.round(guessed, 2)}")
+    for name, simulated, prediction in zip(TARGETS, new_y.T, predicted.T, strict=True):
+        print(f"{name}: simulated {np.round(simulated, 2)}, predicted {np.round(prediction, 2)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A search space of your own: say what can be chosen in `decide`, and how a choice becomes a network in `build`.
+"""A search space of your own: `decide` defines what can be chosen, `build` turns a choice into a network.
 
 From the command line, in this folder: `archwright search digits --space own_space:Plain --trials 20`.
 """
@@ -40,7 +40,7 @@ class Plain(archwright.SearchSpace):
             channels = layer.width
         return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, problem.outputs))
 
-    # All that follows is optional.
+    # Everything below is optional.
 
     def for_problem(self, problem):
         if problem.dimensions != 2:
@@ -57,7 +57,7 @@ def main() -> None:
     print(f"{space.count():,} architectures; one of them: {dict(architecture.answers)}")
     print(f"a mutation of it: {dict(space.mutate(architecture, rng).answers)}")
 
-    # By this name, and not as `Plain()`, the space is found by whoever loads the model: this module, not "the main script".
+    # Given by name, not as `Plain()`, the space can be found when the model is loaded: it is in this module, not in `__main__`.
     result = archwright.search(
         "digits",
         space="own_space:Plain",

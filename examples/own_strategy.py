@@ -16,7 +16,7 @@ from archwright.search_space import make_space
 
 @dataclass(frozen=True)
 class HillClimber:
-    """Changes one answer of the best network so far, after `starts` networks at random."""
+    """Changes one answer of the best network so far, after `starts` random networks."""
 
     starts: int = 3
 
@@ -28,7 +28,7 @@ class HillClimber:
 
 
 def climb_without_training(trials: int = 60) -> Candidate:
-    """The strategy on a score that costs nothing: the number of 3x3 convolutions in a cell of NAS-Bench-201, at most six."""
+    """Runs the strategy on a score without training: the number of 3x3 convolutions in a NAS-Bench-201 cell, at most six."""
     space, seen = make_space("nasbench201"), []
     for number in range(trials):
         history = History((Objective("convolutions", maximize=True),), tuple(seen))

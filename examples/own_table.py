@@ -1,6 +1,6 @@
-"""A benchmark of your own: train every network of a small space once, and compare search strategies on the table in seconds.
+"""A benchmark of your own: train every network of a small space once, then compare search strategies on the table in seconds.
 
-From the command line, in this folder, once the table is there: `archwright bench own_table.csv --space own_table:Small`.
+From the command line, in this folder, once the table exists: `archwright bench own_table.csv --space own_table:Small`.
 """
 
 import csv
@@ -24,7 +24,7 @@ TABLE = Path("own_table.csv")
 
 @dataclass(frozen=True)
 class Small(SearchSpace):
-    """24 networks of one or two dense layers."""
+    """24 networks with one or two dense layers."""
 
     def decide(self, choose):
         activation = choose("activation", ["relu", "tanh"])
@@ -32,11 +32,11 @@ class Small(SearchSpace):
         return activation, tuple(choose(f"{i}/width", [4, 8, 16]) for i in range(layers))
 
     def build(self, description, problem):
-        raise NotImplementedError("scikit-learn trains these networks: the table is all that a benchmark needs")
+        raise NotImplementedError("these networks are trained with scikit-learn: a benchmark needs only the table")
 
 
 def write_table() -> None:
-    """One row a network: its answers as JSON, validation and test accuracy in percent, seconds of training."""
+    """One row per network: its answers as JSON, validation and test accuracy in percent, training time in seconds."""
     x, y = load_digits(return_X_y=True)
     x, x_test, y, y_test = train_test_split(x / 16, y, test_size=500, random_state=0)
     x, x_valid, y, y_valid = train_test_split(x, y, test_size=500, random_state=0)
@@ -46,11 +46,11 @@ def write_table() -> None:
         for architecture in Small().enumerate():
             activation, widths = Small().describe(architecture)
             network = MLPClassifier(widths, activation=activation, max_iter=10, learning_rate_init=0.01, random_state=0)
-            begun = time.perf_counter()
+            start = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 network.fit(x, y)
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - start
             valid, test = (100 * network.score(*part) for part in ((x_valid, y_valid), (x_test, y_test)))
             table.writerow([json.dumps(dict(architecture.answers)), f"{valid:.2f}", f"{test:.2f}", f"{seconds:.3f}"])
 

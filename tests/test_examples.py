@@ -16,7 +16,7 @@ EXPECTED_OUTPUT = {
     "own_strategy": ["without training: 6 of 6", "own_strategy:HillClimber", "random"],
     "own_table": ["own_table, digits: 20 queries, 20 repeats", "lowest mean validation regret", "local_search"],
     "optuna_study": ["trial 7: accuracy 0.", "best: {"],
-    "load_model": ["largest difference of the logits:"],
+    "load_model": ["largest difference between the logits:"],
 }
 
 
