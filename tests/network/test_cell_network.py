@@ -88,7 +88,7 @@ def test_an_input_that_no_node_reads_costs_nothing():
     assert torch.equal(cell(torch.full_like(x, torch.nan), x), cell(x, x))
 
 
-def test_the_input_from_before_a_reduction_is_reduced():
+def test_the_input_from_before_a_reduction_is_halved():
     module = network()
     kinds = [isinstance(cell.before_last, FactorizedReduction) for cell in module.cells]
     assert kinds == [False, False, True, False, True]
@@ -101,7 +101,7 @@ def test_the_auxiliary_point_is_at_two_thirds(reductions, repeats, cell):
     assert not any("auxiliary" in name for name in module.state_dict())
 
 
-def test_drop_path_only_disturbs_training():
+def test_drop_path_only_affects_training():
     torch.manual_seed(0)
     module = network()
     x = torch.randn(4, 3, 16, 16)
@@ -113,7 +113,7 @@ def test_drop_path_only_disturbs_training():
     assert not torch.equal(module(x), module(x))
 
 
-def test_a_network_of_nothing_but_none_is_constant():
+def test_a_network_with_only_none_operations_is_constant():
     nothing = CellGraph("normal", 2, (Node((0, 1), ("none", "none")),))
     module = network(pair=CellPair(nothing), reductions=1)
     y = module(torch.randn(2, 3, 16, 16))

@@ -18,7 +18,7 @@ def test_a_node_without_edges_gives_zeros_of_the_cells_size():
     assert torch.equal(node([last, last], last), torch.zeros(3, 2, 3, 3))
 
 
-def test_drop_path_takes_all_but_the_identity():
+def test_drop_path_applies_to_all_but_the_identity():
     torch.manual_seed(0)
     node = NodeModule(Node((0, 0), ("skip_connect", "max_pool_3x3")), 1, 1, (1,))
     assert sum(isinstance(module, DropPath) for module in node.modules()) == 1

@@ -34,7 +34,7 @@ def choice_of(supernet, gates):
 
 
 def trained(supernet, problem, seed=0):
-    """With statistics and weights that are no longer at their start."""
+    """With statistics and weights that differ from their initial values."""
     torch.manual_seed(seed)
     for _ in range(2):
         supernet(torch.randn(6, *problem.input_shape), torch.rand(supernet.mixture.shape))
@@ -46,7 +46,7 @@ def trained(supernet, problem, seed=0):
 
 @pytest.mark.parametrize("problem", [IMAGES, SERIES], ids=["2-D", "1-D"])
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-def test_an_extracted_network_gives_what_the_supernet_gives(space, problem):
+def test_an_extracted_network_has_the_supernets_output(space, problem):
     torch.manual_seed(0)
     supernet = trained(space.supernet(problem), problem)
     for seed in range(3):
@@ -59,7 +59,7 @@ def test_an_extracted_network_gives_what_the_supernet_gives(space, problem):
             torch.testing.assert_close(plain(x), module(x, gates), rtol=1e-4, atol=1e-5)
 
 
-def test_the_extracted_network_is_the_spaces_own_but_for_the_normalised_pools():
+def test_the_extracted_network_is_that_of_the_space_except_for_normalised_pools():
     architecture = DARTS.sample(Random(0))
     plain = DARTS.network(architecture, IMAGES)
     extracted = DARTS.supernet(IMAGES).extract(architecture)
@@ -73,7 +73,7 @@ def test_the_extracted_network_is_the_spaces_own_but_for_the_normalised_pools():
 
 
 @pytest.mark.parametrize("space", [DARTS, SPACES["no reduction"]])
-def test_gates_and_architectures_are_two_ways_to_say_one_thing(space):
+def test_gates_and_architectures_are_equivalent(space):
     supernet = space.supernet(IMAGES)
     for seed in range(5):
         architecture = space.sample(Random(seed))
@@ -104,7 +104,7 @@ def test_with_any_inputs_the_order_of_the_inputs_is_lost_and_a_state_read_twice_
         supernet.architecture_of(choice_of(supernet, gates))
 
 
-def test_it_is_a_supernet_with_darts_fourteen_edges_a_cell():
+def test_it_is_a_supernet_with_the_fourteen_edges_of_a_darts_cell():
     supernet = Cell().supernet(IMAGES)
     assert isinstance(supernet, Supernet)
     assert supernet.mixture.shape == (28, 8)
@@ -113,7 +113,7 @@ def test_it_is_a_supernet_with_darts_fourteen_edges_a_cell():
     assert {supernet.mixture.keeps(target) for target in supernet.mixture.targets} == {2}
 
 
-def test_wrong_gates_are_told_their_shape():
+def test_an_error_about_gates_states_both_shapes():
     with pytest.raises(ShapeError, match=r"gates have shape \(2, 3\): give one per edge and candidate, \(18, 8\)"):
         DARTS.supernet(IMAGES)(torch.randn(2, 2, 8, 7), torch.ones(2, 3))
 
@@ -132,7 +132,7 @@ def test_a_candidate_with_a_gate_of_zero_is_not_computed():
 
 
 @pytest.mark.parametrize("problem", [IMAGES, SERIES], ids=["2-D", "1-D"])
-def test_with_partial_channels_a_fourth_of_them_is_mixed(problem):
+def test_with_partial_channels_a_quarter_of_them_is_mixed(problem):
     space = Cell(blocks=2, filters=8, reductions=1)
     supernet = space.supernet(problem, partial_channels=4)
     gates = torch.rand(supernet.mixture.shape, requires_grad=True)
@@ -158,7 +158,7 @@ def test_the_auxiliary_skip_is_outside_the_gates_and_off_at_zero():
     torch.testing.assert_close(plain(x), supernet(x, gates))
 
 
-def test_at_stride_one_an_auxiliary_skip_is_a_skip_gate_more():
+def test_at_stride_one_an_auxiliary_skip_adds_to_the_skip_gate():
     torch.manual_seed(0)
     space = SPACES["no reduction"]
     supernet = space.supernet(IMAGES, auxiliary_skip=True)
@@ -172,7 +172,7 @@ def test_at_stride_one_an_auxiliary_skip_is_a_skip_gate_more():
 
 
 def reference_supernet():
-    """The class beside the benchmark, which is written from the paper with one module per operation."""
+    """The reference class of the benchmark, written from the paper with one module per operation."""
     path = Path(__file__).parents[2] / "benchmarks" / "reference_supernet.py"
     spec = importlib.util.spec_from_file_location("reference_supernet", path)
     module = importlib.util.module_from_spec(spec)
@@ -181,7 +181,7 @@ def reference_supernet():
 
 
 def pairs_of(supernet, reference):
-    """(own module, the reference's) of all that has weights or statistics."""
+    """Pairs (own module, the reference's) of all modules with weights or statistics."""
     yield supernet.stem, reference.stem
     yield supernet.classifier, reference.classifier
     for own, other in zip(supernet.cells, reference.cells, strict=True):
@@ -195,7 +195,7 @@ def pairs_of(supernet, reference):
 
 
 @pytest.mark.parametrize("kernel", [PlainKernel(), compiled_kernel()], ids=["plain", "native"])
-def test_output_and_gradients_are_those_of_one_module_per_operation(kernel):
+def test_output_and_gradients_equal_those_of_one_module_per_operation(kernel):
     """In double precision, where rounding flips no ReLU and no maximum."""
     if kernel is None:
         pytest.skip("the compiled kernel is not built: `make native`")

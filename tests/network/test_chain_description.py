@@ -26,14 +26,14 @@ def test_an_operation_is_named_with_kernel_and_expansion(stage, name):
     assert operation_name(stage) == name
 
 
-def test_the_options_of_a_place_ascend_whatever_the_order_of_its_stages():
+def test_the_options_of_a_position_ascend_for_any_order_of_its_stages():
     options = ChainStageOptions.of(FIRST)
     assert (options.widths, options.depths) == ((6, 8, 12), (1, 2))
     assert list(options.operations) == ["conv 3", "bottleneck", "mbconv 5 x4"]
     assert options.largest == ChainStage(2, 12, "conv", "plain", 3)
 
 
-def test_every_stage_of_a_place_has_its_own_answers():
+def test_every_stage_of_a_position_has_its_own_answers():
     options = ChainStageOptions.of(FIRST)
     answers = [(operation_name(stage), str(stage.width), str(stage.depth)) for stage in FIRST]
     assert len(set(answers)) == len(FIRST)
@@ -51,7 +51,7 @@ def test_a_chains_candidates_in_the_order_of_its_stages():
     }
 
 
-def test_answers_and_chains_are_two_ways_to_say_one_thing():
+def test_answers_and_chains_are_equivalent():
     answers = {name: texts[-1] for name, texts in OPTIONS.candidates.items()}
     chain = OPTIONS.chain(answers)
     assert chain.stages == (ChainStage(2, 12, "mbconv", "plain", 5, 4), ChainStage(3, 12, "conv", "plain", 3, None, "max"))

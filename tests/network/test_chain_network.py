@@ -28,19 +28,19 @@ def one_stage(operation, *, depth=1, connectivity="plain", kernel=None, expansio
         ),
     ],
 )
-def test_weights_and_macs_of_each_operation_by_hand(chain, weights, per_position):
+def test_weights_and_macs_of_each_operation_counted_by_hand(chain, weights, per_position):
     stem, head = 9 * 3 * 8 + 16, 8 * 5 + 5
     network = ChainNetwork(chain, (3, 6, 7), 5)
     assert parameter_count(network) == stem + weights + head
     assert multiply_accumulates(network, (3, 6, 7)) == 42 * (9 * 3 * 8 + per_position) + 8 * 5
 
 
-def test_flat_features_by_hand():
+def test_weights_for_flat_features_counted_by_hand():
     network = ChainNetwork(Chain((ChainStage(2, 8, "linear", "plain"), ChainStage(1, 8, "linear", "residual")), "relu"), (3,), 5)
     assert parameter_count(network) == (3 * 8 + 16) + 2 * (64 + 16) + (64 + 16) + (64 + 16) + (8 * 5 + 5), "one between the stages"
 
 
-def test_a_stage_that_pools_has_a_projection_though_its_width_stays():
+def test_a_stage_that_pools_has_a_projection_even_if_its_width_stays():
     stages = (ChainStage(1, 8, "separable", "plain", 3), ChainStage(1, 8, "separable", "plain", 3, None, "max"))
     one, two = (ChainNetwork(Chain(stages[:count], "relu"), (3, 8, 8), 5) for count in (1, 2))
     block = 2 * (9 * 8 + 64 + 16)
@@ -63,7 +63,7 @@ def test_mbconv_stays_linear_after_the_block():
     assert block(torch.randn(4, 8, 9)).min() < 0
 
 
-def test_pooling_is_what_was_asked_for():
+def test_pooling_is_of_the_requested_kind():
     x = torch.randn(2, 1, 8, 8)
     outputs = []
     for pooling in ("stride", "max", "average"):

@@ -22,7 +22,7 @@ def choice_of(supernet, architecture):
     return {edge.name: edge.candidates[int(row.argmax())] for edge, row in zip(supernet.mixture.edges, gates, strict=True)}
 
 
-def test_each_stage_mixes_what_it_computes_its_width_and_its_depth():
+def test_each_stage_mixes_its_operation_its_width_and_its_depth():
     supernet = SPACE.supernet(IMAGES)
     operations = (
         "conv 3",
@@ -44,7 +44,7 @@ def test_each_stage_mixes_what_it_computes_its_width_and_its_depth():
     assert {supernet.mixture.keeps(target) for target in supernet.mixture.targets} == {1}
 
 
-def test_what_the_settings_fix_is_no_edge_and_has_no_gates():
+def test_fixed_settings_have_no_edges_and_no_gates():
     space = Chain(width=8, most_blocks=1, operation="mbconv", kernel=5, **FIXED).for_problem(IMAGES)
     assert candidates(space.supernet(IMAGES)) == {
         "stage0/operation": ("mbconv 5 x2", "mbconv 5 x4"),
@@ -56,7 +56,7 @@ def test_what_the_settings_fix_is_no_edge_and_has_no_gates():
     assert set(candidates(flat.supernet(FLAT))) == {"stage0/width", "stage0/depth", "stage1/width", "stage1/depth"}
 
 
-def test_an_architectures_gates_are_its_answers():
+def test_an_architectures_gates_match_its_answers():
     answers = {"activation": "relu", "stage0/depth": 2, "stage0/width": 6, "stage0/connectivity": "residual"}
     answers |= {"stage0/operation": "mbconv", "stage0/kernel": 5, "stage0/expansion": 2}
     answers |= {"stage1/depth": 1, "stage1/width": 24, "stage1/connectivity": "residual"}
@@ -76,7 +76,7 @@ def test_an_architectures_gates_are_its_answers():
         ({"stage2/width": "24"}, "'24' for 'stage2/width' is not among them"),
     ],
 )
-def test_a_choice_that_is_no_architecture_is_an_error(change, told):
+def test_a_choice_that_is_not_an_architecture_is_an_error(change, told):
     supernet = SPACE.supernet(IMAGES)
     choice = {**choice_of(supernet, SPACE.sample(Random(0))), **change}
     with pytest.raises(InputError, match=told):
@@ -91,7 +91,7 @@ def test_an_architecture_of_other_settings_is_an_error():
             ask(other.sample(Random(0)))
 
 
-def test_an_edge_without_a_gate_is_an_error():
+def test_an_edge_with_only_zero_gates_is_an_error():
     supernet = SPACE.supernet(IMAGES)
     gates = supernet.gates_of(SPACE.sample(Random(0)))
     gates[1] = 0.0
@@ -99,8 +99,8 @@ def test_an_edge_without_a_gate_is_an_error():
         supernet(torch.randn(2, *IMAGES.input_shape), gates)
 
 
-def test_straight_through_gates_give_the_same_as_fixed_ones():
-    """One-hot gates with a gradient, as of a hard Gumbel-softmax."""
+def test_straight_through_gates_give_the_same_output_as_fixed_ones():
+    """One-hot gates with a gradient, as from a hard Gumbel-softmax."""
     torch.manual_seed(0)
     supernet, x = SPACE.supernet(IMAGES), torch.randn(4, *IMAGES.input_shape)
     for seed in range(5):

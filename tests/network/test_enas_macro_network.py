@@ -57,7 +57,7 @@ def test_sizes_halve_and_filters_double_after_each_part():
     assert shapes == [(4, 28, 27)] * 2 + [(8, 14, 14)] * 2 + [(16, 7, 7)] * 2
 
 
-def test_only_what_is_read_behind_is_halved_and_only_once():
+def test_only_states_read_later_are_halved_and_only_once():
     graph = graph_of(*(("avg_pool_3x3", skips) for skips in [(), (), (), (2,), (1,), (1, 5)]), reductions=2)
     network = EnasMacroNetwork((1, 16, 16), 2, graph)
     assert [list(level) for level in network.reductions] == [["1", "2"], ["1", "4"]]
@@ -96,7 +96,7 @@ def test_the_weights_of_an_operation_by_hand(name, weights):
 
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("shape", [(9,), (6, 7)])
-def test_operations_keep_the_shape_and_all_end_normalised(name, shape):
+def test_operations_keep_the_shape_and_all_end_with_a_normalisation(name, shape):
     y = layer_operation(name, len(shape), 3)(3 * torch.randn(8, 3, *shape))
     assert y.shape == (8, 3, *shape)
     kept = [0, *range(2, y.dim())]
@@ -104,7 +104,7 @@ def test_operations_keep_the_shape_and_all_end_normalised(name, shape):
     assert torch.allclose(y.var(dim=kept, correction=0), torch.ones(3), atol=1e-2)
 
 
-def test_drop_path_leaves_out_operations_only_where_a_skip_goes_around_them():
+def test_drop_path_drops_operations_only_if_a_skip_bypasses_them():
     graph = graph_of(("conv_3x3", ()), ("conv_3x3", (1,)), ("conv_3x3", ()))
     network = EnasMacroNetwork((1, 8), 2, graph)
     assert [isinstance(layer.drop_path, DropPath) for layer in network.layers] == [False, True, False]

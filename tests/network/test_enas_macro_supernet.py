@@ -37,7 +37,7 @@ def test_each_layer_mixes_its_operations_and_each_skip_with_its_absence():
     assert {supernet.mixture.keeps(target) for target in supernet.mixture.targets} == {1}
 
 
-def test_an_architectures_gates_are_its_answers():
+def test_an_architectures_gates_match_its_answers():
     answers = {"layer1/operation": "conv_5x5", "layer2/operation": "max_pool_3x3", "layer2/skip1": True}
     answers |= {"layer3/operation": "sep_conv_3x3", "layer3/skip1": False, "layer3/skip2": True}
     answers |= {"layer4/operation": "conv_3x3", "layer4/skip1": True, "layer4/skip2": False, "layer4/skip3": False}
@@ -56,7 +56,7 @@ def test_an_architectures_gates_are_its_answers():
         ({"layer9/skip1": "skip"}, "does not ask 'layer9/skip1'"),
     ],
 )
-def test_a_choice_of_what_is_not_there_is_refused(change, told):
+def test_a_choice_of_an_unknown_candidate_is_refused(change, told):
     supernet = SPACE.supernet(IMAGES)
     choice = {**choice_of(supernet, SPACE.sample(Random(0))), **change}
     with pytest.raises(UnknownAnswer, match=told):
@@ -70,7 +70,7 @@ def test_a_choice_that_leaves_an_edge_out_is_refused():
         supernet.architecture_of(choice)
 
 
-def test_each_layer_has_weights_of_its_own_for_each_operation():
+def test_each_layer_has_separate_weights_for_each_operation():
     supernet = SPACE.supernet(IMAGES)
     assert [list(layer.operations) for layer in supernet.layers] == [list(OPERATIONS)] * 4
     gates = supernet.gates_of(SPACE.sample(Random(1)))
@@ -81,8 +81,8 @@ def test_each_layer_has_weights_of_its_own_for_each_operation():
         assert moved == (gates[row, : len(OPERATIONS)] > 0).tolist()
 
 
-def test_a_skip_gate_weighs_the_earlier_layers_output():
-    """Of two layers: halving the skip's gate is the same as halving the first layer's output in the sum."""
+def test_a_skip_gate_weights_the_earlier_layers_output():
+    """With two layers, halving the skip's gate is equivalent to halving the first layer's output in the sum."""
     space = EnasMacro(layers=2, filters=2, reductions=0)
     torch.manual_seed(0)
     supernet = space.supernet(IMAGES).double().train()
@@ -121,6 +121,6 @@ def test_a_layer_without_any_operation_is_an_error():
 
 
 @pytest.mark.parametrize("option", [{"partial_channels": 2}, {"auxiliary_skip": True}])
-def test_what_is_of_cells_only_is_refused(option):
+def test_options_of_cells_only_are_refused(option):
     with pytest.raises(InputError, match="space 'enas_macro' has neither partial channels nor auxiliary skips: use space 'cell'"):
         SPACE.supernet(IMAGES, **option)

@@ -35,7 +35,7 @@ def model():
 TOKENS = torch.tensor([[0, 1, 2, 3], [6, 5, 4, 3]])
 
 
-def test_logits_of_the_next_token_after_each(model):
+def test_logits_are_for_the_next_token_at_each_position(model):
     assert model(TOKENS).shape == (2, 4, VOCABULARY)
     assert torch.equal(model.eval()(TOKENS).isfinite(), torch.ones(2, 4, VOCABULARY, dtype=torch.bool))
 
@@ -62,7 +62,7 @@ def test_the_embedding_is_the_decoder(model):
     assert gradient.abs().sum(dim=1).gt(0).all()  # words that do not occur are decoded too
 
 
-def test_steps_one_by_one_give_what_the_window_gives(model):
+def test_single_steps_give_the_same_output_as_the_window(model):
     model.eval()
     begin_stream(model)
     whole, state = model(TOKENS), model.initial(2)
@@ -71,7 +71,7 @@ def test_steps_one_by_one_give_what_the_window_gives(model):
         torch.testing.assert_close(logits, whole[:, i])
 
 
-def test_a_second_window_goes_on_where_the_first_ended(model):
+def test_a_second_window_continues_where_the_first_ended(model):
     model.eval()
     begin_stream(model)
     whole = model(TOKENS)
@@ -79,7 +79,7 @@ def test_a_second_window_goes_on_where_the_first_ended(model):
     torch.testing.assert_close(torch.cat([model(TOKENS[:, :2]), model(TOKENS[:, 2:])], dim=1), whole)
 
 
-def test_tokens_of_any_number_type_and_further_inputs(model):
+def test_tokens_of_any_numeric_type_and_further_inputs(model):
     model.eval()
     begin_stream(model)
     plain = model(TOKENS)
@@ -89,7 +89,7 @@ def test_tokens_of_any_number_type_and_further_inputs(model):
     assert torch.equal(model(TOKENS, torch.zeros(())), model.bias.expand(2, 4, -1))
 
 
-def test_a_word_that_is_dropped_is_dropped_wherever_it_stands(model):
+def test_a_dropped_word_is_dropped_at_all_its_positions(model):
     torch.manual_seed(1)
     model.word_dropout.probability = 0.5
     same = torch.zeros(3, 4, dtype=torch.long)

@@ -39,7 +39,7 @@ def images(channels, batch=3):
 
 @pytest.mark.parametrize("connectivity", ["plain", "residual"])
 def test_operations_and_depths_are_summed_by_their_gates(connectivity):
-    """The formula of the module, with the plain blocks inside it."""
+    """The formula in the module's docstring, with its own plain blocks."""
     stage, x = made(options(connectivity)), images(6)
     operation, depth = (0.1, 0.4, 0.2, 0.3), (0.5, 0.2, 0.3)
     state, expected = x, 0.0
@@ -72,7 +72,7 @@ def test_in_a_dense_stage_each_depth_ends_in_its_own_compression():
         ((0.5, 0.0, 0.5, 0.0), (1.0, 0.0, 0.0), 2),
     ],
 )
-def test_blocks_behind_the_deepest_open_depth_and_of_closed_operations_are_not_computed(connectivity, operation, depth, blocks):
+def test_blocks_beyond_the_deepest_open_depth_and_of_closed_operations_are_not_computed(connectivity, operation, depth, blocks):
     stage, seen = made(options(connectivity)), []
     for module in [*stage.blocks, *stage.compressions]:
         module.register_forward_hook(lambda module, *_: seen.append(module))
@@ -81,7 +81,7 @@ def test_blocks_behind_the_deepest_open_depth_and_of_closed_operations_are_not_c
 
 
 @pytest.mark.parametrize("connectivity", ["plain", "residual", "dense"])
-def test_no_more_channels_than_those_of_the_widest_open_width(connectivity):
+def test_only_the_channels_of_the_widest_open_width_are_computed(connectivity):
     stage = made(options(connectivity, widths=(4, 6, 9)), before=8)
     for gates, channels in (((0.5, 0.5, 0.0), 6), ((1.0, 0.0, 0.0), 4), ((0.3, 0.0, 0.7), 9)):
         y = stage(images(7), opened(0.25, 0.25, 0.25, 0.25), WidthGates(opened(*gates)), opened(0.5, 0.25, 0.25))
@@ -89,8 +89,8 @@ def test_no_more_channels_than_those_of_the_widest_open_width(connectivity):
 
 
 @pytest.mark.parametrize("connectivity", ["plain", "residual", "dense"])
-def test_channels_that_only_a_closed_width_has_are_zero_wherever_they_are_computed(connectivity):
-    """The widest is open by a hair, so that its channels are computed: the output is nearly that of the narrow width alone."""
+def test_channels_of_only_a_closed_width_are_zero_if_they_are_computed(connectivity):
+    """The widest gate is tiny but nonzero, so that its channels are computed: the output is nearly that of the narrow width."""
     stage, x = made(options(connectivity, widths=(4, 9), operations=OPERATIONS[:2]), before=8), images(7)
     operation, depth = opened(0.5, 0.5), opened(0.0, 1.0, 0.0)
     narrow = stage(x, operation, WidthGates(opened(1.0, 0.0)), depth)

@@ -9,8 +9,8 @@ SPACE = NASBench201()
 FIRST = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
 
 
-def test_the_benchmarks_own_numbers():
-    """What the benchmark's files give for its architecture 0 on CIFAR-10: 0.129306 million parameters, 15.64737 million MACs."""
+def test_weights_and_macs_as_in_the_benchmark():
+    """The benchmark's files state for architecture 0 on CIFAR-10: 0.129306 million parameters, 15.64737 million MACs."""
     with torch.device("meta"):
         graph = SPACE.describe(SPACE.from_string(FIRST))
         network = NASBench201Network((3, 32, 32), 10, graph, repeats=5, filters=16)
@@ -29,7 +29,7 @@ def test_three_stages_halve_twice_and_round_up(shape):
     assert seen == [(4 * 2**i, *(-(-side // 2**i) for side in shape[1:])) for i in range(3)]
 
 
-def test_a_cell_without_connections_gives_zeros_and_still_trains():
+def test_a_cell_without_connections_returns_zeros_and_still_trains():
     graph = SPACE.describe(SPACE.from_string("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"))
     network = NASBench201Network((1, 8, 8), 3, graph, repeats=1, filters=4)
     network(torch.randn(2, 1, 8, 8)).sum().backward()

@@ -14,7 +14,7 @@ SERIES = Problem("series", "classification", input_shape=(2, 13), outputs=3)
 
 
 @pytest.mark.parametrize("problem", [IMAGES, SERIES], ids=["2-D", "1-D"])
-def test_an_extracted_network_gives_what_the_supernet_gives(problem):
+def test_an_extracted_network_has_the_supernets_output(problem):
     torch.manual_seed(0)
     supernet = SPACE.supernet(problem)
     for _ in range(2):
@@ -34,7 +34,7 @@ def test_the_extracted_network_is_exactly_the_plain_one():
     assert shapes[0] == shapes[1]
 
 
-def test_gates_and_architectures_are_two_ways_to_say_one_thing():
+def test_gates_and_architectures_are_equivalent():
     supernet = SPACE.supernet(IMAGES)
     assert isinstance(supernet, Supernet)
     assert supernet.mixture.shape == (6, 5)

@@ -1,4 +1,4 @@
-"""The recurrent cell against numpy: the paper's worked example, the highway, streams and dropout."""
+"""The recurrent cell compared with numpy: the paper's worked example, the highway, streams and dropout."""
 
 from random import Random
 
@@ -28,7 +28,7 @@ def made(cell):
 
 
 def matrices(module):
-    """Those of the state and those of x_t, by edge, as arrays (H, parts, H)."""
+    """The matrices of the state and those of x_t, by edge, as arrays (H, parts, H)."""
     return tuple(
         {name: matrix.detach().numpy() for name, matrix in part.items()}
         for part in (module.edges.of_states, module.edges.of_inputs)
@@ -77,7 +77,7 @@ def by_hand(cell, module, x, h):
 
 @pytest.mark.parametrize("highway", [False, True])
 @pytest.mark.parametrize("averaged", ["loose_ends", "all_nodes"])
-def test_any_cell_is_what_its_equations_say(highway, averaged):
+def test_any_cell_agrees_with_its_equations(highway, averaged):
     space = Recurrent(nodes=6, highway=highway, averaged=averaged)
     for seed in range(8):
         cell = space.describe(space.sample(Random(seed)))
@@ -97,7 +97,7 @@ def test_the_gradient_agrees_with_finite_differences():
     assert torch.autograd.gradcheck(run, (x.requires_grad_(), state.requires_grad_(), *weights), fast_mode=True)
 
 
-def test_two_pieces_one_after_the_other_are_the_whole():
+def test_two_consecutive_segments_equal_the_whole_sequence():
     module, x, _ = made(RecurrentCell(*PAPER, highway=True))
     whole, end = module(x, module.initial(BATCH, x))
     first, state = module(x[:2], module.initial(BATCH, x))
@@ -106,7 +106,7 @@ def test_two_pieces_one_after_the_other_are_the_whole():
     torch.testing.assert_close(last, end)
 
 
-def test_dropped_features_of_a_state_are_read_by_nobody_at_any_step():
+def test_dropped_features_of_a_state_are_read_by_no_node_at_any_step():
     module, x, _ = made(RecurrentCell((0,), ("identity",)))
     module.dropout.probability = 0.5
     module.train()
@@ -122,7 +122,7 @@ def test_dropped_features_of_a_state_are_read_by_nobody_at_any_step():
     assert torch.equal(module.eval()(x, x[0])[0], module(x, x[0])[0])
 
 
-def test_weights_begin_within_one_over_the_root_of_the_width():
+def test_weights_are_initialised_within_one_over_the_root_of_the_width():
     torch.manual_seed(0)
     module = RecurrentCellModule(RecurrentCell(*PAPER), 100)
     for parameter in module.parameters():
@@ -131,7 +131,7 @@ def test_weights_begin_within_one_over_the_root_of_the_width():
 
 
 @pytest.mark.parametrize("highway", [False, True])
-def test_mixed_precision_is_near_to_full(highway):
+def test_mixed_precision_is_close_to_full_precision(highway):
     torch.manual_seed(0)
     module = RecurrentCellModule(RecurrentCell(*PAPER, highway=highway), 16)
     x, state = torch.randn(STEPS, BATCH, 16), torch.zeros(BATCH, 16)

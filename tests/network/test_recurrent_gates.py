@@ -13,8 +13,8 @@ def test_shares_of_the_gates_into_a_node_sum_to_one():
     assert shares.tolist() == [[1, 0], [0.25, 0.25], [0, 0.5], [0.25, 0], [0, 0], [0, 0.75]]
 
 
-def test_a_node_is_loose_by_as_much_as_nobody_reads_it():
-    """Node 1 is half of node 2 and nothing of node 3; node 2 is three quarters of node 3, the last one."""
+def test_a_node_is_a_loose_end_to_the_degree_that_no_node_reads_it():
+    """Node 1 has a share of a half in node 2 and of zero in node 3; node 2 has three quarters in node 3, the last one."""
     gates = torch.tensor([[2.0, 0.0], [1.0, 1.0], [0.0, 2.0], [1.0, 0.0], [0.0, 0.0], [0.0, 3.0]])
     loose = torch.tensor([0.5 * 1.0, 0.25, 1.0])
     torch.testing.assert_close(loose_shares(PAIRS, gate_shares(PAIRS, gates)), loose / loose.sum())
@@ -45,7 +45,7 @@ def test_gradients_agree_with_finite_differences_and_zeros_have_none():
     assert not gradient[one_hot == 0].any()
 
 
-def test_a_node_without_any_gate_is_an_error():
+def test_a_node_with_only_zero_gates_is_an_error():
     gates = torch.ones(6, 2)
     gates[1:3] = 0.0
     with pytest.raises(InputError, match="all gates into node 2 are zero"):

@@ -1,4 +1,4 @@
-"""The mixture of recurrent cells against its equations, and what a choice of edges must be."""
+"""The mixture of recurrent cells compared with its equations, and the requirements on a choice of edges."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def supernet(**settings):
     return Recurrent(**{"nodes": 3, "width": 4, **settings}).supernet(TEXT).double()
 
 
-def test_an_edge_for_each_pair_and_one_is_kept_into_each_node():
+def test_there_is_an_edge_for_each_pair_and_one_is_kept_into_each_node():
     mixture = supernet().mixture
     assert mixture.edges[:3] == (Edge("0->1", ACTIVATIONS, "1"), Edge("0->2", ACTIVATIONS, "2"), Edge("1->2", ACTIVATIONS, "2"))
     assert len(mixture.edges) == 6
@@ -26,8 +26,8 @@ def test_an_edge_for_each_pair_and_one_is_kept_into_each_node():
 
 @pytest.mark.parametrize("highway", [False, True])
 @pytest.mark.parametrize("averaged", ["loose_ends", "all_nodes"])
-def test_a_mixture_is_what_its_equations_say(highway, averaged):
-    """Each candidate of each edge by itself, one step, term by term."""
+def test_a_mixture_agrees_with_its_equations(highway, averaged):
+    """Each candidate of each edge separately, one step, term by term."""
     net = supernet(highway=highway, averaged=averaged)
     cell, gates = net.model.recurrence.recurrence, torch.rand(6, 4, dtype=torch.float64)
     x, h = torch.randn(1, 2, 4, dtype=torch.float64), torch.randn(2, 4, dtype=torch.float64)

@@ -24,12 +24,12 @@ def test_halvings_leave_four_positions_on_the_shorter_side(shape, stem, halvings
     ("shape", "stride"),
     [((10,), 1), ((1, 63, 63), 1), ((1, 64, 64), 2), ((3, 255), 1), ((3, 256), 2), ((1, 4, 300), 1), ((1, 8, 300), 2)],
 )
-def test_the_stem_halves_what_is_large_and_spares_the_shorter_side(shape, stride):
+def test_the_stem_halves_large_inputs_as_far_as_the_shorter_side_allows(shape, stride):
     assert stem_stride_for(shape) == stride
 
 
 @pytest.mark.parametrize(
     ("side", "halvings"), [(3, 0), (6, 0), (7, 1), (8, 1), (13, 2), (28, 2), (32, 2), (33, 3), (64, 3), (224, 4), (2000, 4)]
 )
-def test_usually_sizes_are_halved_until_eight_are_left_and_twice_while_four_are(side, halvings):
+def test_sizes_are_halved_until_eight_are_left_but_twice_if_four_remain(side, halvings):
     assert usual_halvings(side) == halvings

@@ -15,12 +15,12 @@ CELL = Mixture(
 )
 
 
-def test_gates_have_a_row_an_edge_and_zeros_behind_its_last_candidate():
+def test_gates_have_one_row_per_edge_and_zeros_after_its_last_candidate():
     assert CELL.shape == (5, 3)
     assert CELL.mask.tolist() == [[True] * 3] * 2 + [[True, True, False]] * 3
 
 
-def test_edges_with_one_target_are_found_together_in_their_order():
+def test_edges_with_the_same_target_are_grouped_in_order():
     assert CELL.targets == {"2": (0, 1), "3": (2, 3, 4)}
     assert list(CELL.targets) == ["2", "3"]
 
@@ -36,11 +36,11 @@ def test_one_hot_gates():
     assert gates.dtype == torch.float32
 
 
-def test_what_is_connected_twice_counts_twice():
+def test_a_repeated_pair_counts_twice():
     assert CELL.one_hot([("0->2", "skip"), ("0->2", "skip"), ("0->2", "conv")])[0].tolist() == [0, 2, 1]
 
 
 @pytest.mark.parametrize(("pair", "error"), [(("0->4", "conv"), KeyError), (("0->3", "skip"), ValueError)])
-def test_what_there_is_not_has_no_gate(pair, error):
+def test_an_unknown_edge_or_candidate_has_no_gate(pair, error):
     with pytest.raises(error):
         CELL.one_hot([pair])

@@ -1,4 +1,4 @@
-"""What every supernet promises. A new one joins by a line in ALL_SUPERNETS for each kind of input and mixture it takes."""
+"""What every supernet promises. Add one line to ALL_SUPERNETS for each kind of input and mixture of a new one."""
 
 import copy
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 @dataclass(frozen=True)
 class Case:
-    """`settings`: a quick supernet, whose architectures and gates are two ways to say one thing."""
+    """`settings`: for a fast supernet whose architectures and gates correspond one to one."""
 
     space: str
     input_shape: tuple[int, ...]
@@ -101,14 +101,14 @@ def rows(supernet, gates):
 
 
 def positive_gates(supernet, seed=0):
-    """Softmax of random numbers, and zeros where there is no candidate."""
+    """Softmax of random numbers, with zeros where there is no candidate."""
     mask = supernet.mixture.mask
     logits = torch.randn(mask.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     return logits.masked_fill(~mask, -torch.inf).softmax(dim=1)
 
 
 def sparse_gates(supernet, seed=0):
-    """Positive gates of which about half are zero, the last candidate's of each edge never."""
+    """Nonnegative gates, about half of them zero, but never that of an edge's last candidate."""
     closed = torch.rand(supernet.mixture.shape, generator=torch.Generator().manual_seed(seed)) < 0.5
     for row, edge in enumerate(supernet.mixture.edges):
         closed[row, len(edge.candidates) - 1] = False
@@ -116,7 +116,7 @@ def sparse_gates(supernet, seed=0):
 
 
 def gradients(supernet, x, gates):
-    """The gradient of a weighted sum of the outputs, in the gates."""
+    """The gradient of a weighted sum of the outputs with respect to the gates."""
     gates = gates.clone().requires_grad_()
     return torch.autograd.grad(loss(supernet(x, gates)), gates)[0]
 
@@ -125,7 +125,7 @@ def loss(outputs):
     return (outputs * torch.linspace(-1, 2, outputs.numel(), dtype=outputs.dtype).view_as(outputs)).sum()
 
 
-def test_every_space_of_the_library_is_here_or_says_that_it_has_none():
+def test_every_space_of_the_library_is_covered_or_says_that_it_has_no_supernet():
     for name in set(space_names()) - {case.space for case in ALL_SUPERNETS}:
         with pytest.raises(InputError, match="has no supernet"):
             make_space(name).supernet(Problem("toy", "classification", (2, 9, 8), outputs=3))
@@ -133,7 +133,7 @@ def test_every_space_of_the_library_is_here_or_says_that_it_has_none():
 
 @each
 @pytest.mark.parametrize("training", [False, True], ids=["evaluating", "training"])
-def test_an_extracted_network_gives_what_the_supernet_gives_under_its_gates(case, training):
+def test_an_extracted_network_has_the_supernets_output_under_its_gates(case, training):
     supernet, x = case.make().train(training), case.batch(1)
     for architecture in case.architectures(4):
         plain = supernet.extract(architecture)
@@ -142,8 +142,8 @@ def test_an_extracted_network_gives_what_the_supernet_gives_under_its_gates(case
 
 
 @each
-def test_a_step_under_one_hot_gates_is_a_step_of_the_one_network(case):
-    """Gradients of the weights and running statistics are those of the plain network."""
+def test_a_step_under_one_hot_gates_equals_a_step_of_the_single_network(case):
+    """Weight gradients and running statistics equal those of the plain network."""
     for architecture in case.architectures(3):
         supernet, x = case.make(), case.batch(1)
         plain, gates = supernet.extract(architecture), supernet.gates_of(architecture)
@@ -157,7 +157,7 @@ def test_a_step_under_one_hot_gates_is_a_step_of_the_one_network(case):
 
 
 @each
-def test_gates_and_architectures_are_two_ways_to_say_one_thing(case):
+def test_gates_and_architectures_are_equivalent(case):
     supernet = case.make()
     assert isinstance(supernet, Supernet)
     for architecture in case.architectures(10):
@@ -190,7 +190,7 @@ def test_gates_of_another_shape_are_an_error(case):
 
 
 @each
-def test_every_candidates_gate_gets_a_gradient_but_that_of_none(case):
+def test_every_candidates_gate_except_that_of_none_gets_a_gradient(case):
     supernet = case.make()
     gradient = gradients(supernet, case.batch(), positive_gates(supernet))
     for edge, row in rows(supernet, gradient):
@@ -230,7 +230,7 @@ def test_a_candidate_with_a_gate_of_zero_gets_no_gradient(case):
 
 
 @each
-def test_all_weights_learn_and_under_one_hot_gates_only_those_of_the_one_network(case):
+def test_all_weights_learn_and_under_one_hot_gates_only_those_of_the_single_network(case):
     supernet = case.make()
     loss(supernet(case.batch(), positive_gates(supernet))).backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in supernet.parameters())
@@ -242,8 +242,8 @@ def test_all_weights_learn_and_under_one_hot_gates_only_those_of_the_one_network
 
 
 @each
-def test_one_hot_gates_cost_about_as_much_as_the_one_network(case):
-    """The moments of what an operation reads may be computed besides."""
+def test_one_hot_gates_cost_about_as_much_as_the_single_network(case):
+    """The moments of an operation's input may be computed in addition."""
     supernet, x = case.make(), case.batch()
     for architecture in case.architectures(4):
         plain, gates = supernet.extract(architecture), supernet.gates_of(architecture)
@@ -251,7 +251,7 @@ def test_one_hot_gates_cost_about_as_much_as_the_one_network(case):
 
 
 @each
-def test_what_has_a_gate_of_zero_is_not_computed(case):
+def test_candidates_with_a_gate_of_zero_are_not_computed(case):
     supernet, x = case.make(), case.batch()
     gates = positive_gates(supernet)
     all_open = operations(supernet, x, gates, products=True)
@@ -263,7 +263,7 @@ def test_what_has_a_gate_of_zero_is_not_computed(case):
 
 
 def operations(module, *inputs, products=False):
-    """Multiplications and additions in convolutions and matrix products, and perhaps the `products` of gates and tensors."""
+    """Multiplications and additions in convolutions and matrix products, optionally with the `products` of gates and tensors."""
     with torch.no_grad(), Counter() as counter:
         module(*inputs)
     assert counter.operations > 0
@@ -298,7 +298,7 @@ def test_the_extracted_weights_are_copies_of_the_supernets_and_no_random_numbers
 
 
 @each
-def test_a_saved_supernet_is_the_same_again(case):
+def test_a_supernet_is_unchanged_after_saving_and_loading(case):
     supernet, other = case.make(seed=0).eval(), case.make(seed=1).eval()
     x, gates = case.batch(), positive_gates(supernet)
     assert not torch.allclose(other(x, gates), supernet(x, gates))
@@ -326,7 +326,7 @@ def test_the_extracted_network_is_the_spaces_own_module_and_takes_any_batch(case
 
 
 @each
-def test_it_can_be_built_without_memory_to_see_what_it_mixes(case):
+def test_it_can_be_built_on_the_meta_device_to_see_what_it_mixes(case):
     with torch.device("meta"):
         supernet = case.make_space().supernet(case.problem)
     assert all(parameter.is_meta for parameter in supernet.parameters())

@@ -1,4 +1,4 @@
-"""The kernels of the fused mixed operation; the compiled one where `make native` has built it."""
+"""The kernels of the fused mixed operation; the compiled one only if it was built by `make native`."""
 
 import pytest
 

@@ -20,10 +20,10 @@ AT_ONE = {
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_each_gives_its_formula_at_one(name):
+def test_each_activation_has_its_formulas_value_at_one(name):
     assert activation(name)(torch.tensor([1.0])).item() == pytest.approx(AT_ONE[name], abs=1e-6)
 
 
-def test_an_unknown_one_lists_the_known():
+def test_an_unknown_activation_lists_the_known_ones():
     with pytest.raises(UnknownName, match="unknown activation 'rely': choose from relu"):
         activation("rely")

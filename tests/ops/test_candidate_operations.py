@@ -32,7 +32,7 @@ def test_all_return_the_same_shape_so_that_they_can_be_summed(name, stride, shap
         ("dil_conv_5x5", 100 + 16),
     ],
 )
-def test_convolution_weights_by_hand(name, weights):
+def test_convolution_weights_counted_by_hand(name, weights):
     convolutions = [m for m in candidate(name, 2, 4).modules() if isinstance(m, nn.Conv2d)]
     assert sum(layer.weight.numel() for layer in convolutions) == weights
 
@@ -52,6 +52,6 @@ def test_skip_and_none():
     assert Zero(3, 2)(x).shape == (2, 3, 3)
 
 
-def test_an_unknown_operation_lists_the_known():
+def test_an_unknown_operation_lists_the_known_ones():
     with pytest.raises(UnknownName, match="unknown operation 'conv_9x9': choose from none, skip_connect"):
         candidate("conv_9x9", 2, 4)

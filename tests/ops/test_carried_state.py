@@ -30,39 +30,39 @@ class TwoStates(Sum):
 
 
 @pytest.mark.parametrize("recurrence", [Sum, TwoStates])
-def test_two_pieces_give_what_the_whole_gives(recurrence):
+def test_two_segments_give_the_same_result_as_the_whole_sequence(recurrence):
     x = torch.randn(6, 2, 3)
     whole, pieces = CarriedState(recurrence()), CarriedState(recurrence())
     torch.testing.assert_close(torch.cat([pieces(x[:4]), pieces(x[4:])]), whole(x))
 
 
-def test_gradients_end_where_a_piece_begins():
+def test_gradients_do_not_cross_segment_boundaries():
     x, carried = torch.ones(4, 1, 1), CarriedState(Sum())
     carried(x)
     (gradient,) = torch.autograd.grad(carried(x)[-1].sum(), carried.recurrence.weight)
     assert gradient == 4  # of the second piece alone, and not the 8 of both
 
 
-def test_streams_begin_anew_where_they_are_told_to():
+def test_begin_stream_resets_the_state():
     x, network = torch.ones(2, 1, 1), nn.Sequential(CarriedState(Sum()))
     assert [network(x)[-1].item(), network(x)[-1].item()] == [2, 4]
     begin_stream(network)
     assert network(x)[-1].item() == 2
 
 
-def test_a_batch_of_another_size_begins_anew():
+def test_a_batch_of_another_size_resets_the_state():
     carried = CarriedState(Sum())
     carried(torch.ones(2, 3, 1))
     assert carried(torch.ones(2, 1, 1))[-1].item() == 2
 
 
-def test_another_device_begins_anew():
+def test_another_device_resets_the_state():
     carried = CarriedState(Sum())
     carried(torch.ones(2, 1, 1))
     assert carried.to("meta")(torch.ones(2, 1, 1, device="meta")).shape == (2, 1, 1)
 
 
-def test_an_own_stream_leaves_the_other_as_it_was_even_after_an_error():
+def test_own_stream_restores_the_previous_state_even_after_an_error():
     x, carried = torch.ones(2, 1, 1), CarriedState(Sum())
     carried(x)
     with own_stream(carried):
@@ -72,7 +72,7 @@ def test_an_own_stream_leaves_the_other_as_it_was_even_after_an_error():
     assert carried(x)[-1].item() == 4
 
 
-def test_a_state_that_inference_left_can_be_trained_from():
+def test_a_state_from_inference_mode_can_be_used_in_training():
     x, carried = torch.ones(2, 1, 1), CarriedState(Sum())
     with torch.inference_mode():
         carried(x)
@@ -80,7 +80,7 @@ def test_a_state_that_inference_left_can_be_trained_from():
     assert carried.recurrence.weight.grad == 3
 
 
-def test_states_are_no_part_of_the_weights():
+def test_states_are_not_in_the_state_dict():
     carried = CarriedState(Sum())
     carried(torch.ones(2, 1, 1))
     assert list(carried.state_dict()) == ["recurrence.weight"]

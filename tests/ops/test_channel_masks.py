@@ -9,7 +9,7 @@ from archwright.ops.convolution import ConvBatchNorm, conv
 
 
 def masked_layer(*leaves):
-    """Leaves in sequence, whose normalisations have no scale, and statistics that are no longer at their start."""
+    """Leaf modules in sequence, with normalisations without scale and with updated statistics."""
     layer = nn.Sequential(*leaves)
     without_scale(layer)
     for name, buffer in layer.named_buffers():
@@ -39,7 +39,7 @@ each_layer = pytest.mark.parametrize(("make", "shape"), LAYERS, ids=["convolutio
 
 
 @pytest.mark.parametrize("counts", [(2, 3, 5), (1, 1, 4), (3,), (2, 2)])
-def test_the_mask_of_a_channel_is_the_sum_of_the_gates_of_the_widths_that_have_it(counts):
+def test_the_mask_of_a_channel_is_the_sum_of_the_gates_of_the_widths_that_include_it(counts):
     gates = torch.rand(len(counts), dtype=torch.float64)
     expected = [
         sum(float(gate) for gate, count in zip(gates, counts, strict=True) if channel < count) for channel in range(counts[-1])
@@ -53,8 +53,8 @@ def test_the_gradient_of_the_mask():
 
 
 @each_layer
-def test_the_first_channels_are_those_of_the_whole_layer_on_inputs_that_are_zero_behind(make, shape):
-    """As every layer begins with a sum over its inputs, zeros in the last of them are as good as having fewer."""
+def test_the_first_channels_equal_those_of_the_whole_layer_on_zero_padded_inputs(make, shape):
+    """Every layer starts with a sum over its inputs, so zeros in the last ones are equivalent to fewer inputs."""
     layer, x = make(), torch.randn(shape)
     x[:, 3:] = 0.0
     torch.testing.assert_close(first_channels(layer, x[:, :3], 5), layer(x)[:, :5])
@@ -62,7 +62,7 @@ def test_the_first_channels_are_those_of_the_whole_layer_on_inputs_that_are_zero
 
 
 @each_layer
-def test_inputs_can_be_read_from_anywhere(make, shape):
+def test_any_input_channels_can_be_read(make, shape):
     layer, x = make(), torch.randn(shape)
     reads = torch.tensor([0, 1, 3])
     there = torch.zeros_like(x)
@@ -72,7 +72,7 @@ def test_inputs_can_be_read_from_anywhere(make, shape):
 
 @each_layer
 @pytest.mark.parametrize("training", [False, True])
-def test_one_masked_layer_is_the_sum_of_narrow_ones_by_their_gates(make, shape, training):
+def test_one_masked_layer_is_the_gated_sum_of_narrow_ones(make, shape, training):
     """FBNetV2's identity; each narrow layer is a plain module."""
     layer, x, counts, gates = make(), torch.randn(shape), (2, 3, 6), torch.tensor([0.5, 0.2, 0.3])
     expected = torch.zeros_like(layer(x))
@@ -86,7 +86,7 @@ def test_one_masked_layer_is_the_sum_of_narrow_ones_by_their_gates(make, shape, 
 
 
 def plain_like(make, **sizes):
-    """The same leaves with scale and shift, at these sizes, with weights of their own."""
+    """The same leaf modules with scale and shift, at these sizes, with weights of their own."""
     narrow = make(**sizes)
     for module in list(narrow.modules()):
         for name, child in module.named_children():
@@ -110,12 +110,12 @@ def test_a_narrow_module_is_filled_on_any_device_and_shares_no_memory(make, shap
     assert all(parameter.requires_grad for parameter in narrow.parameters())
 
 
-def test_what_a_filled_module_does_not_fit_is_an_error():
+def test_filling_a_module_with_other_layers_is_an_error():
     with pytest.raises(ValueError, match="shorter"):
         load_first_channels(nn.Sequential(nn.Linear(2, 2)), flat())
 
 
-def test_while_training_only_the_statistics_of_the_first_channels_follow():
+def test_training_updates_only_the_statistics_of_the_first_channels():
     layer, whole, x = single().train(), single().train(), torch.randn(8, 4, 5, 5)
     norm, expected = layer[1], whole[1]
     start = copy.deepcopy(norm.state_dict())
@@ -140,7 +140,7 @@ def test_without_a_momentum_the_statistics_are_the_mean_over_all_batches():
     torch.testing.assert_close(layer[1].running_var[:2], whole[1].running_var[:2])
 
 
-def test_evaluating_leaves_the_statistics_alone():
+def test_evaluation_does_not_change_the_statistics():
     layer = single()
     before = copy.deepcopy(layer.state_dict())
     first_channels(layer, torch.randn(8, 4, 5, 5), 2)

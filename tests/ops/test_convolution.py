@@ -44,7 +44,7 @@ def weights(module):
     ],
     ids=["conv", "dilated", "conv-bn", "separable", "bottleneck", "mbconv", "relu-conv-bn"],
 )
-def test_stride_1_keeps_the_size_and_stride_2_gives_the_upper_half(dimensions, stride, make):
+def test_stride_1_keeps_the_size_and_stride_2_halves_it_rounding_up(dimensions, stride, make):
     x = torch.randn(2, 4, *SHAPES[dimensions])
     assert make(dimensions, stride)(x).shape == (2, 6, *ceil_half(SHAPES[dimensions], stride))
 
@@ -57,7 +57,7 @@ def test_cell_convolutions_keep_the_channels(dimensions, stride, make):
     assert make(dimensions, 4, 5, stride)(x).shape == (2, 4, *ceil_half(SHAPES[dimensions], stride))
 
 
-def test_weights_by_hand():
+def test_weights_counted_by_hand():
     assert weights(DepthwiseSeparable(2, 8, 16, 3)) == 8 * 9 + 8 * 16
     assert weights(Bottleneck(2, 8, 16, 3)) == 8 * 4 + 4 * 4 * 9 + 4 * 16
     assert weights(MBConv(2, 8, 16, 3)) == 8 * 48 + 48 * 9 + 48 * 16
@@ -85,7 +85,7 @@ def test_a_dilated_convolution_reads_every_other_position():
 
 
 @pytest.mark.parametrize("shape", [(8,), (7,), (1,), (8, 6), (7, 8), (1, 1)])
-def test_a_factorized_reduction_sees_every_position(shape):
+def test_a_factorized_reduction_reads_every_position(shape):
     reduction = FactorizedReduction(len(shape), 1, 2)
     for half in (reduction.straight, reduction.shifted):
         nn.init.ones_(half.weight)
@@ -126,15 +126,15 @@ def test_norms_are_per_channel():
         lambda: conv(1, 3, 4, (2,)),
     ],
 )
-def test_shapes_that_there_are_not(wrong):
+def test_unsupported_shapes_are_errors(wrong):
     with pytest.raises(ShapeError):
         wrong()
 
 
 @pytest.mark.parametrize("inputs", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize("size", [(8, 8), (7, 9), (1, 2)])
-def test_a_strided_pointwise_convolution_of_few_channels_is_the_usual_one(inputs, size):
-    """PyTorch's own is safe in contiguous order and double precision."""
+def test_a_strided_pointwise_convolution_of_few_channels_equals_pytorchs(inputs, size):
+    """PyTorch's own convolution is safe in contiguous layout and double precision."""
     torch.manual_seed(0)
     ours = conv(2, inputs, 6, 1, 2).double()
     usual = nn.Conv2d(inputs, 6, 1, 2, bias=False).double()

@@ -1,4 +1,4 @@
-"""Two processes with a part of the batch each, against PyTorch's own normalisation of the whole batch in one."""
+"""Two processes with part of the batch each, compared with PyTorch's own normalisation of the whole batch in one process."""
 
 import copy
 
@@ -23,7 +23,7 @@ def made(kind, **settings):
 
 
 def twice(norm, x, part=slice(None), call=None):
-    """Two steps in training, so that statistics and gradients of the second depend on both."""
+    """Two training steps, so that statistics and gradients of the second depend on both."""
     results = []
     for _ in range(2):
         x = x[part].detach().clone().requires_grad_() if not results else (x * 2 + 1).detach().requires_grad_()
@@ -56,7 +56,7 @@ def masked(norm, x):
     return first_channels(norm, x, 2, mask=torch.tensor([0.5, 2.0], dtype=torch.float64))
 
 
-def test_the_first_channels_of_a_wide_one_are_normalised_together(in_two_processes):
+def test_the_first_channels_of_a_wide_layer_are_normalised_over_all_processes(in_two_processes):
     torch.manual_seed(0)
     norm, x = made(nn.BatchNorm2d, affine=False), torch.randn(5, 2, 3, 3, dtype=torch.float64)
     expected = twice(copy.deepcopy(norm), x, call=masked)
@@ -75,7 +75,7 @@ def kept(process_group, norm, x):
         return alone, evaluated, list(network.state_dict()), process_group_of(norm).size, process_group_of(copied[0]).size
 
 
-def test_each_process_normalises_by_itself_where_all_have_the_same_batch(in_two_processes):
+def test_own_statistics_normalises_in_each_process_alone(in_two_processes):
     torch.manual_seed(0)
     norm, x = made(nn.BatchNorm2d), torch.randn(5, 3, 3, 3, dtype=torch.float64)
     plain = copy.deepcopy(norm)
@@ -87,7 +87,7 @@ def test_each_process_normalises_by_itself_where_all_have_the_same_batch(in_two_
         assert (size, size_of_copy) == (2, 2)
 
 
-def test_it_is_for_the_training_only():
+def test_normalisations_are_plain_again_after_training():
     network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     norm, before = network[1], dict(vars(network[1]))
     with global_statistics(network, ProcessGroup(0, 2)):
@@ -101,7 +101,7 @@ def test_it_is_for_the_training_only():
         assert process_group_of(norm) == SINGLE_PROCESS
 
 
-def test_one_that_normalises_in_its_own_way_is_an_error():
+def test_a_custom_batch_normalisation_is_an_error():
     class Own(nn.BatchNorm1d):
         def forward(self, x):
             return x

@@ -41,7 +41,7 @@ def test_gradients_agree_with_finite_differences(closed):
     assert torch.autograd.gradcheck(mix, (x.requires_grad_(), weights.requires_grad_()))
 
 
-def test_what_has_a_weight_of_zero_is_not_computed(monkeypatch):
+def test_activations_with_a_weight_of_zero_are_not_computed(monkeypatch):
     x, weights = sample()
     weights[0, 0], weights[:, 1] = 0.0, 0.0
     rows = []
@@ -51,7 +51,7 @@ def test_what_has_a_weight_of_zero_is_not_computed(monkeypatch):
     assert rows == [1]
 
 
-def test_only_what_is_asked_for_is_differentiated():
+def test_only_required_gradients_are_computed():
     x, weights = sample()
     MixedActivation(NAMES, weights)(x.requires_grad_()).sum().backward()
     assert x.grad is not None
@@ -59,6 +59,6 @@ def test_only_what_is_asked_for_is_differentiated():
     assert weights.grad is not None
 
 
-def test_an_activation_without_a_slope_is_an_error():
+def test_an_activation_without_a_derivative_is_an_error():
     with pytest.raises(UnknownName, match="activation 'gelu' cannot be mixed: choose from tanh, relu"):
         MixedActivation(("tanh", "gelu"), torch.ones(1, 2))

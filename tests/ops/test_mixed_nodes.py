@@ -20,7 +20,7 @@ def nodes_of(candidates, shape, kernel, stride=1, nodes=2):
 
 
 def one_by_one(nodes, inputs, gates):
-    """Equation 2 as it stands: every operation's own module, its output times its gate, and a sum."""
+    """Equation 2 literally: each operation's own module, its output times its gate, and a sum."""
     states = list(inputs)
     for edges in nodes.edges_into:
         terms = [
@@ -51,7 +51,7 @@ def results(function, module, inputs, gates):
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("candidates", [DARTS, tuple(CANDIDATES)], ids=["darts", "all"])
-def test_nodes_are_the_sums_of_the_operations_one_by_one(candidates, shape, stride, training, kernel):
+def test_nodes_equal_the_sums_of_the_single_operations(candidates, shape, stride, training, kernel):
     nodes = nodes_of(candidates, shape, kernel, stride)
     inputs, gates = leaves(nodes, shape)
     nodes(inputs, gates, active_gates(gates))  # statistics that are not at their start
@@ -79,7 +79,7 @@ def test_each_operation_in_single_precision(name, kernel):
         torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_a_gate_of_zero_has_no_gradient_and_its_operation_keeps_its_statistics(kernel):
+def test_a_gate_of_zero_has_no_gradient_and_the_statistics_of_its_operation_stay(kernel):
     nodes = nodes_of(DARTS, (8, 7), kernel, nodes=1)
     inputs, gates = leaves(nodes, (8, 7))
     gates = torch.where(torch.arange(8) == 4, gates, 0.0).detach().requires_grad_()
@@ -129,7 +129,7 @@ def test_which_operations_are_chains(name, stride, steps):
 
 
 def of_a_part(process_group, nodes, inputs, gates, projections):
-    """As `results`, of this process's rows; gradients of what all have are its part of them."""
+    """`results` for this process's rows; gradients of shared tensors are this process's contribution."""
     with global_statistics(nodes, process_group):
         part = process_group.shard(len(inputs[0]))
         own = [x.detach()[part].clone().requires_grad_() for x in inputs]
@@ -145,7 +145,7 @@ def of_a_part(process_group, nodes, inputs, gates, projections):
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_two_processes_compute_what_one_does(stride, kernel, in_two_processes):
+def test_two_processes_give_the_same_result_as_one(stride, kernel, in_two_processes):
     nodes = nodes_of(DARTS, (8, 7), kernel, stride)
     inputs, gates = leaves(nodes, (8, 7))
     projections = [torch.randn(3, 4, *[-(-side // stride) for side in (8, 7)], dtype=torch.float64) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""The fused sum against its operations' own modules, one by one, and against finite differences."""
+"""The fused sum compared with its operations' own modules, one by one, and with finite differences."""
 
 import copy
 
@@ -15,7 +15,7 @@ SHAPES = {"2-D": (8, 7), "1-D": (13,)}
 
 
 def modules_of(shape, stride, training):
-    """Modules, two for each of two states: a 1x1 convolution at stride 1, in its place a factorized reduction at stride 2."""
+    """Two modules for each of two states: with a 1x1 convolution at stride 1, replaced by a factorized reduction at stride 2."""
     torch.manual_seed(0)
     names = ["skip_connect" if stride == 2 and name == "conv_1x1" else name for name in CHAINS]
     modules = nn.ModuleList(candidate(name, len(shape), 4, stride, affine=False) for name in names).double()
@@ -27,7 +27,7 @@ def modules_of(shape, stride, training):
 
 
 def one_by_one(modules, sources, states, others, gates):
-    """Equation 2 as it stands."""
+    """Equation 2 literally."""
     terms = [module(states[source]) for module, source in zip(modules, sources, strict=True)] + list(others)
     return sum(gate * term for gate, term in zip(gates, terms, strict=True))
 
@@ -54,7 +54,7 @@ def leaves(shape, stride, terms):
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_it_is_the_sum_of_the_operations_one_by_one_with_all_gradients_and_statistics(kernel, shape, stride, training):
+def test_it_equals_the_sum_of_the_single_operations_with_all_gradients_and_statistics(kernel, shape, stride, training):
     modules, sources = modules_of(shape, stride, training)
     plain = copy.deepcopy(modules)
     states, others, gates = leaves(shape, stride, len(modules))
@@ -91,7 +91,7 @@ def test_weights_that_do_not_learn_get_no_gradient(kernel):
         torch.testing.assert_close(one, other)
 
 
-def test_a_channel_that_is_constant_is_normalised_to_zero(kernel):
+def test_a_constant_channel_is_normalised_to_zero(kernel):
     modules, sources = modules_of((6, 6), 1, True)
     states = [torch.full((2, 4, 6, 6), -1.0, dtype=torch.float64, requires_grad=True) for _ in range(2)]
     gates = torch.ones(len(modules), dtype=torch.float64, requires_grad=True)

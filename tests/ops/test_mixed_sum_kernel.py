@@ -1,4 +1,4 @@
-"""Both kernels against PyTorch's own modules and its autograd, in double precision."""
+"""Both kernels compared with PyTorch's own modules and autograd, in double precision."""
 
 import pytest
 import torch
@@ -54,7 +54,7 @@ def positions(x):
 
 
 def in_two(kernel, tensors):
-    """As maps, the first two together."""
+    """As maps, with the first two in one."""
     return [kernel.gathered(tensors[:2]), kernel.gathered(tensors[2:])]
 
 
@@ -93,7 +93,7 @@ def test_products_and_sums_along_the_channels(kernel, shape):
     torch.testing.assert_close(covariance, torch.stack([torch.cov(positions(z), correction=0) for z in tensors]))
 
 
-def test_a_covariance_does_not_drown_in_a_large_mean(kernel):
+def test_a_covariance_is_accurate_despite_a_large_mean(kernel):
     torch.manual_seed(0)
     x = randn(4, 8, 16, 16)
     _, expected = kernel.moments([kernel.gathered([x])])
@@ -101,7 +101,7 @@ def test_a_covariance_does_not_drown_in_a_large_mean(kernel):
     torch.testing.assert_close(covariance.double(), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_a_rectified_product_keeps_what_is_not_a_number(kernel):
+def test_a_rectified_product_keeps_nan(kernel):
     x = randn(1, 4, 2, 2, dtype=torch.float32)
     x[0, 0, 0, 0] = torch.nan
     (maps,) = kernel.products(torch.eye(4)[None, None], [[kernel.gathered([x])]], torch.zeros(1, 4), rectify=True)

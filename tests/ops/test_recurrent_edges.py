@@ -13,7 +13,7 @@ def test_every_edge_has_a_matrix_and_those_of_the_input_two():
     assert {tuple(parameter.shape) for parameter in edges.parameters()} == {(5, 2, 5)}
 
 
-def test_products_side_by_side_are_those_of_each_edge():
+def test_concatenated_products_equal_those_of_each_edge():
     torch.manual_seed(0)
     edges = RecurrentEdges(EDGES, 5, highway=True)
     state, mask = torch.randn(3, 5), torch.tensor([0.0, 2.0, 2.0, 0.0, 2.0])
@@ -24,7 +24,7 @@ def test_products_side_by_side_are_those_of_each_edge():
         torch.testing.assert_close(read.gates[:, i], ((state * mask) @ matrix[:, 1]).sigmoid())
 
 
-def test_what_comes_from_the_input_is_added():
+def test_the_contribution_of_the_input_is_added():
     torch.manual_seed(0)
     edges = RecurrentEdges(EDGES, 5, highway=False)
     x, state = torch.randn(2, 3, 5), torch.randn(3, 5)

@@ -7,7 +7,7 @@ from torch import nn
 from archwright.ops.running_statistics import move_statistics, running_statistics, update_statistics
 
 
-def test_they_move_as_the_modules_move_them():
+def test_statistics_are_updated_as_by_the_modules():
     torch.manual_seed(0)
     norms = [nn.BatchNorm2d(3, affine=False), nn.BatchNorm2d(3, affine=False)]
     others = copy.deepcopy(norms)
@@ -23,7 +23,7 @@ def test_they_move_as_the_modules_move_them():
     assert [int(norm.num_batches_tracked) for norm in others] == [3, 3]
 
 
-def test_one_alone_moves_as_several_do():
+def test_a_single_update_equals_the_joint_one():
     norm, other = nn.BatchNorm2d(3, affine=False), nn.BatchNorm2d(3, affine=False)
     means, variances = torch.randn(3), torch.rand(3)
     move_statistics(norm, means, variances, 7)
@@ -31,7 +31,7 @@ def test_one_alone_moves_as_several_do():
     torch.testing.assert_close(dict(norm.named_buffers()), dict(other.named_buffers()))
 
 
-def test_one_in_two_parts_moves_as_a_whole():
+def test_a_normalisation_in_two_parts_is_updated_as_a_whole():
     torch.manual_seed(0)
     norm, other = nn.BatchNorm2d(5, affine=False), nn.BatchNorm2d(5, affine=False)
     means, variances = torch.randn(5), torch.rand(5)
@@ -45,7 +45,7 @@ def test_one_in_two_parts_moves_as_a_whole():
 
 
 @pytest.mark.parametrize("settings", [{"track_running_stats": False}, {"momentum": None}])
-def test_a_normalisation_that_cannot_be_moved_is_refused(settings):
+def test_a_normalisation_without_suitable_statistics_is_refused(settings):
     norm = nn.BatchNorm1d(2, affine=False, **settings)
     with pytest.raises(TypeError):
         update_statistics([norm], torch.zeros(1, 2), torch.ones(1, 2), 4)

@@ -6,7 +6,7 @@ from archwright.errors import InputError
 from archwright.ops.variational_dropout import VariationalDropout, masked, set_variational_dropout
 
 
-def test_one_mask_for_all_steps_and_the_mean_stays():
+def test_one_mask_for_all_steps_and_the_mean_is_preserved():
     torch.manual_seed(0)
     y = VariationalDropout(probability=0.25)(torch.ones(5, 200, 20))
     assert torch.equal(y.amin(dim=0), y.amax(dim=0))
@@ -45,6 +45,6 @@ def test_each_place_is_set_by_its_name():
 
 
 @pytest.mark.parametrize("probability", [-0.1, 1.0, float("nan")])
-def test_what_is_no_probability_to_drop_is_refused(probability):
+def test_an_invalid_drop_probability_is_refused(probability):
     with pytest.raises(InputError, match=r"hidden_dropout .* at least 0 and below 1"):
         set_variational_dropout(nn.Identity(), {"hidden_dropout": probability})

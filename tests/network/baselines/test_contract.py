@@ -12,7 +12,7 @@ from archwright.errors import InputError, UnknownName
 from archwright.network.baselines import RECURRENT, baseline_names, baseline_summary, build_baseline, is_network
 
 NETWORKS = [name for name in baseline_names() if is_network(name) and name not in RECURRENT]
-"""Those of texts are in test_recurrent.py."""
+"""Baselines for text are in test_recurrent.py."""
 SHAPES = [(1, 28, 28), (3, 96, 64), (3, 2, 5), (2, 300), (1, 1)]
 FLAT_TOO = ["resnet-tiny", "resnet18", "resnet50", "highway"]
 
@@ -34,7 +34,7 @@ def test_maps_flat_features_to_outputs(name):
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in FLAT_TOO])
-def test_convolutional_ones_say_what_suits_flat_features(name):
+def test_convolutional_baselines_name_those_for_flat_features(name):
     with pytest.raises(InputError, match=rf"{name}.*\(9,\).*{', '.join(FLAT_TOO[:3])}, highway or random_forest"):
         build_baseline(name, problem((9,)))
 
@@ -76,7 +76,7 @@ def test_unknown_names_and_the_random_forest():
             ask("resnet-18")
 
 
-def test_anybodys_baseline_by_module_and_function(tmp_path, monkeypatch):
+def test_an_external_baseline_is_found_by_module_and_function(tmp_path, monkeypatch):
     code = 'from torch import nn\ndef tiny(problem):\n    """Mine."""\n    return nn.Linear(4, problem.outputs)\n'
     (tmp_path / "mine_for_baselines.py").write_text(code)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -85,7 +85,7 @@ def test_anybodys_baseline_by_module_and_function(tmp_path, monkeypatch):
     assert build_baseline("mine_for_baselines:tiny", problem((4,), outputs=7)).out_features == 7
 
 
-def test_each_has_a_summary_of_its_own():
+def test_each_has_its_own_summary():
     assert len({baseline_summary(name) for name in baseline_names()}) == len(baseline_names())
 
 

@@ -16,7 +16,7 @@ def test_weights_as_published():
     assert parameter_count(network) - channels == 6_998_552
 
 
-def test_the_map_sizes_of_the_paper():
+def test_map_sizes_as_in_the_paper():
     with torch.device("meta"):
         network = googlenet(IMAGENET)
         x, sizes = network.stem(torch.empty(2, 3, 224, 224)), {}
@@ -28,5 +28,5 @@ def test_the_map_sizes_of_the_paper():
     assert sizes["5b"] == (1024, 7, 7)
 
 
-def test_branches_side_by_side():
+def test_branches_are_concatenated():
     assert Inception(1, 10, INCEPTIONS["3a"]).eval()(torch.randn(2, 10, 6)).shape == (2, 256, 6)

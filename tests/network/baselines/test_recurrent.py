@@ -12,7 +12,7 @@ TEXT = Problem("letters", "language_modelling", (16,), 30, tuple(map(str, range(
 
 
 def like_torch(cell, reference, blocks):
-    """PyTorch's cell with our weights. blocks: ours for each block of its rows, in its order."""
+    """PyTorch's cell with our weights. blocks: the index of our block for each block of its rows, in its order."""
     order = torch.cat([torch.arange(5 * block, 5 * block + 5) for block in blocks])
     with torch.no_grad():
         reference.weight_ih_l0.copy_(cell.input.weight[order])
@@ -22,7 +22,7 @@ def like_torch(cell, reference, blocks):
     return reference
 
 
-def test_the_lstm_is_that_of_pytorch():
+def test_the_lstm_equals_pytorchs():
     cell, x = LSTM(5), torch.randn(7, 3, 5)
     reference = like_torch(cell, nn.LSTM(5, 5), [0, 1, 3, 2])  # PyTorch: i, f, g, o
     state = torch.randn(3, 5), torch.randn(3, 5)
@@ -32,7 +32,7 @@ def test_the_lstm_is_that_of_pytorch():
     torch.testing.assert_close((h, c), (last_h[0], last_c[0]))
 
 
-def test_the_gru_is_that_of_pytorch():
+def test_the_gru_equals_pytorchs():
     cell, x = GRU(5), torch.randn(7, 3, 5)
     reference = like_torch(cell, nn.GRU(5, 5), [0, 1, 2])
     state = torch.randn(3, 5)
@@ -56,16 +56,16 @@ def test_one_mask_holds_for_the_state_at_every_step(cell):
 
 @pytest.mark.parametrize("name", RECURRENT)
 @pytest.mark.parametrize("parameters", [2_000, 50_000])
-def test_they_are_as_large_as_they_are_asked_to_be(name, parameters):
+def test_they_have_the_requested_size(name, parameters):
     size = parameter_count(build_baseline(name, TEXT, parameters))
     assert abs(size - parameters) < 0.06 * parameters
 
 
-def test_the_nearest_width_is_taken():
+def test_the_nearest_width_is_chosen():
     assert [fitting_width(lambda width: width**2, wanted) for wanted in (1, 6, 7, 100)] == [1, 2, 3, 10]
 
 
-def test_texts_have_baselines_of_their_own_and_others_have_none_of_these():
+def test_text_has_its_own_baselines_and_other_tasks_have_none_of_these():
     assert usual_baselines(TEXT) == ("lstm", "gru")
     assert usual_baselines(Problem("d", "classification", (1, 8, 8), 3)) == ("resnet-tiny", "resnet18", "random_forest")
     with pytest.raises(InputError, match="'resnet18' does not support text such as letters: choose from lstm, gru"):
@@ -84,7 +84,7 @@ def test_all_weights_learn(name):
 
 
 @pytest.mark.parametrize("name", RECURRENT)
-def test_they_train_in_mixed_precision_too(name):
+def test_they_also_train_in_mixed_precision(name):
     network, tokens = build_baseline(name, TEXT, 5_000), torch.randint(30, (2, 16))
     with torch.autocast("cpu", torch.bfloat16):
         network(tokens)

@@ -27,14 +27,14 @@ def test_weights_and_macs_as_published(build, problem, weights, macs):
     assert multiply_accumulates(network, problem.input_shape) == macs
 
 
-def test_the_tiny_one_has_ten_layers_and_an_eighth_of_the_filters():
+def test_resnet_tiny_has_ten_layers_and_an_eighth_of_the_filters():
     tiny, full = resnet_tiny(CIFAR), resnet18(CIFAR)
     layers = [m for m in tiny.modules() if isinstance(m, torch.nn.Conv2d) and m.kernel_size == (3, 3)]
     assert len(layers) + 1 == 10
     assert [s[0].branch[0][0].out_channels * 8 for s in tiny.stages] == [s[0].branch[0][0].out_channels for s in full.stages]
 
 
-def test_weights_of_a_series_by_hand():
+def test_weights_for_a_series_counted_by_hand():
     network = resnet_tiny(Problem("series", "regression", (2, 50), 1))
     stem = 3 * 2 * 8 + 16
     first = 2 * (3 * 8 * 8 + 16)

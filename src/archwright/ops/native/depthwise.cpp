@@ -1,4 +1,4 @@
-// Depthwise convolutions that pad by half the kernel, and their gradients: some filters of one stride for each of several tensors.
+// Depthwise convolutions padded by half the kernel, and their gradients: several filters of one stride for each of several tensors.
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
@@ -8,7 +8,7 @@
 namespace archwright {
 namespace {
 
-// Padded for the widest of the filters.
+// Padded for the widest filter.
 Frame frame_for(const Tensor& x, TensorList weights, int64_t stride, at::IntArrayRef dilations) {
   int64_t top = 0, left = 0;
   for (size_t i = 0; i < weights.size(); ++i) {
@@ -25,7 +25,7 @@ std::vector<Filter<T>> filters_for(const Frame& frame, TensorList weights, at::I
   return filters;
 }
 
-// Adds a filter's sums for one block of a row to `result`. x: where the block begins in the padded image.
+// Adds a filter's sums for one block of a row to `result`. x: the start of the block in the padded image.
 template <typename T, int64_t VECTORS>
 inline void filter_block(const Filter<T>& filter, const T* x, int64_t number, T* result) {
   Vec<T> sum[UNROLL];
@@ -55,7 +55,7 @@ void add_block(const Filter<T>& filter, const T* x, int64_t number, T* result) {
   }
 }
 
-// One x, its filters, and what is read and written.
+// One x, its filters, and the tensors that are read and written.
 template <typename T>
 struct Call {
   Frame frame;
@@ -64,7 +64,7 @@ struct Call {
   std::vector<T*> to;
 };
 
-// For each x a call with its own of all filters.
+// For each x a call with its own filters.
 template <typename T>
 std::vector<Call<T>> calls_for(TensorList xs, at::IntArrayRef counts, TensorList weights, at::IntArrayRef strides,
                                at::IntArrayRef dilations, bool backwards) {
@@ -117,8 +117,8 @@ std::vector<Tensor> depthwise(TensorList xs, at::IntArrayRef counts, TensorList 
   return results;
 }
 
-// At stride 1: the gradients themselves are filtered, by the flipped weights. call.from: the gradients, and x behind them where
-// what it is not positive for is masked.
+// At stride 1: the gradients are filtered with the flipped weights. call.from: the gradients, followed by x if the result is masked
+// where x is not positive.
 template <typename T>
 void gather(const Call<T>& call, int64_t begin, int64_t end) {
   const Frame& frame = call.frame;
@@ -154,7 +154,7 @@ std::vector<T> along_a_row(const Filter<T>& filter, int64_t channels, int64_t nu
   return repeated;
 }
 
-// At other strides: each number of a gradient goes back to where its taps were read.
+// At other strides: each element of a gradient is scattered to the positions that its taps read.
 template <typename T>
 void scatter(const Call<T>& call, int64_t begin, int64_t end) {
   const Frame& frame = call.frame;
@@ -177,7 +177,7 @@ void scatter(const Call<T>& call, int64_t begin, int64_t end) {
   }
 }
 
-// Summed over the filters of each x; zero where x is not positive, if it was rectified.
+// Summed over the filters of each x; zero where x is not positive if it was rectified.
 std::vector<Tensor> depthwise_input(TensorList gradients, TensorList xs, at::IntArrayRef counts, TensorList weights,
                                     at::IntArrayRef strides, at::IntArrayRef dilations, bool rectified) {
   std::vector<Tensor> results;
@@ -198,7 +198,7 @@ std::vector<Tensor> depthwise_input(TensorList gradients, TensorList xs, at::Int
   return results;
 }
 
-// Sums of x times gradient over the vectors of one row that are `step` apart, for KW neighbouring taps at once; lanes stay apart.
+// Sums of x times gradient over the vectors of one row that are `step` apart, for KW adjacent taps at once; lanes are kept separate.
 template <typename T, int KW>
 inline void correlate_row(const T* x, const int64_t* offset, const T* gradient, int64_t numbers, int64_t step, T* sums, int64_t apart) {
   Vec<T> sum[KW];
@@ -213,12 +213,12 @@ inline void correlate_row(const T* x, const int64_t* offset, const T* gradient, 
   for (int j = 0; j < KW; ++j) store(sums + j * apart, sum[j]);
 }
 
-// Where the channels divide a vector, or vectors divide the channels. gradient: one image's; sums: `period` numbers per tap, a vector
-// or the channels, whichever is longer.
+// If the channels divide a vector, or vectors divide the channels. gradient: of one image; sums: `period` numbers per tap, the larger
+// of a vector and the channels.
 template <typename T>
 void correlate_vectors(const Frame& frame, const Window& window, const T* padded, const T* gradient, int64_t period, T* sums) {
   const int64_t length = rounded_up(frame.row(), LANES<T>);
-  Scratch<T> row(length, T(0));  // zeros behind the last number
+  Scratch<T> row(length, T(0));  // zeros after the last element
   for (int64_t h = 0; h < frame.out_height; ++h) {
     std::memcpy(row.data(), gradient + h * frame.row(), sizeof(T) * frame.row());
     for (int64_t i = 0; i < window.kh; ++i)
@@ -236,7 +236,7 @@ void correlate_vectors(const Frame& frame, const Window& window, const T* padded
   }
 }
 
-// With any channels. sums: a row per tap.
+// For any number of channels. sums: one row per tap.
 template <typename T>
 void correlate_rows(const Frame& frame, const Window& window, const T* padded, const T* gradient, T* sums) {
   for (int64_t h = 0; h < frame.out_height; ++h)
@@ -248,7 +248,7 @@ void correlate_rows(const Frame& frame, const Window& window, const T* padded, c
     }
 }
 
-// found: (taps, C), one image's part of a weight's gradient.
+// found: (taps, C), the contribution of one image to a weight gradient.
 template <typename T>
 void correlate(const Frame& frame, const Window& window, const T* padded, const T* gradient, T* found) {
   const bool vectors = LANES<T> % frame.channels == 0 || frame.channels % LANES<T> == 0;
@@ -263,7 +263,7 @@ void correlate(const Frame& frame, const Window& window, const T* padded, const 
     for (int64_t f = 0; f < length; ++f) found[t * frame.channels + f % frame.channels] += sums.data()[t * length + f];
 }
 
-// call.from: x, and the gradients. call.to: for each filter a part for each image, (images, taps, channels).
+// call.from: x, and the gradients. call.to: for each filter the contribution of each image, (images, taps, channels).
 template <typename T>
 void correlate_images(const Call<T>& call, int64_t begin, int64_t end) {
   const Frame& frame = call.frame;

@@ -12,9 +12,9 @@ namespace archwright {
 namespace {
 
 template <typename T>
-using Number = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;  // as wide as T, so that both fill vectors of one length
+using Number = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;  // as wide as T, so that vectors of both have the same length
 
-// The largest of each window, and which tap it was; ties go to the first tap, not-a-number wins.
+// The maximum of each window and its tap; ties go to the first tap, NaN wins.
 template <typename T>
 void largest(const Frame& frame, const Window& window, const T* x, T* out, uint8_t* taps) {
   const int64_t row = frame.row();
@@ -44,7 +44,7 @@ void largest(const Frame& frame, const Window& window, const T* x, T* out, uint8
   });
 }
 
-// The transpose of `largest`: each number goes to the tap that was largest.
+// The transpose of `largest`: each element goes to the tap that was the maximum.
 template <typename T>
 void return_to_largest(const Frame& frame, const Window& window, const T* gradient, const uint8_t* taps, T* out) {
   const int64_t row = frame.row();
@@ -69,7 +69,7 @@ void return_to_largest(const Frame& frame, const Window& window, const T* gradie
   });
 }
 
-// Of windows of size x size. Returns the largest, and which taps they were (uint8).
+// Max pooling over size x size windows. Returns the maxima and their taps (uint8).
 std::tuple<Tensor, Tensor> max_pool(const Tensor& x, int64_t size, int64_t stride) {
   const Frame frame(x, stride, size / 2, size / 2);
   const Window window(frame, size, size, 1);
@@ -81,7 +81,7 @@ std::tuple<Tensor, Tensor> max_pool(const Tensor& x, int64_t size, int64_t strid
   return {out, taps};
 }
 
-// x only gives the shape.
+// x only provides the shape.
 Tensor max_pool_input(const Tensor& gradient, const Tensor& taps, const Tensor& x, int64_t size, int64_t stride) {
   const Frame frame(x, stride, size / 2, size / 2);
   const Window window(frame, size, size, 1);

@@ -1,4 +1,4 @@
-// Products along the channels: a few positions' results stay in registers, one vector of C numbers each.
+// Products along the channels: the results of a few positions stay in registers, one vector of C numbers each.
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
@@ -10,16 +10,16 @@
 namespace archwright {
 namespace {
 
-// Fewer channels than lanes: several pixels lie side by side in a vector. More: a pixel is several vectors.
+// Fewer channels than lanes: a vector holds several adjacent pixels. More: a pixel spans several vectors.
 template <typename T, int64_t C>
 constexpr int64_t BESIDE = std::max<int64_t>(1, LANES<T> / C);
 template <typename T, int64_t C>
 constexpr int64_t WIDTH = C * BESIDE<T, C>;
-constexpr int64_t NUMBERS = 4096;  // that one task multiplies: they stay in the nearest cache
+constexpr int64_t NUMBERS = 4096;  // per task, so that they stay in the L1 cache
 template <typename T>
 using Lane = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
 
-// A channel's number in all lanes, each pixel's own where several lie side by side.
+// The value of a channel in all lanes, separately for each pixel if a vector holds several.
 template <typename T, int64_t C>
 inline auto spread(const T* z, int64_t channel) {
   if constexpr (BESIDE<T, C> == 1) {
@@ -31,7 +31,7 @@ inline auto spread(const T* z, int64_t channel) {
   }
 }
 
-// Numbers of one pixel from `part` on, repeated for each of those side by side.
+// Elements of one pixel from `part` on, repeated for each pixel in a vector.
 template <typename T, int64_t C>
 inline Vec<T> repeated(const T* from, int64_t part) {
   Vec<T> all;
@@ -39,8 +39,8 @@ inline Vec<T> repeated(const T* from, int64_t part) {
   return all;
 }
 
-// P times BESIDE positions of sum_t matrix_t z_t + sum_o gate_o x_o + bias, of which LANES numbers from `part` on. columns: the
-// matrices, transposed, each row repeated for the pixels side by side.
+// sum_t matrix_t z_t + sum_o gate_o x_o + bias at P times BESIDE positions, LANES elements from `part` on. columns: the
+// matrices, transposed, each row repeated for the pixels in a vector.
 template <typename T, int64_t C, int64_t P>
 inline void multiply(const std::vector<const T*>& read, const T* columns, const T* bias, const std::vector<const T*>& others,
                      const T* gates, bool rectify, int64_t first, int64_t part, T* out) {
@@ -59,13 +59,13 @@ inline void multiply(const std::vector<const T*>& read, const T* columns, const 
       for (int64_t c = 0; c < C; ++c) add(c);
     } else {
 #pragma GCC unroll 8
-      for (int64_t c = 0; c < C; ++c) add(c);  // so that what is spread is known when it is compiled
+      for (int64_t c = 0; c < C; ++c) add(c);  // so that the broadcast lanes are known at compile time
     }
   }
   for (size_t o = 0; o < others.size(); ++o)
     for (int64_t p = 0; p < P; ++p) sum[p] += gates[o] * load<V>(others[o] + first * C + p * W + part);
   for (int64_t p = 0; p < P; ++p) {
-    if (rectify) sum[p] = sum[p] < V{} ? V{} : sum[p];  // not-a-number stays
+    if (rectify) sum[p] = sum[p] < V{} ? V{} : sum[p];  // keeps NaN
     store(out + first * C + p * W + part, sum[p]);
   }
 }
@@ -94,7 +94,7 @@ void multiply_all(const std::vector<const T*>& read, const T* columns, const T* 
   for (; n < end; ++n) multiply_one<T, C>(read, columns, bias, others, gates, rectify, n, out);
 }
 
-// Matrices (..., C, C) as `multiply` reads them: of each its columns, one after the other, each repeated for the pixels side by side.
+// Matrices (..., C, C) as `multiply` reads them: column by column, each column repeated for the pixels in a vector.
 template <typename T, int64_t C>
 std::vector<T> columns_of(const Tensor& matrices) {
   const Tensor all = matrices.contiguous();
@@ -107,7 +107,7 @@ std::vector<T> columns_of(const Tensor& matrices) {
   return columns;
 }
 
-// matrices: (T, C, C). gates: one for each of the others. bias: (C,).
+// matrices: (T, C, C). gates: one per tensor in `others`. bias: (C,).
 Tensor product_sum(const Tensor& matrices, TensorList tensors, const Tensor& bias, TensorList others, const Tensor& gates) {
   const Tensor& one = tensors[0];
   Tensor out = like(one, one.size(2), one.size(3));
@@ -127,7 +127,7 @@ Tensor product_sum(const Tensor& matrices, TensorList tensors, const Tensor& bia
   return out;
 }
 
-// For each t apart: sum_i matrix_ti x_ti + bias_t. matrices: (T, I, C, C). tensors: T * I, those of each t in sequence. biases: (T, C).
+// For each t: sum_i matrix_ti x_ti + bias_t. matrices: (T, I, C, C). tensors: T * I, those of each t in sequence. biases: (T, C).
 std::vector<Tensor> products(const Tensor& matrices, TensorList tensors, const optional<Tensor>& biases, bool rectify) {
   const Tensor& one = tensors[0];
   const int64_t terms = matrices.size(0), factors = matrices.size(1);
@@ -205,7 +205,7 @@ Tensor cross(TensorList xs, TensorList ys) {
   return parts.sum(0);
 }
 
-// Of (B, C, H, W) each over all positions: (T, C).
+// The sum of each tensor (B, C, H, W) over all positions: (T, C).
 Tensor sums(TensorList tensors) {
   const Tensor& one = tensors[0];
   const int64_t channels = one.size(1), positions = one.numel() / channels, count = static_cast<int64_t>(tensors.size());
@@ -261,7 +261,7 @@ std::tuple<Tensor, Tensor> moments(TensorList tensors) {
   return {mean, squares.sum(0).div_(positions)};
 }
 
-// x times each of the gates.
+// x times each gate.
 std::vector<Tensor> scaled(const Tensor& x, const Tensor& gates) {
   std::vector<Tensor> results;
   for (int64_t o = 0; o < gates.numel(); ++o) results.push_back(like(x, x.size(2), x.size(3)));
@@ -280,7 +280,7 @@ std::vector<Tensor> scaled(const Tensor& x, const Tensor& gates) {
   return results;
 }
 
-// The sum of all products of x with each of the others: (number of others,).
+// The inner products of x with each of the others: (number of others,).
 Tensor dots(const Tensor& x, TensorList others) {
   const int64_t chunks = (x.numel() + NUMBERS - 1) / NUMBERS, count = static_cast<int64_t>(others.size());
   Tensor parts = at::zeros({chunks, count}, x.options());

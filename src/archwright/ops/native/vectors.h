@@ -1,4 +1,4 @@
-// Vectors of numbers, for images whose channels come last in memory: (B, H, W, C) in float or double.
+// SIMD vectors for images in channels-last layout: (B, H, W, C) in float or double.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -41,7 +41,7 @@ inline void store(T* to, const V& vector) {
   std::memcpy(to, &vector, sizeof(V));
 }
 
-// Working memory that begins where a vector may.
+// Scratch memory with the alignment of a vector.
 template <typename T>
 class Scratch {
  public:
@@ -58,7 +58,7 @@ class Scratch {
 
 inline int64_t rounded_up(int64_t number, int64_t to) { return (number + to - 1) / to * to; }
 
-constexpr int64_t CHUNK = 512;  // positions that one task sums up
+constexpr int64_t CHUNK = 512;  // positions summed by one task
 
 template <typename F>
 void with_channels(int64_t channels, F function) {

@@ -1,6 +1,6 @@
-// Windows over padded images. A row of an image is W * C numbers in sequence, and one weight per channel is a sequence that repeats
-// every C numbers: so a tap of a window is a shifted row, and vectors need to know nothing of channels. At stride s the columns of the
-// padded image are first dealt out to s planes, so that rows stay sequences.
+// Windows over padded images. A row of an image is a sequence of W * C numbers, and one weight per channel is a sequence that repeats
+// every C numbers: so a tap of a window is a shifted row, and vectors are independent of channels. At stride s the columns of the
+// padded image are first distributed to s planes, so that rows remain sequences.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace archwright {
 
-// A batch of images that are padded by `top` and `left` on either side and read at a stride.
+// A batch of images padded by `top` and `left` on either side and read with a stride.
 struct Frame {
   int64_t batch, channels, height, width, stride, top, left;
   int64_t out_height, out_width;
@@ -23,12 +23,12 @@ struct Frame {
   int64_t image() const { return height * width * channels; }
   int64_t row() const { return out_width * channels; }           // numbers in a row of the output
   int64_t output() const { return out_height * row(); }          // numbers in an image of the output
-  int64_t below() const { return stride * columns * channels; }  // from one output row's numbers to the next one's
+  int64_t below() const { return stride * columns * channels; }  // distance between the elements of adjacent output rows
   int64_t padded() const { return stride * rows * columns * channels; }
   int64_t place(int64_t i, int64_t j) const { return (((j % stride) * rows + i) * columns + j / stride) * channels; }
 };
 
-// A window of kh x kw taps with its middle on the pixel that it is for: where they find the first numbers of a row.
+// A window of kh x kw taps centred on its pixel: the offsets at which the taps read the first elements of a row.
 struct Window {
   int64_t kh, kw;
   std::vector<int64_t> offset;
@@ -66,8 +66,8 @@ void unpad(const Frame& frame, const T* padded, T* image, const T* mask) {
     }
 }
 
-// A window with one weight per tap and channel, repeated along a row. Every block of a row has the same weights where a block holds
-// whole vectors of all channels, or a vector does; then `vectors` of them follow one another, again and again.
+// A window with one weight per tap and channel, repeated along a row. If a block, or a vector, holds all channels a whole number of
+// times, every block of a row has the same weights: a sequence of `vectors` vectors that repeats.
 template <typename T>
 struct Filter {
   Window window;
@@ -87,11 +87,11 @@ struct Filter {
       for (int64_t t = 0; t < taps; ++t) weights[t * length + f] = values[c * taps + (flipped ? taps - 1 - t : t)];
   }
 
-  // Of a tap, for the numbers of a row from `number` on.
+  // The weights of a tap, for the elements of a row from `number` on.
   const T* at(int64_t tap, int64_t number) const { return weights.data() + tap * length + (same_blocks ? 0 : number); }
 };
 
-// Calls `work(call, first image, behind the last)` for all images of all calls, which have equally many, shared among the threads.
+// Calls `work(call, first image, end)` for all images of all calls, which have equally many, divided among the threads.
 template <typename Call, typename F>
 void over_images(const std::vector<Call>& calls, int64_t images, F work) {
   at::parallel_for(0, static_cast<int64_t>(calls.size()) * images, 1, [&](int64_t begin, int64_t end) {
