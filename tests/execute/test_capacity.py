@@ -27,7 +27,7 @@ def test_too_much_memory_is_an_error():
 
 
 def test_a_training_on_more_devices_than_there_are_workers_is_an_error(job):
-    with pytest.raises(InputError, match="on 3 devices takes as many workers, but only 2 will run"):
+    with pytest.raises(InputError, match="on 3 devices takes as many workers, and this run has 2"):
         check_job(job("wide", fields={"devices": 3}), Resources(2, device="cpu"), 2)
     check_job(job("fits", fields={"devices": 2}), Resources(2, device="cpu"), 2)
 

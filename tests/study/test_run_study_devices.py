@@ -136,7 +136,7 @@ def test_kill_9_of_the_command_in_a_final_training(small_run, whole, run, tmp_pa
 
 
 def test_more_devices_than_workers_are_an_error_before_anything_is_written(small_run, run, tmp_path):
-    with pytest.raises(InputError, match="2 devices takes as many workers, and there are 1"):
+    with pytest.raises(InputError, match="2 devices takes as many workers, and this run has 1"):
         run(tmp_path / "run", workers=1)
     with pytest.raises(InputError, match="'serial' trains in one process, not on 2 devices"):
         run(tmp_path / "run", executor="serial", workers=None)

@@ -59,9 +59,7 @@ def check_limits(job: Job) -> None:
 def check_devices(devices: int, workers: int) -> None:
     """Raises InputError if a training requests more devices than there are workers."""
     if devices > workers:
-        raise InputError(
-            f"a training on {devices} devices takes as many workers, but only {workers} will run: request more workers"
-        )
+        raise InputError(f"a training on {devices} devices takes as many workers, and this run has {workers}: request more workers")
 
 
 def threads_of(resources: Resources, workers: int) -> int:
