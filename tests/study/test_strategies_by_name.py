@@ -52,7 +52,7 @@ def test_each_strategy_has_a_summary_and_can_be_created_as_described(name):
 def test_custom_strategies_are_distinguished_by_their_methods(own):
     assert not is_one_shot(f"{own}:Guess")
     assert is_one_shot(f"{own}:Share")
-    with pytest.raises(UnknownName, match="not a class with a method .propose."):
+    with pytest.raises(UnknownName, match="not a class with a method `propose`"):
         make_any(f"{own}:Neither", {})
 
 
