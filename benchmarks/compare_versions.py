@@ -31,7 +31,7 @@ COMMANDS = {
     "bench_in_flight": "bench nasbench201 --dataset cifar100 --strategies "
     "regularized_evolution,local_search,genetic,grid,reinforce --queries 40 --repeats 3 --in-flight 7",
 }
-NOT_FIXED = ("seconds", "memory", "energy", "latency", "worker", "idle", "elapsed", "out", "p_value")
+NOT_FIXED = ("seconds", "memory", "energy", "latency", "worker", "idle", "elapsed", "longest", "out")
 """A column or key with one of these words in its name depends on the machine's hour, or on where the run lies."""
 SENTENCES = ("text", "reason", "cause", "notes")
 """What is written for people: other words for the same are shown, and do not count."""
@@ -99,7 +99,9 @@ def rows_of(table: Path) -> Any:
 
 
 def lines_of(file: Path) -> Any:
-    return [fixed(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines() if line]
+    """A benchmark's searches in the order of the repeats; they stand there as they ended."""
+    searches = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+    return [fixed(search) for search in sorted(searches, key=lambda search: search["repeat"])]
 
 
 def fixed(content: Any) -> Any:
