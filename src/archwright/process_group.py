@@ -17,7 +17,7 @@ from torch import Tensor, distributed
 from archwright.errors import InputError
 from archwright.formatting import plural
 
-RANK, SIZE, RENDEZVOUS = "RANK", "WORLD_SIZE", "ARCHWRIGHT_MEETING"
+RANK, SIZE, RENDEZVOUS = "RANK", "WORLD_SIZE", "ARCHWRIGHT_RENDEZVOUS"
 """Environment variables with a process's rank, the number of processes, and the file for their rendezvous."""
 
 Value = TypeVar("Value")

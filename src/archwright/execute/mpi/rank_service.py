@@ -98,8 +98,8 @@ class WorkerRanks:
 
     def _handle(self, messages: list[tuple[int, dict[str, Any]]]) -> None:
         for rank, message in messages:
-            if "station" in message:
-                self._node_infos[rank] = NodeInfo.from_json(message["station"])
+            if "node_info" in message:
+                self._node_infos[rank] = NodeInfo.from_json(message["node_info"])
             elif "record" in message:
                 self.records[message["key"]] = message["record"]
             else:

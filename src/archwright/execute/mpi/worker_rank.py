@@ -108,7 +108,7 @@ class Service:
     def _handle(self, messages: list[tuple[int, dict[str, Any]]]) -> None:
         for _, message in messages:
             if message.get("tell"):
-                self._channel.send(0, {"station": self._node_info.to_json()})
+                self._channel.send(0, {"node_info": self._node_info.to_json()})
             self._pool_announced = self._pool_announced or message.get("serve", False)
             self._shut_down = self._shut_down or message.get("home", False)
             self._stopped.update(message.get("stop", ()))
