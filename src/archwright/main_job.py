@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,6 @@ from archwright.ledger.json_file import read_json
 from archwright.report.gather import gather
 from archwright.report.page import write_report
 from archwright.report.table import rich_table, text_table
-from archwright.search_space import SearchSpace
-from archwright.settings import settings_of
 from archwright.statistics.verdict import best_on_validation
 from archwright.study.request import Request
 from archwright.study.run_folder import RunFolder
@@ -77,76 +75,25 @@ class Result:
         return target
 
 
-def search(
-    source: str | Path | Arrays | tuple[Any, Any],
-    *,
-    space: str | SearchSpace | None = None,
-    strategy: str | Sequence[str] = "regularized_evolution",
-    baselines: str | Sequence[str] | None = None,
-    trials: int | None = None,
-    minutes: float | None = None,
-    out: str | Path | None = None,
-    settings: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> Result:
+def search(source: str | Path | Arrays | tuple[Any, Any], **options: Any) -> Result:
     """Search, retrain the best, compare with baselines, and write a report; repeat the call to resume an interrupted run.
 
-    `source`: the name of a data set, a path, `(x, y)`, or `Arrays`. `options`: the other fields of `Request`, as on the command
-    line (epochs, top_k, seeds, seed, workers, executor, address, cpus, gpus, device, devices, objectives, task, target, layout,
-    level, window, timeout, memory, storage, study, random). The default space and baselines suit the data: the space is "chain", or
-    "recurrent" for text. With the executor "mpi", under `mpiexec`, it returns on rank 0 only.
+    `source`: the name of a data set, a path, `(x, y)`, or `Arrays`. `options`: those of `archwright search`, by the same names
+    (`strategy`, `space`, `trials`, `minutes`, ...), `settings` for `--set`, and `random` for the opposite of `--no-random`; see
+    `Request`. `space` and `strategy` may be objects. With the executor "mpi", under `mpiexec`, it returns on rank 0 only.
     Raises InputError, in one sentence that says how to fix it, for anything unknown or incompatible.
     """
     with rank_service(options.get("executor", "processes")):
-        _check_arguments(space, strategy, options)
-        arrays = Arrays(x=source[0], y=source[1]) if isinstance(source, tuple) else source
-        request = Request(
-            source=arrays.name if isinstance(arrays, Arrays) else str(arrays),
-            space=space.reference if isinstance(space, SearchSpace) else space,
-            strategies=_as_names(strategy),
-            baselines=None if baselines is None else _as_names(baselines),
-            trials=trials,
-            minutes=minutes,
-            out=Path(out) if out is not None else None,
-            settings={key: str(value) for key, value in {**_space_settings(space), **(settings or {})}.items()},
-            **options,
-        )
-        result = run(request, arrays if isinstance(arrays, Arrays) else None)
+        request = Request.of(source, options)
+        result = run(request)
     if result is None:
         raise InputError(f"study {request.study!r} has finished: its results are in the folder where it was started")
     return result
 
 
-OPTIONS = (
-    *("epochs", "top_k", "seeds", "seed", "workers", "executor", "address", "cpus", "gpus", "device", "devices", "objectives"),
-    *("task", "target", "layout", "level", "window", "timeout", "memory", "storage", "study", "random"),
-)
-
-
-def _check_arguments(space: Any, strategy: Any, options: Mapping[str, Any]) -> None:
-    """Raises InputError for an unknown option, or for a space or strategy of the wrong type."""
-    unknown = sorted(set(options) - set(OPTIONS))
-    if unknown:
-        raise InputError(f"search has no option {', '.join(unknown)}: besides its named arguments it takes {', '.join(OPTIONS)}")
-    if not isinstance(space, (str, SearchSpace, type(None))):
-        raise InputError(f"space is {space!r}: give a name, module:Class or a SearchSpace")
-    if not all(isinstance(name, str) for name in ((strategy,) if isinstance(strategy, str) else strategy)):
-        raise InputError(
-            f"strategy is {strategy!r}: give names or module:Class, and settings as settings={{'strategy.KEY': value}}"
-        )
-
-
-def _as_names(names: str | Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _space_settings(space: str | SearchSpace | None) -> dict[str, Any]:
-    return {f"space.{key}": value for key, value in settings_of(space).items()} if isinstance(space, SearchSpace) else {}
-
-
-def run(request: Request, source: Arrays | None = None) -> Result | None:
+def run(request: Request) -> Result | None:
     """Run a request to its end and write its report; None if this was a helper of a run that lives elsewhere (`Request.study`)."""
-    folder = run_study(request, source)
+    folder = run_study(request)
     if not folder.results.exists():
         return None
     result = Result(folder.path, read_json(folder.results))

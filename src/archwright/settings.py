@@ -6,10 +6,10 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from archwright.errors import UnknownSetting
+from archwright.errors import InputError, UnknownSetting
 
 S = TypeVar("S")
 
@@ -17,6 +17,36 @@ S = TypeVar("S")
 def settings_of(obj: Any) -> dict[str, Any]:
     """The settable fields of a dataclass instance, with their values."""
     return {field.name: getattr(obj, field.name) for field in dataclasses.fields(obj) if field.init}
+
+
+def option(default: Any, help_text: str, **metadata: Any) -> Any:
+    """A dataclass field that a user can set. `option`: its name for users, if it differs; `metavar`: its value in the help."""
+    metadata = {"help": help_text, **metadata}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=default.copy, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def listed(given: Any) -> tuple[Any, ...] | None:
+    """A list, one item, or comma-separated text, as a tuple; None stays None."""
+    if isinstance(given, str):
+        return tuple(part.strip() for part in given.split(",") if part.strip())
+    if given is None:
+        return None
+    return tuple(given) if isinstance(given, Sequence) else (given,)
+
+
+def assignments(texts: Iterable[str]) -> dict[str, str]:
+    """`KEY=VALUE` strings as a mapping. Raises InputError for a missing key or equals sign, or for a repeated key."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {text!r}: write it as KEY=VALUE, such as --set space.width=16")
+        if key in pairs:
+            raise InputError(f"--set {key} is given twice ({pairs[key]} and {value}): give it once")
+        pairs[key] = value
+    return pairs
 
 
 def with_settings(cls: type[S], given: Mapping[str, Any], where: str) -> S:

@@ -51,6 +51,6 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
 
 def test_the_strategies_that_take_part_are_recorded_once(folder):
     assert folder.chosen is None
-    folder.settle(["random"], [Skipped("slow", "a reason")])
+    folder.choose(["random"], [Skipped("slow", "a reason")])
     assert folder.chosen == (["random"], [Skipped("slow", "a reason")])
     folder.check(FIXED)

@@ -20,7 +20,7 @@ from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
 from archwright.ledger import journal as journal_module
 from archwright.ledger import lease as lease_module
-from archwright.ledger.ledger import Ledger, Overtaken
+from archwright.ledger.ledger import Ledger, AlreadyTaken
 from archwright.ledger.row import RESULT, categorical
 from archwright.ledger.storage import OpenStorage
 
@@ -365,7 +365,7 @@ def test_a_number_taken_by_another_coordinator_is_not_taken_twice(shared_url, tm
             ledger.history("random", ONE)
             assert ledger.next_number("search", "random") == 0
         begin(one, number=0)
-        with pytest.raises(Overtaken):
+        with pytest.raises(AlreadyTaken):
             begin(two, number=0)
         assert two.next_number("search", "random") == 1
         assert len(two.history("random", ONE).pending) == 1
@@ -389,13 +389,13 @@ def test_a_row_of_a_living_coordinator_is_not_taken_over(shared_url, tmp_path, m
         row = begin(one)
         assert one.attempt(row) == 1
         assert two.running() == []
-        with pytest.raises(Overtaken):
+        with pytest.raises(AlreadyTaken):
             two.attempt(row)
         monkeypatch.setattr(lease_module.time, "time", lambda: 4e9)  # much later: the lease was not renewed
         assert [left.number for left in two.running()] == [0]
         assert two.attempt(row) == 1
         finish(two, row)
-        with pytest.raises(Overtaken):
+        with pytest.raises(AlreadyTaken):
             one.attempt(row)
 
 

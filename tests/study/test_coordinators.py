@@ -121,8 +121,8 @@ def ledgers(tmp_path):
 
 def test_the_first_to_settle_something_decides_for_all(ledgers):
     ours, theirs = ledgers
-    assert ours.settle("plan", {"epochs": 3}) == {"epochs": 3}
-    assert theirs.settle("plan", {"epochs": 4}) == {"epochs": 3}
+    assert ours.set_default("plan", {"epochs": 3}) == {"epochs": 3}
+    assert theirs.set_default("plan", {"epochs": 4}) == {"epochs": 3}
     assert theirs.setting("plan") == {"epochs": 3}
 
 
@@ -138,19 +138,19 @@ def test_a_task_is_claimed_by_one_coordinator_and_released_when_it_is_gone(ledge
 def test_others_work_as_long_as_they_have_rows(ledgers):
     ours, theirs = ledgers
     row = theirs.begin(stage="baseline", strategy="", baseline="vgg", key="vgg")
-    assert ours.others_work()
-    assert ours.others_work("baseline", "final")
-    assert not ours.others_work("search")
-    assert not theirs.others_work()
+    assert ours.others_are_working()
+    assert ours.others_are_working("baseline", "final")
+    assert not ours.others_are_working("search")
+    assert not theirs.others_are_working()
     theirs.finish(row, "complete", Outcome("complete", metrics={"accuracy": 0.5}))
-    assert not ours.others_work()
+    assert not ours.others_are_working()
 
 
 def test_rows_of_a_coordinator_that_is_gone_are_free(ledgers):
     ours, theirs = ledgers
     theirs.begin(stage="baseline", strategy="", baseline="vgg", key="vgg")
     theirs.close()
-    assert not ours.others_work()
+    assert not ours.others_are_working()
     assert len(ours.running()) == 1
 
 

@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from archwright.study.proposals import EXHAUSTED_AFTER, MOST_PENDING_REPEATS, next_new, settle_repeats
+from archwright.study.proposals import EXHAUSTED_AFTER, MOST_PENDING_REPEATS, next_new, give_result_to_repeats
 
 
 class Letters:
@@ -44,7 +44,7 @@ class Letters:
     def repeats(self, entry):
         return [other for other in self.entries if other[1] == entry[1] and other != entry and other not in self.settled]
 
-    def settle(self, entry, known):
+    def copy_result(self, entry, known):
         self.settled.append(entry)
 
 
@@ -69,7 +69,7 @@ def test_repeats_of_a_pending_network_wait_for_its_result():
     assert next_new(letters) == (3, "b")
     assert letters.settled == []
     letters.results[first] = 1.0
-    settle_repeats(letters, first)
+    give_result_to_repeats(letters, first)
     assert letters.settled == [(1, "a"), (2, "a")]
 
 

@@ -7,7 +7,7 @@ from archwright.benchmark.page import write_benchmark_report
 from archwright.benchmark.request import BenchmarkRequest
 from archwright.benchmark.run_benchmark import left_out_lines, results_of, run_benchmark
 from archwright.benchmark.table import benchmark_table, verdict_on
-from archwright.study.study_plan import Skipped
+from archwright.study.time_plan import Skipped
 
 FULL_TABLE_WIDTH = 170
 

@@ -13,7 +13,7 @@ from archwright.benchmark.tabular_search import Query, SimulatedSearch
 from archwright.errors import RunFolderError
 from archwright.ledger.json_file import create_json, read_json, write_json
 from archwright.study.run_folder import refuse_occupied
-from archwright.study.study_plan import Skipped
+from archwright.study.time_plan import Skipped
 
 ASKED = "benchmark.json"
 
@@ -60,7 +60,7 @@ class BenchmarkFolder:
             return None
         return asked["taking_part"], [Skipped(**skipped) for skipped in asked["left_out"]]
 
-    def settle(self, names: Sequence[str], left_out: Sequence[Skipped]) -> None:
+    def choose(self, names: Sequence[str], left_out: Sequence[Skipped]) -> None:
         """Record who takes part, so that the same command continues with the same strategies."""
         asked = read_json(self.path / ASKED)
         skipped = [{"name": s.name, "reason": s.reason} for s in left_out]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
 
 from archwright.benchmark.tabular_benchmark import SHIPPED, TabularBenchmark, shipped_benchmark, shipped_file
 from archwright.errors import InputError, UnknownSetting
 from archwright.search_space import make_space
-from archwright.settings import settings_of
+from archwright.settings import listed, option, settings_of
 from archwright.study.strategies_by_name import all_strategy_names
 
 ALL = "all"
@@ -26,19 +26,22 @@ class BenchmarkRequest:
     those that can search a table and are fast. `settings` holds `--set KEY=VALUE`: `NAME.K` for a strategy, `space.K`.
     """
 
-    benchmark: str
-    dataset: str | None = None
-    space: str | None = None
-    strategies: tuple[str, ...] = (ALL,)
-    queries: int = 300
-    repeats: int = 100
-    seed: int = 0
-    workers: int | None = None
-    in_flight: int = 1
-    settings: Mapping[str, str] = field(default_factory=dict)
-    out: Path | None = None
+    benchmark: str = option(MISSING, "A built-in benchmark table (nasbench201), or a .csv file of your own.")
+    dataset: str | None = option(None, "Data set in the table: columns DATASET_valid, DATASET_test. Required if there are several.")
+    space: str | None = option(None, "Search space of your own table: a name or module:Class.")
+    strategies: tuple[str, ...] = option(
+        (ALL,), "Strategies, comma-separated; 'all' omits slow ones unless they are named as well."
+    )
+    queries: int = option(300, "Query budget per search, in distinct networks.")
+    repeats: int = option(100, "Searches per strategy.")
+    seed: int = option(0, "Seed of the first repeat; each further repeat adds one.")
+    workers: int | None = option(None, "Number of worker processes. Default: one per core.")
+    in_flight: int = option(1, "Queries pending at any time in each search.")
+    out: Path | None = option(None, "Output folder. Default: runs/bench-BENCHMARK-DATASET.")
+    settings: Mapping[str, Any] = option({}, "Change a setting; may be repeated.", option="set", metavar="KEY=VALUE")
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "strategies", listed(self.strategies))
         for name, least in (("queries", 1), ("repeats", 1), ("workers", 1), ("in_flight", 1), ("seed", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -74,7 +77,7 @@ class BenchmarkRequest:
         named = tuple(name for name in self.strategies if name != ALL)
         return (*named, *(name for name in all_strategy_names() if name not in named))
 
-    def settings_for(self, owner: str) -> dict[str, str]:
+    def settings_for(self, owner: str) -> dict[str, Any]:
         """The part of `--set` that begins with `owner.`, without that prefix."""
         return {key[len(owner) + 1 :]: value for key, value in self.settings.items() if key.rpartition(".")[0] == owner}
 
@@ -109,7 +112,7 @@ class BenchmarkRequest:
             "table_hash": hashlib.sha256(self.file.read_bytes()).hexdigest(),
             "space": {"name": benchmark.space.reference, "settings": settings_of(benchmark.space)},
             "strategies": list(self.strategies),
-            "settings": dict(sorted(self.settings.items())),
+            "settings": {key: str(value) for key, value in sorted(self.settings.items())},
             "queries": self.queries,
             "repeats": self.repeats,
             "seed": self.seed,

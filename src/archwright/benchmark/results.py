@@ -14,7 +14,7 @@ from archwright.benchmark.request import BenchmarkRequest
 from archwright.benchmark.tabular_benchmark import TabularBenchmark
 from archwright.benchmark.tabular_search import SimulatedSearch
 from archwright.statistics.paired_test import holm, sign_flip_test
-from archwright.study.study_plan import Skipped
+from archwright.study.time_plan import Skipped
 
 EARLY = (10, 20, 30)
 STEP = 50

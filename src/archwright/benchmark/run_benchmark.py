@@ -17,7 +17,7 @@ from archwright.formatting import plural
 from archwright.ledger.json_file import read_json, write_json
 from archwright.search_strategy import make_strategy
 from archwright.study.strategies_by_name import is_one_shot
-from archwright.study.study_plan import Skipped
+from archwright.study.time_plan import Skipped
 
 SLOWEST = 0.05
 """The largest processor time per proposal, in seconds, of the strategies that `all` includes."""
@@ -75,7 +75,7 @@ def _choose(
     for line in left_out_lines(left_out):
         progress.say(line)
     names = [name for name, reason in reasons.items() if not reason]
-    folder.settle(names, left_out)
+    folder.choose(names, left_out)
     return names, left_out
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Self
 
 from archwright.architecture.architecture import Architecture, answers_as_text
-from archwright.data.csv_file import read_header, read_text
 from archwright.errors import DataError, InputError, UnknownName
 from archwright.evaluate.history import key_of
 from archwright.search_space import SearchSpace, make_space
@@ -55,6 +54,8 @@ class TabularBenchmark:
         An architecture is written in the form that the space's `from_string` reads, or as JSON of its answers. `dataset` may be
         None if the table has only one. Raises DataError, with the line, for anything missing or unreadable.
         """
+        from archwright.data.csv_file import read_header, read_text  # NumPy
+
         text = read_text(path)
         header, delimiter = read_header(text, path)
         chosen = _chosen_dataset(header, dataset, path)

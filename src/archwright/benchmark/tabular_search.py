@@ -13,7 +13,7 @@ from archwright.benchmark.tabular_benchmark import TableEntry, TabularBenchmark
 from archwright.errors import InputError
 from archwright.evaluate.history import Candidate, History, Objective, Proposal, key_of
 from archwright.search_strategy import Strategy, sized_for_budget
-from archwright.study.proposals import EXHAUSTED_AFTER, MOST_PENDING_REPEATS, next_new, settle_repeats
+from archwright.study.proposals import EXHAUSTED_AFTER, MOST_PENDING_REPEATS, give_result_to_repeats, next_new
 
 OBJECTIVES = (Objective("accuracy", maximize=True),)
 PERCENT = 100.0
@@ -145,7 +145,7 @@ class _Search:
     def repeats(self, candidate: Candidate) -> list[Candidate]:
         return [pending for pending in self.pending.values() if pending.key == candidate.key]
 
-    def settle(self, candidate: Candidate, known: Candidate) -> None:
+    def copy_result(self, candidate: Candidate, known: Candidate) -> None:
         del self.pending[candidate.number]
         self.finished.append(replace(candidate, state="duplicate", scores=known.scores))
 
@@ -164,4 +164,4 @@ class _Search:
         done = replace(self.pending.pop(number), state="complete", scores=(entry.valid / PERCENT,))
         self.first[done.key] = done
         self.finished.append(done)
-        settle_repeats(self, done)
+        give_result_to_repeats(self, done)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
+TRAIN = "archwright.evaluate.run_job:train"
+"""The function that does a job in a worker, by default."""
+RESULT, LOG = "result.json", "log.txt"
 Stage = Literal["search", "final", "baseline", "probe", "supernet", "shared_scores"]
 
 
@@ -99,3 +104,20 @@ class Outcome:
     @classmethod
     def from_json(cls, text: Mapping[str, Any]) -> Outcome:
         return cls(**{**text, "curve": tuple(text.get("curve", ())), "found": tuple(text.get("found", ()))})
+
+
+def result_of(job: Job) -> Path:
+    """Where the outcome of a finished job is written."""
+    return Path(job.folder) / RESULT
+
+
+def log_of(job: Job) -> Path:
+    """Where the training's output and the traceback of a failure go: in the job's folder, which is created if need be."""
+    Path(job.folder).mkdir(parents=True, exist_ok=True)
+    return Path(job.folder) / LOG
+
+
+def written_outcome(job: Job) -> Outcome | None:
+    """The outcome that a finished job wrote into its folder; None if there is none."""
+    file = result_of(job)
+    return Outcome.from_json(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None

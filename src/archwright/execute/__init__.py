@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from contextlib import AbstractContextManager, nullcontext
 
-from archwright.execute.attempt import RUN_JOB
+from archwright.evaluate.job import TRAIN
 from archwright.execute.executor import Executor
 from archwright.execute.resources import Resources
 from archwright.execute.threads import threads_per_worker, usable_cpus
@@ -25,8 +25,8 @@ def executor_names() -> list[str]:
     return known_names(BUILT_IN, GROUP)
 
 
-def make_executor(name: str, resources: Resources = Resources(), run: str = RUN_JOB) -> Executor:  # noqa: B008 (it is frozen)
-    """The executor `name` (or `module:Class`) with these resources, ready for jobs. `run`: the `module:function` that does a job.
+def make_executor(name: str, resources: Resources = Resources(), run: str = TRAIN) -> Executor:  # noqa: B008 (it is frozen)
+    """The executor `name` (or `module:Class`) with these resources, ready for jobs. `run`: the `module:function` that trains.
 
     Raises UnknownName, or InputError for unavailable resources.
     """

@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from archwright.evaluate.job import Job, Outcome
-from archwright.execute.attempt import OnEpoch, attempt
 from archwright.execute.exit_code import why_it_ended
 from archwright.execute.exit_with_parent import exit_with_parent
 from archwright.execute.main_module import unpack_main
@@ -49,7 +49,7 @@ class DDPProcesses:
             self.end()
             raise
 
-    def outcome(self, on_epoch: OnEpoch) -> Outcome:
+    def outcome(self, on_epoch: Callable[[Mapping[str, Any]], None]) -> Outcome:
         """Wait until rank 0 is done, or any process has failed or died; none of them is left then."""
         reported = 0
         try:
@@ -149,14 +149,15 @@ def _start_process(run: str, job: Job, main: bytes, number: int, rendezvous: Pat
 
 def _work(run: str, job: Job, main: bytes, number: int, rendezvous: str, pipe: Connection) -> None:
     """What each process does. It then waits to be killed: closing its connections would make the others fail."""
-    from archwright.process_group import process_environment  # heavy: torch
+    from archwright.evaluate.run_job import run_job  # torch
+    from archwright.process_group import process_environment
 
     exit_with_parent()
     os.environ.update(process_environment(number, job.devices, rendezvous))
     limit_threads(job.threads)
     unpack_main(main)
     own = replace(job, device=f"cuda:{number}" if job.device.startswith("cuda") else job.device)
-    outcome = attempt(run, own, lambda record: send(pipe, "epoch", record) if number == 0 else None)
+    outcome = run_job(own, lambda record: send(pipe, "epoch", record) if number == 0 else None, run)
     send(pipe, "outcome", outcome.to_json())
     supervisor = multiprocessing.parent_process()
     if supervisor is not None:

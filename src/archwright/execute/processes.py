@@ -11,8 +11,7 @@ from multiprocessing import connection
 from types import TracebackType
 from typing import Any, Self
 
-from archwright.evaluate.job import Job, Outcome
-from archwright.execute.attempt import RUN_JOB
+from archwright.evaluate.job import TRAIN, Job, Outcome
 from archwright.execute.capacity import check_job, check_machine, threads_of
 from archwright.execute.device_placement import choose_workers, place_job
 from archwright.execute.executor import refuse_address
@@ -24,7 +23,7 @@ from archwright.execute.training_process import LOOK_EVERY_SECONDS, TrainingProc
 class Processes:
     """Memory is released after each training, a hang is killed, and a crash is a result (machine_fault: worth a retry)."""
 
-    def __init__(self, resources: Resources, run: str = RUN_JOB) -> None:
+    def __init__(self, resources: Resources, run: str = TRAIN) -> None:
         refuse_address("processes", resources)
         self._workers = resources.workers or 1
         check_machine(resources, self._workers)

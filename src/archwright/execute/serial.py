@@ -9,8 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from archwright.errors import InputError
-from archwright.evaluate.job import Job, Outcome
-from archwright.execute.attempt import RUN_JOB, attempt
+from archwright.evaluate.job import TRAIN, Job, Outcome
 from archwright.execute.capacity import check_job, check_machine, threads_of
 from archwright.execute.executor import refuse_address
 from archwright.execute.resources import Resources
@@ -19,7 +18,7 @@ from archwright.execute.resources import Resources
 class Serial:
     """Breakpoints and prints work; but a crash takes everything down, and no limit is enforced from outside."""
 
-    def __init__(self, resources: Resources, run: str = RUN_JOB) -> None:
+    def __init__(self, resources: Resources, run: str = TRAIN) -> None:
         refuse_address("serial", resources)
         if resources.workers not in (None, 1):
             raise InputError(f"the executor 'serial' has 1 worker, not {resources.workers}: choose 'processes' for more")
@@ -49,9 +48,11 @@ class Serial:
             return []
         job = self._queue.popleft()
         device = self._resources.device if job.device == "auto" else job.device
-        outcome = attempt(self._run, replace(job, device=device), lambda record: self._records.update({job.key: record}))
+        from archwright.evaluate.run_job import run_job  # torch
+
+        outcome = run_job(replace(job, device=device), lambda record: self._records.update({job.key: record}), self._run)
         self._records.pop(job.key, None)
-        return [(job, replace(outcome, worker=outcome.worker or "serial"))]
+        return [(job, replace(outcome, worker="serial"))]
 
     def progress(self) -> Mapping[str, Mapping[str, Any]]:
         return dict(self._records)

@@ -11,8 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from archwright.evaluate.job import Job, Outcome
-from archwright.execute.attempt import written_outcome
+from archwright.evaluate.job import Job, Outcome, written_outcome
 from archwright.execute.device_placement import Placement
 from archwright.execute.exit_code import why_it_ended
 from archwright.execute.fork_server import start_process

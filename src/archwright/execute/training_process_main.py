@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TextIO
 
-from archwright.evaluate.job import Job, Outcome
-from archwright.execute.attempt import attempt, log_of
+from archwright.evaluate.job import Job, Outcome, log_of
 from archwright.execute.ddp_processes import DDPProcesses
 from archwright.execute.exit_with_parent import exit_with_parent
 from archwright.execute.main_module import unpack_main
@@ -48,7 +47,9 @@ def carry_out(order: Order, pipe: Connection) -> None:
 def _alone(order: Order, job: Job, pipe: Connection) -> Outcome:
     limit_threads(job.threads)
     unpack_main(order.main)
-    return attempt(order.run, job, lambda record: send(pipe, "epoch", record))
+    from archwright.evaluate.run_job import run_job  # torch
+
+    return run_job(job, lambda record: send(pipe, "epoch", record), order.run)
 
 
 def _detach_from_terminal() -> None:

@@ -21,7 +21,6 @@ from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from archwright.architecture.architecture import Architecture
 from archwright.architecture.question import Question
 from archwright.errors import RunFolderError
 from archwright.evaluate.history import History, Objective, State
@@ -53,7 +52,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Overtaken(Exception):
+class AlreadyTaken(Exception):
     """Another coordinator has taken this number or row in the meantime: read the history again."""
 
 
@@ -63,12 +62,14 @@ class Ledger:
     A row's `run_number` is the number of rows in the run before it, determined while no other coordinator can begin a row, and
     stored with it. (Trial ids are unsuitable: other runs in the same database leave gaps in them, and PostgreSQL assigns them
     before a transaction commits, so that a lower one can appear after a higher one.) A `sequence` is determined in the same way.
-    In storage for a single coordinator (SQLite, memory), the cache is exact and nothing is reread.
+    In storage for a single coordinator (SQLite, memory), the cache is exact and nothing is reread. `on_finish`: called with each
+    row that this coordinator has finished.
     """
 
     def __init__(self, opened: OpenStorage, run_id: str, lease: Lease | None) -> None:
         self._opened = opened
         self._storage = opened.storage
+        self.on_finish: Callable[[Row], None] = lambda row: None
         self.run_id = run_id
         self.notes = opened.notes
         self.coordinator = lease.coordinator if lease is not None else ""
@@ -126,7 +127,7 @@ class Ledger:
         """Store a JSON value for the whole run."""
         with_retries(lambda: self._storage.set_study_user_attr(self._final_id, SETTING + name, without_nan(value)))
 
-    def settle(self, name: str, value: Any) -> Any:
+    def set_default(self, name: str, value: Any) -> Any:
         """The value stored under this name; if there is none, store `value`. So the first coordinator decides for all."""
 
         def decide() -> Any:
@@ -194,7 +195,7 @@ class Ledger:
         cache = self._studies.get(study_name(stage, strategy))
         return cache.first_with_key(stage, strategy, key, epochs) if cache is not None else None
 
-    def searched(self, strategy: str, number: int) -> Row | None:
+    def search_row(self, strategy: str, number: int) -> Row | None:
         """The row with this number in a strategy's search, if any."""
         cache = self._studies.get(study_name("search", strategy))
         return cache.rows.get(number) if cache is not None else None
@@ -240,7 +241,7 @@ class Ledger:
             with_retries(self.refresh)
         return [row for row in self.rows() if row.state == "running" and self._is_free(row)]
 
-    def others_work(self, *stages: Stage) -> bool:
+    def others_are_working(self, *stages: Stage) -> bool:
         """Whether another coordinator is working on rows of these stages (default: of any); abandoned rows do not count."""
         free = {row.run_number for row in self.running()}
         rows = (row for row in self.rows() if row.state == "running" and row.coordinator != self.coordinator)
@@ -262,58 +263,30 @@ class Ledger:
 
     # Writing.
 
-    def begin(
-        self,
-        *,
-        stage: Stage,
-        strategy: str,
-        architecture: Architecture | None = None,
-        questions: Sequence[Question] = (),
-        baseline: str | None = None,
-        key: str = "",
-        parent: int | None = None,
-        continues: int | None = None,
-        note: Mapping[str, Any] | None = None,
-        seed: int = 0,
-        seen: int = 0,
-        epochs: float | None = None,
-        extra: Mapping[str, Any] | None = None,
-        number: int | None = None,
-    ) -> Row:
-        """Write a new running row, in one transaction. `history` must have been called for the strategy before.
+    def begin(self, row: Row, questions: Sequence[Question] = ()) -> Row:
+        """Write a new running row, in one transaction, and return it with its numbers. `history` must have been called before.
 
-        `questions`: those that the architecture answers. `number`: the expected number within the study, if the caller relied on it
-        (it seeds the proposal); raises Overtaken, and writes nothing, if another coordinator was faster.
+        `questions`: those that its architecture answers. `row.number`: the expected number within the study, if the caller relied
+        on it (it seeds the proposal), else -1; raises AlreadyTaken, and writes nothing, if another coordinator was faster.
         """
         self._rows_begun += 1
-        row = Row(
-            run_number=-1,
-            number=-1,
-            trial_id=-1,
-            stage=stage,
-            strategy=strategy,
-            architecture=architecture,
-            baseline=baseline,
-            key=key,
-            parent=parent,
-            continues=continues,
-            note=dict(note or {}),
-            seed=seed,
-            seen=seen,
-            epochs=epochs,
-            coordinator=self.coordinator,
-            token=f"{self.coordinator}/{self._rows_begun}",
-            extra=dict(extra or {}),
-        )
-        return self._exclusively(lambda: self._create(row, questions, number))
+        row = replace(row, coordinator=self.coordinator, token=f"{self.coordinator}/{self._rows_begun}")
+        return self._exclusively(lambda: self._create(row, questions))
 
-    def _create(self, row: Row, questions: Sequence[Question], number: int | None) -> Row:
+    def begin_once(self, row: Row) -> Row:
+        """The row of this stage, strategy and key: a new one, unless any coordinator has begun it."""
+        while (known := self.first_with_key(row.stage, row.strategy, row.key)) is None:
+            with suppress(AlreadyTaken):
+                return self.begin(replace(row, number=self.next_number(row.stage, row.strategy)))
+        return known
+
+    def _create(self, row: Row, questions: Sequence[Question]) -> Row:
         cache = self._studies[row.study]
         written = cache.with_token(row.token)  # by an earlier attempt, if the storage failed after it
         if written is not None:
             return written
-        if number is not None and number != cache.trials:
-            raise Overtaken(f"the next number in {row.study} is now {cache.trials}")
+        if row.number not in (-1, cache.trials):
+            raise AlreadyTaken(f"the next number in {row.study} is now {cache.trials}")
         row = replace(row, run_number=sum(len(other.rows) for other in self._studies.values()))
         trial_id = self._storage.create_new_trial(cache.study_id, trial_of(row, questions, cache.objectives))
         row = replace(row, trial_id=trial_id, number=self._trial_number(trial_id, cache))
@@ -332,7 +305,7 @@ class Ledger:
     def attempt(self, row: Row) -> int:
         """Record that the row's training starts, and return the number of the attempt: 1, plus one per retry after a machine fault.
 
-        Resuming a row whose coordinator died is not a new attempt. Raises Overtaken if another coordinator has taken the row.
+        Resuming a row whose coordinator died is not a new attempt. Raises AlreadyTaken if another coordinator has taken the row.
         """
         if row.coordinator == self.coordinator and row.trial_id not in self._attempted:
             self._attempted.add(row.trial_id)
@@ -343,7 +316,7 @@ class Ledger:
         cache = self._studies[study]
         row = cache.rows[number]
         if row.sequence is not None or not (row.coordinator == self.coordinator or self._is_free(row)):
-            raise Overtaken(f"another coordinator has taken row {row.run_number}")
+            raise AlreadyTaken(f"another coordinator has taken row {row.run_number}")
         retried = row.trial_id in self._attempted
         row = replace(row, coordinator=self.coordinator, attempts=row.attempts + retried)
         attempt = {"coordinator": row.coordinator, "attempts": row.attempts}
@@ -373,7 +346,9 @@ class Ledger:
         if state == "complete" and row.stage == "search" and len(scores or ()) != len(cache.objectives):
             raise ValueError(f"row {row.run_number} is complete with the scores {scores}: give one per objective")
         result = replace(row, state=state, cause=reason, scores=scores, outcome=outcome)
-        return self._exclusively(lambda: self._write_result(result))
+        done = self._exclusively(lambda: self._write_result(result))
+        self.on_finish(done)
+        return done
 
     def _write_result(self, result: Row) -> Row:
         """Write the result, then Optuna's state; `_complete_results` repairs a kill in between (storage without transactions)."""

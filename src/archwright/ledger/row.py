@@ -27,7 +27,7 @@ BEGUN, ATTEMPT, RESULT = "archwright:begun", "archwright:attempt", "archwright:r
 
 @dataclass(frozen=True)
 class Row:
-    """One proposal, final training or baseline, and its result.
+    """One proposal, final training or baseline, and its result: also what a caller gives to `Ledger.begin`, still without numbers.
 
     `run_number` is unique within the run, `number` within the Optuna study. `parent` and `continues` are numbers of rows in the
     same strategy's search; the training resumes that of `continues`. `seen`: how many results the proposal was based on. `epochs`:
@@ -36,11 +36,11 @@ class Row:
     counting attempts that ended with their coordinator. `scores`: one per objective, higher is better.
     """
 
-    run_number: int
-    number: int
-    trial_id: int
     stage: Stage
-    strategy: str
+    strategy: str = ""
+    run_number: int = -1
+    number: int = -1
+    trial_id: int = -1
     state: State = "running"
     cause: str = ""
     architecture: Architecture | None = None

@@ -6,7 +6,7 @@ import csv
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -71,15 +71,15 @@ def _sample(folder: RunFolder, problem: Problem) -> str:
 
 
 def _records(rows: Sequence[Row], table: Path) -> list[dict[str, Any]]:
-    """The rows of candidates.csv, each with its place in the order of completion and the seconds searched by then."""
+    """The rows of candidates.csv, each with its place in the order of completion and the worker-seconds searched by then."""
     elapsed: Counter[str] = Counter()
     for row in rows:
         if row.stage == "supernet" and row.outcome is not None:
-            elapsed[row.strategy] += row.outcome.seconds  # type: ignore[assignment]  # a Counter adds up any numbers
+            elapsed[row.strategy] += row.outcome.worker_seconds  # type: ignore[assignment]  # a Counter adds up any numbers
     searched = {}
     for row in sorted((r for r in rows if r.stage == "search" and r.sequence is not None), key=lambda r: (r.strategy, r.sequence)):
         if row.outcome is not None:
-            elapsed[row.strategy] += row.outcome.seconds  # type: ignore[assignment]
+            elapsed[row.strategy] += row.outcome.worker_seconds  # type: ignore[assignment]
         searched[row.run_number] = elapsed[row.strategy]
     sequence = {row.run_number: row.sequence for row in rows}
     with table.open(encoding="utf-8", newline="") as file:
@@ -128,7 +128,7 @@ def _budget(settings: Mapping[str, Any], rows: Sequence[Row]) -> list[BudgetPart
     used: Counter[str] = Counter()
     for row in rows:
         stage = "search" if row.stage == "supernet" else row.stage
-        used[stage] += row.outcome.seconds if row.outcome is not None else 0.0  # type: ignore[assignment]
+        used[stage] += row.outcome.worker_seconds if row.outcome is not None else 0.0  # type: ignore[assignment]
     parts = []
     for stage, name in (("search", "search"), ("final", "final"), ("baseline", "baselines")):
         whole = 60 * settings["minutes"] * settings["workers"] if settings["minutes"] else None
@@ -149,13 +149,13 @@ def _chance(folder: RunFolder, results: Mapping[str, Any]) -> float | None:
 
 def _command(settings: Mapping[str, Any], path: Path, problem: Problem) -> str:
     """The command of this run, without the options that have their default value."""
-    request = Request(settings["source"]).with_usual(usual_space(problem), usual_baselines(problem))
-    usual = {**request.fixed(), "trials": None, "minutes": None}
+    usual = Request(settings["source"]).with_usual(usual_space(problem), usual_baselines(problem)).fixed()
+    usual |= {"trials": None, "minutes": None}
     words = ["archwright", "search", settings["source"]]
-    for name in usual:
-        if name not in ("source", "settings", "random") and settings.get(name) != usual[name]:
-            value = settings[name]
-            option = "strategy" if name == "strategies" else name.replace("_", "-")
+    for field in fields(Request):
+        name, value = field.name, settings.get(field.name)
+        if name in usual and name not in ("source", "settings", "random") and value != usual[name]:
+            option = field.metadata.get("option", name).replace("_", "-")
             words += [f"--{option}", ",".join(value) if isinstance(value, list) else f"{value}"]
     words += [] if settings["random"] else ["--no-random"]
     words += [word for key, value in settings["settings"].items() for word in ("--set", f"{key}={value}")]

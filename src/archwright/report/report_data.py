@@ -18,7 +18,7 @@ Kind = Literal["mixture", "controller", "paths"]
 
 @dataclass(frozen=True)
 class BudgetPart:
-    """The time of one stage of a run, planned and used, in seconds (worker-seconds with several workers).
+    """The time of one stage of a run, planned and used, in worker-seconds.
 
     `idle`: the share of its worker-seconds, in [0, 1], in which no training ran; None if not measured.
     """
@@ -70,7 +70,7 @@ class ReportData:
     """One run.
 
     `results`: the content of results.json. `rows`: the columns of candidates.csv, and `sequence` (order of completion) and
-    `elapsed` (seconds that its strategy had searched by then). `curves`: method -> one list per seed of records
+    `elapsed` (worker-seconds that its strategy had searched by then). `curves`: method -> one list per seed of records
     {epoch, train_loss, train_metric, val_loss, val_<metric>} of the final trainings. `architecture`: JSON of the best searched
     network, `description`: what its space's `decide` returned. `accesses`: the log of the test split, {reason, time}.
     `chance`: the accuracy of always predicting the most common class. `command`: what was typed. `created`: the date, as it is

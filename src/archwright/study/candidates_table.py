@@ -7,16 +7,16 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from archwright.atomic_file import written_atomically
 from archwright.ledger.row import Row
 
-BEFORE = ("number", "state", "cause", "stage", "strategy", "architecture", "key", "parent")
+COLUMNS_BEFORE_METRICS = ("number", "state", "cause", "stage", "strategy", "architecture", "key", "parent")
 MEASURED = ("parameters", "macs", "peak_memory_mb", "seconds", "epochs")
-AFTER = (*MEASURED, "seed", "worker", "continues")
+COLUMNS_AFTER_METRICS = (*MEASURED, "seed", "worker", "continues")
 STAGES = ("search", "final", "baseline")
 """Stages that have rows in the table; the training of a supernet is not a candidate."""
 WRITING_SHARE = 0.02
@@ -41,6 +41,11 @@ class CandidatesTable:
         """Whether there is something new to write and rewriting now stays within `WRITING_SHARE` of the time."""
         return self.is_behind and time.monotonic() >= self._next_write
 
+    def write_if_due(self, rows: Callable[[], Sequence[Row]]) -> None:
+        """Write the table if there is something new and it is time to. `rows`: returns all rows of the run."""
+        if self.is_due:
+            self.write(rows())
+
     def write(self, rows: Sequence[Row]) -> None:
         """Write the table atomically. `rows`: all rows of the run, in the order in which they were begun."""
         begun = time.monotonic()
@@ -53,7 +58,7 @@ class CandidatesTable:
         rows = [row for row in rows if row.stage in STAGES]
         self._add_metric_columns(rows)
         searched = {(row.strategy, row.number): row.run_number for row in rows if row.stage == "search"}
-        header = _line([*BEFORE, *(f"val_{name}" for name in self._metrics), *AFTER])
+        header = _line([*COLUMNS_BEFORE_METRICS, *(f"val_{name}" for name in self._metrics), *COLUMNS_AFTER_METRICS])
         _write_atomically(self._path, [header, *(self._line_of(row, searched) for row in rows)])
 
     def _add_metric_columns(self, rows: Sequence[Row]) -> None:

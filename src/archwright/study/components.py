@@ -1,14 +1,14 @@
-"""The components that a request names, created and checked before anything is written."""
+"""The components that a request names: data first, then each part is made once and checked, before anything is written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from typing import Any, TypeVar
 
 from archwright.data.load import load_problem
 from archwright.data.problem import Problem
-from archwright.data.sources import Source
 from archwright.data.splits import ProblemData
 from archwright.errors import InputError
 from archwright.evaluate.history import Objective
@@ -18,12 +18,14 @@ from archwright.network.baselines import build_baseline, check_baseline, is_netw
 from archwright.one_shot import OneShotMethod, make_one_shot
 from archwright.search_space import SearchSpace, make_space, usual_space
 from archwright.search_strategy import Strategy, make_strategy, searched_space
-from archwright.settings import with_settings
+from archwright.settings import settings_of, with_settings
 from archwright.study.request import Request
 from archwright.study.strategies_by_name import is_one_shot
 from archwright.study.time_plan import Budget
 from archwright.train.augmentation import augmentation_names
 from archwright.train.recipe import Recipe, recipe_for
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,46 +64,32 @@ class Components:
         return max(request.devices, usable_cpus() // (request.cpus or 1) if request.minutes is not None else 1)
 
 
-def make_components(request: Request, source: Source | None = None) -> Components:
+def make_components(request: Request) -> Components:
     """All components of a request. Raises InputError, before a file is written, if one is unknown or unsuitable."""
     request.check_settings()
     if request.executor not in executor_names() and ":" not in request.executor:
         raise InputError(f"there is no executor {request.executor!r}: choose from {', '.join(executor_names())}")
-    weight_sharing = {name for name in request.all_strategies if is_one_shot(name)}
-    strategies = {
-        name: make_strategy(name, _settings(request, name)) for name in request.all_strategies if name not in weight_sharing
-    }
-    one_shot = {name: make_one_shot(name, _settings(request, name)) for name in request.all_strategies if name in weight_sharing}
-    budget = with_settings(Budget, request.settings_for("budget"), "budget")
-    requested_space = None if request.space is None else make_space(request.space, request.settings_for("space"))
-    data = load_data(request, source)
-    request = request.with_usual(usual_space(data.problem), usual_baselines(data.problem))
-    space = (requested_space or make_space(request.space or "", request.settings_for("space"))).for_problem(data.problem)
-    _check_baselines(request.baselines or (), data.problem)
-    one_shot = {name: make_one_shot(name, _settings(request, name), data.problem.task) for name in one_shot}
-    _check_supernets(space, one_shot, data.problem)
+    data = load_data(request)
+    problem = data.problem
+    request = request.with_usual(usual_space(problem), usual_baselines(problem))
+    space = _space(request).for_problem(problem)
+    strategies, one_shot = _strategies(request, problem)
+    _check_supernets(space, one_shot, problem)
     for strategy in strategies.values():
         searched_space(strategy, space)  # raises if it cannot search this space
-    recipe = recipe_for(data.problem.n_train, request.settings_for("train"), data.problem.task)
-    augmentation_names(recipe.augmentation, data.problem, inf)  # raises if they do not suit the data
+    _check_baselines(request.baselines or (), problem)
+    recipe = recipe_for(problem.n_train, request.settings_for("train"), problem.task)
+    augmentation_names(recipe.augmentation, problem, inf)  # raises if they do not suit the data
     if request.minutes is not None and recipe.precision == "auto":
         recipe = replace(recipe, precision="measure")
-    return Components(
-        request,
-        data,
-        space,
-        strategies,
-        one_shot,
-        recipe,
-        budget,
-        parse_objectives(request.objectives, data.problem),
-    )
+    budget = with_settings(Budget, request.settings_for("budget"), "budget")
+    return Components(request, data, space, strategies, one_shot, recipe, budget, parse_objectives(request.objectives, problem))
 
 
-def load_data(request: Request, source: Source | None = None) -> ProblemData:
-    """The problem of a request, loaded from `source` or by default from the source that the request names."""
+def load_data(request: Request) -> ProblemData:
+    """The problem in the request's source."""
     return load_problem(
-        source if source is not None else request.source,
+        request.source,
         task=request.task,
         target=request.target,
         layout=request.layout,
@@ -111,10 +99,32 @@ def load_data(request: Request, source: Source | None = None) -> ProblemData:
     )
 
 
-def _settings(request: Request, name: str) -> dict[str, str]:
-    """A strategy's own settings; if only one strategy was requested, `strategy.` refers to it, too."""
-    is_only = len(request.strategies) == 1 and name in request.strategies
-    return request.settings_for(name, *(["strategy"] if is_only else []))
+def _space(request: Request) -> SearchSpace:
+    settings = request.settings_for("space")
+    if isinstance(request.space, SearchSpace):
+        return _changed(request.space, settings, f"space {request.space_name!r}")
+    return make_space(request.space or "", settings)
+
+
+def _strategies(request: Request, problem: Problem) -> tuple[dict[str, Strategy], dict[str, OneShotMethod]]:
+    """The strategies of both kinds; settings that begin with `strategy.` are meant for the only requested one."""
+    strategies: dict[str, Strategy] = {}
+    one_shot: dict[str, OneShotMethod] = {}
+    for name, given in request.all_strategies.items():
+        settings = request.settings_for(name, *(["strategy"] if request.strategy_names == (name,) else []))
+        if not isinstance(given, str):
+            made: Any = _changed(given, settings, f"strategy {name!r}")
+            (one_shot if is_one_shot(name) else strategies)[name] = made
+        elif is_one_shot(name):
+            one_shot[name] = make_one_shot(name, settings, problem.task)
+        else:
+            strategies[name] = make_strategy(name, settings)
+    return strategies, one_shot
+
+
+def _changed(given: T, settings: Mapping[str, Any], where: str) -> T:
+    """An object that was given instead of a name, with some of its settings changed."""
+    return with_settings(type(given), {**settings_of(given), **settings}, where) if settings else given
 
 
 def _check_baselines(names: Sequence[str], problem: Problem) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.job import Job, Stage
-from archwright.ledger.ledger import LOOK_EVERY_S, Ledger, Overtaken
+from archwright.ledger.ledger import LOOK_EVERY_S, AlreadyTaken, Ledger
 from archwright.ledger.row import Row
-from archwright.study.scheduler import Scheduler, training_seed
+from archwright.study.scheduler import Scheduler
+from archwright.study.training_seed import training_seed
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,15 @@ def train_finally(
     Once `late` returns True no further training begins, except for one seed per contender. Returns the trainings left out.
     """
     while True:
-        left_out = _train_once(_open_rows(trainings, plan, epochs, ledger, late), scheduler, make_job)
-        if not ledger.others_work(*{training.contender.stage for training in trainings}):
+        left_out = _train_once(_open_rows(trainings, plan, epochs, ledger, late), scheduler, ledger, make_job)
+        if not ledger.others_are_working(*{training.contender.stage for training in trainings}):
             return left_out
         time.sleep(LOOK_EVERY_S)  # until they have results, or their abandoned rows are free
 
 
-def _train_once(todo: Iterator[Row | FinalTraining], scheduler: Scheduler, make_job: Callable[[Row], Job]) -> list[FinalTraining]:
+def _train_once(
+    todo: Iterator[Row | FinalTraining], scheduler: Scheduler, ledger: Ledger, make_job: Callable[[Row], Job]
+) -> list[FinalTraining]:
     """Run all trainings in `todo`; returns those that are left out."""
     left_out: list[FinalTraining] = []
     exhausted = False
@@ -91,7 +95,7 @@ def _train_once(todo: Iterator[Row | FinalTraining], scheduler: Scheduler, make_
         if exhausted and not scheduler.busy:
             return left_out
         for row, outcome in scheduler.finished():
-            scheduler.record(row, outcome.state, outcome, cause=outcome.cause)
+            ledger.finish(row, outcome.state, outcome)
 
 
 def _open_rows(
@@ -122,19 +126,18 @@ def _begin(training: FinalTraining, plan: str, epochs: float, ledger: Ledger) ->
     contender = training.contender
     while _row_of(training, plan, ledger) is None:
         strategy = contender.method if contender.stage == "final" else ""
-        try:
-            return ledger.begin(
-                stage=contender.stage,
-                strategy=strategy,
-                baseline=contender.method if contender.stage == "baseline" else None,
-                architecture=contender.architecture,
-                key=contender.key,
-                parent=contender.candidate,
-                seed=training.seed,
-                epochs=epochs,
-                extra={"seed_index": training.seed_index, "plan": plan},
-                number=ledger.next_number(contender.stage, strategy),
-            )
-        except Overtaken:
-            continue
+        row = Row(
+            contender.stage,
+            strategy,
+            number=ledger.next_number(contender.stage, strategy),
+            baseline=contender.method if contender.stage == "baseline" else None,
+            architecture=contender.architecture,
+            key=contender.key,
+            parent=contender.candidate,
+            seed=training.seed,
+            epochs=epochs,
+            extra={"seed_index": training.seed_index, "plan": plan},
+        )
+        with suppress(AlreadyTaken):
+            return ledger.begin(row)
     return None

@@ -15,8 +15,8 @@ from archwright.search_space import SearchSpace
 from archwright.statistics.rank_correlation import rank_correlation
 from archwright.study.run_folder import RunFolder
 from archwright.study.shared_weight_scores import LEAST_SCORED, STAGE, paired_scores
-from archwright.study.study_plan import Skipped
 from archwright.study.supernet_search import SupernetSearch
+from archwright.study.time_plan import Skipped
 
 RECORD = "one_shot.json"
 

@@ -49,7 +49,7 @@ class Proposals(Protocol[Entry]):
         """The entries that wait for this entry's result."""
         ...
 
-    def settle(self, entry: Entry, known: Entry) -> None:
+    def copy_result(self, entry: Entry, known: Entry) -> None:
         """Give an entry the result of an equal network."""
         ...
 
@@ -67,11 +67,11 @@ def next_new(proposals: Proposals[Entry]) -> Entry | None:
         if proposals.is_pending(known):
             proposals.pending_repeats += 1
         else:
-            proposals.settle(entry, known)
+            proposals.copy_result(entry, known)
     return None
 
 
-def settle_repeats(proposals: Proposals[Entry], entry: Entry) -> None:
+def give_result_to_repeats(proposals: Proposals[Entry], entry: Entry) -> None:
     """Give the result that an entry has just received to the entries that waited for it."""
     for repeat in proposals.repeats(entry):
-        proposals.settle(repeat, entry)
+        proposals.copy_result(repeat, entry)

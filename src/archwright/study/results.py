@@ -20,7 +20,7 @@ from archwright.ledger.row import Row
 from archwright.statistics.intervals import TestRun, mean_with_interval
 from archwright.study.final_trainings import Contender, rows_of
 from archwright.study.run_folder import RunFolder
-from archwright.study.study_plan import Skipped
+from archwright.study.time_plan import Skipped
 
 PACKAGES = ("archwright", "torch", "lightning-fabric", "torchmetrics", "kornia", "optuna", "scikit-learn", "numpy", "onnx")
 

@@ -6,15 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from random import Random
-from statistics import mean
 from typing import Any
 
-import torch
-
-from archwright.cost.parameters import parameter_count
 from archwright.data.problem_folder import save_problem
-from archwright.data.sources import Source
 from archwright.evaluate.full_training import CHECKPOINT, device_of, trained_network
 from archwright.evaluate.job import Job, Stage
 from archwright.execute import make_executor
@@ -25,49 +19,36 @@ from archwright.ledger.json_file import read_json, write_json
 from archwright.ledger.ledger import LOOK_EVERY_S, Ledger
 from archwright.ledger.row import Row
 from archwright.ledger.storage import check_storage, without_password
-from archwright.network.baselines import is_network
 from archwright.search_strategy import MultiFidelityStrategy, Strategy, limitations, searched_space, sized_for_budget
 from archwright.settings import settings_of
 from archwright.statistics.verdict import best_on_validation, make_verdict
 from archwright.study.candidates_table import CandidatesTable
 from archwright.study.components import Components, make_components
+from archwright.study.epoch_times import measure_epochs
 from archwright.study.final_trainings import Contender, FinalTraining, final_trainings, train_finally
+from archwright.study.jobs import Jobs
 from archwright.study.one_shot_results import failed_supernets, one_shot_json
 from archwright.study.progress import Progress
 from archwright.study.request import Request
 from archwright.study.results import Method, failures, method_json, method_of, problem_json, read_accesses, test_runs, versions
-from archwright.study.run_folder import Clock, RunFolder, training_key
+from archwright.study.run_folder import Clock, RunFolder
 from archwright.study.scheduler import Scheduler
-from archwright.study.search_loop import SearchLimits, StrategyRun, best_candidates, search
+from archwright.study.search_loop import search
 from archwright.study.shared_run import check_study, home_of
-from archwright.study.shared_weight_scores import architectures_of, score_with_shared_weights
-from archwright.study.study_plan import (
-    FINAL,
-    LEAST_PROBE_SECONDS,
-    PROBE_SHARE,
-    PROBED_ARCHITECTURES,
-    Skipped,
-    StudyPlan,
-    study_plan_by_minutes,
-    study_plan_by_trials,
-)
-from archwright.study.supernet_search import KEY, SupernetSearch
-from archwright.study.time_plan import LEAST_SEARCH_EPOCHS, MULTI_FIDELITY_FACTOR
+from archwright.study.shared_weight_scores import score_with_shared_weights
+from archwright.study.strategy_run import StrategyRun, best_candidates
+from archwright.study.supernet_search import SupernetSearch
+from archwright.study.time_plan import Skipped, TimePlan, plan_by_minutes, plan_by_trials
 from archwright.study.utilization import idle_shares, store_utilization
 
-ON_SEVERAL_DEVICES = ("final", "baseline", "supernet")
-"""Stages with few, long trainings, each of which may use several devices."""
-SIZED_ARCHITECTURES = 20
-"""Sampled networks of the space whose mean size is given to a text baseline."""
 
-
-def run_study(request: Request, source: Source | None = None) -> RunFolder:
+def run_study(request: Request) -> RunFolder:
     """Carry out the request, or what is left of it, and write everything except the report. Returns the run folder.
 
     If the run began elsewhere (`Request.study`), only its search is joined, and no results are written here.
     """
     check_study(request)
-    components = make_components(request, source)
+    components = make_components(request)
     request = components.request
     folder = RunFolder(request.folder.absolute())
     folder.check(request, components.data.problem)
@@ -113,8 +94,9 @@ class Run:
         self.progress = progress
         self.clock = Clock(folder.path / "clock.json")
         self.table = CandidatesTable(folder.candidates, self.problem.metric)
-        self.scheduler = Scheduler(executor, ledger, self.clock, self._on_poll, self._on_recorded)
-        self.threads = executor.threads
+        self.scheduler = Scheduler(executor, ledger, self.clock, self._on_poll)
+        self.jobs = Jobs(components, folder, ledger, executor.threads)
+        ledger.on_finish = self._on_finish
 
     def finish(self) -> None:
         """Run all stages, each resuming what an earlier start left unfinished."""
@@ -122,7 +104,7 @@ class Run:
         strategy_runs = self.search()
         self.score_with_shared_weights(strategy_runs)
         left_out = self.train_finals(strategy_runs)
-        while self.ledger.others_work():
+        while self.ledger.others_are_working():
             time.sleep(LOOK_EVERY_S)
         while not is_finished(self.folder, self.request):  # unless another coordinator has written them
             if self.ledger.claim("results"):
@@ -140,9 +122,20 @@ class Run:
     def _begin(self) -> None:
         for note in (*self.components.data.notes, *self.ledger.notes):
             self.progress.say(note)
-        self._write_table()
+        self.table.write(self.ledger.rows())
 
-    # Planning.
+    def _on_finish(self, row: Row) -> None:
+        """After each result, update the table and the terminal."""
+        self.table.is_behind = True
+        self.table.write_if_due(self.ledger.rows)
+        self.progress.finished(row)
+
+    def _on_poll(self, scheduler: Scheduler) -> None:
+        """While trainings run, update the table and the terminal regularly."""
+        self.table.write_if_due(self.ledger.rows)
+        self.progress.refresh(scheduler)
+
+    # The plan.
 
     @property
     def bound(self) -> str:
@@ -150,197 +143,73 @@ class Run:
         return "trials" if self.request.minutes is None else f"minutes={self.request.minutes:g}"
 
     @cached_property
-    def study_plan(self) -> StudyPlan:
+    def plan(self) -> TimePlan:
         """What fits into the budget: decided once per run and stored in the ledger."""
-        stored = self.ledger.setting(f"plan {self.bound}")
-        if stored is not None:
-            return StudyPlan.from_json(stored)
+        name = f"plan {self.bound}"
+        stored = self.ledger.setting(name)
+        if stored is None:
+            stored = self.ledger.set_default(name, self._make_plan().to_json())
+        return TimePlan.from_json(stored)
+
+    def _make_plan(self) -> TimePlan:
+        budget, n_train = self.components.budget, self.problem.n_train
         if self.request.minutes is None:
-            study_plan = study_plan_by_trials(self.request, self.components.budget, self.problem.n_train)
-        else:
-            self.progress.say("measuring the time per epoch")
-            study_plan = study_plan_by_minutes(
-                self.request,
-                self.components.budget,
-                self.problem.n_train,
-                lambda: self.clock.seconds,
-                self.executor,
-                self._probes(),
-            )
-        return StudyPlan.from_json(self.ledger.settle(f"plan {self.bound}", study_plan.to_json()))
+            return plan_by_trials(self.request, budget, n_train)
+        self.progress.say("measuring the time per epoch")
+        measured = measure_epochs(self.executor, self.jobs.probes())
+        return plan_by_minutes(self.request, budget, n_train, self.executor.workers, measured, self.clock.seconds)
 
-    def _probes(self) -> dict[str, list[Job]]:
-        rng = Random(f"{self.request.seed}/probe")
-        sampled = [self.components.space.sample(rng) for _ in range(PROBED_ARCHITECTURES)]
-        probes = {"space": [self._probe(f"probe-space-{i}", architecture=a.to_json()) for i, a in enumerate(sampled)]}
-        if self.request.devices > 1:
-            probes[FINAL] = [self._probe(f"probe-final-{i}", FINAL, architecture=a.to_json()) for i, a in enumerate(sampled)]
-        for name in self.request.baselines or ():
-            probes[name] = [self._probe(f"probe-{name}", "baseline", **self._baseline(name))]
-        return probes
-
-    def _probe(self, key: str, measured_stage: Stage = "search", **subject: Any) -> Job:
-        """A job that measures the time per epoch. `measured_stage`: the stage whose trainings it stands for."""
-        assert self.request.minutes is not None
-        return Job(
-            key=key,
-            stage="probe",
-            folder=str(self.folder.path / "trainings" / key),
-            seed=self.request.seed,
-            epochs=1.0,
-            devices=self._devices(measured_stage, subject.get("baseline")),
-            time_limit=max(LEAST_PROBE_SECONDS, PROBE_SHARE * 60 * self.request.minutes),
-            **subject,
-            **self._common,
-        )
-
-    # Jobs.
-
-    @property
-    def _common(self) -> dict[str, Any]:
-        return {
-            "data": str(self.folder.data),
-            "recipe": settings_of(self.components.recipe),
-            "device": self.request.device,
-            "threads": self.threads,
-            "memory_limit": self.request.memory,
-        }
-
-    def job(self, row: Row) -> Job:
-        """The job of a row: what the ledger says, within the limits of the plan."""
-        plan = self.study_plan.plan
-        full_epochs = plan.search_epochs if row.stage == "search" else row.epochs or 1.0
-        return Job(
-            key=training_key(row),
-            stage=row.stage,
-            folder=str(self.folder.training_of(row)),
-            seed=row.seed,
-            epochs=full_epochs,
-            share=(row.epochs or full_epochs) / full_epochs,
-            continues=self._continued(row),
-            architecture=row.architecture.to_json() if row.architecture is not None else None,
-            **self._baseline(row.baseline),
-            supernet=self._supernet_of(row),
-            devices=self._devices(row.stage, row.baseline),
-            time_limit=self.request.timeout,
-            epoch_seconds_limit=self._epoch_limit(row),
-            time_goal=self._goal(row),
-            least_epochs=LEAST_SEARCH_EPOCHS if row.stage in ("search", "supernet") else 1.0,
-            **self._common,
-        )
-
-    def _epoch_limit(self, row: Row) -> float | None:
-        """Slow candidates are refused, except those derived from a supernet, whose training would have been wasted."""
-        return self.study_plan.plan.epoch_limit if row.stage == "search" and row.strategy not in self.components.one_shot else None
-
-    def _baseline(self, name: str | None) -> dict[str, Any]:
-        """The fields of a job that describe a baseline; a text baseline is made as large as the searched networks."""
-        if name is None or self.problem.level is None:
-            return {"baseline": name}
-        return {"baseline": name, "baseline_parameters": self._mean_parameters}
-
-    @cached_property
-    def _mean_parameters(self) -> int:
-        """The mean number of parameters of some sampled networks of the space."""
-        space, rng = self.components.space, Random(f"{self.request.seed}/size")
-        with torch.device("meta"):
-            networks = [space.network(space.sample(rng), self.problem) for _ in range(SIZED_ARCHITECTURES)]
-        return round(mean(map(parameter_count, networks)))
-
-    def _continued(self, row: Row) -> str | None:
-        """The folder of the training that this one continues."""
-        shorter = self.ledger.searched(row.strategy, row.continues) if row.continues is not None else None
-        return str(self.folder.training_of(shorter)) if shorter is not None else None
-
-    def _devices(self, stage: Stage, baseline: str | None) -> int:
-        """The devices that a training of this stage uses; a classical model is fitted in one process."""
-        fitted = baseline is not None and not is_network(baseline)
-        return self.request.devices if stage in ON_SEVERAL_DEVICES and not fitted else 1
-
-    def _goal(self, row: Row) -> float | None:
-        """Seconds that the (full) training aims to fill; None if its epochs are fixed."""
-        seconds = self._worker_seconds(row)
-        return None if seconds is None else seconds / self._devices(row.stage, row.baseline)
-
-    def _worker_seconds(self, row: Row) -> float | None:
-        plan = self.study_plan.plan
-        if row.stage == "search" and plan.search_goal is not None and self._has_fidelities(row.strategy):
-            return MULTI_FIDELITY_FACTOR * plan.search_goal
-        if row.stage == "supernet":
-            return plan.supernet_goal if self.components.one_shot[row.strategy].epochs is None else None
-        goals = {"search": plan.search_goal, "final": plan.final_goal, "baseline": plan.baseline_goal}
-        return goals.get(row.stage, plan.scoring_goal)
-
-    def _supernet_of(self, row: Row) -> dict[str, Any] | None:
-        """The description of the supernet that a job trains or scores candidates with; None for other jobs."""
-        if row.stage not in ("supernet", "shared_scores"):
-            return None
-        space, method = self.components.space, self.components.one_shot[row.strategy]
-        supernet = {
-            "space": space.reference,
-            "space_settings": settings_of(space),
-            "method": row.strategy,
-            "method_settings": settings_of(method),
-        }
-        if row.stage == "supernet":
-            return supernet
-        trained = self.ledger.first_with_key("supernet", row.strategy, KEY)
-        assert trained is not None
-        architectures = [architecture.to_json() for architecture in architectures_of(row, self.ledger)]
-        return {**supernet, "trained": str(self.folder.training_of(trained)), "architectures": architectures}
-
-    def _on_recorded(self, row: Row) -> None:
-        """After each result, update the table and the terminal."""
-        self.table.is_behind = True
-        self._write_table_if_due()
-        self.progress.finished(row)
-
-    def _on_poll(self, scheduler: Scheduler) -> None:
-        """While trainings run, update the table and the terminal regularly."""
-        self._write_table_if_due()
-        self.progress.refresh(scheduler)
-
-    def _write_table_if_due(self) -> None:
-        if self.table.is_due:
-            self._write_table()
-
-    def _write_table(self) -> None:
-        self.table.write(self.ledger.rows())
+    def _job(self, row: Row) -> Job:
+        return self.jobs.of(row, self.plan)
 
     # Stages.
 
     def search(self) -> list[StrategyRun]:
         """Run the search of every strategy."""
-        request, plan = self.request, self.study_plan.plan
-        for skipped in self.study_plan.skipped:
+        plan = self.plan
+        for skipped in plan.skipped:
             self.progress.say(f"left out: {skipped.name}: {skipped.reason}")
-        strategy_runs = [self._strategy_run(name, plan.search_epochs) for name in request.all_strategies]
-        deadline = self.study_plan.search_until
-        self.progress.phase(
-            "search", self._trainings_of_search(), None if deadline is None else partial(self._seconds_until, deadline)
-        )
-        limits = SearchLimits(request.trials, deadline, lambda: self.clock.seconds)
+        strategy_runs = [self._strategy_run(name) for name in self.request.all_strategies]
+        self.progress.phase("search", self._trainings_of_search(), self._time_left(plan.search_until))
         with self._measuring_utilization("search"):
-            search(strategy_runs, self.scheduler, self.job, limits, request.seed)
+            search(strategy_runs, self.scheduler, self._job, plan.search_until)
         self._delete_checkpoints()
-        self._write_table()
+        self.table.write(self.ledger.rows())
         return strategy_runs
 
     def _trainings_of_search(self) -> int | None:
         """The number of candidates that will be trained at most, if known; a one-shot method derives a fixed number of them."""
-        trials = self.request.trials
-        if trials is None or any(map(self._has_fidelities, self.components.strategies)):
+        trials, strategies = self.request.trials, self.components.strategies
+        if trials is None or any(isinstance(strategy, MultiFidelityStrategy) for strategy in strategies.values()):
             return None
         derived = [method.derived_candidates for method in self.components.one_shot.values()]
-        return trials * len(self.components.strategies) + sum(min(trials, count) for count in derived)
+        return trials * len(strategies) + sum(min(trials, count) for count in derived)
 
-    def _strategy_run(self, name: str, epochs: float) -> StrategyRun:
-        strategy = self._strategy(name)
-        space = searched_space(strategy, self.components.space)
-        return StrategyRun(name, strategy, space, self.ledger, self.components.objectives, epochs)
+    def _strategy_run(self, name: str) -> StrategyRun:
+        strategy, components = self._strategy(name), self.components
+        space = searched_space(strategy, components.space)
+        return StrategyRun(
+            name,
+            strategy,
+            space,
+            self.ledger,
+            components.objectives,
+            self.plan.search_epochs,
+            self.request.seed,
+            self.request.trials,
+        )
 
-    def _has_fidelities(self, name: str) -> bool:
-        return isinstance(self.components.strategies.get(name), MultiFidelityStrategy)
+    def _strategy(self, name: str) -> Strategy:
+        """The strategy, with its sizes chosen for the budget; reports if it cannot model all of the space."""
+        if name in self.components.one_shot:
+            epochs = self.components.one_shot[name].epochs or self.plan.supernet_epochs or 1
+            return SupernetSearch(name, self.ledger, float(epochs))
+        strategy = self.components.strategies[name]
+        trainings = self.plan.expected_trainings(multi_fidelity=isinstance(strategy, MultiFidelityStrategy))
+        sized = sized_for_budget(strategy, trainings)
+        if (limitation := limitations(sized, self.components.space)) is not None:
+            self.progress.say(limitation)
+        return sized
 
     def _delete_checkpoints(self) -> None:
         """No training will be continued from here; if the run is given more trials, such a training starts from scratch."""
@@ -349,61 +218,40 @@ class Run:
             for row in rows:
                 (self.folder.training_of(row) / CHECKPOINT).unlink(missing_ok=True)
 
-    def _strategy(self, name: str) -> Strategy:
-        """The strategy, with its sizes chosen for the budget; reports if it cannot model all of the space."""
-        plan = self.study_plan.plan
-        if name in self.components.one_shot:
-            return SupernetSearch(name, self.ledger, float(self.components.one_shot[name].epochs or plan.supernet_epochs or 1))
-        expected = plan.expected_trials
-        if expected is not None and plan.search_goal is not None and self._has_fidelities(name):
-            expected = max(1, expected // MULTI_FIDELITY_FACTOR)
-        sized = sized_for_budget(self.components.strategies[name], expected)
-        if (limitation := limitations(sized, self.components.space)) is not None:
-            self.progress.say(limitation)
-        return sized
-
     def score_with_shared_weights(self, strategy_runs: Sequence[StrategyRun]) -> None:
         """Score candidates trained from scratch with each supernet's weights as well, to measure how reliable such scores are."""
-        searches = [
-            strategy_run.supernet
-            for strategy_run in strategy_runs
-            if strategy_run.supernet is not None and strategy_run.supernet.found
-        ]
+        searches = [run.supernet for run in strategy_runs if run.supernet is not None and run.supernet.found]
         if searches:
             self.progress.phase("scoring with shared weights", len(searches))
-            in_same_space = [strategy_run.name for strategy_run in strategy_runs if strategy_run.space == self.components.space]
-            score_with_shared_weights(searches, self.ledger, self.scheduler, self.job, self.request.seed, in_same_space)
-
-    def _seconds_until(self, deadline: float) -> float:
-        return deadline - self.clock.seconds
+            in_same_space = [run.name for run in strategy_runs if run.space == self.components.space]
+            score_with_shared_weights(searches, self.ledger, self.scheduler, self._job, self.request.seed, in_same_space)
 
     def contenders(self, strategy_runs: Sequence[StrategyRun]) -> list[Contender]:
         """The best candidates of every strategy."""
         return [
-            Contender("final", strategy_run.name, row.key, row.architecture, row.number)
-            for strategy_run in strategy_runs
-            for row in best_candidates(strategy_run, self.study_plan.plan.top_k)
+            Contender("final", run.name, row.key, row.architecture, row.number)
+            for run in strategy_runs
+            for row in best_candidates(run, self.plan.top_k)
         ]
 
     def baselines(self) -> list[Contender]:
-        return [Contender("baseline", name, name) for name in self.study_plan.baselines]
+        return [Contender("baseline", name, name) for name in self.plan.baselines]
 
     def train_finals(self, strategy_runs: Sequence[StrategyRun]) -> list[FinalTraining]:
         """Run the final trainings of the best candidates, then of the baselines; returns those for which no time was left."""
-        plan = self.study_plan.plan
+        plan = self.plan
         stages: tuple[tuple[Stage, list[Contender], float | None], ...] = (
-            ("final", self.contenders(strategy_runs), self.study_plan.final_until),
-            ("baseline", self.baselines(), None if self.request.minutes is None else 60 * self.request.minutes),
+            ("final", self.contenders(strategy_runs), plan.final_until),
+            ("baseline", self.baselines(), plan.baseline_until),
         )
         left_out = []
         for stage, contenders, until in stages:
             trainings = final_trainings(contenders, plan.seeds, self.request.seed)
-            self.progress.phase(stage, len(trainings), None if until is None else partial(self._seconds_until, until))
-            goal = plan.final_goal if stage == "final" else plan.baseline_goal
-            late = partial(self._late, until, None if goal is None else goal / self._devices(stage, None))
+            self.progress.phase(stage, len(trainings), self._time_left(until))
+            late = partial(self._late, until, plan.seconds(stage, self.jobs.devices(stage)))
             with self._measuring_utilization(stage):
-                left_out += train_finally(trainings, self.bound, plan.final_epochs, self.scheduler, self.ledger, self.job, late)
-            self._write_table()
+                left_out += train_finally(trainings, self.bound, plan.final_epochs, self.scheduler, self.ledger, self._job, late)
+            self.table.write(self.ledger.rows())
         return left_out
 
     @contextmanager
@@ -415,32 +263,28 @@ class Run:
             store_utilization(stage, utilization, self.ledger)
             self.progress.say(f"{stage}: workers were idle for {utilization.idle_share:.0%} of the time")
 
-    def _late(self, until: float | None, goal: float | None) -> bool:
+    def _time_left(self, until: float | None) -> partial[float] | None:
+        return None if until is None else partial(lambda end: end - self.clock.seconds, until)
+
+    def _late(self, until: float | None, seconds: float | None) -> bool:
         """Whether more than half of a training that began now would exceed its stage's time."""
-        return until is not None and goal is not None and self.clock.seconds + goal / 2 > until
+        return until is not None and seconds is not None and self.clock.seconds + seconds / 2 > until
 
     # Results.
 
     def write_results(self, strategy_runs: Sequence[StrategyRun], left_out: Sequence[FinalTraining]) -> None:
         """Write model/ and, last of all, results.json, which marks the run as finished."""
-        metric = self.problem.metric
-        methods = [
-            method_of(strategy_run.name, "search", metric, self.contenders(strategy_runs), self.ledger, self.bound)
-            for strategy_run in strategy_runs
-        ]
-        methods += [
-            method_of(name, "baseline", metric, self.baselines(), self.ledger, self.bound) for name in self.study_plan.baselines
-        ]
-        supernets = {
-            strategy_run.name: strategy_run.supernet for strategy_run in strategy_runs if strategy_run.supernet is not None
-        }
+        contenders = {"search": self.contenders(strategy_runs), "baseline": self.baselines()}
+        names = [*(("search", run.name) for run in strategy_runs), *(("baseline", name) for name in self.plan.baselines)]
+        methods = [method_of(name, kind, self.problem.metric, contenders[kind], self.ledger, self.bound) for kind, name in names]
+        supernets = {run.name: run.supernet for run in strategy_runs if run.supernet is not None}
         as_json = [self._method_json(method, supernets.get(method.name)) for method in methods]
         verdict = make_verdict(self.problem, as_json, {m.name: test_runs(m, self.folder) for m in methods})
         searched = best_on_validation(as_json, "search")
         if searched is not None:
             self._save_model(next(method for method in methods if method.name == searched["name"]))
         late = [Skipped(t.contender.method, f"seed {t.seed_index + 1}: no time was left for its training") for t in left_out]
-        skipped = [*self.study_plan.skipped, *failed_supernets(supernets.values()), *failures(methods), *late]
+        skipped: list[Skipped] = [*self.plan.skipped, *failed_supernets(supernets.values()), *failures(methods), *late]
         write_json(
             self.folder.results,
             {
@@ -456,19 +300,18 @@ class Run:
 
     def _method_json(self, method: Method, supernet: SupernetSearch | None) -> dict[str, Any]:
         """The entry for a method in results.json; a one-shot method has an additional one."""
-        as_json = method_json(method, self.problem, self.ledger, self.threads, str(device_of(self.request.device)))
+        device = str(device_of(self.request.device))
+        as_json = method_json(method, self.problem, self.ledger, self.executor.threads, device)
         if supernet is None:
             return as_json
-        return {
-            **as_json,
-            "one_shot": one_shot_json(supernet, self.components.space, self.problem.metric, self.ledger, self.folder),
-        }
+        one_shot = one_shot_json(supernet, self.components.space, self.problem.metric, self.ledger, self.folder)
+        return {**as_json, "one_shot": one_shot}
 
     def _save_model(self, method: Method) -> None:
         """Write model/: the best run, by validation, of the best searched network."""
         row = method.best_run
         assert row.architecture is not None
-        network = trained_network(self.job(row), self.problem)
+        network = trained_network(self._job(row), self.problem)
         for note in save_model(self.folder.model, network, row.architecture, self.problem, self.components.data.preprocessing):
             self.progress.say(note)
 
@@ -485,8 +328,8 @@ class Run:
             "cpus": request.cpus,
             "gpus": request.gpus,
             "devices": request.devices,
-            "threads": self.threads,
-            "plan": self.study_plan.plan.to_json(),
+            "threads": self.executor.threads,
+            "plan": self.plan.limits,
             "budget": settings_of(self.components.budget),
             "recipe": settings_of(self.components.recipe),
             "space_settings": settings_of(self.components.space),

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from archwright.evaluate.history import State
 from archwright.evaluate.job import Job, Outcome
 from archwright.execute.executor import Executor
-from archwright.ledger.ledger import Ledger, Overtaken
+from archwright.ledger.ledger import AlreadyTaken, Ledger
 from archwright.ledger.row import Row
 from archwright.study.run_folder import Clock
 from archwright.study.utilization import Utilization
 
 ATTEMPTS = 3
 """A training that ends because of a machine fault is started this many times before it counts as failed."""
-
-
-def training_seed(*parts: object) -> int:
-    """A 31-bit seed from the study's seed and whatever identifies the training; it does not depend on the worker."""
-    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
 
 
 class Scheduler:
@@ -35,17 +27,20 @@ class Scheduler:
         ledger: Ledger,
         clock: Clock,
         on_poll: Callable[[Scheduler], None],
-        on_recorded: Callable[[Row], None],
     ) -> None:
         self._executor = executor
         self._ledger = ledger
         self._clock = clock
         self._on_poll = on_poll
-        self._on_recorded = on_recorded
         self._rows: dict[str, tuple[Row, int]] = {}
         self._workers_in_use = 0
         self._searches_under_way: Counter[str] = Counter()
         self._utilization = self.count_from_now()
+
+    @property
+    def seconds(self) -> float:
+        """The time on the run's clock."""
+        return self._clock.seconds
 
     @property
     def free(self) -> int:
@@ -75,7 +70,7 @@ class Scheduler:
         """Begin a training, or resume it from its checkpoint; does nothing if another coordinator has taken it over."""
         try:
             attempt = self._ledger.attempt(row)
-        except Overtaken:
+        except AlreadyTaken:
             return
         Path(job.folder).mkdir(parents=True, exist_ok=True)
         self._rows[job.key] = (row, attempt)
@@ -102,17 +97,4 @@ class Scheduler:
                 done.append((row, replace(outcome, devices=job.devices)))
         self._clock.save()
         self._on_poll(self)
-        return done
-
-    def record(
-        self,
-        row: Row,
-        state: State,
-        outcome: Outcome | None = None,
-        scores: tuple[float, ...] | None = None,
-        cause: str | None = None,
-    ) -> Row:
-        """Record the result of a row in the ledger; returns the updated row."""
-        done = self._ledger.finish(row, state, outcome, cause=cause, scores=scores)
-        self._on_recorded(done)
         return done

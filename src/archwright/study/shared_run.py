@@ -31,7 +31,7 @@ def home_of(ledger: Ledger, folder: RunFolder, request: Request, problem: Proble
     """
     requested, own_name = _shared_request(request, problem), folder.asked["name"]
     place = f"{socket.gethostname()}:{folder.path}"
-    home = ledger.settle("home", {"name": own_name, "place": place, "asked": requested})
+    home = ledger.set_default("home", {"name": own_name, "place": place, "asked": requested})
     changed = [
         f"{key} is {home['asked'].get(key)!r} there and {requested[key]!r} here"
         for key in requested

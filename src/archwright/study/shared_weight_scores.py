@@ -10,8 +10,9 @@ from archwright.architecture.architecture import Architecture, short_hash
 from archwright.evaluate.job import Job, Stage
 from archwright.ledger.ledger import Ledger
 from archwright.ledger.row import Row
-from archwright.study.scheduler import Scheduler, training_seed
-from archwright.study.supernet_search import SupernetSearch, begin_once
+from archwright.study.scheduler import Scheduler
+from archwright.study.supernet_search import SupernetSearch
+from archwright.study.training_seed import training_seed
 
 STAGE: Stage = "shared_scores"
 LEAST_SCORED, MOST_SCORED = 4, 100
@@ -48,7 +49,7 @@ def score_with_shared_weights(
             row = todo.pop(0)
             scheduler.start(row, make_job(row))
         for row, outcome in scheduler.finished():
-            scheduler.record(row, outcome.state, outcome)
+            ledger.finish(row, outcome.state, outcome)
 
 
 def _open_row(strategy: str, ledger: Ledger, seed: int, strategies: Collection[str]) -> Row | None:
@@ -61,7 +62,7 @@ def _open_row(strategy: str, ledger: Ledger, seed: int, strategies: Collection[s
     if known is not None:
         return known if known.run_number in {row.run_number for row in ledger.running()} else None
     own_seed = training_seed(seed, strategy, STAGE, key)
-    return begin_once(ledger, STAGE, strategy, key, seed=own_seed, epochs=None, extra={"candidates": numbers})
+    return ledger.begin_once(Row(STAGE, strategy, key=key, seed=own_seed, extra={"candidates": numbers}))
 
 
 def architectures_of(row: Row, ledger: Ledger) -> list[Architecture]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from archwright.errors import InputError
+from archwright.one_shot import BUILT_IN as ONE_SHOT
 from archwright.one_shot import OneShotMethod, describe_one_shot, make_one_shot, one_shot_names, one_shot_summary
 from archwright.one_shot.method import is_one_shot_class
 from archwright.plugins import find
+from archwright.search_strategy import BUILT_IN as STRATEGIES
 from archwright.search_strategy import (
     Strategy,
     StrategyDescription,
@@ -23,6 +26,20 @@ from archwright.search_strategy.optuna_adapter.sampler_names import PREFIX
 def all_strategy_names() -> list[str]:
     """The names of strategies of both kinds."""
     return [*strategy_names(), *one_shot_names()]
+
+
+def name_of(strategy: str | Strategy | OneShotMethod) -> str:
+    """A strategy's name: as given, or for an object the library's own name of its class, or `module:Class`.
+
+    Raises InputError for an object that is no strategy.
+    """
+    if isinstance(strategy, str):
+        return strategy
+    cls = type(strategy)
+    if not (hasattr(cls, "propose") or is_one_shot_class(cls)):
+        raise InputError(f"strategy is {strategy!r}: give a name, module:Class, or an object with a method `propose`")
+    path = f"{cls.__module__}:{cls.__qualname__}"
+    return next((name for name, place in {**STRATEGIES, **ONE_SHOT}.items() if place == path), path)
 
 
 def is_one_shot(name: str) -> bool:

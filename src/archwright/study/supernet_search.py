@@ -9,10 +9,10 @@ from typing import Any
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import History, Proposal
 from archwright.evaluate.job import Stage
-from archwright.ledger.ledger import Ledger, Overtaken
+from archwright.ledger.ledger import Ledger
 from archwright.ledger.row import Row
 from archwright.search_space import SearchSpace
-from archwright.study.scheduler import training_seed
+from archwright.study.training_seed import training_seed
 
 STAGE: Stage = "supernet"
 KEY = "supernet"
@@ -58,25 +58,11 @@ class SupernetSearch:
 
     def begin(self, seed: int) -> Row:
         """The row of the supernet's training: a new one, unless another coordinator has begun it."""
-        return begin_once(
-            self._ledger, STAGE, self.name, KEY, seed=training_seed(seed, self.name, KEY), epochs=self._epochs, extra={}
-        )
+        row = Row(STAGE, self.name, key=KEY, seed=training_seed(seed, self.name, KEY), epochs=self._epochs)
+        return self._ledger.begin_once(row)
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         """The best derived candidate not yet proposed; to be called only while there is one."""
         chosen = self.found[len(history.candidates)]
         note = {"shared_score": chosen["score"], "supernet_epoch": chosen["epoch"]}
         return Proposal(Architecture.from_json(chosen["architecture"]), note=note)
-
-
-def begin_once(
-    ledger: Ledger, stage: Stage, strategy: str, key: str, *, seed: int, epochs: float | None, extra: Mapping[str, Any]
-) -> Row:
-    """The strategy's row of this stage and key: a new one, unless any coordinator has begun it."""
-    while (row := ledger.first_with_key(stage, strategy, key)) is None:
-        number = ledger.next_number(stage, strategy)
-        try:
-            return ledger.begin(stage=stage, strategy=strategy, key=key, seed=seed, epochs=epochs, extra=extra, number=number)
-        except Overtaken:
-            continue
-    return row

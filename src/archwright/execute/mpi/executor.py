@@ -14,8 +14,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from archwright.errors import InputError
-from archwright.evaluate.job import Job, Outcome
-from archwright.execute.attempt import RUN_JOB
+from archwright.evaluate.job import TRAIN, Job, Outcome
 from archwright.execute.capacity import check_limits
 from archwright.execute.executor import refuse_address
 from archwright.execute.mpi.node_shares import check_nodes, check_placement, places_on_gpus, threads_of_ranks
@@ -29,7 +28,7 @@ from archwright.formatting import plural
 class Mpi:
     """Rank 0's side, on top of `mpi4py.futures`. A killed training is a result; a killed rank ends the whole MPI job."""
 
-    def __init__(self, resources: Resources, run: str = RUN_JOB) -> None:
+    def __init__(self, resources: Resources, run: str = TRAIN) -> None:
         refuse_address("mpi", resources)
         _refuse_devices(resources.devices)
         self._ranks = worker_ranks()

@@ -9,8 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from archwright.errors import InputError
-from archwright.evaluate.job import Job, Outcome
-from archwright.execute.attempt import RUN_JOB
+from archwright.evaluate.job import TRAIN, Job, Outcome
 from archwright.execute.capacity import check_devices
 from archwright.execute.process_memory import MB
 from archwright.execute.ray.cluster import Cluster, TaskResources, import_ray
@@ -27,7 +26,7 @@ PATIENCE_SECONDS = 600.0
 class Ray:
     """Runs each training as a Ray task. A lost worker or node fails its training (machine_fault: retried); the others continue."""
 
-    def __init__(self, resources: Resources, run: str = RUN_JOB) -> None:
+    def __init__(self, resources: Resources, run: str = TRAIN) -> None:
         self._resources = resources
         self._check_device(resources.device)
         self._ray = import_ray()

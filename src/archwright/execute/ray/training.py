@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from archwright.evaluate.job import Job, Outcome
-from archwright.execute.attempt import written_outcome
+from archwright.evaluate.job import Job, Outcome, written_outcome
 from archwright.execute.main_module import pack_main
 from archwright.execute.ray.cluster import TaskResources
 from archwright.execute.ray.task import TOKEN, Inputs, TaskOrder, supervise

@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from archwright.atomic_file import written_atomically
-from archwright.evaluate.job import Job
-from archwright.execute.attempt import RESULT
+from archwright.evaluate.job import RESULT, Job
 
 LOG = "test_accesses.jsonl"
 """A log beside the data, with a line for each access to the test split."""
