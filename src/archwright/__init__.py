@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from archwright.search_space import SearchSpace
     from archwright.search_strategy import Strategy
     from archwright.search_strategy.optuna_adapter.archwright_sampler import ArchwrightSampler
+    from archwright.study.study import OpenProposal, Study
+    from archwright.study.train_architecture import Trained, train_architecture
     from archwright.train.trained_model import predict
 
 __version__ = "0.1.0"
@@ -26,6 +28,10 @@ __version__ = "0.1.0"
 __all__ = [
     "search",
     "Result",
+    "Study",
+    "OpenProposal",
+    "train_architecture",
+    "Trained",
     "Arrays",
     "load_model",
     "predict",
@@ -43,6 +49,10 @@ __all__ = [
 _MODULES = {
     "search": "archwright.main_job",
     "Result": "archwright.main_job",
+    "Study": "archwright.study.study",
+    "OpenProposal": "archwright.study.study",
+    "train_architecture": "archwright.study.train_architecture",
+    "Trained": "archwright.study.train_architecture",
     "Arrays": "archwright.data.arrays",
     "load_model": "archwright.export.model_folder",
     "predict": "archwright.train.trained_model",

@@ -148,14 +148,15 @@ def train_command(
     """Train one architecture from scratch with the final protocol and save it as a model folder."""
     from archwright.formatting import metric_name, metric_text
 
-    request = Request(**options)
+    source = options.pop("source")
+    out = options.pop("out") or Path("runs") / f"{Path(source).stem or source}-train"
     with resumable():
         from archwright.study.train_architecture import train_architecture  # torch
 
-        trained = train_architecture(request, architecture)
+        trained = train_architecture(architecture, source, out=out, **options)
     metric = trained.problem.metric
-    print(f"test {metric_name(metric)} {metric_text(metric, trained.outcome.test)} after {trained.outcome.epochs:g} epochs")
-    print(f"model: {trained.folder / 'model'}")
+    print(f"test {metric_name(metric)} {metric_text(metric, trained.test)} after {trained.outcome.epochs:g} epochs")
+    print(f"model: {out / 'model'}")
 
 
 @app.command("bench")

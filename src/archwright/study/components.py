@@ -114,7 +114,7 @@ def _strategies(request: Request, problem: Problem) -> tuple[dict[str, Strategy]
         settings = request.settings_for(name, *(["strategy"] if request.strategy_names == (name,) else []))
         if not isinstance(given, str):
             made: Any = _changed(given, settings, f"strategy {name!r}")
-            (one_shot if is_one_shot(name) else strategies)[name] = made
+            (one_shot if is_one_shot(given) else strategies)[name] = made
         elif is_one_shot(name):
             one_shot[name] = make_one_shot(name, settings, problem.task)
         else:

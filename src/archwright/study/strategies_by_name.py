@@ -42,11 +42,14 @@ def name_of(strategy: str | Strategy | OneShotMethod) -> str:
     return next((name for name, place in {**STRATEGIES, **ONE_SHOT}.items() if place == path), path)
 
 
-def is_one_shot(name: str) -> bool:
-    """Whether this strategy is a one-shot method; a custom `module:Class` is one if it has no `propose`.
+def is_one_shot(strategy: str | Strategy | OneShotMethod) -> bool:
+    """Whether this strategy, by name or as an object, is a one-shot method; a class of one's own is one if it has no `propose`.
 
     Raises UnknownName, listing both kinds.
     """
+    if not isinstance(strategy, str):
+        return not hasattr(strategy, "propose") and is_one_shot_class(type(strategy))
+    name = strategy
     if name.startswith(PREFIX) or name in strategy_names():
         return False
     if ":" in name:
