@@ -1,17 +1,15 @@
 """Jobs of a benchmark: run once, each with its result in a folder of its own, so that the same command resumes."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from archwright.evaluate.job import Job, Outcome
-from archwright.evaluate.run_job import read_result
+from archwright.evaluate.job import Job, Outcome, written_outcome
 from archwright.execute.processes import Processes
 from archwright.execute.resources import Resources
 
 
 def finish(jobs: Iterable[Job], workers: int) -> None:
     """Run the jobs that have no result yet. Raises SystemExit if a training fails."""
-    pending = [job for job in jobs if read_result(Path(job.folder)) is None]
+    pending = [job for job in jobs if written_outcome(job) is None]
     with Processes(Resources(workers, device="cpu")) as processes:
         for job in pending:
             processes.submit(job)
@@ -23,4 +21,4 @@ def finish(jobs: Iterable[Job], workers: int) -> None:
 
 
 def outcome_of(job: Job) -> Outcome:
-    return read_result(Path(job.folder))
+    return written_outcome(job)

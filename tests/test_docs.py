@@ -24,11 +24,11 @@ from archwright.search_strategy import BUILT_IN
 from archwright.search_strategy.optuna_adapter.sampler_names import PREFIX, SAMPLERS
 from archwright.statistics.intervals import RESAMPLES
 from archwright.statistics.verdict import CLEARLY_SMALLER, Verdict
-from archwright.study.candidates_table import AFTER, BEFORE
+from archwright.study.candidates_table import COLUMNS_AFTER_METRICS, COLUMNS_BEFORE_METRICS
+from archwright.study.jobs import LEAST_PROBE_SECONDS, PROBE_SHARE, PROBED_ARCHITECTURES
 from archwright.study.request import Request
 from archwright.study.results import Method, method_json, problem_json
 from archwright.study.search_loop import EXHAUSTED_AFTER
-from archwright.study.study_plan import LEAST_PROBE_SECONDS, PROBE_SHARE, PROBED_ARCHITECTURES
 from archwright.study.time_plan import (
     CLOSING_SECONDS,
     CLOSING_SHARE,
@@ -65,7 +65,12 @@ def strategy_keys():
 
 
 @pytest.mark.parametrize(
-    "key", [*dict.fromkeys([*BEFORE, *AFTER, *(f"val_{metric}" for metric in METRICS.values()), *keys_of_results()])]
+    "key",
+    [
+        *dict.fromkeys(
+            [*COLUMNS_BEFORE_METRICS, *COLUMNS_AFTER_METRICS, *(f"val_{metric}" for metric in METRICS.values()), *keys_of_results()]
+        )
+    ],
 )
 def test_every_column_and_key_is_explained(key):
     assert f"`{key}`" in page("results.md")

@@ -31,8 +31,8 @@ def requests(monkeypatch):
     """The requests that would have been run."""
     asked = []
 
-    def run(request, source=None):
-        asked.append((request, source))
+    def run(request):
+        asked.append(request)
         return Result(request.folder, {})
 
     monkeypatch.setattr(main_job, "run", run)
@@ -106,36 +106,34 @@ def test_all_arguments_reach_the_request(requests, tmp_path):
         objectives=("accuracy", "macs"),
         random=False,
     )
-    ((request, source),) = requests
-    assert source is None
-    assert (request.source, request.space, request.strategies) == (str(tmp_path / "x.npz"), "cell", ("random", "local_search"))
+    (request,) = requests
+    assert (request.source, request.space, request.strategies) == (tmp_path / "x.npz", "cell", ("random", "local_search"))
+    assert request.source_name == str(tmp_path / "x.npz")
     assert (request.baselines, request.minutes, request.trials, request.out) == (("vgg",), 3, None, tmp_path / "run")
-    assert request.settings == {"space.blocks": "2", "train.momentum": "0.5"}
+    assert request.settings == {"space.blocks": 2, "train.momentum": 0.5}
+    assert request.fixed()["settings"] == {"space.blocks": "2", "train.momentum": "0.5"}
     assert (request.seeds, request.objectives, request.random) == (2, ("accuracy", "macs"), False)
 
 
 def test_an_unknown_option_is_an_error_that_lists_the_known():
-    with pytest.raises(InputError, match=r"no option trails: .* it takes epochs, top_k"):
+    with pytest.raises(InputError, match=r"no option 'trails' \(did you mean 'trials'\?\): it takes space, strategy, baselines"):
         archwright.search("digits", trails=3)
 
 
 def test_a_space_object_is_requested_by_name_with_all_its_settings(requests):
     archwright.search("digits", space=Chain(width=8, kernel=3), settings={"space.width": 16})
-    ((request, _),) = requests
-    assert request.space == "chain"
-    assert (request.settings["space.width"], request.settings["space.kernel"], request.settings["space.stages"]) == (
-        "16",
-        "3",
-        "None",
-    )
+    (request,) = requests
+    assert request.space_name == request.fixed()["space"] == "chain"
+    settings = request.fixed()["settings"]
+    assert (settings["space.width"], settings["space.kernel"], settings["space.stages"]) == ("16", "3", "None")
 
 
 def test_arrays_are_passed_on_unchanged(requests):
     x, y = np.zeros((4, 3)), np.arange(4)
     archwright.search((x, y))
     archwright.search(Arrays(x=x, y=y, name="mine"))
-    assert [request.source for request, _ in requests] == ["arrays", "mine"]
-    assert all(source.x is x and source.y is y for _, source in requests)
+    assert [request.source_name for request in requests] == ["arrays", "mine"]
+    assert all(request.source.x is x and request.source.y is y for request in requests)
 
 
 @pytest.mark.usefixtures("without_onnx")

@@ -5,7 +5,7 @@ import pytest
 from archwright.benchmark.benchmark_folder import BenchmarkFolder
 from archwright.benchmark.tabular_search import Query, SimulatedSearch
 from archwright.errors import RunFolderError
-from archwright.study.study_plan import Skipped
+from archwright.study.time_plan import Skipped
 
 FIXED = {"benchmark": "toy", "queries": 3, "strategies": ["random"]}
 SEARCH = SimulatedSearch((Query(0, 50.0, 40.0, 1.5), Query(2, 60.0, 41.0, None)), 4, 0.25, 0.125)

@@ -8,7 +8,7 @@ from archwright.benchmark.results import Regrets, benchmark_results, checkpoints
 from archwright.benchmark.tabular_benchmark import TableEntry, TabularBenchmark
 from archwright.benchmark.tabular_search import Query, SimulatedSearch
 from archwright.search_space import make_space
-from archwright.study.study_plan import Skipped
+from archwright.study.time_plan import Skipped
 
 TABLE = TabularBenchmark("toy", "set", make_space("nasbench201"), {"a": TableEntry(90.0, 80.0), "b": TableEntry(70.0, 85.0)})
 

@@ -12,7 +12,7 @@ from archwright.benchmark import run_benchmark as run_benchmark_module
 from archwright.benchmark.request import BenchmarkRequest
 from archwright.benchmark.run_benchmark import left_out_lines, results_of, run_benchmark
 from archwright.errors import InputError, RunFolderError, UnknownSetting
-from archwright.study.study_plan import Skipped
+from archwright.study.time_plan import Skipped
 
 MODULE = '''
 from dataclasses import dataclass

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from archwright.data.problem_folder import open_problem
 from archwright.evaluate import full_training, read_test_split, training_schedule
 from archwright.evaluate import run_job as run_job_module
-from archwright.evaluate.job import Job, Outcome
-from archwright.evaluate.run_job import read_result, run_job
+from archwright.evaluate.job import Job, Outcome, written_outcome
+from archwright.evaluate.run_job import run_job
 from archwright.train.metric import metric_of
 
 
@@ -62,7 +62,7 @@ def test_the_function_for_a_supernet_job_is_found_by_its_stage(job_of, monkeypat
     job = job_of(stage="supernet", architecture=None, supernet={"method": "darts"})
     outcome = run_job(job, told.append)
     assert (outcome.state, outcome.metrics, outcome.found, told) == ("complete", {"accuracy": 0.25}, found, [{"epoch": 1.0}])
-    assert read_result(Path(job.folder)) == outcome
+    assert written_outcome(job) == outcome
     assert Job.from_json(json.loads(json.dumps(job.to_json()))) == job
 
 
@@ -84,7 +84,7 @@ def test_a_search_job_is_scored_on_validation_and_does_not_open_the_test_split(j
     assert outcome.precision == "float32" or outcome.precision == "float32+channels_last"
     assert outcome.test is None
     assert len(test_log(any_task)) == before
-    assert read_result(Path(job.folder)) == outcome
+    assert written_outcome(job) == outcome
     assert "checkpoint.pt" not in names_in(job)
 
 
@@ -196,7 +196,7 @@ def test_an_error_in_the_training_is_a_result_with_its_cause(job_of, trouble, ca
     assert [record["epoch"] for record in outcome.curve] == [1]
     assert outcome.seconds > 0
     assert outcome.parameters > 0
-    assert read_result(Path(job.folder)) == outcome
+    assert written_outcome(job) == outcome
     if trouble == "error":
         assert "conftest.py:" in outcome.cause
 
@@ -218,7 +218,7 @@ def test_a_machine_fault_is_not_a_result(job_of, monkeypatch):
         patched.setattr(run_job_module, "open_problem", stale)
         outcome = run_job(job)
     assert (outcome.state, outcome.machine_fault) == ("failed", True)
-    assert read_result(Path(job.folder)) is None
+    assert written_outcome(job) is None
     assert run_job(job).state == "complete"
 
 

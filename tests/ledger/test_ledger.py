@@ -20,8 +20,8 @@ from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
 from archwright.ledger import journal as journal_module
 from archwright.ledger import lease as lease_module
-from archwright.ledger.ledger import Ledger, AlreadyTaken
-from archwright.ledger.row import RESULT, categorical
+from archwright.ledger.ledger import AlreadyTaken, Ledger
+from archwright.ledger.row import RESULT, Row, categorical
 from archwright.ledger.storage import OpenStorage
 
 ONE = (Objective("accuracy", True),)
@@ -59,11 +59,11 @@ def begin(ledger, strategy="random", key="k", **more):
     settings = {
         "stage": "search",
         "architecture": Architecture("chain", {"stages": 3}, ANSWERS),
-        "questions": QUESTIONS,
         "seed": 7,
         "epochs": 3.0,
     }
-    return ledger.begin(strategy=strategy, key=key, **{**settings, **more})
+    questions = more.pop("questions", QUESTIONS)
+    return ledger.begin(Row(strategy=strategy, key=key, **{**settings, **more}), questions)
 
 
 OUTCOME = Outcome(
@@ -88,8 +88,8 @@ def test_everything_written_is_read_back(url, tmp_path):
         ledger.history("random", ONE)
         first = finish(ledger, begin(ledger, note={"species": [1, 2]}, seen=0))
         second = begin(ledger, key="other", parent=first.number, continues=0, seen=1, extra={"rung": 2})
-        final = ledger.begin(stage="final", strategy="random", key="k", seed=3, parent=0, extra={"seed_index": 0})
-        base = ledger.finish(ledger.begin(stage="baseline", strategy="vgg", baseline="vgg"), "failed", cause="out of memory")
+        final = ledger.begin(Row(stage="final", strategy="random", key="k", seed=3, parent=0, extra={"seed_index": 0}))
+        base = ledger.finish(ledger.begin(Row(stage="baseline", strategy="vgg", baseline="vgg")), "failed", cause="out of memory")
         rows = ledger.rows()
         assert [row.run_number for row in rows] == [0, 1, 2, 3]
         assert rows == (first, second, final, base)
@@ -201,7 +201,7 @@ def test_a_history_is_immutable(tmp_path):
 
 def test_a_final_training_has_its_validation_metric_as_value(tmp_path):
     with open_ledger("memory:", tmp_path) as ledger:
-        ledger.finish(ledger.begin(stage="final", strategy="random"), "complete", OUTCOME)
+        ledger.finish(ledger.begin(Row(stage="final", strategy="random")), "complete", OUTCOME)
         (trial,) = optuna.load_study(study_name=f"{tmp_path.name}/final", storage=ledger._storage).trials
         assert trial.state == TrialState.COMPLETE
         assert trial.values == [0.9]

@@ -17,6 +17,7 @@ from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
 from archwright.ledger import journal
 from archwright.ledger.ledger import Ledger
+from archwright.ledger.row import Row
 
 OBJECTIVES = (Objective("accuracy", True),)
 QUESTIONS = (Question("op", ("conv", "pool", None)), Question("depth", (1, 2, 3)))
@@ -37,13 +38,15 @@ def write_rows(url: str | None, folder: Path) -> None:
 def begin(ledger: Ledger) -> object:
     number = ledger.next_number("search", "random")
     return ledger.begin(
-        stage="search",
-        strategy="random",
-        architecture=Architecture("chain", {}, {"op": "conv", "depth": 1 + number % 3}),
-        questions=QUESTIONS,
-        key=f"key {number}",
-        seed=number,
-        number=number,
+        Row(
+            stage="search",
+            strategy="random",
+            architecture=Architecture("chain", {}, {"op": "conv", "depth": 1 + number % 3}),
+            key=f"key {number}",
+            seed=number,
+            number=number,
+        ),
+        QUESTIONS,
     )
 
 

@@ -12,6 +12,7 @@ from archwright.architecture.question import Question
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
 from archwright.ledger.ledger import Ledger
+from archwright.ledger.row import Row
 from archwright.ledger.storage import open_storage
 from archwright.report.dashboard_storage import DashboardStorage
 
@@ -49,7 +50,7 @@ def shown(url, ledger, tmp_path):
 def begin(ledger, answers={"op": "conv", "depth": 1}):  # noqa: B006
     ledger.history("random", (Objective("accuracy", True),))
     architecture = Architecture("chain", {}, answers)
-    return ledger.begin(stage="search", strategy="random", architecture=architecture, questions=QUESTIONS, epochs=2.0)
+    return ledger.begin(Row(stage="search", strategy="random", architecture=architecture, epochs=2.0), QUESTIONS)
 
 
 def ask(storage, path):

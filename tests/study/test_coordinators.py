@@ -14,6 +14,7 @@ import pytest
 from archwright.errors import InputError, RunFolderError
 from archwright.evaluate.job import Outcome
 from archwright.ledger.ledger import Ledger
+from archwright.ledger.row import Row
 from archwright.study.request import Request
 from archwright.study.shared_run import check_study, home_of
 
@@ -137,7 +138,7 @@ def test_a_task_is_claimed_by_one_coordinator_and_released_when_it_is_gone(ledge
 
 def test_others_work_as_long_as_they_have_rows(ledgers):
     ours, theirs = ledgers
-    row = theirs.begin(stage="baseline", strategy="", baseline="vgg", key="vgg")
+    row = theirs.begin(Row(stage="baseline", strategy="", baseline="vgg", key="vgg"))
     assert ours.others_are_working()
     assert ours.others_are_working("baseline", "final")
     assert not ours.others_are_working("search")
@@ -148,7 +149,7 @@ def test_others_work_as_long_as_they_have_rows(ledgers):
 
 def test_rows_of_a_coordinator_that_is_gone_are_free(ledgers):
     ours, theirs = ledgers
-    theirs.begin(stage="baseline", strategy="", baseline="vgg", key="vgg")
+    theirs.begin(Row(stage="baseline", strategy="", baseline="vgg", key="vgg"))
     theirs.close()
     assert not ours.others_are_working()
     assert len(ours.running()) == 1

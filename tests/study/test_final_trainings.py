@@ -64,7 +64,7 @@ def train(url, folder, contenders=CONTENDERS, executor=None, seeds=2, plan="tria
     executor = executor or AtOnce()
     with Ledger.open(url, folder, "run") as ledger:
         try:
-            scheduler = Scheduler(executor, ledger, Clock(folder / "clock.json"), lambda scheduler: None, lambda row: None)
+            scheduler = Scheduler(executor, ledger, Clock(folder / "clock.json"), lambda scheduler: None)
             left_out = train_finally(final_trainings(contenders, seeds, 0), plan, 5.0, scheduler, ledger, job, late)
         except Stopped:
             left_out = None

@@ -8,6 +8,7 @@ import pytest
 from archwright.evaluate.history import Objective, key_of
 from archwright.evaluate.job import Outcome
 from archwright.ledger.ledger import Ledger
+from archwright.ledger.row import Row
 from archwright.search_space import make_space
 from archwright.study.one_shot_results import failed_supernets, one_shot_json, record_of
 from archwright.study.run_folder import RunFolder
@@ -53,11 +54,11 @@ def candidates(ledger, count, **scratch):
     """Candidates trained from scratch, with shared-weight scores in the same order."""
     rows = []
     for i, architecture in enumerate(ARCHITECTURES[:count]):
-        row = ledger.begin(stage="search", strategy="darts", architecture=architecture, key=key_of(SPACE, architecture))
+        row = ledger.begin(Row(stage="search", strategy="darts", architecture=architecture, key=key_of(SPACE, architecture)))
         value = scratch.get("value", 0.1 * i)
         rows.append(ledger.finish(row, "complete", Outcome("complete", metrics={"accuracy": value}), scores=(value,)))
     found = tuple({"architecture": a.to_json(), "score": 0.05 * i, "epoch": 8.0} for i, a in enumerate(ARCHITECTURES[:count]))
-    row = ledger.begin(stage=STAGE, strategy="darts", key="scored", extra={"candidates": [row.run_number for row in rows]})
+    row = ledger.begin(Row(stage=STAGE, strategy="darts", key="scored", extra={"candidates": [row.run_number for row in rows]}))
     ledger.finish(row, "complete", Outcome("complete", found=found))
 
 
@@ -101,7 +102,7 @@ def test_identical_scores_have_no_rank_correlation(ledger, folder):
 
 def test_a_failed_scoring_is_reported_with_its_cause(ledger, folder):
     search = trained(ledger, folder, RECORD)
-    row = ledger.begin(stage=STAGE, strategy="darts", key="scored", extra={"candidates": []})
+    row = ledger.begin(Row(stage=STAGE, strategy="darts", key="scored", extra={"candidates": []}))
     ledger.finish(row, "failed", Outcome("failed", "out of memory: 9 GB"))
     assert told(search, ledger, folder)["notes"][-1].endswith("failed: out of memory: 9 GB")
 

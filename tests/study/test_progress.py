@@ -14,7 +14,7 @@ from archwright.study.progress import Progress
 def row(number, value=None, state="complete", cause="", strategy="random", stage="search"):
     metrics = {"accuracy": value} if value is not None else {}
     outcome = Outcome("complete" if state == "duplicate" else state, cause, metrics=metrics, seconds=1.5)
-    return Row(number, number, number, stage, strategy, state=state, cause=cause, outcome=outcome)
+    return Row(stage, strategy, number, number, number, state=state, cause=cause, outcome=outcome)
 
 
 @pytest.fixture
@@ -106,11 +106,11 @@ def test_if_lower_is_better_the_best_so_far_is_the_lowest(log):
         for number, value in enumerate((90.0, 80.0, 85.0)):
             progress.finished(
                 Row(
-                    number,
-                    number,
-                    number,
                     "search",
                     "random",
+                    number,
+                    number,
+                    number,
                     state="complete",
                     outcome=Outcome("complete", metrics={"perplexity": value}),
                 )

@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from archwright.study.proposals import EXHAUSTED_AFTER, MOST_PENDING_REPEATS, next_new, give_result_to_repeats
+from archwright.study.proposals import EXHAUSTED_AFTER, MOST_PENDING_REPEATS, give_result_to_repeats, next_new
 
 
 class Letters:

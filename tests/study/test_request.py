@@ -46,7 +46,7 @@ def test_invalid_requests_are_errors(wrong, told):
     ],
 )
 def test_random_search_is_added_unless_it_is_named_or_switched_off(strategies, random, searched):
-    assert Request("digits", strategies=strategies, random=random).all_strategies == searched
+    assert tuple(Request("digits", strategies=strategies, random=random).all_strategies) == searched
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from archwright.data.problem import Problem
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
 from archwright.ledger.ledger import Ledger
+from archwright.ledger.row import Row
 from archwright.study.final_trainings import Contender
 from archwright.study.results import failures, method_json, method_of, problem_json, read_accesses, test_runs, versions
 from archwright.study.run_folder import RunFolder
@@ -30,13 +31,15 @@ def ledger(tmp_path):
 
 def trained(ledger, contender, seed_index, val, test=0.5, state="complete", plan="trials", **facts):
     row = ledger.begin(
-        stage=contender.stage,
-        strategy=contender.method if contender.stage == "final" else "",
-        baseline=None if contender.stage == "final" else contender.method,
-        architecture=contender.architecture,
-        key=contender.key,
-        seed=100 + seed_index,
-        extra={"seed_index": seed_index, "plan": plan},
+        Row(
+            stage=contender.stage,
+            strategy=contender.method if contender.stage == "final" else "",
+            baseline=None if contender.stage == "final" else contender.method,
+            architecture=contender.architecture,
+            key=contender.key,
+            seed=100 + seed_index,
+            extra={"seed_index": seed_index, "plan": plan},
+        )
     )
     metrics = {"r2": val, "loss": 1.0} if state == "complete" else {}
     outcome = Outcome(state, facts.pop("cause", ""), metrics=metrics, test=test, seconds=2.0, epochs=3.0, **facts)
@@ -44,7 +47,7 @@ def trained(ledger, contender, seed_index, val, test=0.5, state="complete", plan
 
 
 def searched(ledger, key, state="complete", seconds=10.0):
-    row = ledger.begin(stage="search", strategy="random", architecture=Architecture("chain", {}, {"depth": 1}), key=key)
+    row = ledger.begin(Row(stage="search", strategy="random", architecture=Architecture("chain", {}, {"depth": 1}), key=key))
     outcome = Outcome("refused" if state == "refused" else "complete", metrics={"r2": 0.1}, seconds=seconds)
     ledger.finish(row, state, outcome, scores=(0.1,) if state in ("complete", "duplicate") else None)
 

@@ -1,10 +1,10 @@
-import numpy as np
 import pytest
 
 from archwright.evaluate.job import Job, Outcome
 from archwright.ledger.ledger import Ledger
+from archwright.ledger.row import Row
 from archwright.study.run_folder import Clock
-from archwright.study.scheduler import ATTEMPTS, Scheduler, training_seed
+from archwright.study.scheduler import ATTEMPTS, Scheduler
 
 
 class OneByOne:
@@ -33,26 +33,15 @@ def ledger(tmp_path):
 
 def make_scheduler(ledger, tmp_path, *outcomes, on_poll=lambda scheduler: None):
     recorded = []
-    return Scheduler(OneByOne(outcomes), ledger, Clock(tmp_path / "clock.json"), on_poll, recorded.append), recorded
+    ledger.on_finish = recorded.append
+    return Scheduler(OneByOne(outcomes), ledger, Clock(tmp_path / "clock.json"), on_poll), recorded
 
 
 def begin(ledger, tmp_path, baseline="vgg"):
-    row = ledger.begin(stage="baseline", strategy="", baseline=baseline, key=baseline, seed=3)
+    row = ledger.begin(Row(stage="baseline", strategy="", baseline=baseline, key=baseline, seed=3))
     return row, Job(
         key=str(row.run_number), stage="baseline", data="", folder=str(tmp_path / baseline), seed=3, epochs=1.0, baseline=baseline
     )
-
-
-def test_a_seed_has_31_bits_and_depends_on_every_part():
-    seeds = {
-        training_seed(*parts) for parts in [(0, "random", 1), (0, "random", 2), (1, "random", 1), (0, "final", 1), (0, "random1")]
-    }
-    assert len(seeds) == 5
-    many = np.array([training_seed(0, i) for i in range(500)])
-    assert many.min() >= 0
-    assert many.max() < 2**31
-    assert abs(many.mean() / 2**30 - 1) < 0.1
-    assert training_seed(0, "random", 0) == training_seed(0, "random", 0)
 
 
 def test_free_and_busy_count_the_trainings_under_way(ledger, tmp_path):
@@ -108,6 +97,6 @@ def test_a_recorded_result_is_in_the_ledger_and_reported(ledger, tmp_path):
     row, job = begin(ledger, tmp_path)
     scheduler.start(row, job)
     ((row, outcome),) = scheduler.finished()
-    done = scheduler.record(row, outcome.state, outcome)
+    done = ledger.finish(row, outcome.state, outcome)
     assert recorded == [done] == list(ledger.rows())
     assert (done.state, done.outcome) == ("complete", outcome)

@@ -12,9 +12,10 @@ from archwright.ledger.ledger import Ledger
 from archwright.search_space import SearchSpace
 from archwright.search_strategy import make_strategy
 from archwright.study import search_loop
-from archwright.study.run_folder import Clock
+from archwright.study import strategy_run as strategy_run_module
 from archwright.study.scheduler import ATTEMPTS, Scheduler
-from archwright.study.search_loop import SearchLimits, StrategyRun, best_candidates, search
+from archwright.study.search_loop import search
+from archwright.study.strategy_run import StrategyRun, best_candidates
 from archwright.study.supernet_search import SupernetSearch
 
 ACCURACY = (Objective("accuracy", True),)
@@ -74,6 +75,20 @@ class AtOnce:
         return {}
 
 
+class ClockThatReads:
+    """A run's clock that shows what `read` returns."""
+
+    def __init__(self, read):
+        self.read = read
+
+    @property
+    def seconds(self):
+        return self.read()
+
+    def save(self):
+        pass
+
+
 class Bench:
     """A ledger and all that `search` wants around it."""
 
@@ -81,18 +96,19 @@ class Bench:
         self.folder = folder
         self.ledger = Ledger.open(storage, folder, "run")
         self.recorded = []
+        self.ledger.on_finish = self.recorded.append
 
     def strategy_run(self, strategy="random", space=None, objectives=ACCURACY, **settings):
         made = make_strategy(strategy, settings) if isinstance(strategy, str) else strategy
         name = strategy if isinstance(strategy, str) else type(strategy).__name__
         return StrategyRun(name, made, space or Pair(), self.ledger, objectives, EPOCHS)
 
-    def run(self, *strategy_runs, executor=None, trials=TRIALS, limits=None, seed=0):
+    def run(self, *strategy_runs, executor=None, trials=TRIALS, deadline=None, clock=lambda: 0.0, seed=0):
         executor = executor or AtOnce()
-        scheduler = Scheduler(
-            executor, self.ledger, Clock(self.folder / "clock.json"), lambda scheduler: None, self.recorded.append
-        )
-        search(strategy_runs, scheduler, self.job, limits or SearchLimits(trials, None, lambda: 0.0), seed)
+        scheduler = Scheduler(executor, self.ledger, ClockThatReads(clock), lambda scheduler: None)
+        for strategy_run in strategy_runs:
+            strategy_run.seed, strategy_run.trials = seed, trials if deadline is None else None
+        search(strategy_runs, scheduler, self.job, deadline)
         return executor
 
     def job(self, row):
@@ -168,7 +184,7 @@ def test_parallel_proposals_tell_how_much_they_had_seen(bench):
 
 
 def test_an_equal_network_gets_the_known_result_and_costs_nothing(bench, monkeypatch):
-    monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 8)
+    monkeypatch.setattr(strategy_run_module, "EXHAUSTED_AFTER", 8)
     strategy_run = bench.strategy_run(Repeat(networks=2))
     executor = bench.run(strategy_run)
     assert [row.state for row in strategy_run.rows] == ["complete", "complete", *["duplicate"] * 8]
@@ -181,7 +197,7 @@ def test_an_equal_network_gets_the_known_result_and_costs_nothing(bench, monkeyp
 
 
 def test_a_search_of_a_whole_small_space_ends_exhausted(bench, monkeypatch):
-    monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 60)
+    monkeypatch.setattr(strategy_run_module, "EXHAUSTED_AFTER", 60)
     strategy_run = bench.strategy_run("random", Pair(options=2))
     bench.run(strategy_run, trials=50)
     assert len({row.key for row in strategy_run.rows if row.state == "complete"}) == strategy_run.trainings == 4
@@ -194,7 +210,7 @@ def test_a_search_of_a_whole_small_space_ends_exhausted(bench, monkeypatch):
 
 
 def test_one_exhausted_strategy_does_not_end_the_others(bench, monkeypatch):
-    monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 5)
+    monkeypatch.setattr(strategy_run_module, "EXHAUSTED_AFTER", 5)
     stuck, free = bench.strategy_run(Repeat()), bench.strategy_run("random")
     bench.run(stuck, free)
     assert (stuck.trainings, free.trainings) == (1, TRIALS)
@@ -202,13 +218,13 @@ def test_one_exhausted_strategy_does_not_end_the_others(bench, monkeypatch):
 
 def test_proposals_of_a_network_in_training_wait_for_its_result(bench, monkeypatch):
     """More workers than networks: the free worker neither trains one twice nor asks for ever."""
-    monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 50)
+    monkeypatch.setattr(strategy_run_module, "EXHAUSTED_AFTER", 50)
     strategy_run = bench.strategy_run(Repeat(networks=1))
     seen = []
     executor = AtOnce(workers=3, outcome=lambda job: (seen.extend(row.state for row in strategy_run.rows), trained(job))[1])
     bench.run(strategy_run, executor=executor)
     assert len(executor.submitted) == 1
-    assert Counter(seen) == {"running": 1 + search_loop.MOST_PENDING_REPEATS}
+    assert Counter(seen) == {"running": 1 + strategy_run_module.MOST_PENDING_REPEATS}
     assert Counter(row.state for row in strategy_run.rows) == {"complete": 1, "duplicate": 50}
     assert {row.scores for row in strategy_run.rows} == {(0.0,)}
 
@@ -233,7 +249,7 @@ def test_a_strategy_that_still_finds_new_networks_does_not_wait_for_results(benc
 
 
 def test_a_refused_network_is_no_training_and_is_not_tried_again(bench, monkeypatch):
-    monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 6)
+    monkeypatch.setattr(strategy_run_module, "EXHAUSTED_AFTER", 6)
     strategy_run = bench.strategy_run(Repeat(networks=2))
 
     def outcome(job):
@@ -251,7 +267,7 @@ def test_a_refused_network_is_no_training_and_is_not_tried_again(bench, monkeypa
 
 
 def test_a_search_in_which_all_is_refused_ends(bench, monkeypatch):
-    monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 10)
+    monkeypatch.setattr(strategy_run_module, "EXHAUSTED_AFTER", 10)
     strategy_run = bench.strategy_run("random")
     bench.run(strategy_run, executor=AtOnce(outcome=lambda job: Outcome("refused", "too large")))
     assert [row.state for row in strategy_run.rows] == ["refused"] * 10
@@ -267,7 +283,7 @@ def test_a_failed_training_is_a_result_and_counts(bench):
 
 
 def test_a_duplicate_of_a_failed_network_has_no_scores(bench, monkeypatch):
-    monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 2)
+    monkeypatch.setattr(strategy_run_module, "EXHAUSTED_AFTER", 2)
     strategy_run = bench.strategy_run(Repeat())
     bench.run(strategy_run, executor=AtOnce(outcome=lambda job: Outcome("failed", "boom")))
     assert [(row.state, row.scores) for row in strategy_run.rows] == [("failed", None), ("duplicate", None), ("duplicate", None)]
@@ -365,7 +381,7 @@ def test_a_promotion_is_a_training_of_its_own_with_the_seed_of_the_one_that_it_c
 
 
 def test_a_network_is_known_with_no_more_epochs_than_it_had(bench, monkeypatch):
-    monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 3)
+    monkeypatch.setattr(strategy_run_module, "EXHAUSTED_AFTER", 3)
     strategy_run = bench.strategy_run(Script(((1, 1.0, None), (1, 3.0, None), (1, 2.0, None), (1, 3.0, 0), (1, 1.0, None))))
     executor = bench.run(strategy_run)
     assert len(executor.submitted) == 2
@@ -374,7 +390,7 @@ def test_a_network_is_known_with_no_more_epochs_than_it_had(bench, monkeypatch):
 
 
 def test_a_training_waits_for_none_of_the_same_network_with_fewer_epochs(bench, monkeypatch):
-    monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 3)
+    monkeypatch.setattr(strategy_run_module, "EXHAUSTED_AFTER", 3)
     strategy_run = bench.strategy_run(Script(((1, 1.0, None), (1, 3.0, None), (1, 1.0, None), (1, 3.0, None), (1, 2.0, None))))
     executor = bench.run(strategy_run, executor=AtOnce(workers=3))
     assert len(executor.submitted) == 2
@@ -442,7 +458,7 @@ def test_what_cannot_be_continued_is_a_mistake_of_the_strategy(bench, proposal, 
 def test_the_best_candidates_are_the_best_of_the_highest_fidelity_and_each_network_counts_once(bench):
     proposals = ((1, 1.0, None), (9, 1.0, None), (5, 1.0, None), (1, 3.0, 0), (5, 2.0, 2), (5, 3.0, 4))
     strategy_run = bench.strategy_run(Script(proposals))
-    bench.run(strategy_run, trials=2, limits=SearchLimits(None, 0.0, iter([-1.0] * 6 + [1.0] * 99).__next__))
+    bench.run(strategy_run, trials=2, deadline=0.0, clock=iter([-1.0] * 6 + [1.0] * 99).__next__)
     assert [row.number for row in best_candidates(strategy_run, 9)] == [5, 3, 1]
 
 
@@ -459,7 +475,7 @@ class Hours:
 @pytest.mark.parametrize(("deadline", "trainings"), [(0.0, 1), (2.9, 1), (3.1, 2), (7.1, 4)])
 def test_a_deadline_stops_the_search_where_most_of_a_training_would_lie_behind_it(bench, deadline, trainings):
     strategy_run, executor = bench.strategy_run("random"), AtOnce()
-    bench.run(strategy_run, executor=executor, limits=SearchLimits(None, deadline, Hours(executor, step=2.0)))
+    bench.run(strategy_run, executor=executor, deadline=deadline, clock=Hours(executor, step=2.0))
     assert strategy_run.trainings == trainings
 
 
@@ -470,7 +486,7 @@ def test_with_a_deadline_strategies_get_equal_seconds_not_equal_numbers(bench):
         return replace(trained(job), seconds=3.0 if job.architecture["settings"]["options"] == 99 else 1.0)
 
     executor = AtOnce(outcome=outcome)
-    bench.run(slow, fast, executor=executor, limits=SearchLimits(None, 20.0, Hours(executor, step=1.0)))
+    bench.run(slow, fast, executor=executor, deadline=20.0, clock=Hours(executor, step=1.0))
     assert slow.seconds == pytest.approx(fast.seconds, abs=3.0)
     assert fast.trainings >= 2 * slow.trainings
 
@@ -577,8 +593,8 @@ def test_a_supernet_that_fails_ends_its_strategy_not_the_others(bench, one_shot,
 
 def test_by_the_clock_random_search_gets_the_seconds_of_the_supernet_and_its_candidates_and_no_more(bench, one_shot):
     strategy_runs, executor = (one_shot(), bench.strategy_run("random")), AtOnce(outcome=supernet_finds(*FOUND, seconds=20.0))
-    limits = SearchLimits(None, 500.0, lambda: sum(strategy_run.seconds for strategy_run in strategy_runs))
-    bench.run(*strategy_runs, executor=executor, limits=limits)
+    clock = lambda: sum(strategy_run.seconds for strategy_run in strategy_runs)  # noqa: E731
+    bench.run(*strategy_runs, executor=executor, deadline=500.0, clock=clock)
     assert [job.stage for job in executor.submitted].index("supernet") == 0
     assert [strategy_run.seconds for strategy_run in strategy_runs] == [26.0, 26.0]
 
@@ -589,7 +605,8 @@ def test_by_the_clock_random_search_goes_on_where_the_others_came_to_nothing(ben
     bench.run(
         *strategy_runs,
         executor=executor,
-        limits=SearchLimits(None, 30.0, lambda: sum(strategy_run.seconds for strategy_run in strategy_runs)),
+        deadline=30.0,
+        clock=lambda: sum(strategy_run.seconds for strategy_run in strategy_runs),
     )
     assert strategy_runs[0].seconds == 1.0
     assert strategy_runs[1].seconds == pytest.approx(29.0, abs=2.0)

@@ -9,6 +9,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Job, Outcome
 from archwright.ledger.ledger import Ledger
+from archwright.ledger.row import Row
 from archwright.study import shared_weight_scores as module
 from archwright.study.run_folder import Clock
 from archwright.study.scheduler import Scheduler
@@ -58,7 +59,7 @@ def ledger(tmp_path):
 
 
 def searched(ledger, number, strategy="random", state="complete", value=None, epochs=4.0):
-    row = ledger.begin(stage="search", strategy=strategy, architecture=architecture(number), key=f"k{number}", epochs=epochs)
+    row = ledger.begin(Row(stage="search", strategy=strategy, architecture=architecture(number), key=f"k{number}", epochs=epochs))
     value = number / 100 if value is None else value
     scores = (value,) if state == "complete" else None
     outcome = Outcome("complete" if state == "complete" else "failed", metrics={"accuracy": value}, seconds=1.0)
@@ -67,7 +68,7 @@ def searched(ledger, number, strategy="random", state="complete", value=None, ep
 
 def score(ledger, tmp_path, executor=None, *names):
     executor = executor or Scorer()
-    scheduler = Scheduler(executor, ledger, Clock(tmp_path / "clock.json"), lambda scheduler: None, lambda row: None)
+    scheduler = Scheduler(executor, ledger, Clock(tmp_path / "clock.json"), lambda scheduler: None)
 
     def job(row):
         asked = {"architectures": [a.to_json() for a in architectures_of(row, ledger)]}

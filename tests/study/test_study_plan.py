@@ -3,11 +3,6 @@
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from archwright.evaluate.job import Job, Outcome
-from archwright.study.request import Request
 from archwright.study.study_plan import (
     Skipped,
     StudyPlan,
@@ -17,6 +12,11 @@ from archwright.study.study_plan import (
     study_plan_by_minutes,
     study_plan_by_trials,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archwright.evaluate.job import Job, Outcome
+from archwright.study.request import Request
 from archwright.study.time_plan import Budget
 
 

@@ -7,8 +7,9 @@ import pytest
 from archwright.evaluate.history import Candidate, History, Objective
 from archwright.evaluate.job import Outcome
 from archwright.ledger.ledger import Ledger
+from archwright.ledger.row import Row
 from archwright.search_space import make_space
-from archwright.study.supernet_search import SupernetSearch, begin_once
+from archwright.study.supernet_search import SupernetSearch
 
 SPACE = make_space("nasbench201")
 ARCHITECTURES = [SPACE.sample(Random(i)) for i in range(3)]
@@ -62,7 +63,7 @@ def test_two_coordinators_begin_only_one_row(tmp_path):
     url = f"journal:{tmp_path / 'journal'}"
     with Ledger.open(url, tmp_path, "run") as ours, Ledger.open(url, tmp_path, "run") as theirs:
         theirs.refresh()
-        first = begin_once(ours, "supernet", "darts", "supernet", seed=1, epochs=2.0, extra={})
-        second = begin_once(theirs, "supernet", "darts", "supernet", seed=1, epochs=2.0, extra={})
+        first = ours.begin_once(Row("supernet", "darts", key="supernet", seed=1, epochs=2.0))
+        second = theirs.begin_once(Row("supernet", "darts", key="supernet", seed=1, epochs=2.0))
         assert first.run_number == second.run_number == 0
         assert second.coordinator == ours.coordinator

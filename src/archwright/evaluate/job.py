@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-TRAIN = "archwright.evaluate.run_job:train"
+TRAIN = "archwright.evaluate.run_job:train_job"
 """The function that does a job in a worker, by default."""
 RESULT, LOG = "result.json", "log.txt"
 Stage = Literal["search", "final", "baseline", "probe", "supernet", "shared_scores"]

@@ -61,7 +61,7 @@ def run_job(job: Job, on_epoch: OnEpoch | None = None, run: str = TRAIN) -> Outc
     return outcome
 
 
-def train(job: Job, report: TrainingReport) -> Outcome:
+def train_job(job: Job, report: TrainingReport) -> Outcome:
     """Train what the job describes; an interrupted training is resumed from its last epoch."""
     torch.set_num_threads(job.threads)
     take_over(job)

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from archwright.evaluate import read_test_split, run_job
+from archwright.evaluate import job, read_test_split
 from archwright.evaluate.job import Job
-from archwright.execute import attempt
 from archwright.execute.ray import transfer
 from archwright.execute.ray.transfer import Changes, pack, put_in_place, unpack
 
@@ -28,7 +27,7 @@ def there(given, tmp_path):
 
 
 def test_the_file_names_are_those_of_the_modules_that_write_them():
-    assert (transfer.LOG, attempt.RESULT) == (read_test_split.LOG, run_job.RESULT)
+    assert (transfer.LOG, transfer.RESULT) == (read_test_split.LOG, job.RESULT)
 
 
 def test_all_that_a_training_needs_is_packed_and_nothing_half_written(given, there, tmp_path):
