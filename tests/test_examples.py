@@ -14,6 +14,7 @@ EXPECTED_OUTPUT = {
     "own_data_arrays": ["random_forest", "damping ratio: simulated ["],
     "own_space": ["538,083 architectures", "resnet-tiny"],
     "own_strategy": ["without training: 6 of 6", "own_strategy:HillClimber", "random"],
+    "own_loop": ["network 7: validation accuracy 0.", "the best is network", "trained from scratch: test accuracy 0."],
     "own_table": ["own_table, digits: 20 queries, 20 repeats", "lowest mean validation regret", "local_search"],
     "optuna_study": ["trial 7: accuracy 0.", "best: {"],
     "load_model": ["largest difference between the logits:"],

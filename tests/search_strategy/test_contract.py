@@ -10,10 +10,12 @@ from statistics import mean
 import numpy as np
 import pytest
 
+import archwright
 from archwright.architecture.variation import replay
 from archwright.evaluate.history import Candidate, History, Proposal, key_of
 from archwright.search_space import make_space
 from archwright.search_strategy import limitations, make_strategy, searched_space, sized_for_budget
+from archwright.study import strategy_run
 
 ALL_STRATEGIES = {
     "random": {},
@@ -113,6 +115,48 @@ def test_the_same_seed_repeats_the_search_and_another_does_not(name, toy):
     )
     assert once == again
     assert once != other or name in SEEDLESS
+
+
+def told(study, trials, toy, workers=1):
+    """Asks and tells until `trials` scores are told or nothing new comes; what was proposed, in order."""
+    proposed = []
+    for _ in range(trials):
+        while len(study.open) < workers and (proposal := study.ask()) is not None:
+            proposed.append((proposal.number, proposal.architecture, proposal.seed, proposal.epochs, proposal.continues))
+        if not study.open:
+            break
+        study.tell(study.open[0], toy.score(study.space, study.open[0].architecture))
+    return proposed
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_asked_and_told_it_proposes_each_network_once(name, space, workers, toy, monkeypatch):
+    monkeypatch.setattr(strategy_run, "EXHAUSTED_AFTER", 30)
+    with archwright.Study(space, fresh(name), epochs=toy.epochs) as study:
+        proposed = told(study, trials_for(name), toy, workers)
+        for _, architecture, *_ in proposed:
+            replay(space.decide, architecture.answers)
+        once = {(key_of(space, architecture), epochs) for _, architecture, _, epochs, _ in proposed}
+        assert len(once) == len(proposed) > 0
+        assert len([candidate for candidate in study.history.finished if candidate.state == "complete"]) >= trials_for(name) or (
+            study.ask() is None
+        )
+        scores = [toy.score(space, candidate.architecture) for candidate in study.history.complete]
+        assert study.best.score == max(scores) or study.best.fidelity == toy.epochs  # the best at the highest fidelity
+
+
+@pytest.mark.parametrize("restarts", [(1, 2, 5)])
+def test_asked_and_told_a_stored_search_goes_on_as_if_it_had_not_been_interrupted(name, restarts, toy, tmp_path):
+    space, trials = toy.spaces["conditional"], min(10, trials_for(name))
+    with archwright.Study(space, fresh(name), seed=3, epochs=toy.epochs) as study:
+        whole = told(study, trials, toy)
+    parts = []
+    for more in (*restarts, trials - sum(restarts)):
+        with archwright.Study(space, fresh(name), seed=3, epochs=toy.epochs, storage=tmp_path / "study.db") as study:
+            parts += told(study, more, toy)
+            parts.append(study.ask())  # open when the process ends: asked again, under its own number and seed
+            assert parts.pop().number == len(study.history.candidates) - 1
+    assert parts == whole
 
 
 def test_a_proposal_is_a_function_of_its_arguments(name, toy):

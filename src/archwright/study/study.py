@@ -113,6 +113,11 @@ class Study:
         del self._rows[proposal.number]
 
     @property
+    def space(self) -> SearchSpace:
+        """The space that is searched, fitted to the data."""
+        return self._run.space
+
+    @property
     def open(self) -> Sequence[OpenProposal]:
         """The proposals that were asked for here and not told yet."""
         return [self._open(row) for row in self._rows.values()]
