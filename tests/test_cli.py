@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from archwright import main_job
-from archwright.cli import assignments, listed, main
+from archwright.cli import main
 from archwright.errors import InputError
+from archwright.settings import assignments, listed
 from archwright.study.run_folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("one_thread_each")

@@ -26,9 +26,9 @@ from archwright.statistics.intervals import RESAMPLES
 from archwright.statistics.verdict import CLEARLY_SMALLER, Verdict
 from archwright.study.candidates_table import COLUMNS_AFTER_METRICS, COLUMNS_BEFORE_METRICS
 from archwright.study.jobs import LEAST_PROBE_SECONDS, PROBE_SHARE, PROBED_ARCHITECTURES
+from archwright.study.proposals import EXHAUSTED_AFTER
 from archwright.study.request import Request
 from archwright.study.results import Method, method_json, problem_json
-from archwright.study.search_loop import EXHAUSTED_AFTER
 from archwright.study.time_plan import (
     CLOSING_SECONDS,
     CLOSING_SHARE,
@@ -54,7 +54,7 @@ def keys_of_results():
     yield from method_json(Method("none", "baseline", "r2", None, (), ()), PROBLEM, ledger=None, threads=1, device="cpu")
     yield from Verdict.__annotations__
     yield from (field.name for field in fields(Request) if field.name != "out")
-    yield from (field.name for field in fields(TimePlan))
+    yield from TimePlan(1, 1, seeds=1, top_k=1).limits
 
 
 def strategy_keys():

@@ -55,8 +55,9 @@ def run_job(job: Job, on_epoch: OnEpoch | None = None, run: str = TRAIN) -> Outc
     If several processes train together, each calls this and rank 0 writes the result, unless it failed: its failure may have been
     caused by another process, which only their supervisor can tell.
     """
+    is_finished = result_of(job).is_file()
     outcome = _outcome_of(job, TrainingReport(on_epoch), run)
-    if not outcome.machine_fault and _is_written_here(job, outcome):
+    if not (is_finished or outcome.machine_fault) and _is_written_here(job, outcome):
         outcome = _write_result(job, outcome)
     return outcome
 

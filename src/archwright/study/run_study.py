@@ -242,7 +242,7 @@ class Run:
         plan = self.plan
         stages: tuple[tuple[Stage, list[Contender], float | None], ...] = (
             ("final", self.contenders(strategy_runs), plan.final_until),
-            ("baseline", self.baselines(), plan.baseline_until),
+            ("baseline", self.baselines(), self.request.seconds),
         )
         left_out = []
         for stage, contenders, until in stages:

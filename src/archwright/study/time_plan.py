@@ -86,8 +86,7 @@ class TimePlan:
     `search_epochs`, `final_epochs`, `supernet_epochs`: maximum epochs of a training. `search_goal`, `final_goal`, `baseline_goal`,
     `supernet_goal`: worker-seconds that a training aims to fill (one on two devices lasts half as long). `epoch_limit`: a candidate
     is refused if an epoch takes more seconds. `scoring_goal`: worker-seconds for scoring candidates with one supernet's weights.
-    `search_until`, `final_until`, `baseline_until`: the time on the run's clock, in seconds, after which no further training of
-    that stage begins.
+    `search_until`, `final_until`: the time on the run's clock, in seconds, after which no further training of that stage begins.
     """
 
     search_epochs: float
@@ -106,7 +105,6 @@ class TimePlan:
     skipped: tuple[Skipped, ...] = ()
     search_until: float | None = None
     final_until: float | None = None
-    baseline_until: float | None = None
 
     def seconds(self, stage: Stage, devices: int = 1, *, multi_fidelity: bool = False) -> float | None:
         """Seconds that one full training of this stage on so many devices aims to fill; None if its epochs are fixed."""
@@ -130,20 +128,26 @@ class TimePlan:
     @property
     def limits(self) -> dict[str, Any]:
         """The numbers that limit trainings, as results.json shows them."""
-        return {name: value for name, value in asdict(self).items() if name not in OUTSIDE_LIMITS}
+        return self.to_json()["plan"]  # type: ignore[no-any-return]
 
     def to_json(self) -> dict[str, Any]:
         """As the ledger stores it."""
-        return {"plan": self.limits, **{name: asdict(self)[name] for name in OUTSIDE_LIMITS}}
+        limits = asdict(self)
+        outside = {name: limits.pop(name) for name in OUTSIDE_LIMITS}
+        return {"plan": limits, **outside}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> TimePlan:
-        outside = {name: stored[name] for name in OUTSIDE_LIMITS if name in stored}
-        baselines, skipped = tuple(stored["baselines"]), tuple(Skipped(**one) for one in stored["skipped"])
-        return cls(**stored["plan"], **{**outside, "baselines": baselines, "skipped": skipped})
+        return cls(
+            **stored["plan"],
+            baselines=tuple(stored["baselines"]),
+            skipped=tuple(Skipped(**one) for one in stored["skipped"]),
+            search_until=stored["search_until"],
+            final_until=stored["final_until"],
+        )
 
 
-OUTSIDE_LIMITS = ("baselines", "skipped", "search_until", "final_until", "baseline_until")
+OUTSIDE_LIMITS = ("baselines", "skipped", "search_until", "final_until")
 
 
 def usual_epochs(n_train: int) -> int:
@@ -190,7 +194,6 @@ def plan_by_minutes(
         plan,
         search_until=spent + budget.search * usable / workers,
         final_until=spent + (usable - of_baselines) / workers,
-        baseline_until=request.seconds,
     )
 
 
