@@ -151,7 +151,7 @@ def test_a_plan_survives_a_round_trip_through_json(plan):
     assert TimePlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
-def test_a_plan_that_was_stored_before_baselines_had_an_end_is_read():
+def test_a_plan_that_an_earlier_version_stored_is_read():
     limits = {
         "search_epochs": 20.0,
         "final_epochs": 80.0,
