@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import key_of
-from archwright.one_shot.method import Score
-from archwright.one_shot.options import PathOptions, check_options
+from archwright.one_shot.method import PathMethod, Score, check_options
 from archwright.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archwright.one_shot.single_path.path_search import PathSearch
 
 
 @dataclass(frozen=True)
-class RandomWeightSharing(PathOptions):
+class RandomWeightSharing(PathMethod):
     """Random search with weight sharing (Li & Talwalkar 2020, arXiv:1902.07638, section 3.2).
 
     Each step trains one uniformly sampled path; afterwards randomly sampled architectures are ranked by their shared-weight scores.
@@ -23,10 +27,14 @@ class RandomWeightSharing(PathOptions):
     """
 
     paper: ClassVar[str] = "Li & Talwalkar 2020, Random search and reproducibility for neural architecture search, arXiv:1902.07638"
-    looks_by: ClassVar[str] = "random"
+    final_search: ClassVar[str] = "random"
 
     def __post_init__(self) -> None:
         check_options(self, "random_weight_sharing")
+
+    def step(self, search: PathSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The shared weights of one randomly sampled architecture descend the gradient of its loss on one batch."""
+        return search.train_weights(x, y, search.sample("weights"))
 
     def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:
         drawn: dict[str, Architecture] = {}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from archwright.one_shot import OneShotMethod, describe_one_shot, make_one_shot, one_shot_names, one_shot_summary
-from archwright.one_shot.method import is_one_shot_class
 from archwright.plugins import find
 from archwright.search_strategy import (
     Strategy,
@@ -34,7 +33,7 @@ def is_one_shot(name: str) -> bool:
         return False
     if ":" in name:
         cls = find(name, {}, "", "strategy")
-        return not hasattr(cls, "propose") and is_one_shot_class(cls)
+        return isinstance(cls, type) and issubclass(cls, OneShotMethod)
     if name not in one_shot_names():
         raise unknown_strategy(name, all_strategy_names())
     return True

@@ -11,37 +11,45 @@ import torch
 from torch import Tensor
 
 from archwright.architecture.architecture import Architecture
-from archwright.one_shot.method import FoundArchitecture, PathMethod
+from archwright.one_shot.method import PathMethod
 from archwright.one_shot.monitoring.monitors import monitored
 from archwright.one_shot.single_path.path_training import PathTraining
-from archwright.one_shot.supernet.search_context import Conclusion, SearchContext, StepNumber
+from archwright.one_shot.supernet.found_architectures import Conclusion, FoundArchitecture
+from archwright.one_shot.supernet.search_context import SearchContext, StepNumber, Workload
 
 AVERAGED_ARCHITECTURES = 256
 """Architectures sampled to estimate the expected gates of uniform sampling."""
 
 
 class PathSearch:
-    """Each step trains one architecture sampled uniformly from the space (Guo et al. 2020, arXiv:1904.00420, section 3.2)."""
+    """What the steps of single-path methods (`single_path_uniform.py`) act on: the shared weights and their optimizer."""
 
     def __init__(self, method: PathMethod, context: SearchContext) -> None:
         self.method, self.context = method, context
-        self.training = PathTraining(method, context)
-        self.step = StepNumber(context.seed)
-        self.done = 0.0
-
-    @property
-    def saved(self) -> Mapping[str, Any]:
-        return {"supernet": self.context.supernet, "weight_optimizer": self.training.update.optimizer, "step": self.step}
+        self.path_training = PathTraining(method, context)
+        self.step, self.done = StepNumber(context.seed), 0.0
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
         self.done = done
-        trained = self.training(x, y, [self._sample("weights")], done)
+        trained = self.method.step(self, x, y)
         self.step.number += 1
         return trained
 
+    def sample(self, purpose: str) -> Architecture:
+        """An architecture sampled uniformly from the space, with this step's random numbers for the purpose."""
+        return self.context.space.sample(self.step.random(purpose))
+
+    def train_weights(self, x: Tensor, y: Tensor, path: Architecture) -> tuple[Tensor, Tensor]:
+        """One SGD step of the weights on the path. Returns the loss () and the output (B, outputs), detached."""
+        return self.path_training(x, y, [path], self.done)
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        return {**self.context.saved, "weight_optimizer": self.path_training.update.optimizer, "step": self.step}
+
     def record(self) -> Mapping[str, float]:
         monitored_values = monitored(self.context.supernet.mixture, self.expected.cpu())
-        return {"learning_rate": self.training.update.rate(self.done), **monitored_values}
+        return {"learning_rate": self.path_training.update.rate(self.done), **monitored_values}
 
     @property
     def stopped(self) -> str:
@@ -62,7 +70,7 @@ class PathSearch:
         return False
 
     def snapshot(self) -> Architecture:
-        return self._sample("snapshot")
+        return self.sample("snapshot")
 
     def end_epoch(self) -> None:
         pass
@@ -71,7 +79,7 @@ class PathSearch:
         rng = self.step.random("find")
         found = self.method.find(self.context.space, self.context.score_of, evaluations, rng)
         others = [FoundArchitecture(architecture, score, 0.0) for architecture, score in found[1:]]
-        return Conclusion(found[0][0], self.method.looks_by, None, others, ())
+        return Conclusion(found[0][0], self.method.final_search, None, others, ())
 
-    def _sample(self, purpose: str) -> Architecture:
-        return self.context.space.sample(self.step.random(purpose))
+    def workload(self) -> Workload:
+        return Workload(lambda x, y: self(x, y, 0.5))
