@@ -5,7 +5,8 @@ import torch
 
 from archwright.ops.candidate_operations import CANDIDATES, candidate
 from archwright.ops.global_batch_norm import global_statistics
-from archwright.ops.mixed_nodes import MixedNodes, active_gates, chains_of, edges_into
+from archwright.ops.mixed_nodes import MixedNodes, active_gates
+from archwright.ops.node_terms import chains_of, edges_into
 from archwright.process_group import SINGLE_PROCESS
 
 DARTS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from archwright.one_shot.method import GradientMethod, check_options
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
 
     from archwright.one_shot.gradient_based.alphas import Alphas
     from archwright.one_shot.gradient_based.gradient_search import GradientSearch
@@ -30,16 +30,15 @@ class DARTS(GradientMethod):
         check_options(self, "darts")
 
     def step(self: GradientMethod, search: GradientSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """One pass through the loop of Algorithm 1, where w are the weights, and the alphas' rows are the validation split."""
+        """One pass through the loop of Algorithm 1, also that of PC-DARTS and GDAS. w are the weights; L_val is on the alphas' rows."""
         if self.single_level:
             return joint_step(search, x, y)
-        if search.is_learning:  # past the warm-up
-            val_loss = search.val_loss(*search.val_batch())  # L_val(w, alpha)
-            search.update_alphas(search.gradients(val_loss, search.alphas.parameters()))  # 1. descend grad_alpha L_val(w, alpha)
-        return search.train_weights(x, y)  # 2. descend grad_w L_train(w, alpha)
-
-    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
-        return self.expected(alphas)
+        if search.is_learning:
+            val_loss = search.val_loss(*search.val_batch())
+            # 1. Update alpha by descending grad_alpha L_val(w, alpha).
+            search.update_alphas(search.gradients(val_loss, search.alphas.parameters()))
+        # 2. Update w by descending grad_w L_train(w, alpha).
+        return search.train_weights(x, y)
 
     def expected(self, alphas: Alphas) -> Tensor:
         """o-bar(x) of equation 2 is the sum of the candidates o(x) times these gates."""

@@ -10,7 +10,7 @@ from archwright.one_shot.darts import joint_step
 from archwright.one_shot.method import GradientMethod, check_options
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
 
     from archwright.one_shot.gradient_based.alphas import Alphas
     from archwright.one_shot.gradient_based.gradient_search import GradientSearch
@@ -36,15 +36,14 @@ class DARTSSecondOrder(GradientMethod):
         check_options(self, "darts_second_order")
 
     def step(self, search: GradientSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """One pass through the loop of Algorithm 1, where w are the weights, and the alphas' rows are the validation split."""
+        """One pass through the loop of Algorithm 1. w are the weights; L_val is on the alphas' rows."""
         if self.single_level:
             return joint_step(search, x, y)
-        if search.is_learning:  # past the warm-up
-            search.update_alphas(unrolled_gradients(search, x, y))  # 1. descend grad_alpha L_val(w - xi grad_w L_train, alpha)
-        return search.train_weights(x, y)  # 2. descend grad_w L_train(w, alpha)
-
-    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
-        return self.expected(alphas)
+        if search.is_learning:
+            # 1. Update alpha by descending grad_alpha L_val(w - xi grad_w L_train(w, alpha), alpha).
+            search.update_alphas(unrolled_gradients(search, x, y))
+        # 2. Update w by descending grad_w L_train(w, alpha).
+        return search.train_weights(x, y)
 
     def expected(self, alphas: Alphas) -> Tensor:
         from archwright.one_shot.gradient_based.relaxation import RELAXATIONS

@@ -40,10 +40,5 @@ class GDAS(GradientMethod):
 
         return straight_through(gumbel_softmax(alphas.alpha, alphas.mask, self.temperature(done), draw))
 
-    def expected(self, alphas: Alphas) -> Tensor:
-        from archwright.one_shot.gradient_based.relaxation import softmax
-
-        return softmax(alphas.alpha, alphas.mask)
-
     def temperature(self, done: float) -> float:
         return self.first_temperature + (self.last_temperature - self.first_temperature) * done

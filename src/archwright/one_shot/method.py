@@ -104,13 +104,15 @@ class GradientMethod(OneShotMethod):
     def step(self, search: GradientSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """One step of the search; (x, y) is a batch of the weights' rows. Returns the weights' loss () and output (B, outputs)."""
 
-    @abstractmethod
-    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
-        """The gates (edges, most candidates) of one step, at the fraction `done` of the search; `draw` is the step's generator."""
-
-    @abstractmethod
     def expected(self, alphas: Alphas) -> Tensor:
-        """The expected gates, with which the supernet is validated and discretized."""
+        """The expected gates (edges, most candidates), with which the supernet is validated and discretized: softmax(alpha)."""
+        from archwright.one_shot.gradient_based.relaxation import softmax
+
+        return softmax(alphas.alpha, alphas.mask)
+
+    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
+        """The gates of one step, at the fraction `done` of the search: the expected ones, or a sample by the step's generator."""
+        return self.expected(alphas)
 
     def temperature(self, done: float) -> float | None:
         """The temperature at the fraction `done` of the search; None if the method has none."""

@@ -9,7 +9,7 @@ from archwright.one_shot.darts import DARTS
 from archwright.one_shot.method import GradientMethod, check_options
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
 
     from archwright.one_shot.gradient_based.alphas import Alphas
 
@@ -37,9 +37,6 @@ class PCDARTS(GradientMethod):
         check_options(self, "pc_darts")
 
     step = DARTS.step
-
-    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
-        return self.expected(alphas)
 
     def expected(self, alphas: Alphas) -> Tensor:
         from archwright.one_shot.gradient_based.relaxation import softmax

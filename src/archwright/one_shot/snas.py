@@ -44,10 +44,5 @@ class SNAS(GradientMethod):
 
         return gumbel_softmax(alphas.alpha, alphas.mask, self.temperature(done), draw)
 
-    def expected(self, alphas: Alphas) -> Tensor:
-        from archwright.one_shot.gradient_based.relaxation import softmax
-
-        return softmax(alphas.alpha, alphas.mask)
-
     def temperature(self, done: float) -> float:
         return float(self.first_temperature * (self.last_temperature / self.first_temperature) ** done)

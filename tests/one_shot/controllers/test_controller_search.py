@@ -95,11 +95,11 @@ def test_phases_follow_the_budget(settings, steps, per_epoch, expected):
 
 def test_snapshots_count_once_the_controller_has_moved(stage_of):
     stage = stage_of("enas", weight_steps=2, controller_steps=1)
-    assert not stage.search.is_learning
+    assert not stage.search.end_epoch().counts
     assert "reward" not in stage.search.record()
     for number in range(2):
         stage.search(*stage.batches.batch(number), 0.1)
-    assert stage.search.is_learning
+    assert stage.search.end_epoch().counts
     record = stage.search.record()
     monitored = {"learning_rate", "skip_share", "entropy", "spread"}
     assert set(record) == monitored | {"reward", "baseline", "controller_entropy"}
@@ -112,7 +112,7 @@ def test_the_expected_gates_are_the_mean_of_what_is_drawn(stage_of):
     search = stage_of("enas").search
     assert torch.allclose(search.expected[:3], torch.full((3, 4), 0.25), atol=0.2)
     assert search.expected[3:].sum() == pytest.approx(1.0)
-    assert search.mixture_gates is None
+    assert search.end_epoch().mixture_gates is None
     assert torch.equal(search.expected, search.mean_gates())
 
 
@@ -149,4 +149,4 @@ def test_what_is_trained_is_what_the_policy_draws(stage_of):
     moved = stage.context.supernet.scale != before
     learnable = torch.tensor([name != "none" for name in stage.context.supernet.mixture.edges[0].candidates])
     assert torch.equal(moved, (stage.context.gates_of(best) > 0) & learnable)
-    assert search.snapshot() == best
+    assert search.end_epoch().architecture == best

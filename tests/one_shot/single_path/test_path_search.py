@@ -21,4 +21,4 @@ def test_on_average_all_candidates_are_equal(toy, toy_data, tmp_path):
     expected = stage.search.expected
     assert torch.allclose(expected[:3], torch.full((3, 4), 0.25), atol=0.1)
     assert torch.allclose(expected[3:, 1:], torch.full((3, 3), 1 / 9), atol=0.08)
-    assert stage.search.mixture_gates is None
+    assert stage.search.end_epoch().mixture_gates is None

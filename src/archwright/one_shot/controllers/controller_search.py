@@ -21,8 +21,8 @@ from archwright.one_shot.enas import ENAS
 from archwright.one_shot.monitoring.monitors import monitored
 from archwright.one_shot.single_path.path_training import PathTraining
 from archwright.one_shot.supernet.found_architectures import RESCORED, Conclusion, FoundArchitecture
-from archwright.one_shot.supernet.search_context import SearchContext, StepNumber, Stopwatch, Workload
-from archwright.ops.carried_state import begin_stream, carries_state, own_stream
+from archwright.one_shot.supernet.search_context import SearchContext, Snapshot, StepNumber, Stopwatch, Workload
+from archwright.ops.carried_state import begin_stream, carries_state, separate_stream
 from archwright.train.batches import Batches
 
 AVERAGED_ARCHITECTURES = 64
@@ -58,6 +58,8 @@ class Phases:
 
 class ControllerSearch:
     """What the step of ENAS acts on: the shared weights (omega), and the policy (theta) that samples what they are trained on."""
+
+    stopped = ""
 
     def __init__(self, method: ENAS, context: SearchContext) -> None:
         self.method, self.context = method, context
@@ -97,7 +99,7 @@ class ControllerSearch:
     def rewards(self, architectures: Sequence[Architecture], numbers: Sequence[int]) -> list[float]:
         """The reward of each architecture with the shared weights, on the held-out batch of the given number."""
         supernet, process_group, rewards = self.context.supernet, self.context.process_group, []
-        with minibatch_mode(supernet), own_stream(supernet):
+        with minibatch_mode(supernet), separate_stream(supernet):
             for architecture, number in zip(architectures, numbers, strict=True):
                 if self._carries_state:
                     begin_stream(supernet)
@@ -130,10 +132,6 @@ class ControllerSearch:
         return {key: mean(getattr(update, name) for update in self.policy_updates) for key, name in names.items()}
 
     @property
-    def stopped(self) -> str:
-        return ""
-
-    @property
     def expected(self) -> Tensor:
         if self._expected[0] != self.controller_step.number:
             self._expected = self.controller_step.number, self.mean_gates()
@@ -144,19 +142,8 @@ class ControllerSearch:
         rng = Random(self.context.seed)
         return torch.stack([self.context.gates_of(self.policy.draw(rng)[0]) for _ in range(AVERAGED_ARCHITECTURES)]).mean(dim=0)
 
-    @property
-    def mixture_gates(self) -> None:
-        return None
-
-    @property
-    def is_learning(self) -> bool:
-        return self.controller_step.number > 0
-
-    def snapshot(self) -> Architecture:
-        return self.policy.most_probable()
-
-    def end_epoch(self) -> None:
-        pass
+    def end_epoch(self) -> Snapshot:
+        return Snapshot(self.policy.most_probable(), self.expected, counts=self.controller_step.number > 0)
 
     def conclude(self, evaluations: int) -> Conclusion:
         best, *others = self.derive()[: self.method.derived_candidates]

@@ -30,7 +30,7 @@ class Extensions:
 
     `penalties`: terms of the alphas' loss. `before_step`: called before each step. `constrain`: the gates, with the decisions that
     have been taken. `choice`: what would be kept of these gates now; `final_choice`: after the training, for which the mixture is
-    scored `supernet_scores` times. `saved`: what has a state.
+    scored `mixture_scores` times. `saved`: what has a state.
     """
 
     penalties: Sequence[Penalty]
@@ -38,7 +38,7 @@ class Extensions:
     constrain: Callable[[Tensor], Tensor]
     choice: Callable[[Tensor], Choice]
     final_choice: Callable[[GradientSearch], Choice]
-    supernet_scores: int
+    mixture_scores: int
     stability: RankStability
     saved: Mapping[str, Any]
 
@@ -59,7 +59,7 @@ def extensions_of(method: GradientMethod, context: SearchContext) -> Extensions:
         constrain=decisions.gates,
         choice=choice,
         final_choice=most_missed_choice if perturbation else lambda search: choice(search.expected),
-        supernet_scores=int(mixture.mask.sum()) if perturbation else 1,
+        mixture_scores=int(mixture.mask.sum()) if perturbation else 1,
         stability=stability,
         saved={"decisions": decisions, "stability": stability},
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 
-from archwright.architecture.architecture import Architecture
 from archwright.one_shot.gradient_based.alpha_rate import alpha_rate
 from archwright.one_shot.gradient_based.alphas import Alphas
 from archwright.one_shot.gradient_based.auxiliary_skip import without_auxiliary_skip
@@ -17,9 +16,9 @@ from archwright.one_shot.method import GradientMethod
 from archwright.one_shot.monitoring.monitors import monitored, search_notes, skip_share
 from archwright.one_shot.supernet.averaged_gradients import Gradients, averaged_gradients
 from archwright.one_shot.supernet.found_architectures import RESCORED, Conclusion
-from archwright.one_shot.supernet.search_context import SearchContext, StepNumber, Workload
+from archwright.one_shot.supernet.search_context import SearchContext, Snapshot, StepNumber, Workload
 from archwright.one_shot.supernet.weight_update import WeightUpdate
-from archwright.ops.carried_state import own_stream
+from archwright.ops.carried_state import separate_stream
 from archwright.train.batches import Batches
 from archwright.train.loss import Loss
 
@@ -55,10 +54,11 @@ class GradientSearch:
 
     @property
     def is_learning(self) -> bool:
+        """Whether the warm-up is over, so that the alphas learn, too."""
         return self.done >= self.method.warmup
 
-    def gates(self, purpose: str) -> Tensor:
-        """The gates of this step, (edges, most candidates). Those for "alphas" and for "weights" have separate random numbers."""
+    def gates(self, purpose: Literal["alphas", "weights"]) -> Tensor:
+        """The gates of this step, (edges, most candidates), sampled separately for the two updates if the method samples."""
         return self.extensions.constrain(self.method.gates(self.alphas, self.done, self.step.generator(purpose)))
 
     def val_batch(self) -> tuple[Tensor, Tensor]:
@@ -74,7 +74,7 @@ class GradientSearch:
         return self._loss_aside(self.context.loss, x, y)
 
     def _loss_aside(self, loss: Loss, x: Tensor, y: Tensor) -> Tensor:
-        with own_stream(self.context.supernet):
+        with separate_stream(self.context.supernet):
             return loss(self.context.supernet(x, self.gates("alphas")), y)
 
     def penalty(self) -> Tensor:
@@ -133,17 +133,12 @@ class GradientSearch:
         with torch.no_grad():
             return self.extensions.constrain(self.method.expected(self.alphas)).detach()
 
-    @property
-    def mixture_gates(self) -> Tensor:
-        return self.expected
-
-    def snapshot(self) -> Architecture:
-        architecture: Architecture = self.context.supernet.architecture_of(self.extensions.choice(self.expected))
-        return architecture
-
-    def end_epoch(self) -> None:
+    def end_epoch(self) -> Snapshot:
+        gates = self.expected
         if self.is_learning:
-            self.extensions.stability.observe(self.expected)
+            self.extensions.stability.observe(gates)
+        architecture = self.context.supernet.architecture_of(self.extensions.choice(gates))
+        return Snapshot(architecture, gates, mixture_gates=gates, counts=self.is_learning)
 
     def conclude(self, evaluations: int) -> Conclusion:
         with without_auxiliary_skip(self.context.supernet):
@@ -155,4 +150,4 @@ class GradientSearch:
 
     def workload(self) -> Workload:
         halfway = (1 + self.method.warmup) / 2  # between the warm-up and the end
-        return Workload(lambda x, y: self(x, y, halfway), self.extensions.supernet_scores, RESCORED)
+        return Workload(lambda x, y: self(x, y, halfway), self.expected, self.extensions.mixture_scores, RESCORED)

@@ -15,7 +15,7 @@ from archwright.one_shot.method import PathMethod
 from archwright.one_shot.monitoring.monitors import monitored
 from archwright.one_shot.single_path.path_training import PathTraining
 from archwright.one_shot.supernet.found_architectures import Conclusion, FoundArchitecture
-from archwright.one_shot.supernet.search_context import SearchContext, StepNumber, Workload
+from archwright.one_shot.supernet.search_context import SearchContext, Snapshot, StepNumber, Workload
 
 AVERAGED_ARCHITECTURES = 256
 """Architectures sampled to estimate the expected gates of uniform sampling."""
@@ -23,6 +23,8 @@ AVERAGED_ARCHITECTURES = 256
 
 class PathSearch:
     """What the steps of single-path methods (`single_path_uniform.py`) act on: the shared weights and their optimizer."""
+
+    stopped = ""
 
     def __init__(self, method: PathMethod, context: SearchContext) -> None:
         self.method, self.context = method, context
@@ -51,29 +53,14 @@ class PathSearch:
         monitored_values = monitored(self.context.supernet.mixture, self.expected.cpu())
         return {"learning_rate": self.path_training.update.rate(self.done), **monitored_values}
 
-    @property
-    def stopped(self) -> str:
-        return ""
-
     @cached_property
     def expected(self) -> Tensor:
         rng = Random(0)
         gates = [self.context.gates_of(self.context.space.sample(rng)) for _ in range(AVERAGED_ARCHITECTURES)]
         return torch.stack(gates).mean(dim=0)
 
-    @property
-    def mixture_gates(self) -> None:
-        return None
-
-    @property
-    def is_learning(self) -> bool:
-        return False
-
-    def snapshot(self) -> Architecture:
-        return self.sample("snapshot")
-
-    def end_epoch(self) -> None:
-        pass
+    def end_epoch(self) -> Snapshot:
+        return Snapshot(self.sample("snapshot"), self.expected)
 
     def conclude(self, evaluations: int) -> Conclusion:
         rng = self.step.random("find")

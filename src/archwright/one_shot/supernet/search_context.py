@@ -70,6 +70,20 @@ class SearchContext:
         return gates
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """How a search stands after an epoch: the architecture that it would conclude with now, and its expected gates.
+
+    `mixture_gates`: those under which the supernet as a whole is validated; None if no mixture is trained. `counts`: whether the
+    search has learned which architectures are good.
+    """
+
+    architecture: Architecture
+    expected: Tensor
+    mixture_gates: Tensor | None = None
+    counts: bool = False
+
+
 Stopwatch = Callable[[Callable[[], object], torch.device], float]
 """(work, the device it is done on) -> the seconds that it takes."""
 
@@ -78,13 +92,14 @@ Stopwatch = Callable[[Callable[[], object], torch.device], float]
 class Workload:
     """What takes time in a search, for its schedule.
 
-    `step`: a step of the weights (and alphas) on a batch, halfway through the search. `supernet_scores`, `path_scores`: how often
-    the supernet as a whole and single architectures are scored after the training, besides the schedule's evaluations.
-    `other_seconds`: an epoch's time for anything that is neither a step nor a validation.
+    `step`: a step of the weights (and alphas) on a batch, halfway through the search. `mixture_gates`: as in a snapshot.
+    `mixture_scores`, `path_scores`: how often the mixture and single architectures are scored after the training, besides the
+    schedule's evaluations. `other_seconds`: an epoch's time for anything that is neither a step nor a validation.
     """
 
     step: Callable[[Tensor, Tensor], object]
-    supernet_scores: int = 0
+    mixture_gates: Tensor | None = None
+    mixture_scores: int = 0
     path_scores: int = 0
     other_seconds: Callable[[Stopwatch], float] = lambda seconds: 0.0
 
@@ -95,38 +110,15 @@ class Search(Step, Protocol):
     @property
     def stopped(self) -> str:
         """Why the search has stopped early, as a message; empty as long as it has not."""
-        ...
 
-    @property
-    def expected(self) -> Tensor:
-        """The expected gates, (edges, most candidates), without a gradient."""
-        ...
-
-    @property
-    def mixture_gates(self) -> Tensor | None:
-        """The gates under which the supernet as a whole is validated; None if no mixture is trained."""
-        ...
-
-    @property
-    def is_learning(self) -> bool:
-        """Whether the search is past its warm-up and learns which architectures are good: only then do snapshots count."""
-        ...
-
-    def snapshot(self) -> Architecture:
-        """The architecture that the search would conclude with now."""
-        ...
-
-    def end_epoch(self) -> None:
+    def end_epoch(self) -> Snapshot:
         """Called once at the end of each epoch."""
-        ...
 
     def conclude(self, evaluations: int) -> Conclusion:
         """The result after training, from at most `evaluations` scored architectures if the method allows it. Deterministic."""
-        ...
 
     def workload(self) -> Workload:
         """What takes time in this search."""
-        ...
 
 
 class StepNumber:

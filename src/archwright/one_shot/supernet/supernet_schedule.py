@@ -22,6 +22,7 @@ from archwright.one_shot.method import OneShotMethod
 from archwright.one_shot.supernet.search_context import Stopwatch, Workload
 from archwright.one_shot.supernet.shared_weight_score import FixedGateSupernet
 from archwright.one_shot.supernet.supernet_setup import SupernetSetup
+from archwright.ops.global_batch_norm import global_statistics
 from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 from archwright.train.precision import time_steps, untouched_randomness
 
@@ -69,17 +70,18 @@ def _measured(
     job: Job, goal: float, method: OneShotMethod, trial: Callable[[], SupernetSetup], process_group: ProcessGroup
 ) -> SupernetSchedule:
     start = time.perf_counter()
-    setup = trial()
-    seconds = partial(time_steps, process_group=process_group)
-    workload, gates = setup.search.workload(), setup.search.mixture_gates
-    step_seconds = _step_seconds(setup, workload, seconds)
-    supernet_seconds = 0.0 if gates is None else _scoring_seconds(setup, gates, seconds)
-    path_seconds = _path_seconds(setup, seconds)
-    epoch_seconds = step_seconds * setup.batches.per_epoch + supernet_seconds + path_seconds + workload.other_seconds(seconds)
+    setup, seconds = trial(), partial(time_steps, process_group=process_group)
+    workload = setup.search.workload()
+    with global_statistics(setup.context.supernet, process_group):
+        step_seconds = _step_seconds(setup, workload, seconds)
+        mixture_seconds = 0.0 if workload.mixture_gates is None else _scoring_seconds(setup, workload.mixture_gates, seconds)
+        path_seconds = _path_seconds(setup, seconds)
+        other_seconds = workload.other_seconds(seconds)
+    epoch_seconds = step_seconds * setup.batches.per_epoch + mixture_seconds + path_seconds + other_seconds
     spent = process_group.slowest(time.perf_counter() - start)
     remaining = max(0.0, goal - spent)
     evaluations = method.evaluations_after(math.inf, EVALUATION_SHARE * remaining / path_seconds)
-    conclusion_seconds = workload.supernet_scores * supernet_seconds + (workload.path_scores + evaluations) * path_seconds
+    conclusion_seconds = workload.mixture_scores * mixture_seconds + (workload.path_scores + evaluations) * path_seconds
     epochs = epochs_that_fit(job, epoch_seconds, spent + min(conclusion_seconds, EVALUATION_SHARE * remaining))
     return SupernetSchedule(epochs, evaluations, epoch_seconds, spent)
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file
 
 from archwright.architecture.architecture import Architecture
@@ -17,14 +15,13 @@ from archwright.cost.parameters import parameter_count
 from archwright.data.splits import ProblemData
 from archwright.evaluate.full_training import CHECKPOINT, device_of, write_weights
 from archwright.evaluate.job import Job, Outcome
-from archwright.one_shot.method import OneShotMethod
 from archwright.one_shot.monitoring.search_log import SearchReport
 from archwright.one_shot.supernet.found_architectures import FoundArchitecture, derived_candidates, ranked
 from archwright.one_shot.supernet.search_context import SearchContext
 from archwright.one_shot.supernet.supernet_schedule import SupernetSchedule, make_supernet_schedule
 from archwright.one_shot.supernet.supernet_setup import SupernetSetup, method_of, set_up, supernet_of
 from archwright.ops.global_batch_norm import global_statistics
-from archwright.process_group import SINGLE_PROCESS, ProcessGroup, join_process_group
+from archwright.process_group import join_process_group
 from archwright.settings import settings_of
 from archwright.train.checkpoint import load_checkpoint
 from archwright.train.metric import decide, kept_of, metric_of
@@ -42,7 +39,7 @@ def train_supernet(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch:
     """
     device, method = device_of(job.device), method_of(job)
     process_group = join_process_group(job.devices, device)
-    schedule = _schedule(job, method, data, device, process_group)
+    schedule = make_supernet_schedule(job, method, lambda: set_up(job, data, device, job.epochs, process_group), process_group)
     setup = set_up(job, data, device, schedule.epochs, process_group)
     facts.update(parameters=parameter_count(setup.context.supernet), precision="float32", seconds=schedule.seconds)
     report = SearchReport(Path(job.folder), supernet_of(job)["method"], settings_of(method), setup.context.search_log)
@@ -85,20 +82,6 @@ def score_architectures(
     return Outcome("complete", **facts, found=found)
 
 
-def _schedule(
-    job: Job, method: OneShotMethod, data: ProblemData, device: torch.device, process_group: ProcessGroup = SINGLE_PROCESS
-) -> SupernetSchedule:
-    """The stored schedule, or a new one, timed on a search that is discarded."""
-    with ExitStack() as measuring:
-
-        def trial() -> SupernetSetup:
-            setup = set_up(job, data, device, job.epochs, process_group)
-            measuring.enter_context(global_statistics(setup.context.supernet, process_group))
-            return setup
-
-        return make_supernet_schedule(job, method, trial, process_group)
-
-
 def _train(
     job: Job,
     setup: SupernetSetup,
@@ -137,12 +120,10 @@ def _train(
 
 def _end_epoch(setup: SupernetSetup) -> Mapping[str, float]:
     """Ends an epoch: validates the supernet and the snapshot, and adds an entry to the search log."""
-    context, search = setup.context, setup.search
-    search.end_epoch()
-    snapshot = search.snapshot()
-    snapshot_metrics = context.metrics_of(snapshot)
-    setup.context.search_log.add(search.expected, snapshot, snapshot_metrics[context.metric], counts=search.is_learning)
-    return snapshot_metrics if search.mixture_gates is None else context.score(search.mixture_gates)
+    context, snapshot = setup.context, setup.search.end_epoch()
+    snapshot_metrics = context.metrics_of(snapshot.architecture)
+    context.search_log.add(snapshot.expected, snapshot.architecture, snapshot_metrics[context.metric], counts=snapshot.counts)
+    return snapshot_metrics if snapshot.mixture_gates is None else context.score(snapshot.mixture_gates)
 
 
 def _facts_of(progress: Progress, schedule: SupernetSchedule, context: SearchContext) -> dict[str, Any]:
