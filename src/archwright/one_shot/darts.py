@@ -30,7 +30,7 @@ class DARTS(GradientMethod):
         check_options(self, "darts")
 
     def step(self: GradientMethod, search: GradientSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """One pass through the loop of Algorithm 1, also that of PC-DARTS and GDAS. w are the weights; L_val is on the alphas' rows."""
+        """One pass through the loop of Algorithm 1. w are the weights; L_val is on the alphas' rows. Also for PC-DARTS and GDAS."""
         if self.single_level:
             return joint_step(search, x, y)
         if search.is_learning:
