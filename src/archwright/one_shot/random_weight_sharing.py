@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import key_of
 from archwright.one_shot.method import PathMethod, Score, check_options
+from archwright.one_shot.single_path_uniform import SinglePathUniform
 from archwright.search_space import SearchSpace
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from archwright.one_shot.single_path.path_search import PathSearch
 
 
 @dataclass(frozen=True)
 class RandomWeightSharing(PathMethod):
     """Random search with weight sharing (Li & Talwalkar 2020, arXiv:1902.07638, section 3.2).
 
-    Each step trains one uniformly sampled path; afterwards randomly sampled architectures are ranked by their shared-weight scores.
+    Each step trains one uniformly sampled path (`single_path_uniform.py`); afterwards randomly sampled architectures are ranked by
+    their shared-weight scores.
     Differs: every architecture is scored on the whole validation split, not on a part of it first; none is scored twice.
     """
 
@@ -32,9 +29,7 @@ class RandomWeightSharing(PathMethod):
     def __post_init__(self) -> None:
         check_options(self, "random_weight_sharing")
 
-    def step(self, search: PathSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """The shared weights of one randomly sampled architecture descend the gradient of its loss on one batch."""
-        return search.train_weights(x, y, search.sample("weights"))
+    step = SinglePathUniform.step
 
     def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:
         drawn: dict[str, Architecture] = {}

@@ -44,8 +44,8 @@ class SinglePathUniform(PathMethod):
     def __post_init__(self) -> None:
         check_options(self, "single_path_uniform", population=(2, inf), best=(1, inf))
 
-    def step(self, search: PathSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """The weights (W) of a uniformly sampled path (a ~ Gamma(A), eq. 6) descend its gradient of L_train."""
+    def step(self: PathMethod, search: PathSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The weights of a uniformly sampled path descend the gradient of its L_train: W(a) with a ~ Gamma(A) in the paper."""
         return search.train_weights(x, y, search.sample("weights"))
 
     def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:

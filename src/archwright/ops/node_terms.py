@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, product
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -26,11 +27,8 @@ Chains = tuple[tuple[str, tuple[ConvolutionStep, ...]], ...]
 
 def edges_into(inputs: int, nodes: int) -> list[range]:
     """The numbers of the edges into each node, one from every earlier state."""
-    first, edges = 0, []
-    for node in range(nodes):
-        edges.append(range(first, first + inputs + node))
-        first += inputs + node
-    return edges
+    counts = range(inputs, inputs + nodes)
+    return [range(last - count, last) for count, last in zip(counts, accumulate(counts), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,9 @@ def node_terms(
     others: list[tuple[int, int, str]] = []
     chain_gates: list[int] = []
     other_gates: list[int] = []
-    for number, edge, column, name in _computed(edges, active, candidates):
+    for (number, edge), (column, name) in product(enumerate(edges), enumerate(candidates)):
+        if not active[edge][column] or name == NONE:
+            continue
         gate_index = edge * len(candidates) + column
         for part, steps in chains_of_edges[edge].get(name, ()):
             chains.append(Chain(reads.setdefault((number, part), len(reads)), steps))
@@ -65,14 +65,6 @@ def node_terms(
             others.append((number, edge, name))
             other_gates.append(gate_index)
     return NodeTerms(Layout(tuple(chains)), list(reads), others, chain_gates + other_gates)
-
-
-def _computed(edges: range, active: Active, candidates: Sequence[str]) -> Iterator[tuple[int, int, int, str]]:
-    """(state, edge, candidate's index, its name) of everything that is computed for a node."""
-    for number, edge in enumerate(edges):
-        for column, name in enumerate(candidates):
-            if active[edge][column] and name != NONE:
-                yield number, edge, column, name
 
 
 def chains_of(operation: nn.Module) -> Chains:

@@ -50,8 +50,8 @@ class PathSearch:
         return {**self.context.saved, "weight_optimizer": self.path_training.update.optimizer, "step": self.step}
 
     def record(self) -> Mapping[str, float]:
-        monitored_values = monitored(self.context.supernet.mixture, self.expected.cpu())
-        return {"learning_rate": self.path_training.update.rate(self.done), **monitored_values}
+        rate = self.path_training.update.rate(self.done)
+        return {"learning_rate": rate, **monitored(self.context.supernet.mixture, self.expected.cpu())}
 
     @cached_property
     def expected(self) -> Tensor:

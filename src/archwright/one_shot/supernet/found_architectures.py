@@ -60,11 +60,8 @@ def ranked(
 
     Snapshots are scored again, since scores with the shared weights of an earlier epoch are not comparable.
     """
-    found = {
-        key_of(context.space, conclusion.architecture): FoundArchitecture(
-            conclusion.architecture, context.score_of(conclusion.architecture), epochs
-        )
-    }
+    first = conclusion.architecture
+    found = {key_of(context.space, first): FoundArchitecture(first, context.score_of(first), epochs)}
     for other in conclusion.others:
         found.setdefault(key_of(context.space, other.architecture), FoundArchitecture(other.architecture, other.score, epochs))
     for architecture, epoch in snapshots[:RESCORED]:

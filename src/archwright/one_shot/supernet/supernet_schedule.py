@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from random import Random
 from statistics import mean
@@ -19,7 +20,7 @@ from archwright.atomic_file import written_atomically
 from archwright.evaluate.job import Job
 from archwright.evaluate.training_schedule import TIMED_SAMPLES, epochs_that_fit
 from archwright.one_shot.method import OneShotMethod
-from archwright.one_shot.supernet.search_context import Stopwatch, Workload
+from archwright.one_shot.supernet.search_context import Stopwatch
 from archwright.one_shot.supernet.shared_weight_score import FixedGateSupernet
 from archwright.one_shot.supernet.supernet_setup import SupernetSetup
 from archwright.ops.global_batch_norm import global_statistics
@@ -72,8 +73,9 @@ def _measured(
     start = time.perf_counter()
     setup, seconds = trial(), partial(time_steps, process_group=process_group)
     workload = setup.search.workload()
-    with global_statistics(setup.context.supernet, process_group):
-        step_seconds = _step_seconds(setup, workload, seconds)
+    numbers = count()
+    with global_statistics(setup.context.supernet.train(), process_group):
+        step_seconds = seconds(lambda: workload.step(*setup.batches.batch(next(numbers))), setup.context.device)
         mixture_seconds = 0.0 if workload.mixture_gates is None else _scoring_seconds(setup, workload.mixture_gates, seconds)
         path_seconds = _path_seconds(setup, seconds)
         other_seconds = workload.other_seconds(seconds)
@@ -84,12 +86,6 @@ def _measured(
     conclusion_seconds = workload.mixture_scores * mixture_seconds + (workload.path_scores + evaluations) * path_seconds
     epochs = epochs_that_fit(job, epoch_seconds, spent + min(conclusion_seconds, EVALUATION_SHARE * remaining))
     return SupernetSchedule(epochs, evaluations, epoch_seconds, spent)
-
-
-def _step_seconds(setup: SupernetSetup, workload: Workload, seconds: Stopwatch) -> float:
-    numbers = iter(range(10**9))
-    setup.context.supernet.train()
-    return seconds(lambda: workload.step(*setup.batches.batch(next(numbers))), setup.context.device)
 
 
 def _scoring_seconds(setup: SupernetSetup, gates: Tensor, seconds: Stopwatch) -> float:

@@ -53,17 +53,11 @@ def train_supernet(job: Job, data: ProblemData, facts: dict[str, Any], on_epoch:
         metrics = setup.context.metrics_of(conclusion.architecture)
     if process_group.is_rank_zero:
         write_weights(setup.context.supernet.state_dict(), Path(job.folder) / WEIGHTS)
-        report.write(
-            progress.curve,
-            conclusion.to_json(metrics[setup.context.metric]),
-            setup.search.stopped,
-            (*conclusion.notes, *progress.notes),
-        )
+        discretization, notes = conclusion.to_json(metrics[setup.context.metric]), (*conclusion.notes, *progress.notes)
+        report.write(progress.curve, discretization, setup.search.stopped, notes)
     facts["seconds"] += time.perf_counter() - start
-    return Outcome(
-        "complete",
-        **{**facts, "metrics": dict(metrics), "found": tuple(one.to_json(data.problem.metric) for one in derived)},
-    )
+    found_json = tuple(one.to_json(setup.context.metric) for one in derived)
+    return Outcome("complete", **{**facts, "metrics": dict(metrics), "found": found_json})
 
 
 def score_architectures(
@@ -74,12 +68,9 @@ def score_architectures(
     context = set_up(job, data, device_of(job.device), job.epochs).context
     context.supernet.load_state_dict(load_file(Path(supernet_of(job)["trained"]) / WEIGHTS))
     architectures = [Architecture.from_json(text) for text in supernet_of(job)["architectures"]]
-    found = tuple(
-        FoundArchitecture(architecture, context.score_of(architecture), 0.0).to_json(context.metric)
-        for architecture in architectures
-    )
+    found = [FoundArchitecture(architecture, context.score_of(architecture), 0.0) for architecture in architectures]
     facts["seconds"] = time.perf_counter() - start
-    return Outcome("complete", **facts, found=found)
+    return Outcome("complete", **facts, found=tuple(one.to_json(context.metric) for one in found))
 
 
 def _train(
