@@ -56,7 +56,7 @@ def extensions_of(method: GradientMethod, context: SearchContext) -> Extensions:
     return Extensions(
         penalties=penalties_of(method.entropy, method.l1, mixture, context.device),
         before_step=before_step,
-        constrain=decisions.gates,
+        constrain=decisions.gates if progressive else lambda gates: gates,
         choice=choice,
         final_choice=most_missed_choice if perturbation else lambda search: choice(search.expected),
         mixture_scores=int(mixture.mask.sum()) if perturbation else 1,

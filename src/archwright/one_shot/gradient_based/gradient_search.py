@@ -42,7 +42,7 @@ class GradientSearch:
         self.weights = self.weight_update.weights
         self.gradients = averaged_gradients(context.process_group)
         self.step, self.done = StepNumber(context.seed), 0.0
-        self.first_gates = self.expected
+        self.first_gates = self.expected.clone()
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
         self.done = done
