@@ -67,7 +67,7 @@ class OneShotMethod(ABC):
         return space.supernet(problem)
 
     def evaluations_after(self, epochs: float, most: float = inf) -> int:
-        """How many architectures `find` scores after so many epochs of training; at most `most`, unless it is a setting."""
+        """How many architectures are scored after so many epochs of training. most: how many fit the time."""
         return 0
 
 
