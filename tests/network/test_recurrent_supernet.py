@@ -21,7 +21,7 @@ def test_there_is_an_edge_for_each_pair_and_one_is_kept_into_each_node():
     mixture = supernet().mixture
     assert mixture.edges[:3] == (Edge("0->1", ACTIVATIONS, "1"), Edge("0->2", ACTIVATIONS, "2"), Edge("1->2", ACTIVATIONS, "2"))
     assert len(mixture.edges) == 6
-    assert mixture.kept == {"1": 1, "2": 1, "3": 1}
+    assert mixture.edges_kept == {"1": 1, "2": 1, "3": 1}
 
 
 @pytest.mark.parametrize("highway", [False, True])

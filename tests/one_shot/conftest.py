@@ -29,11 +29,11 @@ def toy_data(toy):
 @pytest.fixture
 def stage_of(toy, toy_data, tmp_path):
     """Makes the stage of a method's search on the toy, with these settings, before its first step."""
-    from archwright.one_shot.supernet.supernet_training import _set_up
+    from archwright.one_shot.supernet.supernet_setup import set_up
 
     def make(method="darts", **settings):
         job = toy.toy_job(tmp_path, method, **settings)
-        return _set_up(job, toy_data, torch.device("cpu"), job.epochs)
+        return set_up(job, toy_data, torch.device("cpu"), job.epochs)
 
     return make
 

@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 
 from archwright.architecture.architecture import Architecture
 from archwright.one_shot import make_one_shot, one_shot_names
+from archwright.one_shot.method import GradientMethod, PathMethod
 from archwright.one_shot.supernet.supernet_training import score_architectures, train_supernet
 
-GRADIENT = [name for name in one_shot_names() if hasattr(make_one_shot(name), "gates")]
+GRADIENT = [name for name in one_shot_names() if isinstance(make_one_shot(name), GradientMethod)]
 FAST = {"learning_rate": 0.1, "alpha_learning_rate": 0.05}
 PATH = {"learning_rate": 0.2}
 
@@ -136,4 +137,4 @@ def test_a_time_goal_sets_the_epochs_and_keeps_them(name, toy, toy_data, tmp_pat
     plan = json.loads((tmp_path / "plan.json").read_text())
     assert plan["epochs"] == pytest.approx(outcome.epochs, abs=0.2)
     assert plan["seconds_per_epoch"] > 0
-    assert (plan["evaluations"] >= 20) == hasattr(make_one_shot(name), "find")
+    assert (plan["evaluations"] >= 20) == isinstance(make_one_shot(name), PathMethod)

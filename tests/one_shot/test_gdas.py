@@ -34,9 +34,9 @@ def test_alphas_learn_through_the_gates_that_are_on():
 
 
 def test_a_step_costs_no_more_than_one_network(toy, toy_data, tmp_path):
-    from archwright.one_shot.supernet.supernet_training import _set_up
+    from archwright.one_shot.supernet.supernet_setup import set_up
 
     job = toy.toy_job(tmp_path, "gdas")
-    stage = _set_up(job, toy_data, torch.device("cpu"), job.epochs)
+    stage = set_up(job, toy_data, torch.device("cpu"), job.epochs)
     stage.search(*stage.batches.batch(0), 0.5)
     assert stage.context.supernet.computed == 2 * 6  # one candidate on each edge, for the alphas and for the weights

@@ -11,7 +11,7 @@ import pytest
 
 from archwright.errors import UnknownName, UnknownSetting
 from archwright.one_shot import describe_one_shot, make_one_shot, one_shot_names, one_shot_summary
-from archwright.one_shot.options import PathOptions
+from archwright.one_shot.method import PathMethod
 from archwright.settings import settings_of
 
 
@@ -79,8 +79,11 @@ def test_an_unknown_name_is_an_error_with_the_closest_name():
 
 
 @dataclass(frozen=True)
-class Own(PathOptions):
+class Own(PathMethod):
     """Own 2026: finds nothing."""
+
+    def step(self, search, x, y):
+        raise NotImplementedError
 
     def find(self, space, score, evaluations, rng):
         return []
@@ -90,7 +93,7 @@ def test_a_users_own_class_is_a_method_too(monkeypatch):
     monkeypatch.setitem(sys.modules, "own_methods", sys.modules[__name__])
     assert make_one_shot("own_methods:Own", {"derived_candidates": 2}) == Own(derived_candidates=2)
     assert make_one_shot("own_methods:Own", {"hands_over": 2}) == Own(derived_candidates=2)  # its former name
-    with pytest.raises(UnknownName, match="not a class with a method gates or find or gain"):
+    with pytest.raises(UnknownName, match="not a subclass of OneShotMethod"):
         make_one_shot("own_methods:json")
 
 

@@ -18,9 +18,9 @@ from archwright.evaluate.full_training import validate
 from archwright.evaluate.job import Job
 from archwright.evaluate.run_job import run_job
 from archwright.one_shot import make_one_shot, one_shot_names
-from archwright.one_shot.options import TEXT
-from archwright.one_shot.supernet.requirements import make_supernet
-from archwright.one_shot.supernet.supernet_training import _set_up, train_supernet
+from archwright.one_shot.method import TEXT
+from archwright.one_shot.supernet.supernet_setup import set_up
+from archwright.one_shot.supernet.supernet_training import train_supernet
 from archwright.search_space import make_space
 from archwright.settings import settings_of
 
@@ -85,7 +85,7 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(method, data, 
 @pytest.fixture
 def stage(data, tmp_path):
     """A search after a few steps."""
-    stage = _set_up(job_on(data, tmp_path, "darts"), open_problem(data), torch.device("cpu"), epochs=2.0)
+    stage = set_up(job_on(data, tmp_path, "darts"), open_problem(data), torch.device("cpu"), epochs=2.0)
     for number in range(4):
         stage.search(*stage.batches.batch(number), 0.5)
     return stage
@@ -100,7 +100,7 @@ def test_the_shared_weight_score_is_that_of_the_extracted_network(stage, data):
 def test_a_step_of_the_alphas_and_a_score_leave_the_stream_of_the_weights_as_it_is(stage):
     carried = stage.context.supernet.model.recurrence
     before = carried.state.clone()
-    stage.search._alpha_gradients(*stage.batches.batch(0), stage.context.alpha_batches)
+    stage.search.val_loss(*stage.search.val_batch())
     stage.context.score_of(stage.context.space.sample(Random(0)))
     assert torch.equal(carried.state, before)
 
@@ -126,4 +126,4 @@ def test_the_weights_of_a_language_model_learn_as_in_the_paper():
 
 def test_partial_channels_are_refused(data):
     with pytest.raises(InputError, match=r"space 'recurrent' mixes whole nodes.*set partial_channels=1"):
-        make_supernet(make_one_shot("pc_darts"), make_space("recurrent", SPACE), open_problem(data).problem)
+        make_one_shot("pc_darts").supernet(make_space("recurrent", SPACE), open_problem(data).problem)

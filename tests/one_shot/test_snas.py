@@ -8,7 +8,7 @@ import torch
 from archwright.network.supernet import Edge, Mixture
 from archwright.one_shot import make_one_shot
 from archwright.one_shot.gradient_based.alphas import Alphas
-from archwright.one_shot.supernet.supernet_training import _set_up
+from archwright.one_shot.supernet.supernet_setup import set_up
 
 MIXTURE = Mixture(tuple(Edge(name, ("x", "y", "z"), name) for name in "abc"), {})
 
@@ -29,7 +29,7 @@ def test_gates_are_soft_samples():
 @pytest.mark.parametrize(("single_level", "share"), [(True, 1.0), (False, 0.5)])
 def test_single_level_trains_on_all_rows(single_level, share, toy, toy_data, tmp_path):
     job = toy.toy_job(tmp_path, "snas", single_level=single_level)
-    stage = _set_up(job, toy_data, torch.device("cpu"), job.epochs)
+    stage = set_up(job, toy_data, torch.device("cpu"), job.epochs)
     assert len(stage.batches.among) == round(share * len(toy_data.train))
     assert (stage.context.alpha_batches is None) == single_level
     stage.search(*stage.batches.batch(0), 0.5)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from archwright.ops.carried_state import CarriedState, begin_stream, carries_state, own_stream
+from archwright.ops.carried_state import CarriedState, begin_stream, carries_state, separate_stream
 
 
 class Sum(nn.Module):
@@ -62,12 +62,12 @@ def test_another_device_resets_the_state():
     assert carried.to("meta")(torch.ones(2, 1, 1, device="meta")).shape == (2, 1, 1)
 
 
-def test_own_stream_restores_the_previous_state_even_after_an_error():
+def test_a_separate_stream_restores_the_previous_state_even_after_an_error():
     x, carried = torch.ones(2, 1, 1), CarriedState(Sum())
     carried(x)
-    with own_stream(carried):
+    with separate_stream(carried):
         assert carried(x)[-1].item() == 2
-    with pytest.raises(IndexError), own_stream(carried):
+    with pytest.raises(IndexError), separate_stream(carried):
         carried(x)[9]
     assert carried(x)[-1].item() == 4
 

@@ -3,9 +3,9 @@ import copy
 import pytest
 import torch
 
-from archwright.ops.candidate_operations import CANDIDATES, candidate
+from archwright.ops.candidate_operations import CANDIDATES
 from archwright.ops.global_batch_norm import global_statistics
-from archwright.ops.mixed_nodes import MixedNodes, active_gates, chains_of, edges_into
+from archwright.ops.mixed_nodes import MixedNodes, active_gates
 from archwright.process_group import SINGLE_PROCESS
 
 DARTS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
@@ -105,27 +105,6 @@ def test_a_pooling_of_one_state_is_computed_once(kernel):
     inputs, gates = leaves(nodes, (8, 7))
     nodes(inputs, gates, active_gates(gates))
     assert [int(pools["max_pool_3x3"][1].num_batches_tracked) for pools in nodes.pools] == [1, 1, 1, 1]
-
-
-def test_edges_are_numbered_node_by_node():
-    assert [list(edges) for edges in edges_into(2, 3)] == [[0, 1], [2, 3, 4], [5, 6, 7, 8]]
-
-
-@pytest.mark.parametrize(
-    ("name", "stride", "steps"),
-    [
-        ("sep_conv_3x3", 2, [2]),
-        ("dil_conv_5x5", 1, [1]),
-        ("conv_1x1", 1, [1]),
-        ("conv_1x1", 2, []),
-        ("conv_3x3", 1, []),
-        ("skip_connect", 2, [1, 1]),
-        ("skip_connect", 1, []),
-    ],
-)
-def test_which_operations_are_chains(name, stride, steps):
-    chains = chains_of(candidate(name, 2, 4, stride, affine=False))
-    assert [len(own) for _, own in chains] == steps
 
 
 def of_a_part(process_group, nodes, inputs, gates, projections):

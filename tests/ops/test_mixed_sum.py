@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from archwright.ops.candidate_operations import candidate
-from archwright.ops.mixed_nodes import State, chains_of
 from archwright.ops.mixed_sum import Chain, Layout, mixed_sum
+from archwright.ops.node_terms import State, chains_of
 
 CHAINS = ("sep_conv_3x3", "dil_conv_5x5", "conv_1x1", "sep_conv_5x5")
 SHAPES = {"2-D": (8, 7), "1-D": (13,)}

@@ -7,6 +7,7 @@ import pytest
 
 from archwright.errors import UnknownName, UnknownSetting
 from archwright.one_shot import one_shot_names
+from archwright.one_shot.method import PathMethod
 from archwright.search_strategy import strategy_names
 from archwright.study.strategies_by_name import all_strategy_names, describe_any, is_one_shot, make_any, summary_of
 
@@ -18,8 +19,11 @@ class Guess:
         """Nothing."""
 
 
-class Share:
+class Share(PathMethod):
     """A custom one-shot method."""
+
+    def step(self, search, x, y):
+        """Nothing."""
 
     def find(self, space, score, evaluations, rng):
         """Nothing."""
@@ -49,7 +53,7 @@ def test_each_strategy_has_a_summary_and_can_be_created_as_described(name):
         assert make_any(name, {}) == make_any(name, described.settings)
 
 
-def test_custom_strategies_are_distinguished_by_their_methods(own):
+def test_custom_strategies_are_distinguished_by_their_classes(own):
     assert not is_one_shot(f"{own}:Guess")
     assert is_one_shot(f"{own}:Share")
     with pytest.raises(UnknownName, match="not a class with a method `propose`"):

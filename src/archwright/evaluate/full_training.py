@@ -24,7 +24,7 @@ from archwright.evaluate.job import Job, Outcome
 from archwright.evaluate.read_test_split import read_test
 from archwright.evaluate.training_schedule import TrainingSchedule, last_epoch, make_batches, make_schedule
 from archwright.network.baselines import build_baseline
-from archwright.ops.carried_state import own_stream
+from archwright.ops.carried_state import separate_stream
 from archwright.ops.global_batch_norm import global_statistics
 from archwright.process_group import SINGLE_PROCESS, ProcessGroup, join_process_group
 from archwright.search_space import make_space
@@ -156,7 +156,7 @@ def validate(network: nn.Module, rows: Rows, data: ProblemData, process_group: P
     the work and get the same metrics.
     """
     network.eval()
-    with own_stream(network), torch.inference_mode():
+    with separate_stream(network), torch.inference_mode():
         pairs = [(kept_of(network(x), y, data.problem.task), y) for x, y in rows.in_order(process_group)]
         shared = process_group if rows.divides(process_group) else SINGLE_PROCESS
         output, target = (shared.all_gather(torch.cat(parts)) for parts in zip(*pairs, strict=True))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from archwright.data.raw_data import Array
 from archwright.export.onnx_model import ExportError, check_equal, open_onnx, write_onnx
 from archwright.network.language_model import LanguageModel
-from archwright.ops.carried_state import State, own_stream
+from archwright.ops.carried_state import State, separate_stream
 from archwright.train.trained_model import TrainedModel
 
 CHECKED_STREAMS, CHECKED_TOKENS = 3, 6
@@ -59,7 +59,7 @@ def _check(model: TrainedModel, network: LanguageModel, file: Path) -> None:
     session = open_onnx(file)
     tokens = np.random.default_rng(0).integers(0, model.problem.outputs, (CHECKED_STREAMS, CHECKED_TOKENS))
     for streams in (tokens[:1], tokens):
-        with own_stream(model), torch.inference_mode():
+        with separate_stream(model), torch.inference_mode():
             expected = model(torch.from_numpy(streams)).numpy()
         states: list[Array] = [part.detach().numpy() for part in _parts(network.initial(len(streams)))]
         for step, token in enumerate(streams.T):

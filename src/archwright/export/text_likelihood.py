@@ -9,7 +9,7 @@ from archwright.data.raw_data import Array
 from archwright.data.text_problem import windows
 from archwright.data.tokens import END_OF_LINE, UNKNOWN, Vocabulary
 from archwright.network.language_model import LanguageModel
-from archwright.ops.carried_state import own_stream
+from archwright.ops.carried_state import separate_stream
 from archwright.train.metric import log_likelihood
 from archwright.train.trained_model import TrainedModel, log_likelihoods
 
@@ -26,7 +26,7 @@ def text_log_likelihoods(model: TrainedModel, tokens: Array, device: str | torch
     remainder = torch.from_numpy(tokens[x.size :].copy())[None].to(device)
     parts = [log_likelihoods(model, x, y, device=device).reshape(-1)] if len(x) else []
     if remainder.shape[1] > 1:
-        with own_stream(model.to(device).eval()), torch.inference_mode():
+        with separate_stream(model.to(device).eval()), torch.inference_mode():
             if len(x):
                 model(torch.from_numpy(x[-1:].copy()).to(device))
             parts.append(log_likelihood(model(remainder[:, :-1]), remainder[:, 1:])[0].cpu().numpy())

@@ -9,19 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from archwright.architecture.architecture import Architecture
-from archwright.architecture.cell_graph import CellGraph, CellPair, Node
+from archwright.architecture.cell_graph import CellGraph, CellPair
 from archwright.errors import InputError
-from archwright.formatting import plural
+from archwright.network.cell_mixture import cell_mixture, chosen_cells, connections
 from archwright.network.cell_network import STEM_MULTIPLIER, CellModule, CellNetwork, halvings
 from archwright.network.shared_weights import check_gates, copy_nodes, copy_weights, plain_module
-from archwright.network.supernet import Choice, Edge, Mixture
+from archwright.network.supernet import Choice
 from archwright.ops.convolution import FactorizedReduction, ReLUConvBatchNorm, batch_norm, conv
 from archwright.ops.memory_layout import channels_last
-from archwright.ops.mixed_nodes import Active, MixedNodes, active_gates
+from archwright.ops.mixed_nodes import MixedNodes, active_gates
+from archwright.ops.node_terms import Active
 from archwright.ops.pooling import GlobalAveragePool
 
-INPUTS = 2
-KEPT = 2
 NORMAL, REDUCTION = "normal", "reduction"
 
 
@@ -57,10 +56,7 @@ class CellSupernet(nn.Module):
         self.cell_kinds = [kinds[-1] if halves else kinds[0] for halves in halvings(reductions, repeats)]
         self.partial_channels = partial_channels
         self.auxiliary_skip = 1.0 if auxiliary_skip else 0.0
-        self.mixture = Mixture(
-            tuple(edge for kind in kinds for edge in _edges(kind, blocks, tuple(candidates))),
-            {f"{kind}/{INPUTS + node}": KEPT for kind in kinds for node in range(blocks)},
-        )
+        self.mixture = cell_mixture(kinds, blocks, tuple(candidates))
         dimensions = len(input_shape) - 1
         wide = STEM_MULTIPLIER * filters
         self.stem = nn.Sequential(conv(dimensions, input_shape[0], wide, 3), batch_norm(dimensions, wide))
@@ -99,19 +95,11 @@ class CellSupernet(nn.Module):
 
     def gates_of(self, architecture: Architecture) -> Tensor:
         """(edges, candidates): one for each connection, two if an operation reads the same state twice."""
-        return self.mixture.one_hot(
-            [
-                (f"{graph.name}/{state}->{INPUTS + number}", operation)
-                for graph in self._graphs(self.describe(architecture))
-                for number, node in enumerate(graph.nodes)
-                for state, operation in zip(node.inputs, node.operations, strict=True)
-            ]
-        )
+        return self.mixture.one_hot(connections(self.describe(architecture)))
 
     def architecture_of(self, choice: Choice) -> Architecture:
         """Raises InputError unless two edges into each node are chosen."""
-        normal, *reduction = [CellGraph(kind, INPUTS, self._nodes(kind, choice)) for kind in self.kinds]
-        return self.compose(CellPair(normal, reduction[0] if reduction else None))
+        return self.compose(chosen_cells(self.kinds, self.blocks, choice))
 
     def extract(self, architecture: Architecture) -> CellNetwork:
         """Its poolings are normalised, as in the supernet. Raises InputError if only part of the channels is mixed."""
@@ -128,12 +116,6 @@ class CellSupernet(nn.Module):
             _copy_cell(cast(MixedCell, shared), cast(CellModule, cell), graph)
         copy_weights(self.classifier, plain.classifier)
         return plain
-
-    def _graphs(self, pair: CellPair) -> list[CellGraph]:
-        return [graph for graph in (pair.normal, pair.reduction) if graph is not None]
-
-    def _nodes(self, kind: str, choice: Choice) -> tuple[Node, ...]:
-        return tuple(_node(f"{kind}/", INPUTS + number, choice) for number in range(self.blocks))
 
 
 class MixedCell(nn.Module):
@@ -159,20 +141,3 @@ def _copy_cell(shared: MixedCell, plain: CellModule, graph: CellGraph) -> None:
         if alone is not None:
             copy_weights(mixed, alone)
     copy_nodes(shared.nodes, plain.nodes, graph)
-
-
-def _edges(kind: str, blocks: int, candidates: tuple[str, ...]) -> list[Edge]:
-    """The edges from every earlier state to every node, node by node."""
-    return [
-        Edge(f"{kind}/{state}->{target}", candidates, f"{kind}/{target}")
-        for target in range(INPUTS, INPUTS + blocks)
-        for state in range(target)
-    ]
-
-
-def _node(prefix: str, target: int, choice: Choice) -> Node:
-    kept = [(state, choice[name]) for state in range(target) if (name := f"{prefix}{state}->{target}") in choice]
-    if len(kept) != KEPT:
-        raise InputError(f"node {prefix}{target} has {plural(len(kept), 'edge')}: a node of space 'cell' needs exactly two")
-    states, operations = zip(*kept, strict=True)
-    return Node(states, operations)

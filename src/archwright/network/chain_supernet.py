@@ -40,7 +40,7 @@ class ChainSupernet(nn.Module):
         self.options, self.input_shape, self.outputs = options, input_shape, outputs
         self.describe, self.compose = describe, compose
         edges = [Edge(name, texts, target=name) for name, texts in options.candidates.items() if len(texts) > 1]
-        self.mixture = Mixture(tuple(edges), kept={})
+        self.mixture = Mixture(tuple(edges), edges_kept={})
         dimensions, widest = len(input_shape) - 1, [place.widths[-1] for place in options.places]
         self.stem = stem(dimensions, input_shape[0], widest[0], options.stem_stride, options.activation)
         without_scale(self.stem)

@@ -32,11 +32,11 @@ class Mixture:
     """The edges of a supernet, and how many of the edges into each target an architecture keeps.
 
     Gates are one tensor (edges, most candidates of an edge), one row per edge, with zeros after its last candidate.
-    A target that is not in `kept` keeps all its edges.
+    A target that is not in `edges_kept` keeps all its edges.
     """
 
     edges: tuple[Edge, ...]
-    kept: Mapping[str, int]
+    edges_kept: Mapping[str, int]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -58,7 +58,7 @@ class Mixture:
 
     def keeps(self, target: str) -> int:
         """How many of the edges into `target` an architecture keeps."""
-        return self.kept.get(target, len(self.targets[target]))
+        return self.edges_kept.get(target, len(self.targets[target]))
 
     def one_hot(self, pairs: Sequence[tuple[str, str]]) -> Tensor:
         """Gates (edges, most candidates) with a one for each (edge, candidate) pair; repeated pairs add up."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields
 from typing import Any
 
 from archwright.data.problem import Task
 from archwright.errors import UnknownName
-from archwright.one_shot.method import KINDS, OneShotMethod, is_one_shot_class
-from archwright.one_shot.options import FORMER_NAMES, TEXT
+from archwright.one_shot.method import FORMER_NAMES, TEXT, OneShotMethod
 from archwright.plugins import find, known_names
 from archwright.search_strategy import StrategyDescription
 from archwright.settings import with_settings
@@ -39,10 +38,9 @@ def make_one_shot(name: str, settings: Mapping[str, Any] | None = None, task: Ta
     Raises UnknownName or UnknownSetting.
     """
     cls = _method_class(name)
-    usual = {key: value for key, value in TEXT.items() if key in _defaults(cls)} if task == "language_modelling" else {}
+    usual = TEXT if task == "language_modelling" else {}
     given = {FORMER_NAMES.get(key, key): value for key, value in (settings or {}).items()}
-    method: OneShotMethod = with_settings(cls, {**usual, **given}, f"strategy {name!r}")
-    return method
+    return with_settings(cls, {**usual, **given}, f"strategy {name!r}")
 
 
 def one_shot_summary(name: str) -> str:
@@ -56,19 +54,17 @@ def describe_one_shot(name: str) -> StrategyDescription:
     return StrategyDescription(name, one_shot_summary(name), getattr(cls, "paper", None), _defaults(cls))
 
 
-def _method_class(name: str) -> Any:
+def _method_class(name: str) -> type[OneShotMethod]:
     cls = find(name, BUILT_IN, GROUP, "one-shot method")
-    if not is_one_shot_class(cls):
+    if not (isinstance(cls, type) and issubclass(cls, OneShotMethod)):
         raise UnknownName(
-            f"one-shot method {name!r} is not a class with a method {' or '.join(KINDS)}: give module:Class of one that has it"
+            f"one-shot method {name!r} is not a subclass of {OneShotMethod.__name__}: give module:Class of one that is"
         )
     return cls
 
 
-def _defaults(cls: type) -> dict[str, Any]:
+def _defaults(cls: type[OneShotMethod]) -> dict[str, Any]:
     """The settings of a method class with their defaults; None for a setting without one."""
-    if not is_dataclass(cls):
-        return {}
     return {f.name: None if f.default is MISSING else f.default for f in fields(cls) if f.init}
 
 

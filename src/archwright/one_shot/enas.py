@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
-from archwright.one_shot.options import WeightOptions, check_options
+from archwright.one_shot.method import OneShotMethod, check_options
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from archwright.one_shot.controllers.controller_search import ControllerSearch
+    from archwright.one_shot.supernet.search_context import Search, SearchContext
+
 
 @dataclass(frozen=True)
-class ENAS(WeightOptions):
+class ENAS(OneShotMethod):
     """ENAS: shared weights and an LSTM controller are trained in alternation (Pham et al. 2018, arXiv:1802.03268, section 2.2).
 
     Shared weights (omega): after `weight_steps` steps, each on the mean loss of `samples` sampled architectures (M, eq. 1), the
@@ -51,8 +54,7 @@ class ENAS(WeightOptions):
     derive: int = 10
 
     paper: ClassVar[str] = "Pham et al. 2018, Efficient neural architecture search via parameter sharing, arXiv:1802.03268"
-    partial_channels: ClassVar[int] = 1
-    auxiliary_skip: ClassVar[bool] = False
+    augments_held_out_rows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         counts = ("samples", "weight_steps", "controller_steps", "controller_samples", "hidden", "derive")
@@ -67,5 +69,36 @@ class ENAS(WeightOptions):
             skip_probability=(0.01, 0.99),
         )
 
+    def step(self, search: ControllerSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The two interleaving phases of section 2.2: steps of the weights, and then some of the controller."""
+        trained = self.weight_step(search, x, y)
+        if search.phases.due(search.step.number):
+            for _ in range(search.phases.controller_steps):
+                self.controller_step(search)
+        return trained
+
+    def weight_step(self, search: ControllerSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """omega descends the mean gradient of L(m_i; omega) over M samples m_i of the policy pi(m; theta) (eq. 1)."""
+        return search.train_weights(x, y, search.sample(self.samples, "weights"))
+
+    def controller_step(self, search: ControllerSearch) -> None:
+        """theta ascends the expected gain under pi(m; theta), by REINFORCE; the reward of each sample is on a batch of its own."""
+        sampled = search.sample(self.controller_samples, "controller")
+        first = search.controller_step.number * self.controller_samples
+        search.train_controller(sampled, search.rewards(sampled, range(first, first + self.controller_samples)))
+
     def gain(self, reward: Tensor, entropy: Tensor, skip_divergence: Tensor) -> Tensor:
+        """(N,): the quantity whose expectation the controller maximizes, for N sampled architectures.
+
+        reward, entropy (of the answers), skip_divergence (of skip connections from their prior): (N,).
+        """
         return reward + self.entropy * entropy - self.skip_weight * skip_divergence
+
+    def begin(self, context: SearchContext) -> Search:
+        from archwright.one_shot.controllers.controller_search import ControllerSearch
+
+        return ControllerSearch(self, context)
+
+    @property
+    def share_for_weights(self) -> float:
+        return self.weight_share

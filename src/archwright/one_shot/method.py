@@ -1,167 +1,196 @@
-"""What a one-shot method is: how the gates of a supernet are determined."""
+"""What a one-shot method is: settings, the step of its algorithm, and what its supernet and its search need."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from random import Random
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from archwright.architecture.architecture import Architecture
-from archwright.one_shot.options import Discretization
+from archwright.data.problem import Problem
+from archwright.errors import InputError
 from archwright.search_space import SearchSpace
+from archwright.settings import check_settings
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from archwright.one_shot.gradient_based.alphas import Alphas
+    from archwright.one_shot.gradient_based.gradient_search import GradientSearch
+    from archwright.one_shot.single_path.path_search import PathSearch
+    from archwright.one_shot.supernet.search_context import Search, SearchContext
 
+Discretization = Literal["argmax", "perturbation", "progressive"]
 Score = Callable[[Architecture], float]
 """Scores an architecture by its validation metric with the shared weights, turned so that higher is better."""
 
+EVALUATIONS_PER_EPOCH, LEAST_EVALUATIONS = 20, 20
+
 
 @dataclass(frozen=True)
-class FoundArchitecture:
-    """An architecture that a search has found, its shared-weight score, and the epoch when it was found."""
+class OneShotMethod(ABC):
+    """A method is a frozen dataclass of settings whose first docstring line names the paper. These settings are for the weights.
 
-    architecture: Architecture
-    score: float
-    epoch: float
+    A supernet's weights are trained as in Liu, Simonyan & Yang 2019, arXiv:1806.09055, appendix A.1. `epochs`: if None, they follow
+    from the budget. `derived_candidates`: how many architectures are trained from scratch afterwards. SGD with `momentum`; the
+    learning rate follows a cosine from `learning_rate` to `least_learning_rate`; gradients are clipped to the norm `gradient_clip`.
+    """
 
-
-class OneShotMethod(Protocol):
-    """A frozen dataclass of settings whose first docstring line names the paper; see `options.py` for their meaning."""
+    epochs: int | None = None
+    derived_candidates: int = 3
+    learning_rate: float = 0.025
+    least_learning_rate: float = 0.001
+    momentum: float = 0.9
+    weight_decay: float = 3e-4
+    gradient_clip: float = 5.0
 
     paper: ClassVar[str]
+    augments_held_out_rows: ClassVar[bool] = True
+
+    @abstractmethod
+    def begin(self, context: SearchContext) -> Search:
+        """A search by this method, before its first step."""
 
     @property
-    def epochs(self) -> int | None: ...
-    @property
-    def derived_candidates(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def least_learning_rate(self) -> float: ...
-    @property
-    def momentum(self) -> float: ...
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def gradient_clip(self) -> float: ...
-    @property
-    def partial_channels(self) -> int: ...
-    @property
-    def auxiliary_skip(self) -> bool: ...
+    def share_for_weights(self) -> float:
+        """The share of the training rows that the weights learn from. The rest is held out for the alphas or the controller."""
+        return 1.0
+
+    def supernet(self, space: SearchSpace, problem: Problem) -> Any:
+        """The supernet of a space: an nn.Module and a `Supernet`, initialised from PyTorch's global generator.
+
+        Raises InputError if the space has none, or if a setting of the method does not suit it.
+        """
+        return space.supernet(problem)
+
+    def evaluations_after(self, epochs: float, most: float = inf) -> int:
+        """How many architectures are scored after so many epochs of training. most: how many fit the time."""
+        return 0
 
 
-class GradientMethod(OneShotMethod, Protocol):
-    """A gradient-based method: gates are a function of the alphas, which are learned by gradient descent."""
+@dataclass(frozen=True)
+class GradientMethod(OneShotMethod):
+    """A gradient-based method: gates are a function of the alphas, which learn by gradient descent. The defaults are DARTS's.
 
-    edge_normalisation: ClassVar[bool]
-    second_order: ClassVar[bool]
-    published_alpha_rate: ClassVar[float]
-    alpha_betas: ClassVar[tuple[float, float]]
+    `weight_share`: the fraction of the training rows for the weights; the rest is for the alphas. `warmup`: the fraction of the
+    search before the alphas are updated. Adam with betas 0.5 and 0.999, `alpha_weight_decay` and `alpha_learning_rate`; if unset,
+    that of the paper, but higher if there are fewer steps than in the paper (`alpha_rate.py`). `entropy`, `l1`: weights of these
+    regularisers in the loss of the alphas. `auxiliary_skip`: an auxiliary skip connection on every edge that decays to zero
+    (DARTS-). `patience`: the search stops after this many epochs without a change in the ranking of the candidates; 0 is never.
+    `single_level`: one loss on all training rows for weights and alphas. `partial_channels`: K of PC-DARTS, where only 1/K of the
+    channels goes through the mixed operations.
+    """
 
-    @property
-    def single_level(self) -> bool: ...
-    @property
-    def weight_share(self) -> float: ...
-    @property
-    def warmup(self) -> float: ...
-    @property
-    def alpha_learning_rate(self) -> float | None: ...
-    @property
-    def alpha_weight_decay(self) -> float: ...
-    @property
-    def discretization(self) -> Discretization: ...
-    @property
-    def entropy(self) -> float: ...
-    @property
-    def l1(self) -> float: ...
-    @property
-    def patience(self) -> int: ...
+    weight_share: float = 0.5
+    warmup: float = 0.0
+    alpha_learning_rate: float | None = None
+    alpha_weight_decay: float = 1e-3
+    discretization: Discretization = "argmax"
+    entropy: float = 0.0
+    l1: float = 0.0
+    auxiliary_skip: bool = False
+    patience: int = 0
+    single_level: bool = False
+    partial_channels: int = 1
 
-    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
-        """The gates (edges, most candidates) of one step, at the fraction `done` of the search; `draw` is the step's generator."""
-        ...
+    published_alpha_rate: ClassVar[float] = 3e-4
+    alpha_betas: ClassVar[tuple[float, float]] = (0.5, 0.999)
+    edge_normalisation: ClassVar[bool] = False
+
+    @abstractmethod
+    def step(self, search: GradientSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of the search; (x, y) is a batch of the weights' rows. Returns the weights' loss () and output (B, outputs)."""
 
     def expected(self, alphas: Alphas) -> Tensor:
-        """The expected gates, with which the supernet is validated and discretized."""
-        ...
+        """The expected gates (edges, most candidates), with which the supernet is validated and discretized: softmax(alpha)."""
+        from archwright.one_shot.gradient_based.relaxation import softmax
+
+        return softmax(alphas.alpha, alphas.mask)
+
+    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
+        """The gates of one step, at the fraction `done` of the search: the expected ones, or a sample by the step's generator."""
+        return self.expected(alphas)
 
     def temperature(self, done: float) -> float | None:
         """The temperature at the fraction `done` of the search; None if the method has none."""
-        ...
+        return None
 
+    def begin(self, context: SearchContext) -> Search:
+        from archwright.one_shot.gradient_based.extensions import extensions_of
+        from archwright.one_shot.gradient_based.gradient_search import GradientSearch
 
-class PathMethod(OneShotMethod, Protocol):
-    """A single-path method: each step trains one uniformly sampled path; the best architecture is searched for afterwards."""
-
-    published_evaluations: ClassVar[int]
-
-    @property
-    def evaluations(self) -> int | None: ...
+        return GradientSearch(self, context, extensions_of(self, context))
 
     @property
-    def looks_by(self) -> str:
-        """One word for how the best architecture is searched for."""
-        ...
+    def share_for_weights(self) -> float:
+        return 1.0 if self.single_level else self.weight_share
 
+    def supernet(self, space: SearchSpace, problem: Problem) -> Any:
+        from archwright.one_shot.gradient_based.regularization import connection_mask
+
+        if (inputs := getattr(space, "inputs", "distinct")) != "distinct":
+            raise InputError(
+                "a gradient-based search keeps distinct edges into a node, the strongest: "
+                f"set space.inputs=distinct, not {inputs!r}"
+            )
+        supernet = space.supernet(problem, partial_channels=self.partial_channels, auxiliary_skip=self.auxiliary_skip)
+        if self.l1:
+            connection_mask(supernet.mixture)
+        return supernet
+
+
+@dataclass(frozen=True)
+class PathMethod(OneShotMethod):
+    """A single-path method: each step trains one path at a time; the best architecture is searched for afterwards.
+
+    `evaluations`: how many architectures are scored with the shared weights; if unset, 20 per epoch, at most as many as in the
+    paper. `final_search`: one word for how the best architecture is searched for.
+    """
+
+    evaluations: int | None = None
+
+    published_evaluations: ClassVar[int] = 1000
+    final_search: ClassVar[str]
+
+    @abstractmethod
+    def step(self, search: PathSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of the weights on a batch (x, y). Returns the loss () and the output (B, outputs), detached."""
+
+    @abstractmethod
     def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:
         """Architectures with their scores, the best first, after at most `evaluations` calls of `score`."""
-        ...
+
+    def begin(self, context: SearchContext) -> Search:
+        from archwright.one_shot.single_path.path_search import PathSearch
+
+        return PathSearch(self, context)
+
+    def evaluations_after(self, epochs: float, most: float = inf) -> int:
+        if self.evaluations is not None:
+            return self.evaluations
+        return max(LEAST_EVALUATIONS, int(min(self.published_evaluations, EVALUATIONS_PER_EPOCH * epochs, most)))
 
 
-class ControllerMethod(OneShotMethod, Protocol):
-    """A controller samples the paths that are trained, and learns from their rewards; see `enas.py`."""
+TEXT: Mapping[str, float] = {"learning_rate": 20.0, "momentum": 0.0, "weight_decay": 5e-7, "gradient_clip": 0.25}
+"""Other defaults for text: those for recurrent cells in appendix A.1.2 of Liu et al. 2019, and the gradient clipping of Merity et
+al. 2018, arXiv:1708.02182, on whose training it is based."""
 
-    @property
-    def weight_share(self) -> float: ...
-    @property
-    def samples(self) -> int: ...
-    @property
-    def weight_steps(self) -> int | None: ...
-    @property
-    def controller_steps(self) -> int | None: ...
-    @property
-    def controller_samples(self) -> int: ...
-    @property
-    def controller_learning_rate(self) -> float | None: ...
-    @property
-    def baseline_decay(self) -> float: ...
-    @property
-    def hidden(self) -> int: ...
-    @property
-    def temperature(self) -> float: ...
-    @property
-    def tanh_constant(self) -> float: ...
-    @property
-    def skip_probability(self) -> float: ...
-    @property
-    def derive(self) -> int: ...
+FORMER_NAMES = {"hands_over": "derived_candidates"}
+"""Settings by their former names, so that runs started with these can be resumed."""
 
-    def gain(self, reward: Tensor, entropy: Tensor, skip_divergence: Tensor) -> Tensor:
-        """(N,): the quantity whose expectation the controller maximizes, for N sampled architectures.
-
-        reward, entropy (of the answers), skip_divergence (of skip connections from their prior): (N,).
-        """
-        ...
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("epochs", "derived_candidates", "evaluations", "partial_channels"), (1, inf)),
+    **dict.fromkeys(("learning_rate", "least_learning_rate", "weight_decay", "gradient_clip"), (0.0, inf)),
+    **dict.fromkeys(("alpha_learning_rate", "alpha_weight_decay", "entropy", "l1", "patience"), (0.0, inf)),
+    **dict.fromkeys(("momentum", "warmup"), (0.0, 1.0)),
+    "weight_share": (0.05, 0.95),
+}
 
 
-KINDS = ("gates", "find", "gain")
-"""The method that identifies each kind: gradient-based, single-path, controller."""
-
-
-def is_one_shot_class(cls: object) -> bool:
-    """Whether it is a one-shot method class of any kind."""
-    return isinstance(cls, type) and any(hasattr(cls, kind) for kind in KINDS)
-
-
-def learns_by_gradient(method: OneShotMethod) -> TypeGuard[GradientMethod]:
-    """Whether the method has alphas; otherwise it trains single paths."""
-    return hasattr(method, "gates")
-
-
-def has_controller(method: OneShotMethod) -> TypeGuard[ControllerMethod]:
-    """Whether a controller samples the single paths that are trained."""
-    return hasattr(method, "gain")
+def check_options(method: OneShotMethod, name: str, **ranges: tuple[float, float]) -> None:
+    """Checks the types and ranges of a method's settings, for its __post_init__. Raises UnknownSetting."""
+    known = {key: bounds for key, bounds in RANGES.items() if key in type(method).__dataclass_fields__}
+    check_settings(method, f"strategy {name!r}", **known, **ranges)

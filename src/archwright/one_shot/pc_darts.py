@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from archwright.one_shot.options import GradientOptions, check_options
+from archwright.one_shot.darts import DARTS
+from archwright.one_shot.method import GradientMethod, check_options
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
 
     from archwright.one_shot.gradient_based.alphas import Alphas
 
 
 @dataclass(frozen=True)
-class PCDARTS(GradientOptions):
+class PCDARTS(GradientMethod):
     """PC-DARTS: DARTS on 1/`partial_channels` (1/K) of the channels, with edge normalisation (Xu et al. 2020, arXiv:1907.05737).
 
-    Gates are softmax(alpha) times softmax(beta) over the edges into a node (eq. 3). The alphas are updated after 15 of 50 epochs.
+    Steps are those of DARTS, on a supernet with partial channels (eq. 2). Gates are softmax(alpha) times softmax(beta) over the
+    edges into a node (eq. 3); the betas learn with the alphas, which are updated after 15 of 50 epochs.
     Differs: the learning rate of the weights is that of DARTS, 0.025 for batches of 64; the paper's 0.1 is for batches of 256.
     """
 
@@ -34,13 +36,9 @@ class PCDARTS(GradientOptions):
     def __post_init__(self) -> None:
         check_options(self, "pc_darts")
 
-    def gates(self, alphas: Alphas, done: float, draw: Generator) -> Tensor:
-        return self.expected(alphas)
+    step = DARTS.step
 
     def expected(self, alphas: Alphas) -> Tensor:
         from archwright.one_shot.gradient_based.relaxation import softmax
 
         return softmax(alphas.alpha, alphas.mask) * alphas.edge_shares()
-
-    def temperature(self, done: float) -> None:
-        return None

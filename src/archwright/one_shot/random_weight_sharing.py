@@ -9,24 +9,27 @@ from typing import ClassVar
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import key_of
-from archwright.one_shot.method import Score
-from archwright.one_shot.options import PathOptions, check_options
+from archwright.one_shot.method import PathMethod, Score, check_options
+from archwright.one_shot.single_path_uniform import SinglePathUniform
 from archwright.search_space import SearchSpace
 
 
 @dataclass(frozen=True)
-class RandomWeightSharing(PathOptions):
+class RandomWeightSharing(PathMethod):
     """Random search with weight sharing (Li & Talwalkar 2020, arXiv:1902.07638, section 3.2).
 
-    Each step trains one uniformly sampled path; afterwards randomly sampled architectures are ranked by their shared-weight scores.
+    Each step trains one uniformly sampled path (`single_path_uniform.py`); afterwards randomly sampled architectures are ranked by
+    their shared-weight scores.
     Differs: every architecture is scored on the whole validation split, not on a part of it first; none is scored twice.
     """
 
     paper: ClassVar[str] = "Li & Talwalkar 2020, Random search and reproducibility for neural architecture search, arXiv:1902.07638"
-    looks_by: ClassVar[str] = "random"
+    final_search: ClassVar[str] = "random"
 
     def __post_init__(self) -> None:
         check_options(self, "random_weight_sharing")
+
+    step = SinglePathUniform.step
 
     def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:
         drawn: dict[str, Architecture] = {}

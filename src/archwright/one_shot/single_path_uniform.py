@@ -6,21 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from random import Random
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.variation import questions_asked
 from archwright.evaluate.history import key_of
-from archwright.one_shot.method import Score
-from archwright.one_shot.options import PathOptions, check_options
+from archwright.one_shot.method import PathMethod, Score, check_options
 from archwright.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archwright.one_shot.single_path.path_search import PathSearch
 
 TRIES = 20
 """Attempts to generate a new child before a random architecture is sampled instead."""
 
 
 @dataclass(frozen=True)
-class SinglePathUniform(PathOptions):
+class SinglePathUniform(PathMethod):
     """SPOS: uniform single-path training, then evolutionary search (Guo et al. 2020, arXiv:1904.00420, Algorithm 1).
 
     A generation has `population` members (P), half by crossover and half by mutation of the `best` (k) found so far, but at most a
@@ -35,10 +39,14 @@ class SinglePathUniform(PathOptions):
     paper: ClassVar[str] = (
         "Guo et al. 2020, Single path one-shot neural architecture search with uniform sampling, arXiv:1904.00420"
     )
-    looks_by: ClassVar[str] = "evolution"
+    final_search: ClassVar[str] = "evolution"
 
     def __post_init__(self) -> None:
         check_options(self, "single_path_uniform", population=(2, inf), best=(1, inf))
+
+    def step(self: PathMethod, search: PathSearch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The weights of a uniformly sampled path descend the gradient of its L_train: W(a) with a ~ Gamma(A) in the paper."""
+        return search.train_weights(x, y, search.sample("weights"))
 
     def find(self, space: SearchSpace, score: Score, evaluations: int, rng: Random) -> Sequence[tuple[Architecture, float]]:
         size = max(2, min(self.population, evaluations // 4))

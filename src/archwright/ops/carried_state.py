@@ -55,7 +55,7 @@ def begin_stream(network: nn.Module) -> None:
 
 
 @contextmanager
-def own_stream(network: nn.Module) -> Iterator[None]:
+def separate_stream(network: nn.Module) -> Iterator[None]:
     """A separate stream, such as a validation: states are reset on entry and restored on exit."""
     saved = [(module, module.state) for module in _stateful_modules(network)]
     begin_stream(network)

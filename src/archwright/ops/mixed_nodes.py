@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from archwright.ops.candidate_operations import POOLS, Zero, candidate
-from archwright.ops.convolution import DilatedSeparableConv, FactorizedReduction, ReLUConvBatchNorm, SeparableConv
-from archwright.ops.memory_layout import channels_last
-from archwright.ops.mixed_sum import Chain, Conv, ConvolutionStep, Layout, mixed_sum
+from archwright.ops.convolution import FactorizedReduction
+from archwright.ops.mixed_sum import mixed_sum
 from archwright.ops.mixed_sum_kernel import Kernel
 from archwright.ops.native import fastest_kernel
+from archwright.ops.node_terms import NONE, Active, NodeTerms, State, chains_of, edges_into, node_terms
 from archwright.ops.partial_channels import PartialChannels
-from archwright.ops.running_statistics import Norm
-
-NONE = "none"
-Active = Sequence[Sequence[bool]]
-"""For each edge and candidate, whether its gate is nonzero."""
 
 
 def active_gates(gates: Tensor) -> list[list[bool]]:
@@ -74,7 +67,7 @@ class MixedNodes(nn.Module):
         own_operations = [operations(own, stride) for stride in strides_of_edges]
         self.pools = nn.ModuleList(operations(shared, stride) for stride in self.strides[:-1])
         self.edges = nn.ModuleList(own_operations)
-        self.cached_terms: dict[int, tuple[tuple[tuple[bool, ...], ...], _Terms]] = {}
+        self.cached_terms: dict[int, tuple[tuple[tuple[bool, ...], ...], NodeTerms]] = {}
         self.chains = [{name: chains_of(operation) for name, operation in edge.items()} for edge in own_operations]
         self.skips = nn.ModuleList(
             FactorizedReduction(dimensions, mixed, mixed, affine=False) if auxiliary_skip and stride > 1 else nn.Identity()
@@ -137,104 +130,9 @@ class MixedNodes(nn.Module):
         result: Tensor = state.pooled(operation, self.kernel) if name in POOLS else operation(state.x)
         return result
 
-    def _terms(self, edges: range, active: Active) -> _Terms:
+    def _terms(self, edges: range, active: Active) -> NodeTerms:
         """The terms of a node; the previous ones are cached, since they rarely change between steps."""
         own = tuple(tuple(active[edge]) for edge in edges)
         if edges.start not in self.cached_terms or self.cached_terms[edges.start][0] != own:
-            self.cached_terms[edges.start] = own, self._make_terms(edges, active)
+            self.cached_terms[edges.start] = own, node_terms(edges, active, self.candidates, self.chains)
         return self.cached_terms[edges.start][1]
-
-    def _make_terms(self, edges: range, active: Active) -> _Terms:
-        chains: list[Chain] = []
-        reads: dict[tuple[int, str], int] = {}
-        others: list[tuple[int, int, str]] = []
-        chain_gates: list[int] = []
-        other_gates: list[int] = []
-        for number, edge, column, name in self._computed(edges, active):
-            gate_index = edge * len(self.candidates) + column
-            for part, steps in self.chains[edge].get(name, ()):
-                chains.append(Chain(reads.setdefault((number, part), len(reads)), steps))
-                chain_gates.append(gate_index)
-            if not self.chains[edge].get(name):
-                others.append((number, edge, name))
-                other_gates.append(gate_index)
-        return _Terms(Layout(tuple(chains)), list(reads), others, chain_gates + other_gates)
-
-    def _computed(self, edges: range, active: Active) -> Iterator[tuple[int, int, int, str]]:
-        """(state, edge, candidate's index, its name) of everything that is computed for a node."""
-        for number, edge in enumerate(edges):
-            for column, name in enumerate(self.candidates):
-                if active[edge][column] and name != NONE:
-                    yield number, edge, column, name
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """The terms of a node's sum: chains, with the states and parts that they read, and other operations.
-
-    reads: (state, part) for each of the layout's sources. others: (state, edge, name). gate_indices: indices into the flattened
-    gates, first of the chains, then of the others.
-    """
-
-    layout: Layout
-    reads: list[tuple[int, str]]
-    others: list[tuple[int, int, str]]
-    gate_indices: list[int]
-
-
-def edges_into(inputs: int, nodes: int) -> list[range]:
-    """The numbers of the edges into each node, one from every earlier state."""
-    first, edges = 0, []
-    for node in range(nodes):
-        edges.append(range(first, first + inputs + node))
-        first += inputs + node
-    return edges
-
-
-WHOLE, STRAIGHT, SHIFTED = "whole", "straight", "shifted"
-"""The part of a rectified state that a chain reads: all of it, its even positions, or its odd ones."""
-
-
-def chains_of(operation: nn.Module) -> tuple[tuple[str, tuple[ConvolutionStep, ...]], ...]:
-    """The chains whose sum is the operation, each with the part that it reads; empty if the operation is not such a sum."""
-    if isinstance(operation, SeparableConv | DilatedSeparableConv):
-        layers = iter(operation)
-        steps = tuple(
-            ConvolutionStep(cast(Conv, d), cast(Conv, p), cast(Norm, n)) for _, d, p, n in zip(*[layers] * 4, strict=True)
-        )
-        return ((WHOLE, steps),)
-    if isinstance(operation, ReLUConvBatchNorm):
-        _, conv, norm = (cast(Any, layer) for layer in operation)
-        return ((WHOLE, (ConvolutionStep(None, conv, norm),)),) if set(conv.kernel_size) == set(conv.stride) == {1} else ()
-    if isinstance(operation, FactorizedReduction) and operation.shifted is not None:
-        norm, middle = operation.norm, operation.straight.out_channels
-        straight = ConvolutionStep(None, operation.straight, norm, (0, middle))
-        return ((STRAIGHT, (straight,)), (SHIFTED, (ConvolutionStep(None, operation.shifted, norm, (middle, norm.num_features)),)))
-    return ()
-
-
-class State:
-    """A state (B, C, ...) and what several operations on it share, computed on first use."""
-
-    def __init__(self, x: Tensor) -> None:
-        self.x = x
-        self._parts: dict[str, Tensor] = {}
-        self._pooled: dict[int, Tensor] = {}
-
-    def part(self, name: str) -> Tensor:
-        """WHOLE: the rectified state. STRAIGHT and SHIFTED: the positions read by the two halves of a FactorizedReduction."""
-        if name not in self._parts:
-            self._parts[name] = self.x.relu() if name == WHOLE else _every_other(self.part(WHOLE), shifted=name == SHIFTED)
-        return self._parts[name]
-
-    def pooled(self, pool: nn.Module, kernel: Kernel) -> Tensor:
-        if id(pool) not in self._pooled:
-            self._pooled[id(pool)] = kernel.pooled(self.x, pool)
-        return self._pooled[id(pool)]
-
-
-def _every_other(x: Tensor, *, shifted: bool) -> Tensor:
-    """(B, C, ...) -> (B, C, ceil(... / 2)): the even positions along each axis, or the odd ones followed by a zero."""
-    dimensions = x.dim() - 2
-    positions = nn.functional.pad(x, (-1, 1) * dimensions) if shifted else x
-    return channels_last(positions[:, :, ::2, ::2] if dimensions == 2 else positions[:, :, ::2])

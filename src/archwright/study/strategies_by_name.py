@@ -8,7 +8,6 @@ from typing import Any
 from archwright.errors import InputError
 from archwright.one_shot import BUILT_IN as ONE_SHOT
 from archwright.one_shot import OneShotMethod, describe_one_shot, make_one_shot, one_shot_names, one_shot_summary
-from archwright.one_shot.method import is_one_shot_class
 from archwright.plugins import find
 from archwright.search_strategy import BUILT_IN as STRATEGIES
 from archwright.search_strategy import (
@@ -54,7 +53,7 @@ def is_one_shot(strategy: str | Strategy | OneShotMethod) -> bool:
         return False
     if ":" in name:
         cls = find(name, {}, "", "strategy")
-        return not hasattr(cls, "propose") and is_one_shot_class(cls)
+        return isinstance(cls, type) and issubclass(cls, OneShotMethod)
     if name not in one_shot_names():
         raise unknown_strategy(name, all_strategy_names())
     return True

@@ -13,7 +13,7 @@ from archwright.data.preprocessing import Preprocessing
 from archwright.data.problem import Problem
 from archwright.data.raw_data import Array
 from archwright.errors import ShapeError
-from archwright.ops.carried_state import own_stream
+from archwright.ops.carried_state import separate_stream
 from archwright.train.metric import log_likelihood
 from archwright.train.text_streams import evaluation_batches
 
@@ -106,7 +106,7 @@ def log_likelihoods(model: TrainedModel, x: Array, y: Array, *, device: str | to
     `predict`.
     """
     likelihoods = np.empty(y.shape, np.float32)
-    with _evaluating(model.to(device)), own_stream(model), torch.inference_mode():
+    with _evaluating(model.to(device)), separate_stream(model), torch.inference_mode():
         for rows in evaluation_batches(len(x)):
             tokens, next_tokens = (torch.from_numpy(np.array(part[rows])).to(device) for part in (x, y))
             likelihoods[rows] = log_likelihood(model(tokens), next_tokens).cpu().numpy()

@@ -15,7 +15,7 @@ from archwright.data.load import load_problem
 from archwright.evaluate.history import key_of
 from archwright.one_shot import make_one_shot
 from archwright.one_shot.controllers.controller_search import Phases
-from archwright.one_shot.supernet.supernet_training import _set_up
+from archwright.one_shot.supernet.supernet_setup import set_up
 
 
 def state_of(module):
@@ -40,7 +40,7 @@ def test_a_reward_is_measured_on_images_as_they_are(toy, tmp_path):
     data = load_problem(Arrays(draw.integers(0, 255, (80, 8, 8, 1), dtype=np.uint8), draw.integers(0, 3, 80)))
     asked = {"space": "nasbench201", "space_settings": {"repeats": 1, "filters": 2}, "method": "enas"}
     job = replace(toy.toy_job(tmp_path, "enas"), supernet=asked, recipe={"augmentation": "crop", "batch_size": 4})
-    stage = _set_up(job, data, torch.device("cpu"), job.epochs)
+    stage = set_up(job, data, torch.device("cpu"), job.epochs)
     known = stage.batches.rows.take(slice(None))[0].flatten(1)
     for batches, untouched in ((stage.batches, False), (stage.context.alpha_batches, True)):
         x = batches.batch(0)[0].flatten(1)
@@ -57,18 +57,18 @@ def test_the_phases_alternate(stage_of):
         search(*stage.batches.batch(number), 0.1)
         moved.append(not same(before, state_of(controller)))
     assert moved == [False, False, True, False, False, True, False]
-    assert (search.step.number, search.update.number) == (7, 4)
+    assert (search.step.number, search.controller_step.number) == (7, 4)
     weights = state_of(supernet)
-    search.learn()
+    search.method.controller_step(search)
     assert same(weights, state_of(supernet))
     assert all(parameter.grad is None for parameter in supernet.parameters())
 
 
 def test_each_reward_costs_one_path_and_each_step_as_many_as_it_averages(stage_of):
     stage = stage_of("enas", samples=3, controller_samples=5)
-    stage.search.train(*stage.batches.batch(0), 0.1)
+    stage.search.method.weight_step(stage.search, *stage.batches.batch(0))
     assert stage.context.supernet.computed == 3 * 4
-    stage.search.learn()
+    stage.search.method.controller_step(stage.search)
     assert stage.context.supernet.computed == (3 + 5) * 4
 
 
@@ -95,11 +95,11 @@ def test_phases_follow_the_budget(settings, steps, per_epoch, expected):
 
 def test_snapshots_count_once_the_controller_has_moved(stage_of):
     stage = stage_of("enas", weight_steps=2, controller_steps=1)
-    assert not stage.search.is_learning
+    assert not stage.search.end_epoch().counts
     assert "reward" not in stage.search.record()
     for number in range(2):
         stage.search(*stage.batches.batch(number), 0.1)
-    assert stage.search.is_learning
+    assert stage.search.end_epoch().counts
     record = stage.search.record()
     monitored = {"learning_rate", "skip_share", "entropy", "spread"}
     assert set(record) == monitored | {"reward", "baseline", "controller_entropy"}
@@ -112,7 +112,7 @@ def test_the_expected_gates_are_the_mean_of_what_is_drawn(stage_of):
     search = stage_of("enas").search
     assert torch.allclose(search.expected[:3], torch.full((3, 4), 0.25), atol=0.2)
     assert search.expected[3:].sum() == pytest.approx(1.0)
-    assert search.mixture_gates is None
+    assert search.end_epoch().mixture_gates is None
     assert torch.equal(search.expected, search.mean_gates())
 
 
@@ -120,7 +120,7 @@ def test_the_best_on_one_batch_is_derived(stage_of):
     """Among the samples of the policy, by brute force: the largest reward on the batch after the last update."""
     stage = stage_of("enas", derive=12, derived_candidates=12, controller_samples=3)
     search, context = stage.search, stage.context
-    search.learn()
+    search.method.controller_step(search)
     rng = search.step.random("derive")
     drawn = [search.policy.draw(rng)[0] for _ in range(12)]
     x, y = context.alpha_batches.batch(3)
@@ -145,8 +145,8 @@ def test_what_is_trained_is_what_the_policy_draws(stage_of):
             search.policy.controller.head.bias[search.policy.controller._token(name, answer)[1]] = 50.0
     before = stage.context.supernet.scale.detach().clone()
     for number in range(5):
-        search.train(*stage.batches.batch(number), 0.1)
+        search.method.weight_step(search, *stage.batches.batch(number))
     moved = stage.context.supernet.scale != before
     learnable = torch.tensor([name != "none" for name in stage.context.supernet.mixture.edges[0].candidates])
     assert torch.equal(moved, (stage.context.gates_of(best) > 0) & learnable)
-    assert search.snapshot() == best
+    assert search.end_epoch().architecture == best

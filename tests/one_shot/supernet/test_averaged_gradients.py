@@ -58,18 +58,18 @@ def killed(process_group, job, data):
 
 def searched(process_group, job, data):
     """The outcome of a search in this process, and what it has learned about the candidates."""
-    stages, set_up = [], supernet_training._set_up
+    stages, set_up = [], supernet_training.set_up
 
     def remember(*arguments):
         stages.append(set_up(*arguments))
         return stages[-1]
 
     Path(job.folder).mkdir(exist_ok=True)
-    supernet_training._set_up = remember
+    supernet_training.set_up = remember
     try:
         outcome = train_supernet(job, data, {})
     finally:
-        supernet_training._set_up = set_up
+        supernet_training.set_up = set_up
     found = [entry["architecture"] for entry in outcome.found]
     scores = [entry["score"] for entry in outcome.found]
     supernet = {name: tensor.clone() for name, tensor in stages[-1].context.supernet.state_dict().items()}

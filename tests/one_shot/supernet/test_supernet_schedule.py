@@ -10,6 +10,7 @@ import torch
 
 from archwright.one_shot import make_one_shot
 from archwright.one_shot.supernet.supernet_schedule import make_supernet_schedule
+from archwright.one_shot.supernet.supernet_setup import set_up
 
 
 def never():
@@ -38,13 +39,11 @@ def test_a_schedule_is_kept(toy, tmp_path):
 
 @pytest.mark.parametrize("method", ["darts", "single_path_uniform"])
 def test_measuring_draws_nothing_and_more_time_gives_more_epochs(method, toy, toy_data, tmp_path):
-    from archwright.one_shot.supernet.supernet_training import _schedule
-
     cpu, before, plans = torch.device("cpu"), torch.get_rng_state(), []
     for goal in (2.0, 40.0):
         folder = tmp_path / str(goal)
         folder.mkdir()
         job = replace(toy.toy_job(folder, method, epochs=1e6), time_goal=goal)
-        plans.append(_schedule(job, make_one_shot(method), toy_data, cpu))
+        plans.append(make_supernet_schedule(job, make_one_shot(method), lambda job=job: set_up(job, toy_data, cpu, job.epochs)))
     assert torch.equal(torch.get_rng_state(), before)
     assert plans[1].epochs > 2 * plans[0].epochs > 0

@@ -18,8 +18,8 @@ from archwright.evaluate.full_training import validate
 from archwright.evaluate.job import Job
 from archwright.evaluate.run_job import run_job
 from archwright.one_shot import make_one_shot, one_shot_names
-from archwright.one_shot.method import FoundArchitecture
-from archwright.one_shot.supernet.supernet_training import _derived, _set_up, train_supernet
+from archwright.one_shot.supernet.supernet_setup import set_up
+from archwright.one_shot.supernet.supernet_training import train_supernet
 from archwright.search_space import make_space
 
 SPACES = {
@@ -68,7 +68,7 @@ def test_shared_scores_are_a_job_too(few_digits, tmp_path):
 def cell_stage(few_digits, tmp_path):
     """A search on real cells that has done a few steps, so that its shared weights and statistics are no longer at their start."""
     job = job_on(few_digits, tmp_path, "cell", "darts")
-    stage = _set_up(job, open_problem(few_digits), torch.device("cpu"), job.epochs)
+    stage = set_up(job, open_problem(few_digits), torch.device("cpu"), job.epochs)
     for number in range(4):
         stage.search(*stage.batches.batch(number), 0.5)
     return stage
@@ -112,14 +112,6 @@ def test_a_job_without_a_supernet_is_an_error(toy_data, tmp_path):
     job = Job(key="k", stage="supernet", data="", folder=str(tmp_path), seed=0, epochs=1.0)
     with pytest.raises(InputError, match="does not name a supernet"):
         train_supernet(job, toy_data, {})
-
-
-def test_the_conclusion_is_derived_even_if_it_is_not_among_the_best():
-    found = [FoundArchitecture(Architecture("s", {}, {"q": i}), 1.0 - i / 10, 1.0) for i in range(5)]
-    conclusion = found[4].architecture
-    assert _derived(found, conclusion, 3) == [found[0], found[1], found[4]]
-    assert _derived(found, found[1].architecture, 3) == found[:3]
-    assert _derived(found, conclusion, 1) == [found[4]]
 
 
 def test_the_settings_are_in_the_report(few_digits, tmp_path):

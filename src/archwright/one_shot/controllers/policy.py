@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from archwright.architecture.architecture import Architecture
-from archwright.one_shot.method import ControllerMethod
+from archwright.one_shot.enas import ENAS
 from archwright.search_space import SearchSpace
 from archwright.search_strategy.controllers.lstm_controller import Controller
 from archwright.search_strategy.controllers.policy_gradient import moving_averages, reinforce_loss
@@ -31,7 +31,7 @@ class PolicyUpdate:
 class Policy:
     """pi(m; theta): the controller of a space, its Adam optimizer and baseline. On the CPU, identical in every process."""
 
-    def __init__(self, method: ControllerMethod, space: SearchSpace, rate: float, seed: int) -> None:
+    def __init__(self, method: ENAS, space: SearchSpace, rate: float, seed: int) -> None:
         self.method, self.space = method, space
         self.controller = Controller(space.questions(), method.hidden, method.temperature, method.tanh_constant, seed)
         self.optimizer = torch.optim.Adam(self.controller.parameters(), lr=rate)

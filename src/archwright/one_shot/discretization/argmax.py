@@ -28,7 +28,7 @@ def eligible(mixture: Mixture, number: int) -> list[int]:
     `none` is excluded if the mixture says how many edges into the target are kept, which then decides which connections exist.
     """
     edge = mixture.edges[number]
-    return [i for i, candidate in enumerate(edge.candidates) if candidate != NONE or edge.target not in mixture.kept]
+    return [i for i, candidate in enumerate(edge.candidates) if candidate != NONE or edge.target not in mixture.edges_kept]
 
 
 def _strongest(mixture: Mixture, row: list[float], number: int) -> tuple[float, str]:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from archwright.architecture.cell_graph import NONE
 from archwright.errors import InputError
 from archwright.network.supernet import Mixture
+
+Penalty = Callable[[Tensor], Tensor]
+"""(expected gates (edges, most candidates)) -> a term () in the loss of the alphas."""
+
+
+def penalties_of(entropy: float, l1: float, mixture: Mixture, device: torch.device) -> list[Penalty]:
+    """The terms with these weights, without those whose weight is zero."""
+    penalties: list[Penalty] = []
+    if entropy:
+        penalties.append(lambda gates: entropy * mean_entropy(gates))
+    if l1:
+        connections = connection_mask(mixture).to(device)
+        penalties.append(lambda gates: l1 * connection_norm(gates, connections))
+    return penalties
 
 
 def mean_entropy(gates: Tensor) -> Tensor:

@@ -11,41 +11,47 @@ import torch
 from torch import Tensor
 
 from archwright.architecture.architecture import Architecture
-from archwright.one_shot.method import FoundArchitecture, PathMethod
+from archwright.one_shot.method import PathMethod
 from archwright.one_shot.monitoring.monitors import monitored
 from archwright.one_shot.single_path.path_training import PathTraining
-from archwright.one_shot.supernet.search_context import Conclusion, SearchContext, StepNumber
+from archwright.one_shot.supernet.found_architectures import Conclusion, FoundArchitecture
+from archwright.one_shot.supernet.search_context import SearchContext, Snapshot, StepNumber, Workload
 
 AVERAGED_ARCHITECTURES = 256
 """Architectures sampled to estimate the expected gates of uniform sampling."""
 
 
 class PathSearch:
-    """Each step trains one architecture sampled uniformly from the space (Guo et al. 2020, arXiv:1904.00420, section 3.2)."""
+    """What the steps of single-path methods (`single_path_uniform.py`) act on: the shared weights and their optimizer."""
+
+    stopped = ""
 
     def __init__(self, method: PathMethod, context: SearchContext) -> None:
         self.method, self.context = method, context
-        self.training = PathTraining(method, context)
-        self.step = StepNumber(context.seed)
-        self.done = 0.0
-
-    @property
-    def saved(self) -> Mapping[str, Any]:
-        return {"supernet": self.context.supernet, "weight_optimizer": self.training.update.optimizer, "step": self.step}
+        self.path_training = PathTraining(method, context)
+        self.step, self.done = StepNumber(context.seed), 0.0
 
     def __call__(self, x: Tensor, y: Tensor, done: float) -> tuple[Tensor, Tensor]:
         self.done = done
-        trained = self.training(x, y, [self._sample("weights")], done)
+        trained = self.method.step(self, x, y)
         self.step.number += 1
         return trained
 
-    def record(self) -> Mapping[str, float]:
-        monitored_values = monitored(self.context.supernet.mixture, self.expected.cpu())
-        return {"learning_rate": self.training.update.rate(self.done), **monitored_values}
+    def sample(self, purpose: str) -> Architecture:
+        """An architecture sampled uniformly from the space, with this step's random numbers for the purpose."""
+        return self.context.space.sample(self.step.random(purpose))
+
+    def train_weights(self, x: Tensor, y: Tensor, path: Architecture) -> tuple[Tensor, Tensor]:
+        """One SGD step of the weights on the path. Returns the loss () and the output (B, outputs), detached."""
+        return self.path_training(x, y, [path], self.done)
 
     @property
-    def stopped(self) -> str:
-        return ""
+    def saved(self) -> Mapping[str, Any]:
+        return {**self.context.saved, "weight_optimizer": self.path_training.update.optimizer, "step": self.step}
+
+    def record(self) -> Mapping[str, float]:
+        rate = self.path_training.update.rate(self.done)
+        return {"learning_rate": rate, **monitored(self.context.supernet.mixture, self.expected.cpu())}
 
     @cached_property
     def expected(self) -> Tensor:
@@ -53,25 +59,14 @@ class PathSearch:
         gates = [self.context.gates_of(self.context.space.sample(rng)) for _ in range(AVERAGED_ARCHITECTURES)]
         return torch.stack(gates).mean(dim=0)
 
-    @property
-    def mixture_gates(self) -> None:
-        return None
-
-    @property
-    def is_learning(self) -> bool:
-        return False
-
-    def snapshot(self) -> Architecture:
-        return self._sample("snapshot")
-
-    def end_epoch(self) -> None:
-        pass
+    def end_epoch(self) -> Snapshot:
+        return Snapshot(self.sample("snapshot"), self.expected)
 
     def conclude(self, evaluations: int) -> Conclusion:
         rng = self.step.random("find")
         found = self.method.find(self.context.space, self.context.score_of, evaluations, rng)
         others = [FoundArchitecture(architecture, score, 0.0) for architecture, score in found[1:]]
-        return Conclusion(found[0][0], self.method.looks_by, None, others, ())
+        return Conclusion(found[0][0], self.method.final_search, None, others, ())
 
-    def _sample(self, purpose: str) -> Architecture:
-        return self.context.space.sample(self.step.random(purpose))
+    def workload(self) -> Workload:
+        return Workload(lambda x, y: self(x, y, 0.5))

@@ -13,7 +13,7 @@ from archwright.one_shot.method import OneShotMethod
 from archwright.one_shot.supernet.averaged_gradients import averaged_gradients
 from archwright.one_shot.supernet.search_context import SearchContext
 from archwright.one_shot.supernet.weight_update import WeightUpdate
-from archwright.ops.carried_state import begin_stream, own_stream
+from archwright.ops.carried_state import begin_stream, separate_stream
 
 
 class PathTraining:
@@ -30,7 +30,7 @@ class PathTraining:
         Only the last architecture carries recurrent state from batch to batch; the others start from the initial state.
         """
         *others, last = architectures
-        with own_stream(self.context.supernet) if others else nullcontext():
+        with separate_stream(self.context.supernet) if others else nullcontext():
             outputs = [self._from_initial_state(x, architecture) for architecture in others]
         outputs.append(self.context.supernet(x, self.context.gates_of(last)))
         loss = torch.stack([self.context.loss(output, y) for output in outputs]).mean()

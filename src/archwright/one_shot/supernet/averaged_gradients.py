@@ -5,27 +5,27 @@ With a single process nothing is exchanged. Gates never are: every process draws
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from archwright.process_group import ProcessGroup
 
-Gradients = list[Tensor | None]
-Differentiate = Callable[[Tensor, Sequence[Tensor]], Gradients]
+Gradients = Sequence[Tensor | None]
+GradientsOf = Callable[[Tensor, Iterable[Tensor]], Gradients]
 """(loss (), parameters) -> a gradient for each parameter, None if the loss does not depend on it."""
 
 
-def averaged_gradients(process_group: ProcessGroup) -> Differentiate:
+def averaged_gradients(process_group: ProcessGroup) -> GradientsOf:
     """Gradients of the mean loss over all processes, in a single exchange for all parameters.
 
     The parameters that the loss depends on must be the same in every process.
     """
 
-    def differentiate(loss: Tensor, parameters: Sequence[Tensor]) -> Gradients:
-        gradients: Gradients = list(torch.autograd.grad(loss, parameters, allow_unused=True))
+    def gradients_of(loss: Tensor, parameters: Iterable[Tensor]) -> Gradients:
+        gradients: Gradients = torch.autograd.grad(loss, tuple(parameters), allow_unused=True)
         process_group.average([gradient for gradient in gradients if gradient is not None])
         return gradients
 
-    return differentiate
+    return gradients_of

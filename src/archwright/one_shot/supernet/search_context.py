@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
@@ -14,7 +14,8 @@ from archwright.architecture.architecture import Architecture
 from archwright.data.problem import as_score
 from archwright.one_shot.controllers.reward import Reward
 from archwright.one_shot.gradient_based.auxiliary_skip import without_auxiliary_skip
-from archwright.one_shot.method import FoundArchitecture
+from archwright.one_shot.monitoring.search_log import SearchLog
+from archwright.one_shot.supernet.found_architectures import Conclusion
 from archwright.one_shot.supernet.shared_weight_score import SharedWeightScore
 from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 from archwright.search_space import SearchSpace
@@ -30,7 +31,8 @@ class SearchContext:
     `alpha_batches`: batches of the rows held out for the alphas or the controller (the training loop supplies the weights'
     batches); None if there are neither, or if the alphas learn from the weights' batches. `loss`: on a batch of the weights;
     `alpha_loss` and `reward`: on a held-out batch. `metric`: the name of the validation metric that decides. `steps`: planned for
-    the whole search. `process_group`: the processes that train the supernet together, each with its part of the batches.
+    the whole search. `search_log`: of its epochs, for the report. `process_group`: the processes that train the supernet together,
+    each with its part of the batches.
     """
 
     supernet: Any
@@ -45,7 +47,13 @@ class SearchContext:
     alpha_batches: Batches | None
     seed: int
     device: torch.device
+    search_log: SearchLog
     process_group: ProcessGroup = SINGLE_PROCESS
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        """What every search saves in its checkpoint."""
+        return {"supernet": self.supernet, "diary": self.search_log}
 
     def metrics_of(self, architecture: Architecture) -> Mapping[str, float]:
         """The architecture's validation metrics with the shared weights, as if it had been extracted."""
@@ -63,17 +71,37 @@ class SearchContext:
 
 
 @dataclass(frozen=True)
-class Conclusion:
-    """The result of a search: the architecture it concludes with, the `others` it has found, and notes for the user.
+class Snapshot:
+    """How a search stands after an epoch: the architecture that it would conclude with now, and its expected gates.
 
-    `supernet_score`: of the trained mixture, None if no mixture was trained. `method`: the name of the discretization or search.
+    `mixture_gates`: those under which the supernet as a whole is validated; None if no mixture is trained. `counts`: whether the
+    search has learned which architectures are good.
     """
 
     architecture: Architecture
-    method: str
-    supernet_score: float | None
-    others: Sequence[FoundArchitecture]
-    notes: Sequence[str]
+    expected: Tensor
+    mixture_gates: Tensor | None = None
+    counts: bool = False
+
+
+Stopwatch = Callable[[Callable[[], object], torch.device], float]
+"""(work, the device it is done on) -> the seconds that it takes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """What takes time in a search, for its schedule.
+
+    `step`: a step of the weights (and alphas) on a batch, halfway through the search. `mixture_gates`: as in a snapshot.
+    `mixture_scores`, `path_scores`: how often the mixture and single architectures are scored after the training, besides the
+    schedule's evaluations. `other_seconds`: an epoch's time for anything that is neither a step nor a validation.
+    """
+
+    step: Callable[[Tensor, Tensor], object]
+    mixture_gates: Tensor | None = None
+    mixture_scores: int = 0
+    path_scores: int = 0
+    other_seconds: Callable[[Stopwatch], float] = lambda seconds: 0.0
 
 
 class Search(Step, Protocol):
@@ -82,34 +110,15 @@ class Search(Step, Protocol):
     @property
     def stopped(self) -> str:
         """Why the search has stopped early, as a message; empty as long as it has not."""
-        ...
 
-    @property
-    def expected(self) -> Tensor:
-        """The expected gates, (edges, most candidates), without a gradient."""
-        ...
-
-    @property
-    def mixture_gates(self) -> Tensor | None:
-        """The gates under which the supernet as a whole is validated; None if no mixture is trained."""
-        ...
-
-    @property
-    def is_learning(self) -> bool:
-        """Whether the search is past its warm-up and learns which architectures are good: only then do snapshots count."""
-        ...
-
-    def snapshot(self) -> Architecture:
-        """The architecture that the search would conclude with now."""
-        ...
-
-    def end_epoch(self) -> None:
+    def end_epoch(self) -> Snapshot:
         """Called once at the end of each epoch."""
-        ...
 
     def conclude(self, evaluations: int) -> Conclusion:
         """The result after training, from at most `evaluations` scored architectures if the method allows it. Deterministic."""
-        ...
+
+    def workload(self) -> Workload:
+        """What takes time in this search."""
 
 
 class StepNumber:

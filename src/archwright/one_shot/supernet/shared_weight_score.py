@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from archwright.ops.carried_state import own_stream
+from archwright.ops.carried_state import separate_stream
 from archwright.ops.global_batch_norm import own_statistics
 
 
@@ -42,7 +42,7 @@ class SharedWeightScore:
         """The validation metrics. gates: (edges, most candidates)."""
         network = FixedGateSupernet(self.supernet, gates)
         norms = [module for module in self.supernet.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-        with _restored(self.supernet, norms), own_stream(self.supernet):
+        with _restored(self.supernet, norms), separate_stream(self.supernet):
             if recalibrate and norms:
                 self._recalibrate(network, norms)
             return self.validate(network)
