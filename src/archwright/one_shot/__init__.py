@@ -11,6 +11,7 @@ from archwright.data.problem import Task
 from archwright.errors import UnknownName
 from archwright.one_shot.method import KINDS, OneShotMethod, is_one_shot_class
 from archwright.one_shot.options import FORMER_NAMES, TEXT
+from archwright.papers import papers_of
 from archwright.plugins import find, known_names
 from archwright.search_strategy import StrategyDescription
 from archwright.settings import with_settings
@@ -53,7 +54,7 @@ def one_shot_summary(name: str) -> str:
 def describe_one_shot(name: str) -> StrategyDescription:
     """What `archwright describe strategy NAME` shows. Raises UnknownName."""
     cls = _method_class(name)
-    return StrategyDescription(name, one_shot_summary(name), getattr(cls, "paper", None), _defaults(cls))
+    return StrategyDescription(name, one_shot_summary(name), papers_of(cls, name), _defaults(cls))
 
 
 def _method_class(name: str) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeGuard
 
 from archwright.architecture.architecture import Architecture
 from archwright.one_shot.options import Discretization
+from archwright.papers import Cited
 from archwright.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class FoundArchitecture:
 class OneShotMethod(Protocol):
     """A frozen dataclass of settings whose first docstring line names the paper; see `options.py` for their meaning."""
 
-    paper: ClassVar[str]
+    paper: ClassVar[Cited]
 
     @property
     def epochs(self) -> int | None: ...

@@ -13,6 +13,7 @@ from archwright.architecture.variation import questions_asked
 from archwright.evaluate.history import key_of
 from archwright.one_shot.method import Score
 from archwright.one_shot.options import PathOptions, check_options
+from archwright.papers import GUO_2020, Paper
 from archwright.search_space import SearchSpace
 
 TRIES = 20
@@ -32,9 +33,7 @@ class SinglePathUniform(PathOptions):
     population: int = 50
     best: int = 10
 
-    paper: ClassVar[str] = (
-        "Guo et al. 2020, Single path one-shot neural architecture search with uniform sampling, arXiv:1904.00420"
-    )
+    paper: ClassVar[Paper] = GUO_2020
     looks_by: ClassVar[str] = "evolution"
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.variation import questions_always_asked
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownAnswer
+from archwright.papers import DONG_2020, Paper
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import Published, SearchSpace
 from archwright.settings import check_settings
@@ -44,6 +45,7 @@ class NASBench201(SearchSpace):
     """
 
     name: ClassVar[str] = "nasbench201"
+    paper: ClassVar[Paper] = DONG_2020
 
     repeats: int = 5
     filters: int = 16

@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 from archwright.errors import UnknownName
+from archwright.papers import Note, Paper, papers_of
 from archwright.plugins import find, known_names
 from archwright.search_strategy.optuna_adapter.sampler_names import PREFIX, SAMPLERS
 from archwright.search_strategy.strategy import MultiFidelityStrategy, Strategy, limitations, searched_space, sized_for_budget
@@ -31,12 +32,17 @@ GROUP = "archwright.strategies"
 
 @dataclass(frozen=True)
 class StrategyDescription:
-    """What a user is shown of a strategy: its first docstring line, its paper, and its settings with their defaults."""
+    """What a user is shown of a strategy: its first docstring line, its papers, and its settings with their defaults."""
 
     name: str
     summary: str
-    paper: str | None
+    papers: tuple[Paper | Note, ...]
     settings: Mapping[str, Any]
+
+    @property
+    def paper(self) -> str | None:
+        """The papers in one line; None if there are none."""
+        return "; ".join(paper.text for paper in self.papers) or None
 
     def to_json(self) -> dict[str, Any]:
         return {"name": self.name, "summary": self.summary, "paper": self.paper, "settings": dict(self.settings)}
@@ -70,9 +76,9 @@ def describe_strategy(name: str) -> StrategyDescription:
         from archwright.search_strategy.optuna_samplers import sampler_settings
 
         sampler = _sampler(name)
-        return StrategyDescription(name, strategy_summary(name), SAMPLERS[sampler].paper, sampler_settings(sampler))
+        return StrategyDescription(name, strategy_summary(name), SAMPLERS[sampler].papers, sampler_settings(sampler))
     cls = _strategy_class(name)
-    return StrategyDescription(name, strategy_summary(name), getattr(cls, "paper", None), _defaults(cls))
+    return StrategyDescription(name, strategy_summary(name), papers_of(cls, name), _defaults(cls))
 
 
 def _strategy_class(name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from archwright.architecture.variation import answers_after
 from archwright.evaluate.history import Candidate, History, Proposal
+from archwright.papers import BERGSTRA_2012, YING_2019, Paper
 from archwright.search_space import SearchSpace
 
 PLACE = "place"
@@ -23,9 +24,7 @@ class Grid:
     starts over: all are known by then, and the study ends the search because the space is exhausted.
     """
 
-    paper: ClassVar[str] = (
-        "Ying et al. 2019, NAS-Bench-101: towards reproducible neural architecture search, arXiv:1902.09635 (exhaustive evaluation)"
-    )
+    paper: ClassVar[tuple[Paper, ...]] = (YING_2019, BERGSTRA_2012)
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         last = max(filter(_is_ours, history.candidates), key=lambda candidate: candidate.number, default=None)

@@ -11,6 +11,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.errors import UnknownSetting
 from archwright.evaluate.history import Candidate, History, Proposal, key_of
 from archwright.evaluate.pareto import dominates, fitness, pareto_front
+from archwright.papers import WHITE_2021, Paper
 from archwright.search_space import SearchSpace
 
 USUAL_STARTS = 10
@@ -28,9 +29,7 @@ class LocalSearch:
 
     starts: int | None = None
 
-    paper: ClassVar[str] = (
-        "White, Nolen & Savani 2021, Exploring the loss landscape in neural architecture search, arXiv:2005.02960"
-    )
+    paper: ClassVar[Paper] = WHITE_2021
 
     def __post_init__(self) -> None:
         if self.starts is not None and self.starts < 1:

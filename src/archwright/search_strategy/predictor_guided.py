@@ -14,6 +14,7 @@ from archwright.architecture.architecture import Architecture
 from archwright.errors import UnknownAnswer
 from archwright.evaluate.history import Candidate, History, Proposal
 from archwright.evaluate.pareto import survivors
+from archwright.papers import GINSBOURGER_2010, KNOWLES_2006, MACKAY_1992, RU_2021, WHITE_2021_BANANAS, Paper
 from archwright.search_space import SearchSpace
 from archwright.search_strategy.acquisition.expected_improvement import expected_improvement
 from archwright.search_strategy.acquisition.thompson_sampling import independent_thompson_samples
@@ -65,10 +66,7 @@ class PredictorGuided:
     edits: int = 3
     _fits: list[_Fit] = field(default_factory=list, init=False, repr=False, compare=False)  # a cache of at most one fit
 
-    paper: ClassVar[str] = (
-        "White, Neiswanger & Savani 2021, BANANAS: Bayesian optimization with neural architectures for neural architecture search, "
-        "arXiv:1910.11858"
-    )
+    paper: ClassVar[tuple[Paper, ...]] = (WHITE_2021_BANANAS, MACKAY_1992, RU_2021, GINSBOURGER_2010, KNOWLES_2006)
 
     def __post_init__(self) -> None:
         check_settings(

@@ -11,6 +11,7 @@ from archwright.architecture.variation import questions_asked
 from archwright.errors import UnknownSetting
 from archwright.evaluate.history import Candidate, History, Proposal
 from archwright.evaluate.pareto import fitness
+from archwright.papers import REAL_2019, Paper
 from archwright.search_space import SearchSpace
 
 PUBLISHED_POPULATION = 100
@@ -28,7 +29,7 @@ class RegularizedEvolution:
     population_size: int | None = None
     sample_size: int | None = None
 
-    paper: ClassVar[str] = "Real et al. 2019, Regularized evolution for image classifier architecture search, arXiv:1802.01548"
+    paper: ClassVar[Paper] = REAL_2019
 
     def __post_init__(self) -> None:
         for name in ("population_size", "sample_size"):

@@ -7,6 +7,22 @@ from typing import TYPE_CHECKING
 
 from archwright.data.problem import Problem
 from archwright.errors import InputError
+from archwright.papers import (
+    BREIMAN_2001,
+    CHO_2014,
+    GERS_2000,
+    GORISHNIY_2021,
+    HE_2016,
+    HOCHREITER_1997,
+    HUANG_2017,
+    JOZEFOWICZ_2015,
+    SIMONYAN_2015,
+    SRIVASTAVA_2015,
+    SZEGEDY_2015,
+    Note,
+    Paper,
+    papers_of,
+)
 from archwright.plugins import find, known_names
 
 if TYPE_CHECKING:
@@ -39,6 +55,18 @@ SUMMARIES = {
     "gru": "single-layer GRU for text, with as many parameters as the searched cells (Cho et al. 2014)",
     "random_forest": "scikit-learn's random forest on flattened inputs (Breiman 2001)",
 }
+PAPERS: dict[str, tuple[Paper, ...]] = {
+    "resnet-tiny": (HE_2016,),
+    "resnet18": (HE_2016, GORISHNIY_2021),
+    "resnet50": (HE_2016, GORISHNIY_2021),
+    "densenet": (HUANG_2017,),
+    "vgg": (SIMONYAN_2015,),
+    "googlenet": (SZEGEDY_2015,),
+    "highway": (SRIVASTAVA_2015,),
+    "lstm": (HOCHREITER_1997, GERS_2000, JOZEFOWICZ_2015),
+    "gru": (CHO_2014,),
+    "random_forest": (BREIMAN_2001,),
+}
 GROUP = "archwright.baselines"
 _KNOWN = {**NETWORKS, **dict.fromkeys(CLASSICAL, "")}
 
@@ -53,6 +81,11 @@ def baseline_summary(name: str) -> str:
     if name in SUMMARIES:
         return SUMMARIES[name]
     return (inspect.getdoc(find(name, _KNOWN, GROUP, "baseline")) or "").split("\n")[0]
+
+
+def baseline_papers(name: str) -> tuple[Paper | Note, ...]:
+    """The papers of a baseline; an external one has them as an attribute `paper`. Raises UnknownName if it does not exist."""
+    return PAPERS[name] if name in PAPERS else papers_of(find(name, _KNOWN, GROUP, "baseline"), name)
 
 
 def is_network(name: str) -> bool:
