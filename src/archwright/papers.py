@@ -67,9 +67,11 @@ class Note:
 
 Cited = Paper | tuple[Paper, ...] | str
 """What a part may say as its `paper`: one, several, or plain text."""
+Papers = tuple[Paper | Note, ...]
+"""What a part follows, as it can be cited."""
 
 
-def papers_of(part: object, name: str) -> tuple[Paper | Note, ...]:
+def papers_of(part: object, name: str) -> Papers:
     """The papers that a part, found by this name, says it follows; none if it has no `paper`."""
     paper: Cited = getattr(part, "paper", None) or ()
     if isinstance(paper, str):

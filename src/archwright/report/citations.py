@@ -18,13 +18,12 @@ from archwright.papers import (
     WANG_2021,
     Note,
     Paper,
+    Papers,
     papers_of,
 )
 from archwright.report.report_data import ReportData, Supernet
 from archwright.search_space import space_class
 from archwright.study.strategies_by_name import describe_any
-
-Papers = tuple[Paper | Note, ...]
 
 ALWAYS = (ARCHWRIGHT, LINDAUER_2020, ELSKEN_2019)
 OF_OPTIONS: Mapping[tuple[str, Option], Paper] = {

@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 from archwright.errors import UnknownName
-from archwright.papers import Note, Paper, papers_of
+from archwright.papers import Papers, papers_of
 from archwright.plugins import find, known_names
 from archwright.search_strategy.optuna_adapter.sampler_names import PREFIX, SAMPLERS
 from archwright.search_strategy.strategy import MultiFidelityStrategy, Strategy, limitations, searched_space, sized_for_budget
@@ -36,7 +36,7 @@ class StrategyDescription:
 
     name: str
     summary: str
-    papers: tuple[Paper | Note, ...]
+    papers: Papers
     settings: Mapping[str, Any]
 
     @property

@@ -19,8 +19,8 @@ from archwright.papers import (
     SIMONYAN_2015,
     SRIVASTAVA_2015,
     SZEGEDY_2015,
-    Note,
     Paper,
+    Papers,
     papers_of,
 )
 from archwright.plugins import find, known_names
@@ -83,7 +83,7 @@ def baseline_summary(name: str) -> str:
     return (inspect.getdoc(find(name, _KNOWN, GROUP, "baseline")) or "").split("\n")[0]
 
 
-def baseline_papers(name: str) -> tuple[Paper | Note, ...]:
+def baseline_papers(name: str) -> Papers:
     """The papers of a baseline; an external one has them as an attribute `paper`. Raises UnknownName if it does not exist."""
     return PAPERS[name] if name in PAPERS else papers_of(find(name, _KNOWN, GROUP, "baseline"), name)
 
