@@ -5,26 +5,28 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from archwright.papers import ARCHWRIGHT
+from archwright.papers import bibliography
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 FOR_USERS = [name for name in EXTRAS if name not in ("all", "dev")]
+ARCHWRIGHT = bibliography()["archwright"]
 
 
 def imported(folder):
     """The top-level modules that the files of a folder import, without those of Python and of this repository."""
-    files = list((ROOT / folder).rglob("*.py"))
+    sources = list((ROOT / folder).rglob("*.py"))
     own = {path.stem for place in ("tests", "benchmarks") for path in (ROOT / place).rglob("*.py")} | {"archwright", "tests"}
     names = set()
-    for path in files:
+    for path in sources:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}
@@ -73,22 +75,26 @@ def test_what_is_tested_satisfies_every_lower_bound():
         assert requirement.specifier.contains(tested[name]), f"{requirement}, but {tested[name]} is tested"
 
 
+def test_the_papers_are_in_the_package():
+    assert files("archwright").joinpath("papers.bib").is_file()
+
+
 def test_the_citation_file_agrees_with_the_package_and_with_reports():
     content = dict(re.findall(r'^([\w-]+): "?([^"\n]+)"?$', (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE))
     assert content["cff-version"] == "1.2.0"
     assert content["type"] == "software"
     assert content["message"]
-    assert content["title"] == ARCHWRIGHT.title
+    assert content["title"] == ARCHWRIGHT.fields["title"]
     assert content["version"] == PROJECT["version"]
     assert content["license"] == PROJECT["license"]
     assert content["repository-code"] == PROJECT["urls"]["Repository"]
-    assert re.fullmatch(rf"{ARCHWRIGHT.year}-\d\d-\d\d", content["date-released"])
+    assert re.fullmatch(rf"{ARCHWRIGHT.fields['year']}-\d\d-\d\d", content["date-released"])
 
 
 def test_authors_are_the_same_everywhere():
     (author,) = (entry["name"] for entry in PROJECT["authors"])
     assert f'authors:\n  - name: "{author}"\n' in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert ARCHWRIGHT.authors == f"{{{author}}}"
+    assert ARCHWRIGHT.fields["author"] == f"{{{author}}}"
 
 
 def test_the_readme_cites_the_library_as_reports_do():

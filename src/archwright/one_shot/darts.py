@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from archwright.one_shot.options import GradientOptions, check_options
-from archwright.papers import LIU_2019, Paper
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -24,7 +23,7 @@ class DARTS(GradientOptions):
 
     relaxation: Literal["softmax", "sparsemax"] = "softmax"
 
-    paper: ClassVar[Paper] = LIU_2019
+    paper: ClassVar[str] = "liu2019"
 
     def __post_init__(self) -> None:
         check_options(self, "darts")

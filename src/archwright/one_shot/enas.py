@@ -7,7 +7,6 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from archwright.one_shot.options import WeightOptions, check_options
-from archwright.papers import PHAM_2018, Paper
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,7 +50,7 @@ class ENAS(WeightOptions):
     skip_weight: float = 0.8
     derive: int = 10
 
-    paper: ClassVar[Paper] = PHAM_2018
+    paper: ClassVar[str] = "pham2018"
     partial_channels: ClassVar[int] = 1
     auxiliary_skip: ClassVar[bool] = False
 

@@ -7,7 +7,6 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from archwright.one_shot.options import GradientOptions, check_options
-from archwright.papers import DONG_2019, Paper
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -26,7 +25,7 @@ class GDAS(GradientOptions):
     first_temperature: float = 10.0
     last_temperature: float = 0.1
 
-    paper: ClassVar[Paper] = DONG_2019
+    paper: ClassVar[str] = "dong2019"
 
     def __post_init__(self) -> None:
         check_options(self, "gdas", first_temperature=(1e-3, inf), last_temperature=(1e-3, inf))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from archwright.one_shot.options import GradientOptions, check_options
-from archwright.papers import LIU_2019, XU_2020, Paper
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -26,7 +25,7 @@ class PCDARTS(GradientOptions):
     warmup: float = 0.3
     least_learning_rate: float = 0.0
 
-    paper: ClassVar[tuple[Paper, ...]] = (XU_2020, LIU_2019)
+    paper: ClassVar[tuple[str, ...]] = ("xu2020", "liu2019")
     published_alpha_rate: ClassVar[float] = 6e-4
     edge_normalisation: ClassVar[bool] = True
 

@@ -11,7 +11,6 @@ from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import key_of
 from archwright.one_shot.method import Score
 from archwright.one_shot.options import PathOptions, check_options
-from archwright.papers import LI_2020_RANDOM, Paper
 from archwright.search_space import SearchSpace
 
 
@@ -23,7 +22,7 @@ class RandomWeightSharing(PathOptions):
     Differs: every architecture is scored on the whole validation split, not on a part of it first; none is scored twice.
     """
 
-    paper: ClassVar[Paper] = LI_2020_RANDOM
+    paper: ClassVar[str] = "li2020random"
     looks_by: ClassVar[str] = "random"
 
     def __post_init__(self) -> None:

@@ -13,7 +13,6 @@ from archwright.architecture.variation import questions_asked
 from archwright.evaluate.history import key_of
 from archwright.one_shot.method import Score
 from archwright.one_shot.options import PathOptions, check_options
-from archwright.papers import GUO_2020, Paper
 from archwright.search_space import SearchSpace
 
 TRIES = 20
@@ -33,7 +32,7 @@ class SinglePathUniform(PathOptions):
     population: int = 50
     best: int = 10
 
-    paper: ClassVar[Paper] = GUO_2020
+    paper: ClassVar[str] = "guo2020"
     looks_by: ClassVar[str] = "evolution"
 
     def __post_init__(self) -> None:

@@ -7,7 +7,6 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from archwright.one_shot.options import GradientOptions, check_options
-from archwright.papers import XIE_2019, Paper
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -28,7 +27,7 @@ class SNAS(GradientOptions):
     last_temperature: float = 0.1
     single_level: bool = True
 
-    paper: ClassVar[Paper] = XIE_2019
+    paper: ClassVar[str] = "xie2019"
 
     def __post_init__(self) -> None:
         check_options(self, "snas", first_temperature=(1e-3, inf), last_temperature=(1e-3, inf))

@@ -7,37 +7,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from archwright.architecture.question import Option
 from archwright.errors import UnknownName
 from archwright.network.baselines import baseline_papers
-from archwright.papers import (
-    ARCHWRIGHT,
-    CHU_2021,
-    ELSKEN_2019,
-    HESTERBERG_2015,
-    LI_2020,
-    LINDAUER_2020,
-    MARTINS_2016,
-    WANG_2021,
-    Note,
-    Paper,
-    Papers,
-    papers_of,
-)
+from archwright.papers import Note, Paper, Papers, bibliography, papers_of
 from archwright.report.report_data import ReportData, Supernet
 from archwright.search_space import space_class
 from archwright.study.strategies_by_name import describe_any
 
-ALWAYS = (ARCHWRIGHT, LINDAUER_2020, ELSKEN_2019)
-OF_OPTIONS: Mapping[tuple[str, Option], Paper] = {
-    ("discretization", "perturbation"): WANG_2021,
-    ("discretization", "progressive"): LI_2020,
-    ("relaxation", "sparsemax"): MARTINS_2016,
-    ("auxiliary_skip", True): CHU_2021,
+ALWAYS = ("archwright", "lindauer2020", "elsken2019")
+OF_OPTIONS: Mapping[tuple[str, Option], str] = {
+    ("discretization", "perturbation"): "wang2021",
+    ("discretization", "progressive"): "li2020",
+    ("relaxation", "sparsemax"): "martins2016",
+    ("auxiliary_skip", True): "chu2021",
 }
 """The papers behind values of the one-shot methods' settings."""
 
 
 def papers_behind(data: ReportData) -> Iterator[Paper | Note]:
     """The papers that a run follows, beside those that every run cites."""
-    yield HESTERBERG_2015  # the intervals of the verdict
+    yield bibliography()["hesterberg2015"]  # the intervals of the verdict
     yield from papers_of_space(data.space)
     for method in data.methods:
         name = str(method["name"])
@@ -73,9 +60,10 @@ def papers_of_options(supernet: Supernet) -> Papers:
     """The papers behind the settings with which a supernet was trained and discretized."""
     settings = supernet.record.get("settings") or {}
     used = {**settings, "discretization": (supernet.record.get("discretization") or {}).get("method")}
-    return tuple(paper for (name, value), paper in OF_OPTIONS.items() if used.get(name) == value)
+    return tuple(bibliography()[key] for (name, value), key in OF_OPTIONS.items() if used.get(name) == value)
 
 
 def bibtex(papers: Iterable[Paper | Note]) -> str:
     """The entries of these papers, each once, after those that every run cites."""
-    return "\n\n".join({paper.key: paper.bibtex for paper in (*ALWAYS, *papers)}.values())
+    always = (bibliography()[key] for key in ALWAYS)
+    return "\n\n".join({paper.key: paper.bibtex for paper in (*always, *papers)}.values())

@@ -18,7 +18,6 @@ from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.variation import questions_always_asked
 from archwright.data.problem import Problem
 from archwright.errors import InputError
-from archwright.papers import LIU_2019, ZOPH_2018, Paper
 from archwright.search_space.fit_reductions import fit_reductions
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import ENUMERATION_LIMIT, Published, SearchSpace
@@ -97,7 +96,7 @@ class Cell(SearchSpace):
     """
 
     name: ClassVar[str] = "cell"
-    paper: ClassVar[tuple[Paper, ...]] = (ZOPH_2018, LIU_2019)
+    paper: ClassVar[tuple[str, ...]] = ("zoph2018", "liu2019")
 
     operations: Literal["nasnet", "darts", "pnas", "enas"] = "darts"
     cells: Literal[1, 2] = 2

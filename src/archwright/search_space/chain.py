@@ -23,7 +23,6 @@ from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownSetting
 from archwright.network import chain_description as network
 from archwright.network.reduction_count import fitting_halvings, stem_stride_for
-from archwright.papers import HE_2016, Paper
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import SearchSpace
 
@@ -59,7 +58,7 @@ class Chain(SearchSpace):
     """
 
     name: ClassVar[str] = "chain"
-    paper: ClassVar[Paper] = HE_2016
+    paper: ClassVar[str] = "he2016"
 
     dimensions: Literal[None, 0, 1, 2] = None
     stages: int | None = None

@@ -14,7 +14,6 @@ from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.variation import questions_always_asked
 from archwright.data.problem import Problem
 from archwright.errors import InputError
-from archwright.papers import PHAM_2018, Paper
 from archwright.search_space.fit_reductions import fit_reductions
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import Published, SearchSpace
@@ -51,7 +50,7 @@ class EnasMacro(SearchSpace):
     """
 
     name: ClassVar[str] = "enas_macro"
-    paper: ClassVar[Paper] = PHAM_2018
+    paper: ClassVar[str] = "pham2018"
 
     layers: int = 6
     filters: int = 24

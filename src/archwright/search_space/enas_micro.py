@@ -12,7 +12,6 @@ from archwright.architecture.labelled_graph import LabelledGraph
 from archwright.architecture.question import Choose, Question
 from archwright.data.problem import Problem
 from archwright.errors import InputError
-from archwright.papers import PHAM_2018, Paper
 from archwright.search_space.cell import INPUTS, Cell
 from archwright.search_space.fit_reductions import fit_reductions
 from archwright.search_space.growth_order import GrowthOrder
@@ -33,7 +32,7 @@ class EnasMicro(SearchSpace):
     """
 
     name: ClassVar[str] = "enas_micro"
-    paper: ClassVar[Paper] = PHAM_2018
+    paper: ClassVar[str] = "pham2018"
 
     nodes: int = 7
     inputs: Literal["any", "distinct"] = "any"

@@ -17,7 +17,6 @@ from archwright.architecture.question import Choose, Option, Question
 from archwright.architecture.variation import questions_always_asked
 from archwright.data.problem import Problem
 from archwright.errors import InputError, UnknownAnswer
-from archwright.papers import DONG_2020, Paper
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import Published, SearchSpace
 from archwright.settings import check_settings
@@ -45,7 +44,7 @@ class NASBench201(SearchSpace):
     """
 
     name: ClassVar[str] = "nasbench201"
-    paper: ClassVar[Paper] = DONG_2020
+    paper: ClassVar[str] = "dong2020"
 
     repeats: int = 5
     filters: int = 16

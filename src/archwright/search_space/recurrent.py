@@ -16,7 +16,6 @@ from archwright.architecture.recurrent_cell_features import graph_of_recurrent_c
 from archwright.architecture.variation import questions_always_asked
 from archwright.data.problem import Problem, Task
 from archwright.errors import InputError
-from archwright.papers import LIU_2019, PHAM_2018, Paper
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_space.search_space import Published, SearchSpace
 from archwright.settings import check_settings
@@ -40,7 +39,7 @@ class Recurrent(SearchSpace):
     """
 
     name: ClassVar[str] = "recurrent"
-    paper: ClassVar[tuple[Paper, ...]] = (PHAM_2018, LIU_2019)
+    paper: ClassVar[tuple[str, ...]] = ("pham2018", "liu2019")
     tasks: ClassVar[tuple[Task, ...]] = ("language_modelling",)
 
     nodes: int = 8

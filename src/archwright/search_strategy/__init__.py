@@ -76,7 +76,7 @@ def describe_strategy(name: str) -> StrategyDescription:
         from archwright.search_strategy.optuna_samplers import sampler_settings
 
         sampler = _sampler(name)
-        return StrategyDescription(name, strategy_summary(name), SAMPLERS[sampler].papers, sampler_settings(sampler))
+        return StrategyDescription(name, strategy_summary(name), papers_of(SAMPLERS[sampler], name), sampler_settings(sampler))
     cls = _strategy_class(name)
     return StrategyDescription(name, strategy_summary(name), papers_of(cls, name), _defaults(cls))
 

@@ -8,7 +8,6 @@ from random import Random
 from typing import ClassVar, Self
 
 from archwright.evaluate.history import History, Proposal
-from archwright.papers import LI_2020_ASHA, Paper
 from archwright.search_space import SearchSpace
 from archwright.search_strategy.strategy import limitations
 from archwright.search_strategy.successive_halving.inner_strategy import inner_strategy, new_network
@@ -30,7 +29,7 @@ class ASHA:
     around: str = "random"
     trials: int | None = None
 
-    paper: ClassVar[Paper] = LI_2020_ASHA
+    paper: ClassVar[str] = "li2020asha"
 
     def __post_init__(self) -> None:
         check_settings(self, "strategy 'asha'", eta=(2, 100), least_epochs=(1, inf), trials=(1, inf))

@@ -10,7 +10,6 @@ from typing import ClassVar, Self
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import Candidate, History, Proposal, key_of
 from archwright.evaluate.pareto import Fitness, survivors
-from archwright.papers import DEB_2002, Paper
 from archwright.search_space import SearchSpace
 from archwright.settings import check_settings
 
@@ -37,7 +36,7 @@ class Genetic:
     crossover: float = 0.9
     mutation: float = 0.2
 
-    paper: ClassVar[Paper] = DEB_2002
+    paper: ClassVar[str] = "deb2002"
 
     def __post_init__(self) -> None:
         ranges = {"population_size": (2, 100_000), "tournament_size": (1, 1000), "crossover": (0.0, 1.0), "mutation": (0.0, 1.0)}

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from archwright.architecture.variation import answers_after
 from archwright.evaluate.history import Candidate, History, Proposal
-from archwright.papers import BERGSTRA_2012, YING_2019, Paper
 from archwright.search_space import SearchSpace
 
 PLACE = "place"
@@ -25,7 +24,7 @@ class Grid:
     starts over: all are known by then, and the study ends the search because the space is exhausted.
     """
 
-    paper: ClassVar[tuple[Paper, ...]] = (YING_2019, BERGSTRA_2012)
+    paper: ClassVar[tuple[str, ...]] = ("ying2019", "bergstra2012")
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         last = max(filter(_is_ours, history.candidates), key=lambda candidate: candidate.number, default=None)

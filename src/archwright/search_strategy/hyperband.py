@@ -10,7 +10,6 @@ from random import Random
 from typing import ClassVar, Self
 
 from archwright.evaluate.history import Candidate, History, Proposal
-from archwright.papers import LI_2018, LI_2020_ASHA, Paper
 from archwright.search_space import SearchSpace
 from archwright.search_strategy.strategy import limitations
 from archwright.search_strategy.successive_halving.inner_strategy import inner_strategy, new_network
@@ -40,7 +39,7 @@ class Hyperband:
     around: str = "random"
     trials: int | None = None
 
-    paper: ClassVar[tuple[Paper, ...]] = (LI_2018, LI_2020_ASHA)
+    paper: ClassVar[tuple[str, ...]] = ("li2018", "li2020asha")
 
     def __post_init__(self) -> None:
         check_settings(self, "strategy 'hyperband'", eta=(2, 100), least_epochs=(1, inf), trials=(1, inf))

@@ -11,7 +11,6 @@ from archwright.architecture.architecture import Architecture
 from archwright.errors import UnknownSetting
 from archwright.evaluate.history import Candidate, History, Proposal, key_of
 from archwright.evaluate.pareto import dominates, fitness, pareto_front
-from archwright.papers import WHITE_2021, Paper
 from archwright.search_space import SearchSpace
 
 USUAL_STARTS = 10
@@ -29,7 +28,7 @@ class LocalSearch:
 
     starts: int | None = None
 
-    paper: ClassVar[Paper] = WHITE_2021
+    paper: ClassVar[str] = "white2021"
 
     def __post_init__(self) -> None:
         if self.starts is not None and self.starts < 1:

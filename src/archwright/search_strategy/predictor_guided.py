@@ -14,7 +14,6 @@ from archwright.architecture.architecture import Architecture
 from archwright.errors import UnknownAnswer
 from archwright.evaluate.history import Candidate, History, Proposal
 from archwright.evaluate.pareto import survivors
-from archwright.papers import GINSBOURGER_2010, KNOWLES_2006, MACKAY_1992, RU_2021, WHITE_2021_BANANAS, Paper
 from archwright.search_space import SearchSpace
 from archwright.search_strategy.acquisition.expected_improvement import expected_improvement
 from archwright.search_strategy.acquisition.thompson_sampling import independent_thompson_samples
@@ -66,7 +65,7 @@ class PredictorGuided:
     edits: int = 3
     _fits: list[_Fit] = field(default_factory=list, init=False, repr=False, compare=False)  # a cache of at most one fit
 
-    paper: ClassVar[tuple[Paper, ...]] = (WHITE_2021_BANANAS, MACKAY_1992, RU_2021, GINSBOURGER_2010, KNOWLES_2006)
+    paper: ClassVar[tuple[str, ...]] = ("white2021bananas", "mackay1992", "ru2021", "ginsbourger2010", "knowles2006")
 
     def __post_init__(self) -> None:
         check_settings(

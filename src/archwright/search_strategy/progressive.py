@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal, Self
 
 from archwright.errors import InputError
 from archwright.evaluate.history import History, Proposal
-from archwright.papers import LIU_2018, Paper
 from archwright.search_space import SearchSpace
 from archwright.search_space.growth_order import GrowthOrder
 from archwright.search_strategy.surrogates.one_thread import one_thread
@@ -57,7 +56,7 @@ class Progressive:
     _replayed: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
     """A cache of at most one ReplayedLevels: it can always be rebuilt from the history."""
 
-    paper: ClassVar[Paper] = LIU_2018
+    paper: ClassVar[str] = "liu2018"
 
     def __post_init__(self) -> None:
         counts = ("first", "beam", "levels", "trials", "hidden", "steps", "most_extensions")

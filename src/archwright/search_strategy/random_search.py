@@ -7,7 +7,6 @@ from random import Random
 from typing import ClassVar
 
 from archwright.evaluate.history import History, Proposal
-from archwright.papers import LI_2020_RANDOM, Paper
 from archwright.search_space import SearchSpace
 
 
@@ -15,7 +14,7 @@ from archwright.search_space import SearchSpace
 class RandomSearch:
     """Random search: each question is answered uniformly at random (Li & Talwalkar 2020, arXiv:1902.07638)."""
 
-    paper: ClassVar[Paper] = LI_2020_RANDOM
+    paper: ClassVar[str] = "li2020random"
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         return Proposal(space.sample(rng))

@@ -11,7 +11,6 @@ from archwright.architecture.variation import questions_asked
 from archwright.errors import UnknownSetting
 from archwright.evaluate.history import Candidate, History, Proposal
 from archwright.evaluate.pareto import fitness
-from archwright.papers import REAL_2019, Paper
 from archwright.search_space import SearchSpace
 
 PUBLISHED_POPULATION = 100
@@ -29,7 +28,7 @@ class RegularizedEvolution:
     population_size: int | None = None
     sample_size: int | None = None
 
-    paper: ClassVar[Paper] = REAL_2019
+    paper: ClassVar[str] = "real2019"
 
     def __post_init__(self) -> None:
         for name in ("population_size", "sample_size"):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from archwright.evaluate.history import WORST, Candidate, History, Proposal
 from archwright.evaluate.pareto import fitness
-from archwright.papers import ZOPH_2017, ZOPH_2018, Paper
 from archwright.search_space import SearchSpace
 from archwright.search_strategy.surrogates.one_thread import one_thread
 from archwright.settings import check_settings
@@ -49,7 +48,7 @@ class Reinforce:
     _replayed: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
     """A cache of at most one ReplayedController: it can always be rebuilt from the history."""
 
-    paper: ClassVar[tuple[Paper, ...]] = (ZOPH_2017, ZOPH_2018)
+    paper: ClassVar[tuple[str, ...]] = ("zoph2017", "zoph2018")
 
     def __post_init__(self) -> None:
         ranges = dict.fromkeys(("batch", "hidden", "ppo_steps"), (1, inf))

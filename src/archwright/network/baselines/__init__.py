@@ -7,22 +7,7 @@ from typing import TYPE_CHECKING
 
 from archwright.data.problem import Problem
 from archwright.errors import InputError
-from archwright.papers import (
-    BREIMAN_2001,
-    CHO_2014,
-    GERS_2000,
-    GORISHNIY_2021,
-    HE_2016,
-    HOCHREITER_1997,
-    HUANG_2017,
-    JOZEFOWICZ_2015,
-    SIMONYAN_2015,
-    SRIVASTAVA_2015,
-    SZEGEDY_2015,
-    Paper,
-    Papers,
-    papers_of,
-)
+from archwright.papers import Cited, Papers, papers_named, papers_of
 from archwright.plugins import find, known_names
 
 if TYPE_CHECKING:
@@ -55,17 +40,17 @@ SUMMARIES = {
     "gru": "single-layer GRU for text, with as many parameters as the searched cells (Cho et al. 2014)",
     "random_forest": "scikit-learn's random forest on flattened inputs (Breiman 2001)",
 }
-PAPERS: dict[str, tuple[Paper, ...]] = {
-    "resnet-tiny": (HE_2016,),
-    "resnet18": (HE_2016, GORISHNIY_2021),
-    "resnet50": (HE_2016, GORISHNIY_2021),
-    "densenet": (HUANG_2017,),
-    "vgg": (SIMONYAN_2015,),
-    "googlenet": (SZEGEDY_2015,),
-    "highway": (SRIVASTAVA_2015,),
-    "lstm": (HOCHREITER_1997, GERS_2000, JOZEFOWICZ_2015),
-    "gru": (CHO_2014,),
-    "random_forest": (BREIMAN_2001,),
+PAPERS: dict[str, Cited] = {
+    "resnet-tiny": "he2016",
+    "resnet18": ("he2016", "gorishniy2021"),
+    "resnet50": ("he2016", "gorishniy2021"),
+    "densenet": "huang2017",
+    "vgg": "simonyan2015",
+    "googlenet": "szegedy2015",
+    "highway": "srivastava2015",
+    "lstm": ("hochreiter1997", "gers2000", "jozefowicz2015"),
+    "gru": "cho2014",
+    "random_forest": "breiman2001",
 }
 GROUP = "archwright.baselines"
 _KNOWN = {**NETWORKS, **dict.fromkeys(CLASSICAL, "")}
@@ -85,7 +70,7 @@ def baseline_summary(name: str) -> str:
 
 def baseline_papers(name: str) -> Papers:
     """The papers of a baseline; an external one has them as an attribute `paper`. Raises UnknownName if it does not exist."""
-    return PAPERS[name] if name in PAPERS else papers_of(find(name, _KNOWN, GROUP, "baseline"), name)
+    return papers_named(PAPERS[name], name) if name in PAPERS else papers_of(find(name, _KNOWN, GROUP, "baseline"), name)
 
 
 def is_network(name: str) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archwright.papers import AKIBA_2019, AMENT_2023, BERGSTRA_2011, BERGSTRA_2012, DEB_2002, DEB_2014, HANSEN_2016, Paper
-
 PREFIX = "optuna:"
 
 
@@ -14,12 +12,12 @@ class Sampler(NamedTuple):
 
     class_name: str
     summary: str
-    paper: Paper | None = None
+    own_paper: str | None = None
 
     @property
-    def papers(self) -> tuple[Paper, ...]:
+    def paper(self) -> tuple[str, ...]:
         """Its own paper, and Optuna's."""
-        return (AKIBA_2019,) if self.paper is None else (self.paper, AKIBA_2019)
+        return ("akiba2019",) if self.own_paper is None else (self.own_paper, "akiba2019")
 
 
 SAMPLERS: dict[str, Sampler] = {
@@ -29,33 +27,33 @@ SAMPLERS: dict[str, Sampler] = {
     "cmaes": Sampler(
         "CmaEsSampler",
         "CMA-ES; it models only numbers, so it answers every question of a space at random.",
-        HANSEN_2016,
+        "hansen2016",
     ),
     "gp": Sampler(
         "GPSampler",
         "Bayesian optimization: a Gaussian process with expected improvement over the unconditional questions.",
-        AMENT_2023,
+        "ament2023",
     ),
-    "grid": Sampler("GridSampler", "Grid search: every combination of answers once; for small spaces.", BERGSTRA_2012),
+    "grid": Sampler("GridSampler", "Grid search: every combination of answers once; for small spaces.", "bergstra2012"),
     "nsgaii": Sampler(
         "NSGAIISampler",
         "NSGA-II, a genetic algorithm with non-dominated sorting and crowding distance; for several objectives.",
-        DEB_2002,
+        "deb2002",
     ),
     "nsgaiii": Sampler(
         "NSGAIIISampler",
         "NSGA-III, which selects by reference points; for three or more objectives.",
-        DEB_2014,
+        "deb2014",
     ),
     "qmc": Sampler(
         "QMCSampler",
         "Quasi-Monte Carlo: a low-discrepancy sequence that covers the space evenly.",
-        BERGSTRA_2012,
+        "bergstra2012",
     ),
-    "random": Sampler("RandomSampler", "Random search by Optuna: each question is answered uniformly at random.", BERGSTRA_2012),
+    "random": Sampler("RandomSampler", "Random search by Optuna: each question is answered uniformly at random.", "bergstra2012"),
     "tpe": Sampler(
         "TPESampler",
         "The tree-structured Parzen estimator: proposes answers more frequent in good architectures than in bad ones.",
-        BERGSTRA_2011,
+        "bergstra2011",
     ),
 }
