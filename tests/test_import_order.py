@@ -30,7 +30,7 @@ FOLDERS = (
     "report",
     "benchmark",
 )
-FOR_ALL = ("errors", "plugins", "settings", "atomic_file", "formatting", "process_group")
+FOR_ALL = ("errors", "papers", "plugins", "settings", "atomic_file", "formatting", "process_group")
 """Files beside the folders that any of them imports; they themselves import none. The other files there import from any folder."""
 HEAVY = {
     "torch",

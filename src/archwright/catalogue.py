@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from archwright.errors import InputError, UnknownName
+from archwright.plugins import first_line
 from archwright.settings import settings_of
 
 Entry = dict[str, Any]
@@ -84,8 +84,3 @@ def strategy_description(name: str, settings: Mapping[str, Any]) -> Entry:
     description = describe_any(name).to_json()
     given = {key: getattr(made, key, value) for key, value in settings.items()}
     return {**description, "settings": {**description["settings"], **given}}
-
-
-def first_line(obj: Any) -> str:
-    """The first line of the docstring."""
-    return (inspect.getdoc(obj) or "").split("\n")[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Mapping
 from importlib.metadata import entry_points
@@ -18,6 +19,11 @@ from archwright.errors import UnknownName
 def known_names(built_in: Mapping[str, str], group: str) -> list[str]:
     """The names of the built-in parts, then of those that installed packages register in `group`."""
     return [*built_in, *(entry.name for entry in entry_points(group=group) if entry.name not in built_in)]
+
+
+def first_line(part: Any) -> str:
+    """The first line of a part's docstring: what it is, for lists."""
+    return (inspect.getdoc(part) or "").split("\n")[0]
 
 
 def find(name: str, built_in: Mapping[str, str], group: str, kind: str) -> Any:

@@ -49,6 +49,13 @@ def assignments(texts: Iterable[str]) -> dict[str, str]:
     return pairs
 
 
+def default_settings(cls: type) -> dict[str, Any]:
+    """The settings of a dataclass with their defaults, None for one without; {} for another class."""
+    if not dataclasses.is_dataclass(cls):
+        return {}
+    return {f.name: None if f.default is dataclasses.MISSING else f.default for f in dataclasses.fields(cls) if f.init}
+
+
 def with_settings(cls: type[S], given: Mapping[str, Any], where: str) -> S:
     """An instance of the dataclass `cls` with these settings; strings are parsed according to the field's type.
 

@@ -120,3 +120,11 @@ def test_the_table_in_the_terminal_has_the_columns_of_the_page_and_every_name():
 @pytest.mark.parametrize(("p", "text"), [(None, "–"), (0.0002, "< 0.001"), (0.0213, "0.021"), (0.5, "0.50")])
 def test_p_values_are_rounded_for_reading(p, text):
     assert p_text(p) == text
+
+
+@pytest.mark.parametrize(("benchmark", "cited"), [("nasbench201", True), ("toy", False)])
+def test_the_page_cites_the_strategies_and_the_librarys_table(make_folder, benchmark, cited):
+    text = benchmark_page(make_folder(results_with([entry("optuna:tpe", 1)], benchmark=benchmark)))
+    for key in ("akiba2019", "bergstra2011"):
+        assert f"{{{key}," in text
+    assert ("{dong2020," in text) == cited

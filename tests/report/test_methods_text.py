@@ -3,7 +3,6 @@ import ast
 import pytest
 
 from archwright.data.problem import Problem
-from archwright.report.citations import BY_NAME, ENTRIES, bibtex
 from archwright.report.methods_text import checklist, enumeration, final_run_count, methods_text, snippets
 
 
@@ -51,42 +50,9 @@ def test_snippets_are_python(make_data, task):
         assert "3, 128" in code[part]
 
 
-def test_bibtex_holds_the_papers_behind_the_run():
-    text = bibtex(["chain", "regularized_evolution", "resnet18", "resnet-tiny", "optuna:tpe"])
-    for key in ("archwright", "real2019", "he2016", "akiba2019", "lindauer2020"):
-        assert text.count("{" + key + ",") == 1
-    assert "huang2017" not in text
-    assert all(entry.count("{") == entry.count("}") for entry in ENTRIES.values())
-    assert {key for keys in BY_NAME.values() for key in keys} <= set(ENTRIES)
-
-
 def test_enumeration():
     assert [enumeration(list("abc")[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
 
 
 def test_the_methods_text_says_that_a_supernet_was_trained(one_shot_data):
     assert "darts (3 trials, one supernet, 40.0 s of training)" in methods_text(one_shot_data)
-
-
-@pytest.mark.parametrize(
-    ("name", "paper"),
-    [
-        ("darts", "liu2019"),
-        ("darts_second_order", "liu2019"),
-        ("pc_darts", "xu2020"),
-        ("gdas", "dong2019"),
-        ("snas", "xie2019"),
-        ("single_path_uniform", "guo2020"),
-        ("random_weight_sharing", "li2019"),
-        ("reinforce", "zoph2017"),
-        ("progressive", "liu2018"),
-        ("discretization:progressive", "li2020"),
-    ],
-)
-def test_every_method_has_its_paper(name, paper):
-    assert f"{{{paper}," in bibtex([name])
-
-
-def test_the_strategy_and_the_discretization_called_progressive_have_different_papers():
-    assert "li2020" not in bibtex(["progressive"])
-    assert "liu2018" not in bibtex(["discretization:progressive"])

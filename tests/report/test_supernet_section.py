@@ -6,7 +6,7 @@ import pytest
 
 from archwright.report.page import page
 from archwright.report.report_data import Supernet
-from archwright.report.supernet_section import MOST_MAPS, papers_behind, sections
+from archwright.report.supernet_section import MOST_MAPS, sections
 
 
 def changed(data, **record):
@@ -90,18 +90,6 @@ def test_hostile_names_are_escaped(one_shot_data):
     section = section_of(page(changed(one_shot_data, edges=edges, stopped=evil)))
     assert "<script" not in section
     assert "&lt;script&gt;" in section
-
-
-def test_the_papers_behind_options_are_cited(one_shot_data, html):
-    record = one_shot_data.supernets["darts"].record
-    plain = papers_behind([Supernet(record)])
-    assert "auxiliary_skip" not in plain
-    settings = {"auxiliary_skip": True, "relaxation": "sparsemax"}
-    discretization = {**record["discretization"], "method": "perturbation"}
-    found = page(changed(one_shot_data, settings=settings, discretization=discretization))
-    for key in ("wang2021", "chu2021", "martins2016", "liu2019"):
-        assert f"{{{key}," in found
-    assert "{wang2021," not in html
 
 
 def test_a_controllers_search_shows_its_rewards_and_what_it_drew(one_shot_data, controlled):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from archwright.benchmark.curves import DASH_WORDS, query_chart, time_chart
 from archwright.benchmark.results import Regrets
 from archwright.benchmark.run_benchmark import results_of
 from archwright.benchmark.table import benchmark_columns, verdict_on
+from archwright.benchmark.tabular_benchmark import SHIPPED
+from archwright.papers import Note, Paper
 from archwright.report.chart import SERIES_COLOURS, series_colour
-from archwright.report.citations import bibtex
+from archwright.report.citations import bibtex, papers_of_space, papers_of_strategy
 from archwright.report.html_template import filled_in
 
 
@@ -42,8 +44,16 @@ def _content(folder: BenchmarkFolder) -> dict[str, Any]:
         "columns": columns,
         "rows": [(entry["like_the_best"], [column.text(entry) for column in columns]) for entry in results["strategies"]],
         "settings": [(e["name"], f"{k} = {v}") for e in results["strategies"] for k, v in e["settings"].items()],
-        "bibtex": bibtex([results["benchmark"], *names]),
+        "bibtex": bibtex(_papers(results["benchmark"], names)),
     }
+
+
+def _papers(benchmark: str, strategies: Iterable[str]) -> Iterator[Paper | Note]:
+    """The papers of the strategies, and of the space of a table of the library, in which the table was published."""
+    if benchmark in SHIPPED:
+        yield from papers_of_space(SHIPPED[benchmark])
+    for name in strategies:
+        yield from papers_of_strategy(name)
 
 
 def _facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 from archwright.data.problem import Task
 from archwright.errors import UnknownName
 from archwright.one_shot.method import FORMER_NAMES, TEXT, OneShotMethod
-from archwright.plugins import find, known_names
+from archwright.papers import papers_of
+from archwright.plugins import find, first_line, known_names
 from archwright.search_strategy import StrategyDescription
-from archwright.settings import with_settings
+from archwright.settings import default_settings, with_settings
 
 BUILT_IN = {
     "darts": "archwright.one_shot.darts:DARTS",
@@ -45,13 +45,13 @@ def make_one_shot(name: str, settings: Mapping[str, Any] | None = None, task: Ta
 
 def one_shot_summary(name: str) -> str:
     """One line on what the method does. Raises UnknownName."""
-    return (inspect.getdoc(_method_class(name)) or "").split("\n")[0]
+    return first_line(_method_class(name))
 
 
 def describe_one_shot(name: str) -> StrategyDescription:
     """What `archwright describe strategy NAME` shows. Raises UnknownName."""
     cls = _method_class(name)
-    return StrategyDescription(name, one_shot_summary(name), getattr(cls, "paper", None), _defaults(cls))
+    return StrategyDescription(name, one_shot_summary(name), papers_of(cls, name), default_settings(cls))
 
 
 def _method_class(name: str) -> type[OneShotMethod]:
@@ -61,11 +61,6 @@ def _method_class(name: str) -> type[OneShotMethod]:
             f"one-shot method {name!r} is not a subclass of {OneShotMethod.__name__}: give module:Class of one that is"
         )
     return cls
-
-
-def _defaults(cls: type[OneShotMethod]) -> dict[str, Any]:
-    """The settings of a method class with their defaults; None for a setting without one."""
-    return {f.name: None if f.default is MISSING else f.default for f in fields(cls) if f.init}
 
 
 __all__ = ["OneShotMethod", "describe_one_shot", "make_one_shot", "one_shot_names", "one_shot_summary"]

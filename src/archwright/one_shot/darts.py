@@ -24,7 +24,7 @@ class DARTS(GradientMethod):
 
     relaxation: Literal["softmax", "sparsemax"] = "softmax"
 
-    paper: ClassVar[str] = "Liu, Simonyan & Yang 2019, DARTS: Differentiable architecture search, arXiv:1806.09055"
+    paper: ClassVar[str] = "liu2019"
 
     def __post_init__(self) -> None:
         check_options(self, "darts")

@@ -30,7 +30,7 @@ class DARTSSecondOrder(GradientMethod):
 
     relaxation: Literal["softmax", "sparsemax"] = "softmax"
 
-    paper: ClassVar[str] = "Liu, Simonyan & Yang 2019, DARTS: Differentiable architecture search, arXiv:1806.09055"
+    paper: ClassVar[str] = "liu2019"
 
     def __post_init__(self) -> None:
         check_options(self, "darts_second_order")

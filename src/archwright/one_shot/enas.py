@@ -53,7 +53,7 @@ class ENAS(OneShotMethod):
     skip_weight: float = 0.8
     derive: int = 10
 
-    paper: ClassVar[str] = "Pham et al. 2018, Efficient neural architecture search via parameter sharing, arXiv:1802.03268"
+    paper: ClassVar[str] = "pham2018"
     augments_held_out_rows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -28,7 +28,7 @@ class GDAS(GradientMethod):
     first_temperature: float = 10.0
     last_temperature: float = 0.1
 
-    paper: ClassVar[str] = "Dong & Yang 2019, Searching for a robust neural architecture in four GPU hours, arXiv:1910.04465"
+    paper: ClassVar[str] = "dong2019"
 
     def __post_init__(self) -> None:
         check_options(self, "gdas", first_temperature=(1e-3, inf), last_temperature=(1e-3, inf))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from archwright.architecture.architecture import Architecture
 from archwright.data.problem import Problem
 from archwright.errors import InputError
+from archwright.papers import Cited
 from archwright.search_space import SearchSpace
 from archwright.settings import check_settings
 
@@ -47,7 +48,7 @@ class OneShotMethod(ABC):
     weight_decay: float = 3e-4
     gradient_clip: float = 5.0
 
-    paper: ClassVar[str]
+    paper: ClassVar[Cited]
     augments_held_out_rows: ClassVar[bool] = True
 
     @abstractmethod

@@ -27,9 +27,7 @@ class PCDARTS(GradientMethod):
     warmup: float = 0.3
     least_learning_rate: float = 0.0
 
-    paper: ClassVar[str] = (
-        "Xu et al. 2020, PC-DARTS: Partial channel connections for memory-efficient architecture search, arXiv:1907.05737"
-    )
+    paper: ClassVar[tuple[str, ...]] = ("xu2020", "liu2019")
     published_alpha_rate: ClassVar[float] = 6e-4
     edge_normalisation: ClassVar[bool] = True
 

@@ -23,7 +23,7 @@ class RandomWeightSharing(PathMethod):
     Differs: every architecture is scored on the whole validation split, not on a part of it first; none is scored twice.
     """
 
-    paper: ClassVar[str] = "Li & Talwalkar 2020, Random search and reproducibility for neural architecture search, arXiv:1902.07638"
+    paper: ClassVar[str] = "li2020random"
     final_search: ClassVar[str] = "random"
 
     def __post_init__(self) -> None:

@@ -36,9 +36,7 @@ class SinglePathUniform(PathMethod):
     population: int = 50
     best: int = 10
 
-    paper: ClassVar[str] = (
-        "Guo et al. 2020, Single path one-shot neural architecture search with uniform sampling, arXiv:1904.00420"
-    )
+    paper: ClassVar[str] = "guo2020"
     final_search: ClassVar[str] = "evolution"
 
     def __post_init__(self) -> None:

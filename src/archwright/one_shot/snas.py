@@ -29,7 +29,7 @@ class SNAS(GradientMethod):
     last_temperature: float = 0.1
     single_level: bool = True
 
-    paper: ClassVar[str] = "Xie et al. 2019, SNAS: Stochastic neural architecture search, arXiv:1812.09926"
+    paper: ClassVar[str] = "xie2019"
 
     def __post_init__(self) -> None:
         check_options(self, "snas", first_temperature=(1e-3, inf), last_temperature=(1e-3, inf))

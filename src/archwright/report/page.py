@@ -23,7 +23,7 @@ from archwright.formatting import (
 )
 from archwright.report import curves, interval_strips, methods_text, supernet_section
 from archwright.report.chart import series_colour
-from archwright.report.citations import bibtex
+from archwright.report.citations import bibtex, papers_behind
 from archwright.report.drawing import draw_architecture
 from archwright.report.findings import findings_of
 from archwright.report.html_template import TEMPLATES, filled_in
@@ -88,9 +88,7 @@ def _content(data: ReportData) -> dict[str, Any]:
         "accesses": [{"reason": a.get("reason", ""), "time": a.get("time", "")} for a in data.accesses[:MAX_ACCESSES]],
         "more_accesses": max(0, len(data.accesses) - MAX_ACCESSES),
         "methods_text": methods_text.methods_text(data),
-        "bibtex": bibtex(
-            [data.space, *(method["name"] for method in data.methods), *supernet_section.papers_behind(data.supernets.values())]
-        ),
+        "bibtex": bibtex(papers_behind(data)),
         "checklist": methods_text.checklist(data),
         "settings": list(_flat(data.results.get("settings") or {})),
         "versions": list(_flat(data.results.get("versions") or {})),

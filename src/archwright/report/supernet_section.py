@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from archwright.report.chart import SERIES_COLOURS, series_colour
@@ -41,17 +41,6 @@ NEGLIGIBLE_WEIGHT = 0.01
 def sections(data: ReportData) -> list[dict[str, Any]]:
     """One section for each strategy whose supernet left a record."""
     return [_section(data, name, supernet) for name, supernet in data.supernets.items()]
-
-
-def papers_behind(supernets: Iterable[Supernet]) -> list[str]:
-    """The option names under which `citations` finds the papers to cite."""
-    names = []
-    for supernet in supernets:
-        settings = supernet.record.get("settings") or {}
-        discretization = (supernet.record.get("discretization") or {}).get("method")
-        names += [f"discretization:{discretization}", str(settings.get("relaxation"))]
-        names += ["auxiliary_skip"] if settings.get("auxiliary_skip") else []
-    return names
 
 
 def _section(data: ReportData, name: str, supernet: Supernet) -> dict[str, Any]:

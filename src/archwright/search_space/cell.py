@@ -96,6 +96,7 @@ class Cell(SearchSpace):
     """
 
     name: ClassVar[str] = "cell"
+    paper: ClassVar[tuple[str, ...]] = ("zoph2018", "liu2019")
 
     operations: Literal["nasnet", "darts", "pnas", "enas"] = "darts"
     cells: Literal[1, 2] = 2

@@ -58,6 +58,7 @@ class Chain(SearchSpace):
     """
 
     name: ClassVar[str] = "chain"
+    paper: ClassVar[str] = "he2016"
 
     dimensions: Literal[None, 0, 1, 2] = None
     stages: int | None = None

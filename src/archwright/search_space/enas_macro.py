@@ -50,6 +50,7 @@ class EnasMacro(SearchSpace):
     """
 
     name: ClassVar[str] = "enas_macro"
+    paper: ClassVar[str] = "pham2018"
 
     layers: int = 6
     filters: int = 24

@@ -32,6 +32,7 @@ class EnasMicro(SearchSpace):
     """
 
     name: ClassVar[str] = "enas_micro"
+    paper: ClassVar[str] = "pham2018"
 
     nodes: int = 7
     inputs: Literal["any", "distinct"] = "any"

@@ -44,6 +44,7 @@ class NASBench201(SearchSpace):
     """
 
     name: ClassVar[str] = "nasbench201"
+    paper: ClassVar[str] = "dong2020"
 
     repeats: int = 5
     filters: int = 16

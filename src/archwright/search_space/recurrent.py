@@ -39,6 +39,7 @@ class Recurrent(SearchSpace):
     """
 
     name: ClassVar[str] = "recurrent"
+    paper: ClassVar[tuple[str, ...]] = ("pham2018", "liu2019")
     tasks: ClassVar[tuple[Task, ...]] = ("language_modelling",)
 
     nodes: int = 8

@@ -26,6 +26,7 @@ from archwright.architecture.variation import (
 )
 from archwright.data.problem import Problem, Task
 from archwright.errors import InputError
+from archwright.papers import Cited
 from archwright.settings import settings_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class SearchSpace(ABC):
     name: ClassVar[str]
     tasks: ClassVar[tuple[Task, ...]] = ("classification", "multi_label", "regression")
     """The tasks that its networks can be trained for."""
+    paper: ClassVar[Cited] = ()
+    """The papers that the space follows."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from archwright.errors import UnknownName
-from archwright.plugins import find, known_names
+from archwright.papers import Papers, papers_of
+from archwright.plugins import find, first_line, known_names
 from archwright.search_strategy.optuna_adapter.sampler_names import PREFIX, SAMPLERS
 from archwright.search_strategy.strategy import MultiFidelityStrategy, Strategy, limitations, searched_space, sized_for_budget
-from archwright.settings import with_settings
+from archwright.settings import default_settings, with_settings
 
 BUILT_IN = {
     "random": "archwright.search_strategy.random_search:RandomSearch",
@@ -31,12 +31,17 @@ GROUP = "archwright.strategies"
 
 @dataclass(frozen=True)
 class StrategyDescription:
-    """What a user is shown of a strategy: its first docstring line, its paper, and its settings with their defaults."""
+    """What a user is shown of a strategy: its first docstring line, its papers, and its settings with their defaults."""
 
     name: str
     summary: str
-    paper: str | None
+    papers: Papers
     settings: Mapping[str, Any]
+
+    @property
+    def paper(self) -> str | None:
+        """The papers in one line; None if there are none."""
+        return "; ".join(paper.text for paper in self.papers) or None
 
     def to_json(self) -> dict[str, Any]:
         return {"name": self.name, "summary": self.summary, "paper": self.paper, "settings": dict(self.settings)}
@@ -61,7 +66,7 @@ def strategy_summary(name: str) -> str:
     """One line on what the strategy does, without importing Optuna. Raises UnknownName."""
     if name.startswith(PREFIX):
         return SAMPLERS[_sampler(name)].summary
-    return (inspect.getdoc(_strategy_class(name)) or "").split("\n")[0]
+    return first_line(_strategy_class(name))
 
 
 def describe_strategy(name: str) -> StrategyDescription:
@@ -70,9 +75,9 @@ def describe_strategy(name: str) -> StrategyDescription:
         from archwright.search_strategy.optuna_samplers import sampler_settings
 
         sampler = _sampler(name)
-        return StrategyDescription(name, strategy_summary(name), SAMPLERS[sampler].paper, sampler_settings(sampler))
+        return StrategyDescription(name, strategy_summary(name), papers_of(SAMPLERS[sampler], name), sampler_settings(sampler))
     cls = _strategy_class(name)
-    return StrategyDescription(name, strategy_summary(name), getattr(cls, "paper", None), _defaults(cls))
+    return StrategyDescription(name, strategy_summary(name), papers_of(cls, name), default_settings(cls))
 
 
 def _strategy_class(name: str) -> Any:
@@ -96,13 +101,6 @@ def unknown_strategy(name: str, names: Sequence[str]) -> UnknownName:
     close = [PREFIX + name] if name in SAMPLERS else difflib.get_close_matches(name, names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return UnknownName(f"there is no strategy {name!r}{hint}: choose from {', '.join(names)}, or give module:Class")
-
-
-def _defaults(cls: type) -> dict[str, Any]:
-    """The settings of a strategy class with their defaults; None for a setting without one."""
-    if not is_dataclass(cls):
-        return {}
-    return {f.name: None if f.default is MISSING else f.default for f in fields(cls) if f.init}
 
 
 __all__ = [

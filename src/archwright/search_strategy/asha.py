@@ -29,7 +29,7 @@ class ASHA:
     around: str = "random"
     trials: int | None = None
 
-    paper: ClassVar[str] = "Li et al. 2020, A system for massively parallel hyperparameter tuning, arXiv:1810.05934"
+    paper: ClassVar[str] = "li2020asha"
 
     def __post_init__(self) -> None:
         check_settings(self, "strategy 'asha'", eta=(2, 100), least_epochs=(1, inf), trials=(1, inf))

@@ -36,7 +36,7 @@ class Genetic:
     crossover: float = 0.9
     mutation: float = 0.2
 
-    paper: ClassVar[str] = "Deb et al. 2002, A fast and elitist multiobjective genetic algorithm: NSGA-II"
+    paper: ClassVar[str] = "deb2002"
 
     def __post_init__(self) -> None:
         ranges = {"population_size": (2, 100_000), "tournament_size": (1, 1000), "crossover": (0.0, 1.0), "mutation": (0.0, 1.0)}

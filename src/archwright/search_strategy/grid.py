@@ -18,14 +18,13 @@ PLACE = "place"
 class Grid:
     """Exhaustive search: every architecture once, in the order of `enumerate`; for spaces small enough to be trained completely.
 
-    Conditional questions are covered. The next architecture follows from the last one alone, so a space of any size can be
+    NAS-Bench-101 was evaluated in this way (Ying et al. 2019, arXiv:1902.09635); Bergstra & Bengio 2012 compare grid and random
+    search. Conditional questions are covered. The next architecture follows from the last one alone, so a space of any size can be
     started; but a search that ends early has seen only the first answers to the first questions. After the last architecture it
     starts over: all are known by then, and the study ends the search because the space is exhausted.
     """
 
-    paper: ClassVar[str] = (
-        "Ying et al. 2019, NAS-Bench-101: towards reproducible neural architecture search, arXiv:1902.09635 (exhaustive evaluation)"
-    )
+    paper: ClassVar[tuple[str, ...]] = ("ying2019", "bergstra2012")
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         last = max(filter(_is_ours, history.candidates), key=lambda candidate: candidate.number, default=None)

@@ -39,9 +39,7 @@ class Hyperband:
     around: str = "random"
     trials: int | None = None
 
-    paper: ClassVar[str] = (
-        "Li et al. 2018, Hyperband: A novel bandit-based approach to hyperparameter optimization, arXiv:1603.06560"
-    )
+    paper: ClassVar[tuple[str, ...]] = ("li2018", "li2020asha")
 
     def __post_init__(self) -> None:
         check_settings(self, "strategy 'hyperband'", eta=(2, 100), least_epochs=(1, inf), trials=(1, inf))

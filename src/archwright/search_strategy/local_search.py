@@ -28,9 +28,7 @@ class LocalSearch:
 
     starts: int | None = None
 
-    paper: ClassVar[str] = (
-        "White, Nolen & Savani 2021, Exploring the loss landscape in neural architecture search, arXiv:2005.02960"
-    )
+    paper: ClassVar[str] = "white2021"
 
     def __post_init__(self) -> None:
         if self.starts is not None and self.starts < 1:

@@ -65,10 +65,7 @@ class PredictorGuided:
     edits: int = 3
     _fits: list[_Fit] = field(default_factory=list, init=False, repr=False, compare=False)  # a cache of at most one fit
 
-    paper: ClassVar[str] = (
-        "White, Neiswanger & Savani 2021, BANANAS: Bayesian optimization with neural architectures for neural architecture search, "
-        "arXiv:1910.11858"
-    )
+    paper: ClassVar[tuple[str, ...]] = ("white2021bananas", "mackay1992", "ru2021", "ginsbourger2010", "knowles2006")
 
     def __post_init__(self) -> None:
         check_settings(

@@ -56,7 +56,7 @@ class Progressive:
     _replayed: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
     """A cache of at most one ReplayedLevels: it can always be rebuilt from the history."""
 
-    paper: ClassVar[str] = "Liu et al. 2018, Progressive neural architecture search, arXiv:1712.00559"
+    paper: ClassVar[str] = "liu2018"
 
     def __post_init__(self) -> None:
         counts = ("first", "beam", "levels", "trials", "hidden", "steps", "most_extensions")

@@ -14,7 +14,7 @@ from archwright.search_space import SearchSpace
 class RandomSearch:
     """Random search: each question is answered uniformly at random (Li & Talwalkar 2020, arXiv:1902.07638)."""
 
-    paper: ClassVar[str] = "Li & Talwalkar 2020, Random search and reproducibility for neural architecture search, arXiv:1902.07638"
+    paper: ClassVar[str] = "li2020random"
 
     def propose(self, space: SearchSpace, history: History, rng: Random) -> Proposal:
         return Proposal(space.sample(rng))

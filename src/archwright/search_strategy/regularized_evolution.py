@@ -28,7 +28,7 @@ class RegularizedEvolution:
     population_size: int | None = None
     sample_size: int | None = None
 
-    paper: ClassVar[str] = "Real et al. 2019, Regularized evolution for image classifier architecture search, arXiv:1802.01548"
+    paper: ClassVar[str] = "real2019"
 
     def __post_init__(self) -> None:
         for name in ("population_size", "sample_size"):

@@ -48,7 +48,7 @@ class Reinforce:
     _replayed: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
     """A cache of at most one ReplayedController: it can always be rebuilt from the history."""
 
-    paper: ClassVar[str] = "Zoph & Le 2017, Neural architecture search with reinforcement learning, arXiv:1611.01578"
+    paper: ClassVar[tuple[str, ...]] = ("zoph2017", "zoph2018")
 
     def __post_init__(self) -> None:
         ranges = dict.fromkeys(("batch", "hidden", "ppo_steps"), (1, inf))

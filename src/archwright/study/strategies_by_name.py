@@ -35,7 +35,7 @@ def name_of(strategy: str | Strategy | OneShotMethod) -> str:
     if isinstance(strategy, str):
         return strategy
     cls = type(strategy)
-    if not (hasattr(cls, "propose") or is_one_shot_class(cls)):
+    if not (hasattr(cls, "propose") or issubclass(cls, OneShotMethod)):
         raise InputError(f"strategy is {strategy!r}: give a name, module:Class, or an object with a method `propose`")
     path = f"{cls.__module__}:{cls.__qualname__}"
     return next((name for name, place in {**STRATEGIES, **ONE_SHOT}.items() if place == path), path)
@@ -47,7 +47,7 @@ def is_one_shot(strategy: str | Strategy | OneShotMethod) -> bool:
     Raises UnknownName, listing both kinds.
     """
     if not isinstance(strategy, str):
-        return not hasattr(strategy, "propose") and is_one_shot_class(type(strategy))
+        return isinstance(strategy, OneShotMethod)
     name = strategy
     if name.startswith(PREFIX) or name in strategy_names():
         return False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 from archwright.data.problem import Problem
 from archwright.errors import InputError
-from archwright.plugins import find, known_names
+from archwright.papers import Cited, Papers, papers_named, papers_of
+from archwright.plugins import find, first_line, known_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,6 +39,18 @@ SUMMARIES = {
     "gru": "single-layer GRU for text, with as many parameters as the searched cells (Cho et al. 2014)",
     "random_forest": "scikit-learn's random forest on flattened inputs (Breiman 2001)",
 }
+PAPERS: dict[str, Cited] = {
+    "resnet-tiny": "he2016",
+    "resnet18": ("he2016", "gorishniy2021"),
+    "resnet50": ("he2016", "gorishniy2021"),
+    "densenet": "huang2017",
+    "vgg": "simonyan2015",
+    "googlenet": "szegedy2015",
+    "highway": "srivastava2015",
+    "lstm": ("hochreiter1997", "gers2000", "jozefowicz2015"),
+    "gru": "cho2014",
+    "random_forest": "breiman2001",
+}
 GROUP = "archwright.baselines"
 _KNOWN = {**NETWORKS, **dict.fromkeys(CLASSICAL, "")}
 
@@ -52,7 +64,12 @@ def baseline_summary(name: str) -> str:
     """One line about a baseline; for an external one, its first docstring line. Raises UnknownName if it does not exist."""
     if name in SUMMARIES:
         return SUMMARIES[name]
-    return (inspect.getdoc(find(name, _KNOWN, GROUP, "baseline")) or "").split("\n")[0]
+    return first_line(find(name, _KNOWN, GROUP, "baseline"))
+
+
+def baseline_papers(name: str) -> Papers:
+    """The papers of a baseline; an external one has them as an attribute `paper`. Raises UnknownName if it does not exist."""
+    return papers_named(PAPERS[name], name) if name in PAPERS else papers_of(find(name, _KNOWN, GROUP, "baseline"), name)
 
 
 def is_network(name: str) -> bool:

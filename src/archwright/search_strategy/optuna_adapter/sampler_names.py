@@ -8,11 +8,16 @@ PREFIX = "optuna:"
 
 
 class Sampler(NamedTuple):
-    """A class of `optuna.samplers`: its name, what it does, and its paper if there is one."""
+    """A class of `optuna.samplers`: its name, what it does, and its own paper if there is one."""
 
     class_name: str
     summary: str
-    paper: str | None = None
+    own_paper: str | None = None
+
+    @property
+    def paper(self) -> tuple[str, ...]:
+        """Its own paper, and Optuna's."""
+        return ("akiba2019",) if self.own_paper is None else (self.own_paper, "akiba2019")
 
 
 SAMPLERS: dict[str, Sampler] = {
@@ -22,31 +27,33 @@ SAMPLERS: dict[str, Sampler] = {
     "cmaes": Sampler(
         "CmaEsSampler",
         "CMA-ES; it models only numbers, so it answers every question of a space at random.",
-        "Hansen 2016, The CMA evolution strategy: a tutorial, arXiv:1604.00772",
+        "hansen2016",
     ),
     "gp": Sampler(
-        "GPSampler", "Bayesian optimization: a Gaussian process with expected improvement over the unconditional questions."
+        "GPSampler",
+        "Bayesian optimization: a Gaussian process with expected improvement over the unconditional questions.",
+        "ament2023",
     ),
-    "grid": Sampler("GridSampler", "Grid search: every combination of answers once; for small spaces."),
+    "grid": Sampler("GridSampler", "Grid search: every combination of answers once; for small spaces.", "bergstra2012"),
     "nsgaii": Sampler(
         "NSGAIISampler",
         "NSGA-II, a genetic algorithm with non-dominated sorting and crowding distance; for several objectives.",
-        "Deb et al. 2002, A fast and elitist multiobjective genetic algorithm: NSGA-II",
+        "deb2002",
     ),
     "nsgaiii": Sampler(
         "NSGAIIISampler",
         "NSGA-III, which selects by reference points; for three or more objectives.",
-        "Deb & Jain 2014, An evolutionary many-objective optimization algorithm using reference-point-based nondominated sorting",
+        "deb2014",
     ),
     "qmc": Sampler(
         "QMCSampler",
         "Quasi-Monte Carlo: a low-discrepancy sequence that covers the space evenly.",
-        "Bergstra & Bengio 2012, Random search for hyper-parameter optimization",
+        "bergstra2012",
     ),
-    "random": Sampler("RandomSampler", "Random search by Optuna: each question is answered uniformly at random."),
+    "random": Sampler("RandomSampler", "Random search by Optuna: each question is answered uniformly at random.", "bergstra2012"),
     "tpe": Sampler(
         "TPESampler",
         "The tree-structured Parzen estimator: proposes answers more frequent in good architectures than in bad ones.",
-        "Bergstra et al. 2011, Algorithms for hyper-parameter optimization",
+        "bergstra2011",
     ),
 }
