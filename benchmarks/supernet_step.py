@@ -4,16 +4,16 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import product
 
 import torch
 from reference_supernet import ReferenceSupernet
-from torch import nn
+from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from archwright.data.problem import Problem
-from archwright.network.shared_weights import frozen
 from archwright.ops.mixed_nodes import MixedNodes
 from archwright.ops.mixed_sum_kernel import PlainKernel
 from archwright.ops.native import compiled_kernel
@@ -25,6 +25,19 @@ REPEATS = {5: 1, 8: 2}
 """Normal cells between two reductions, per number of cells."""
 CLIP = 5.0
 Step = Callable[[], None]
+
+
+@contextmanager
+def frozen(weights: Iterable[Tensor]) -> Iterator[None]:
+    """Within the context, no gradients of the weights are computed: for a step that only updates the gates."""
+    learning = [weight for weight in weights if weight.requires_grad]
+    for weight in learning:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in learning:
+            weight.requires_grad_()
 
 
 class Training:

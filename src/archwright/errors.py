@@ -1,5 +1,14 @@
 """Errors for user mistakes. Each message says what was wrong, where, and how to fix it; the command line exits with code 2."""
 
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The closest known name as a hint for an error message about an unknown one; empty if none is close."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
 
 class InputError(ValueError):
     """Invalid input or options: one sentence for the user, without a traceback on the command line."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -13,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from archwright.errors import UnknownName
+from archwright.errors import UnknownName, did_you_mean
 
 
 def known_names(built_in: Mapping[str, str], group: str) -> list[str]:
@@ -36,9 +35,9 @@ def find(name: str, built_in: Mapping[str, str], group: str, kind: str) -> Any:
         if entry.name == name:
             return entry.load()
     names = known_names(built_in, group)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    raise UnknownName(f"there is no {kind} {name!r}{hint}: choose from {', '.join(names)}, or give module:Class")
+    raise UnknownName(
+        f"there is no {kind} {name!r}{did_you_mean(name, names)}: choose from {', '.join(names)}, or give module:Class"
+    )
 
 
 def _load(path: str, kind: str) -> Any:

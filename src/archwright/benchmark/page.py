@@ -16,7 +16,7 @@ from archwright.benchmark.tabular_benchmark import SHIPPED
 from archwright.papers import Note, Paper
 from archwright.report.chart import SERIES_COLOURS, series_colour
 from archwright.report.citations import bibtex, papers_of_space, papers_of_strategy
-from archwright.report.html_template import filled_in
+from archwright.report.html_template import filled_in, markup
 
 
 def write_benchmark_report(folder: BenchmarkFolder) -> None:
@@ -68,14 +68,12 @@ def _facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _charts(folder: BenchmarkFolder, results: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-    from markupsafe import Markup
-
     repeats, queries = results["repeats"], results["queries"]
     recorded = {name: folder.searches(name) for name in names}
     searches = {name: [by_repeat[repeat] for repeat in range(repeats)] for name, by_repeat in recorded.items()}
     regrets = {name: Regrets.of(found, results["best_valid"], results["best_test"], queries) for name, found in searches.items()}
     return {
-        "valid": Markup(query_chart(regrets, "valid")),
-        "test": Markup(query_chart(regrets, "test")),
-        "time": Markup(time_chart(searches, regrets)) if results["simulated_time"] else None,
+        "valid": markup(query_chart(regrets, "valid")),
+        "test": markup(query_chart(regrets, "test")),
+        "time": markup(time_chart(searches, regrets)) if results["simulated_time"] else None,
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from archwright.architecture.architecture import Architecture, answers_as_text
-from archwright.errors import DataError, InputError, UnknownName
+from archwright.errors import DataError, InputError, UnknownName, did_you_mean
 from archwright.evaluate.history import key_of
 from archwright.search_space import SearchSpace, make_space
 
@@ -111,10 +110,10 @@ def shipped_benchmark(name: str, dataset: str | None = None) -> TabularBenchmark
 def shipped_file(name: str) -> Path:
     """The file of the library's table with this name. Raises UnknownName."""
     if name not in SHIPPED:
-        close = difflib.get_close_matches(name, SHIPPED, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
         names = ", ".join(SHIPPED)
-        raise UnknownName(f"there is no benchmark {name!r}{hint}: choose from {names}, or give a .csv file with --space")
+        raise UnknownName(
+            f"there is no benchmark {name!r}{did_you_mean(name, SHIPPED)}: choose from {names}, or give a .csv file with --space"
+        )
     return FOLDER / f"{name}.csv.gz"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import gzip
 import io
 import warnings
@@ -15,7 +14,7 @@ import numpy as np
 
 from archwright.data.raw_data import Array, RawData
 from archwright.data.read_errors import reading
-from archwright.errors import DataError
+from archwright.errors import DataError, did_you_mean
 from archwright.formatting import plural
 
 DELIMITERS = (",", ";", "\t")
@@ -30,9 +29,7 @@ def read_csv(path: Path, target: Sequence[str]) -> RawData:
         raise DataError(f"{path}: which column is the target? Give --target COLUMN[,COLUMN]; the columns are {_listed(header)}")
     for name in target:
         if name not in header:
-            close = difflib.get_close_matches(name, header, n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise DataError(f"{path} has no column {name!r}{hint}: the columns are {_listed(header)}")
+            raise DataError(f"{path} has no column {name!r}{did_you_mean(name, header)}: the columns are {_listed(header)}")
     features = [name for name in header if name not in target]
     if not features:
         raise DataError(f"{path}: all columns are targets: leave at least one as a feature")

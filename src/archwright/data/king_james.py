@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from functools import partial
 
 from archwright.data.dataset import Dataset
 from archwright.data.problem import Level
@@ -40,16 +41,6 @@ def _printed() -> str:
     return done.stdout.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
-def read_characters() -> RawText:
-    """The Bible as characters."""
-    return read_king_james("character")
-
-
-def read_words() -> RawText:
-    """The Bible as words."""
-    return read_king_james("word")
-
-
 ORIGIN, LICENCE = f"Debian package bible-kjv ({INSTALL})", "public domain outside the United Kingdom"
 CHARACTERS = Dataset(
     "king-james-characters",
@@ -60,7 +51,7 @@ CHARACTERS = Dataset(
     64_653,
     LICENCE,
     ORIGIN,
-    read_characters,
+    partial(read_king_james, "character"),
 )
 WORDS = Dataset(
     "king-james-words",
@@ -71,5 +62,5 @@ WORDS = Dataset(
     26_991,
     LICENCE,
     ORIGIN,
-    read_words,
+    partial(read_king_james, "word"),
 )

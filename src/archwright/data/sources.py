@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from archwright.data.problem import Problem
 from archwright.data.raw_data import Array, RawData, join_parts
 from archwright.data.raw_text import RawText
 from archwright.data.text_file import is_penn_treebank, is_text, read_penn_treebank, read_text_file
-from archwright.errors import DataError
+from archwright.errors import DataError, did_you_mean
 
 Source = str | Path | Arrays
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
@@ -111,11 +110,8 @@ def _read_folder(folder: Path, colour: bool) -> RawData | RawText:
 
 def _unknown(source: str | Path) -> str:
     names = dataset_names()
-    close = difflib.get_close_matches(str(source), names, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return (
-        f"there is no data set, file or folder {str(source)!r}{hint}: choose from {', '.join(names)}, or give {SUPPORTED_SOURCES}"
-    )
+    known = f"{', '.join(names)}, or give {SUPPORTED_SOURCES}"
+    return f"there is no data set, file or folder {str(source)!r}{did_you_mean(str(source), names)}: choose from {known}"
 
 
 def _is_table(path: Path) -> bool:

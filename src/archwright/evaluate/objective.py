@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from math import isfinite
 
 from archwright.data.problem import Problem
-from archwright.errors import InputError
+from archwright.errors import InputError, did_you_mean
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
 
@@ -29,8 +28,7 @@ def parse_objectives(names: str | Sequence[str], problem: Problem) -> tuple[Obje
     known = {objective.name: objective for objective in known_objectives(problem)}
     for name in asked:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            hint = did_you_mean(name, known)
             raise InputError(f"there is no objective {name!r} for {problem.task}{hint}: choose from {', '.join(known)}")
         if asked.count(name) > 1:
             raise InputError(f"objective {name!r} occurs more than once in {', '.join(asked)}: name it once")

@@ -6,8 +6,10 @@ import copy
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -28,6 +30,7 @@ from archwright.train.precision import (
 from archwright.train.recipe import Recipe
 from archwright.train.supervised_step import SupervisedStep
 
+S = TypeVar("S")
 SCHEDULE_FILE = "plan.json"
 FAR_TOO_SLOW = 4
 """If the first step exceeds the limit by this factor, no second one is timed; a first step takes up to twice as long as others."""
@@ -55,18 +58,23 @@ def make_schedule(
     device: torch.device,
     process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> TrainingSchedule:
-    """The schedule in the job's folder, or a new one, which is stored there. The network and the random states are not changed.
+    """The training's schedule; the network and the random states are not changed."""
+    return decided_once(TrainingSchedule, job, process_group, lambda: _decide(job, recipe, network, data, device, process_group))
+
+
+def decided_once(schedule: type[S], job: Job, process_group: ProcessGroup, decide: Callable[[], S]) -> S:
+    """The schedule (a dataclass) in the job's folder, or else what `decide` returns, which is stored there.
 
     A process group measures together, as it will train, and uses the schedule of rank 0.
     """
     file = Path(job.folder) / SCHEDULE_FILE
     if process_group.broadcast(file.is_file()):
-        return TrainingSchedule(**json.loads(file.read_text(encoding="utf-8")))
-    schedule = process_group.broadcast(_decide(job, recipe, network, data, device, process_group))
+        return schedule(**json.loads(file.read_text(encoding="utf-8")))
+    decided = process_group.broadcast(decide())
     if process_group.is_rank_zero:
         with written_atomically(file) as unfinished:
-            unfinished.write_text(json.dumps(asdict(schedule)), encoding="utf-8")
-    return schedule
+            unfinished.write_text(json.dumps(vars(decided)), encoding="utf-8")
+    return decided
 
 
 def make_batches(

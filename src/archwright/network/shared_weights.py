@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar, cast
 
 import torch
@@ -33,19 +32,6 @@ def plain_module(supernet: nn.Module, make: Callable[[], Plain]) -> Plain:
         plain = make()
     like = next(supernet.parameters())
     return plain.to(like.device, like.dtype).train(supernet.training)
-
-
-@contextmanager
-def frozen(weights: Iterable[Tensor]) -> Iterator[None]:
-    """Within the context, no gradients of the weights are computed: for a step that only updates the gates."""
-    learning = [weight for weight in weights if weight.requires_grad]
-    for weight in learning:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in learning:
-            weight.requires_grad_()
 
 
 def copy_weights(shared: nn.Module, plain: nn.Module) -> None:

@@ -9,6 +9,13 @@ from typing import Any
 TEMPLATES = Path(__file__).parent / "templates"
 
 
+def markup(svg: str | None) -> Any:
+    """Our own SVG, which must not be escaped."""
+    from markupsafe import Markup
+
+    return None if svg is None else Markup(svg)
+
+
 def filled_in(template: Path, content: Mapping[str, Any]) -> str:
     """The whole page as text. Included templates are looked for beside `template`, then among the report's own.
 

@@ -26,7 +26,7 @@ from archwright.report.chart import series_colour
 from archwright.report.citations import bibtex, papers_behind
 from archwright.report.drawing import draw_architecture
 from archwright.report.findings import findings_of
-from archwright.report.html_template import TEMPLATES, filled_in
+from archwright.report.html_template import TEMPLATES, filled_in, markup
 from archwright.report.report_data import ReportData, Row
 from archwright.report.table import columns, in_order
 
@@ -172,7 +172,7 @@ def _table(data: ReportData, about: str, title: str) -> dict[str, Any]:
                 "chosen": method["name"] == data.results["verdict"].get("choice"),
                 "cells": [column.text(method) for column in shown],
                 "colour": colour,
-                "strip": _markup(interval_strips.strip(method, limits, colour)) if limits else "",
+                "strip": markup(interval_strips.strip(method, limits, colour)) if limits else "",
             }
         )
         group = kind
@@ -182,16 +182,16 @@ def _table(data: ReportData, about: str, title: str) -> dict[str, Any]:
 
 def _pictures(data: ReportData) -> dict[str, Any]:
     learning = [
-        (name, _markup(curves.learning_chart(data, name, "metric")), _markup(curves.learning_chart(data, name, "loss")))
+        (name, markup(curves.learning_chart(data, name, "metric")), markup(curves.learning_chart(data, name, "loss")))
         for name in list(data.curves)[:MAX_PANELS]
     ]
     searched = {str(row.get("strategy")) for row in data.complete}
     return {
         "interval": _interval(data),
         "drawing": _drawing(data),
-        "incumbent": _markup(curves.incumbent_chart(data)),
+        "incumbent": markup(curves.incumbent_chart(data)),
         "search_legend": [(n, series_colour(i)) for n, i in data.colours.items() if n in searched],
-        "pareto": _markup(curves.pareto_chart(data)),
+        "pareto": markup(curves.pareto_chart(data)),
         "pareto_legend": [
             (m["name"], series_colour(data.colours[m["name"]]), _mark(data.colours[m["name"]]))
             for m in data.methods
@@ -204,14 +204,7 @@ def _pictures(data: ReportData) -> dict[str, Any]:
 
 def _mark(number: int) -> Any:
     colour = series_colour(number)
-    return _markup(f'<g fill="{colour}" stroke="var(--ink)">{MARKS[number % len(MARKS)]}</g>')
-
-
-def _markup(svg: str | None) -> Any:
-    """Our own SVG, which must not be escaped."""
-    from markupsafe import Markup
-
-    return None if svg is None else Markup(svg)
+    return markup(f'<g fill="{colour}" stroke="var(--ink)">{MARKS[number % len(MARKS)]}</g>')
 
 
 def _interval(data: ReportData) -> dict[str, Any] | None:
@@ -222,13 +215,13 @@ def _interval(data: ReportData) -> dict[str, Any] | None:
         return None
     interval = [float(end or 0.0) for end in ends]
     words = f"{difference_text(data.metric, difference)} (95 % interval {difference_interval_text(data.metric, interval)})"
-    return {"words": words, "picture": _markup(interval_strips.difference_picture(data.metric, difference, interval))}
+    return {"words": words, "picture": markup(interval_strips.difference_picture(data.metric, difference, interval))}
 
 
 def _drawing(data: ReportData) -> Any:
     if data.architecture is None:
         return None
-    return _markup(draw_architecture(data.space, data.description, data.architecture.get("answers") or {}, data.problem))
+    return markup(draw_architecture(data.space, data.description, data.architecture.get("answers") or {}, data.problem))
 
 
 def _architecture_sentence(data: ReportData) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from archwright.report.chart import SERIES_COLOURS, series_colour
 from archwright.report.drawing import draw_architecture
 from archwright.report.heat_map import heat_map, heaviest_of
+from archwright.report.html_template import markup
 from archwright.report.operation_shares import operation_shares, shares_chart
 from archwright.report.report_data import ReportData, Supernet
 from archwright.report.supernet_curves import (
@@ -52,17 +53,17 @@ def _section(data: ReportData, name: str, supernet: Supernet) -> dict[str, Any]:
         "colour": series_colour(number),
         "sentences": sentences(data, name),
         "warnings": warnings(one_shot_entry(data, name)),
-        "metric_chart": _markup(learning_chart(supernet, data.metric, "metric", number)),
-        "loss_chart": _markup(learning_chart(supernet, data.metric, "loss", number)),
+        "metric_chart": markup(learning_chart(supernet, data.metric, "metric", number)),
+        "loss_chart": markup(learning_chart(supernet, data.metric, "loss", number)),
         "title": TITLES[supernet.kind],
         "dots": DOTS[supernet.kind],
-        "reward_chart": _markup(reward_chart(supernet, number)),
-        "controller_entropy_chart": _markup(controller_entropy_chart(supernet, number)),
-        "shares_chart": _markup(shares_chart(supernet, number)) if learned else None,
+        "reward_chart": markup(reward_chart(supernet, number)),
+        "controller_entropy_chart": markup(controller_entropy_chart(supernet, number)),
+        "shares_chart": markup(shares_chart(supernet, number)) if learned else None,
         "shares": operation_shares(supernet) if learned else [],
-        "diagnostics_chart": _markup(diagnostics_chart(supernet, number)) if learned else None,
+        "diagnostics_chart": markup(diagnostics_chart(supernet, number)) if learned else None,
         "diagnostics": [(word, series_colour(i % SERIES_COLOURS)) for i, word in enumerate(DIAGNOSTICS.values())],
-        "histogram": _markup(weight_histogram(supernet, number)) if learned else None,
+        "histogram": markup(weight_histogram(supernet, number)) if learned else None,
         "sparsity": _sparsity(last_weights(supernet)),
         "maps": _maps(supernet) if learned else [],
         "more_maps": max(0, len(supernet.edges) - MOST_MAPS),
@@ -77,7 +78,7 @@ def _maps(supernet: Supernet) -> list[tuple[str, Any]]:
         return []
     heaviest = heaviest_of(supernet.epochs)
     return [
-        (edge["name"], _markup(heat_map(edge["candidates"], [epoch["weights"][i] for epoch in supernet.epochs], heaviest)))
+        (edge["name"], markup(heat_map(edge["candidates"], [epoch["weights"][i] for epoch in supernet.epochs], heaviest)))
         for i, edge in enumerate(supernet.edges[:MOST_MAPS])
     ]
 
@@ -96,11 +97,4 @@ def _drawing(data: ReportData, supernet: Supernet) -> Any:
     architecture = supernet.architecture
     if architecture is None:
         return None
-    return _markup(draw_architecture(data.space, supernet.description, architecture.get("answers") or {}, data.problem))
-
-
-def _markup(svg: str | None) -> Any:
-    """Our own SVG, which must not be escaped."""
-    from markupsafe import Markup
-
-    return None if svg is None else Markup(svg)
+    return markup(draw_architecture(data.space, supernet.description, architecture.get("answers") or {}, data.problem))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archwright.errors import UnknownName
+from archwright.errors import UnknownName, did_you_mean
 from archwright.papers import Papers, papers_of
 from archwright.plugins import find, first_line, known_names
 from archwright.search_strategy.optuna_adapter.sampler_names import PREFIX, SAMPLERS
@@ -98,8 +97,7 @@ def _sampler(name: str) -> str:
 
 def unknown_strategy(name: str, names: Sequence[str]) -> UnknownName:
     """The error for a name that is not among these, with the closest match as a suggestion."""
-    close = [PREFIX + name] if name in SAMPLERS else difflib.get_close_matches(name, names, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    hint = did_you_mean(PREFIX + name if name in SAMPLERS else name, names)
     return UnknownName(f"there is no strategy {name!r}{hint}: choose from {', '.join(names)}, or give module:Class")
 
 

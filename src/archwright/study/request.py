@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from archwright.data.arrays import Arrays
-from archwright.errors import InputError, UnknownSetting
+from archwright.errors import InputError, UnknownSetting, did_you_mean
 from archwright.one_shot.method import OneShotMethod
 from archwright.search_space.search_space import SearchSpace
 from archwright.search_strategy.strategy import Strategy
@@ -84,9 +83,7 @@ class Request:
         names["settings"] = "settings"
         for name in options:
             if name not in names:
-                close = difflib.get_close_matches(name, names, n=1)
-                hint = f" (did you mean {close[0]!r}?)" if close else ""
-                raise InputError(f"search has no option {name!r}{hint}: it takes {', '.join(names)}")
+                raise InputError(f"search has no option {name!r}{did_you_mean(name, names)}: it takes {', '.join(names)}")
         return cls(source, **{names[name]: value for name, value in options.items()})
 
     def __post_init__(self) -> None:

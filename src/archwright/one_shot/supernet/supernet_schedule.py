@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from pathlib import Path
 from random import Random
 from statistics import mean
 
 import torch
 from torch import Tensor
 
-from archwright.atomic_file import written_atomically
 from archwright.evaluate.job import Job
-from archwright.evaluate.training_schedule import TIMED_SAMPLES, epochs_that_fit
+from archwright.evaluate.training_schedule import TIMED_SAMPLES, decided_once, epochs_that_fit
 from archwright.one_shot.method import OneShotMethod
 from archwright.one_shot.supernet.search_context import Stopwatch
 from archwright.one_shot.supernet.shared_weight_score import FixedGateSupernet
@@ -50,21 +47,16 @@ def make_supernet_schedule(
 ) -> SupernetSchedule:
     """The schedule stored in the job's folder, otherwise a new one, which is stored there. Random states are not changed.
 
-    A process group is timed together, as it will train, and uses the first process's schedule. trial: makes the search to be
-    timed, called only if the job has a `time_goal`.
+    trial: makes the search to be timed, called only if the job has a `time_goal`.
     """
-    file = Path(job.folder) / "plan.json"
-    if process_group.broadcast(file.is_file()):
-        return SupernetSchedule(**json.loads(file.read_text(encoding="utf-8")))
-    if job.time_goal is None:
-        schedule = SupernetSchedule(job.epochs, method.evaluations_after(job.epochs))
-    else:
+
+    def decide() -> SupernetSchedule:
+        if job.time_goal is None:
+            return SupernetSchedule(job.epochs, method.evaluations_after(job.epochs))
         with untouched_randomness():
-            schedule = process_group.broadcast(_measured(job, job.time_goal, method, trial, process_group))
-    if process_group.is_rank_zero:
-        with written_atomically(file) as unfinished:
-            unfinished.write_text(json.dumps(asdict(schedule)), encoding="utf-8")
-    return schedule
+            return _measured(job, job.time_goal, method, trial, process_group)
+
+    return decided_once(SupernetSchedule, job, process_group, decide)
 
 
 def _measured(
