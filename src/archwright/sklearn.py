@@ -23,13 +23,14 @@ from archwright.data.problem import Task
 from archwright.data.raw_data import Array
 from archwright.export.model_folder import load_model
 from archwright.main_job import search
+from archwright.search_space import SearchSpace
 from archwright.train.trained_model import predict
 
 
 class _Search(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """What both estimators share: the parameters (scikit-learn reads them from `__init__`) and the search.
 
-    The parameters are those of `archwright.search`; `random_state` is its `seed`. `layout`: how to interpret X if it has more than
+    The parameters are those of `archwright.search`, objects included; `random_state` is its `seed`. `layout`: how to interpret X if it has more than
     two axes, or two that form a series; (N, F) is "flat" by default. `out`: the run folder, in which the same fit is resumed and
     never repeated (other data need another folder); None uses a temporary one.
     """
@@ -37,8 +38,8 @@ class _Search(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def __init__(
         self,
         *,
-        space: str = "chain",
-        strategy: str | Sequence[str] = "regularized_evolution",
+        space: str | SearchSpace = "chain",
+        strategy: Any = "regularized_evolution",
         baselines: Sequence[str] = (),
         trials: int | None = None,
         minutes: float | None = None,

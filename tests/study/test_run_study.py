@@ -24,7 +24,7 @@ from archwright.execute.training_process import TrainingProcess
 from archwright.export.model_folder import load_model
 from archwright.ledger.ledger import Ledger
 from archwright.study import run_study as module
-from archwright.study import search_loop
+from archwright.study import strategy_run
 from archwright.study.run_folder import RunFolder
 from archwright.train.checkpoint import load_checkpoint
 
@@ -476,7 +476,7 @@ def test_a_search_without_a_complete_training_ends_and_reports_it(own, small_run
 
 
 def test_a_small_space_is_searched_once_and_repeats_are_recorded(own, small_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 3)
+    monkeypatch.setattr(strategy_run, "EXHAUSTED_AFTER", 3)
     options = {**QUICK, "trials": 9, "space": f"{own}:Moody", "strategy": f"{own}:InOrder"}
     result = archwright.search(small_run.source, **options, out=tmp_path / "run", executor="serial")
     rows = [row for row in table(result.path) if row["stage"] == "search"]
@@ -499,7 +499,7 @@ def test_two_workers_share_the_trainings(small_run, tmp_path):
 
 
 def test_networks_over_the_memory_limit_are_refused(small_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(search_loop, "EXHAUSTED_AFTER", 3)
+    monkeypatch.setattr(strategy_run, "EXHAUSTED_AFTER", 3)
     result = search(small_run, tmp_path / "run", **QUICK, memory=0.01)
     rows = table(result.path)
     assert [(row["state"], row["seconds"]) for row in rows] == [("refused", "0.0")] * 3

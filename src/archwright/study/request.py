@@ -120,6 +120,7 @@ class Request:
             convert(self, "source", Arrays(x=self.source[0], y=self.source[1]))
         for name in ("strategies", "baselines", "objectives", "target"):
             convert(self, name, listed(getattr(self, name)))
+        convert(self, "settings", self.settings or {})
         if self.out is not None:
             convert(self, "out", Path(self.out))
         if not isinstance(self.space, (str, SearchSpace, type(None))):
