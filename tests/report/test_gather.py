@@ -9,8 +9,10 @@ import pytest
 
 from archwright.architecture.cell_graph import CellGraph
 from archwright.errors import RunFolderError
+from archwright.evaluate.job import Outcome
+from archwright.ledger.row import Row
 from archwright.network.chain_description import Chain
-from archwright.report.gather import gather
+from archwright.report.gather import _budget, gather
 from archwright.report.page import page
 
 
@@ -49,6 +51,17 @@ def test_the_cost_of_the_run_and_the_accuracy_of_chance(gathered, small_run):
     y = np.load(small_run.folder / "data" / "train" / "y.npy")
     assert gathered.chance == pytest.approx(max(np.mean(y == kind) for kind in range(4)))
     assert len(gathered.accesses) == 8
+
+
+def test_trainings_on_several_devices_count_for_all_of_them():
+    def row(stage, number, devices, seconds):
+        outcome = Outcome("complete", seconds=seconds, devices=devices)
+        return Row(stage, "darts", run_number=number, number=number, state="complete", outcome=outcome)
+
+    rows = [row("supernet", 0, 2, 10.0), row("search", 1, 1, 3.0), row("final", 2, 2, 5.0)]
+    shares = {"search": 0.4, "final": 0.4, "baselines": 0.2}
+    used = {part.name: part.used_seconds for part in _budget({"minutes": None, "workers": 2, "budget": shares}, rows)}
+    assert used == {"search": 23.0, "final": 10.0, "baselines": 0.0}
 
 
 def test_the_command_continues_the_run(gathered, small_run, monkeypatch, capsys):
