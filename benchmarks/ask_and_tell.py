@@ -19,7 +19,8 @@ from archwright.search_space import SearchSpace
 from archwright.search_strategy import make_strategy
 from archwright.study.run_folder import Clock
 from archwright.study.scheduler import Scheduler
-from archwright.study.search_loop import SearchLimits, StrategyRun, search
+from archwright.study.search_loop import search
+from archwright.study.strategy_run import StrategyRun
 
 STRATEGY = "regularized_evolution"
 OBJECTIVES = (Objective("accuracy", maximize=True),)
@@ -52,9 +53,9 @@ def proposals_per_second(rows=ROWS, operations=OPERATIONS):
 def run_trainings(ledger, trainings, folder, look=lambda scheduler: None):
     """Start and finish `trainings` more: all the work of a coordinator, and none of a training."""
     strategy_run = StrategyRun(STRATEGY, make_strategy(STRATEGY), Fourteen(), ledger, OBJECTIVES, 1.0)
-    scheduler = Scheduler(SimulatedCluster(1, trained), ledger, Clock(folder / "clock.json"), look, lambda row: None)
-    limits = SearchLimits(round(strategy_run.trainings) + trainings, None, lambda: 0.0)
-    search([strategy_run], scheduler, lambda row: job_of(row, folder), limits, seed=0)
+    strategy_run.trials = round(strategy_run.trainings) + trainings
+    scheduler = Scheduler(SimulatedCluster(1, trained), ledger, Clock(folder / "clock.json"), look)
+    search([strategy_run], scheduler, lambda row: job_of(row, folder))
 
 
 def rate(ledger, operations, folder):

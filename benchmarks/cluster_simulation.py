@@ -17,7 +17,8 @@ from archwright.ledger.ledger import Ledger
 from archwright.search_strategy import make_strategy, sized_for_budget
 from archwright.study.run_folder import Clock
 from archwright.study.scheduler import Scheduler
-from archwright.study.search_loop import SearchLimits, StrategyRun, search
+from archwright.study.search_loop import search
+from archwright.study.strategy_run import StrategyRun
 
 EPOCHS = 16.0
 WORKERS = (1, 4, 16, 64, 256, 1024, 4096)
@@ -84,19 +85,14 @@ def simulate(workers, strategy, trainings, *, synchronous=False, seed=0):
     """A search of `trainings` full trainings on a simulated cluster."""
     with tempfile.TemporaryDirectory() as folder, Ledger.open("memory:", Path(folder), "run") as ledger:
         sized = sized_for_budget(make_strategy(strategy), trainings)
-        strategy_run = StrategyRun(strategy, sized, FourCells(), ledger, OBJECTIVES, EPOCHS)
+        strategy_run = StrategyRun(strategy, sized, FourCells(), ledger, OBJECTIVES, EPOCHS, seed, trainings)
         lookup = Trainings(ledger, Path(folder))
         cluster = SimulatedCluster(workers, lookup.train, synchronous=synchronous, operation_seconds=OPERATION_SECONDS, seed=seed)
         best = []
-        scheduler = Scheduler(
-            cluster,
-            ledger,
-            Clock(Path(folder) / "clock.json"),
-            lambda scheduler: None,
-            lambda row: _record_best(best, cluster.clock, row),
-        )
+        ledger.on_finish = lambda row: _record_best(best, cluster.clock, row)
+        scheduler = Scheduler(cluster, ledger, Clock(Path(folder) / "clock.json"), lambda scheduler: None)
         begun = time.perf_counter()
-        search([strategy_run], scheduler, lookup.job_of, SearchLimits(trainings, None, lambda: cluster.clock), seed)
+        search([strategy_run], scheduler, lookup.job_of)
         return Simulation(cluster, best, len(cluster.spans) / (time.perf_counter() - begun))
 
 

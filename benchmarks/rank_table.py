@@ -14,7 +14,7 @@ from typing import Any
 from archwright.benchmark.bench_job import bench
 from archwright.benchmark.request import BenchmarkRequest
 from archwright.benchmark.run_benchmark import results_of
-from archwright.cli import assignments, listed
+from archwright.settings import assignments, listed
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 Results = Mapping[str, Any]

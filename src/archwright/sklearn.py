@@ -30,9 +30,9 @@ from archwright.train.trained_model import predict
 class _Search(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """What both estimators share: the parameters (scikit-learn reads them from `__init__`) and the search.
 
-    The parameters are those of `archwright.search`, objects included; `random_state` is its `seed`. `layout`: how to interpret X if it has more than
-    two axes, or two that form a series; (N, F) is "flat" by default. `out`: the run folder, in which the same fit is resumed and
-    never repeated (other data need another folder); None uses a temporary one.
+    The parameters are those of `archwright.search`, objects included; `random_state` is its `seed`. `layout`: how to interpret X if
+    it has more than two axes, or two that form a series; (N, F) is "flat" by default. `out`: the run folder, in which the same fit
+    is resumed and never repeated (other data need another folder); None uses a temporary one.
     """
 
     def __init__(

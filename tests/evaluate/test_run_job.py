@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from archwright.data.problem_folder import open_problem
 from archwright.evaluate import full_training, read_test_split, training_schedule
 from archwright.evaluate import run_job as run_job_module
+from archwright.evaluate import train_job as train_job_module
 from archwright.evaluate.job import Job, Outcome, written_outcome
 from archwright.evaluate.run_job import run_job
 from archwright.train.metric import metric_of
@@ -57,7 +58,7 @@ def test_the_function_for_a_supernet_job_is_found_by_its_stage(job_of, monkeypat
     module = ModuleType("one_shot_of_the_tests")
     module.train_supernet = train_supernet
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(run_job_module.SHARED_WEIGHTS, "supernet", f"{module.__name__}:train_supernet")
+    monkeypatch.setitem(train_job_module.SHARED_WEIGHTS, "supernet", f"{module.__name__}:train_supernet")
     told = []
     job = job_of(stage="supernet", architecture=None, supernet={"method": "darts"})
     outcome = run_job(job, told.append)
@@ -146,7 +147,7 @@ def test_a_killed_job_is_resumed_and_ends_like_an_uninterrupted_one(job_of, kill
 def test_a_finished_job_is_not_repeated(job_of, monkeypatch):
     job = job_of()
     outcome = run_job(job)
-    monkeypatch.setattr(run_job_module, "train_network", lambda *args: pytest.fail("trained again"))
+    monkeypatch.setattr(train_job_module, "train_network", lambda *args: pytest.fail("trained again"))
     assert run_job(job) == outcome
 
 
@@ -215,7 +216,7 @@ def test_a_machine_fault_is_not_a_result(job_of, monkeypatch):
         raise OSError("stale file handle")
 
     with monkeypatch.context() as patched:
-        patched.setattr(run_job_module, "open_problem", stale)
+        patched.setattr(train_job_module, "open_problem", stale)
         outcome = run_job(job)
     assert (outcome.state, outcome.machine_fault) == ("failed", True)
     assert written_outcome(job) is None

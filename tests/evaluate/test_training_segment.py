@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import load_file
 
 from archwright.evaluate import training_schedule
-from archwright.evaluate.full_training import CHECKPOINT, TRAINED_FROM_SCRATCH
+from archwright.evaluate.full_training import TRAINED_FROM_SCRATCH
+from archwright.evaluate.job import CHECKPOINT
 from archwright.evaluate.run_job import run_job
 from archwright.evaluate.training_schedule import last_epoch
 from archwright.train.checkpoint import load_checkpoint, save_checkpoint

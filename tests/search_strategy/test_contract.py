@@ -129,9 +129,10 @@ def told(study, trials, toy, workers=1):
     return proposed
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_asked_and_told_it_proposes_each_network_once(name, space, workers, toy, monkeypatch):
+@pytest.mark.parametrize(("toy_space", "workers"), [("conditional", 3), ("tiny", 1)])
+def test_asked_and_told_it_proposes_each_network_once(name, toy_space, workers, toy, monkeypatch):
     monkeypatch.setattr(strategy_run, "EXHAUSTED_AFTER", 30)
+    space = toy.spaces[toy_space]
     with archwright.Study(space, fresh(name), epochs=toy.epochs) as study:
         proposed = told(study, trials_for(name), toy, workers)
         for _, architecture, *_ in proposed:
@@ -145,13 +146,12 @@ def test_asked_and_told_it_proposes_each_network_once(name, space, workers, toy,
         assert study.best.score == max(scores) or study.best.fidelity == toy.epochs  # the best at the highest fidelity
 
 
-@pytest.mark.parametrize("restarts", [(1, 3)])
-def test_asked_and_told_a_stored_search_goes_on_as_if_it_had_not_been_interrupted(name, restarts, toy, tmp_path):
+def test_asked_and_told_a_stored_search_goes_on_as_if_it_had_not_been_interrupted(name, toy, tmp_path):
     space, trials = toy.spaces["conditional"], min(10, trials_for(name))
     with archwright.Study(space, fresh(name), seed=3, epochs=toy.epochs) as study:
         whole = told(study, trials, toy)
     parts = []
-    for more in (*restarts, trials - sum(restarts)):
+    for more in (1, 3, trials - 4):
         with archwright.Study(space, fresh(name), seed=3, epochs=toy.epochs, storage=tmp_path / "study.db") as study:
             parts += told(study, more, toy)
             parts.append(study.ask())  # open when the process ends: asked again, under its own number and seed

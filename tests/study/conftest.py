@@ -86,9 +86,9 @@ def score_architectures(job, data, facts, on_epoch):
 @pytest.fixture
 def fake_supernet(monkeypatch):
     """Replaces one_shot.supernet.supernet_training in runs in this process (executor `serial`); returns the module."""
-    from archwright.evaluate import run_job
+    from archwright.evaluate import train_job
 
     module = sys.modules[__name__]
     for stage, name in {"supernet": "train_supernet", "shared_scores": "score_architectures"}.items():
-        monkeypatch.setitem(run_job.SHARED_WEIGHTS, stage, f"{__name__}:{name}")
+        monkeypatch.setitem(train_job.SHARED_WEIGHTS, stage, f"{__name__}:{name}")
     return module

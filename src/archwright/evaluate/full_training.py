@@ -20,7 +20,7 @@ from archwright.data.problem import Problem
 from archwright.data.raw_data import Array
 from archwright.data.splits import ProblemData, Split
 from archwright.errors import InputError
-from archwright.evaluate.job import Job, Outcome
+from archwright.evaluate.job import CHECKPOINT, Job, Outcome
 from archwright.evaluate.read_test_split import read_test
 from archwright.evaluate.training_schedule import TrainingSchedule, last_epoch, make_batches, make_schedule
 from archwright.network.baselines import build_baseline
@@ -38,7 +38,7 @@ from archwright.train.supervised_step import SupervisedStep
 from archwright.train.trained_model import TrainedModel, log_likelihoods, predict
 from archwright.train.training_loop import Progress, Record, Training, run_training
 
-CHECKPOINT, WEIGHTS = "checkpoint.pt", "weights.safetensors"
+WEIGHTS = "weights.safetensors"
 TRAINED_FROM_SCRATCH = "trained from scratch: the checkpoint of the training to continue is gone"
 
 

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-TRAIN = "archwright.evaluate.run_job:train_job"
+TRAIN = "archwright.evaluate.train_job:train_job"
 """The function that does a job in a worker, by default."""
-RESULT, LOG = "result.json", "log.txt"
+RESULT, LOG, CHECKPOINT, SCHEDULE = "result.json", "log.txt", "checkpoint.pt", "plan.json"
+"""Files in a job's folder."""
 Stage = Literal["search", "final", "baseline", "probe", "supernet", "shared_scores"]
 
 

@@ -11,26 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from archwright.atomic_file import written_atomically
-from archwright.data.problem_folder import open_problem
-from archwright.evaluate.classical_model import train_classical
-from archwright.evaluate.full_training import CHECKPOINT, train_network
-from archwright.evaluate.job import TRAIN, Job, Outcome, log_of, result_of, written_outcome
-from archwright.evaluate.training_segment import forget_checkpoints, take_over
-from archwright.network.baselines import CLASSICAL
+from archwright.evaluate.job import CHECKPOINT, TRAIN, Job, Outcome, log_of, result_of, written_outcome
+from archwright.evaluate.training_segment import forget_checkpoints
 from archwright.plugins import find
 from archwright.process_group import own_rank
 from archwright.train.checkpoint import load_checkpoint
 from archwright.train.failure import cause_of, is_machine_fault, is_out_of_memory
 
 OnEpoch = Callable[[Mapping[str, Any]], None]
-SHARED_WEIGHTS = {
-    "supernet": "archwright.one_shot.supernet.supernet_training:train_supernet",
-    "shared_scores": "archwright.one_shot.supernet.supernet_training:score_architectures",
-}
-"""Stages implemented in a package that must not be imported here: loaded by name when such a job is run."""
 
 
 class TrainingReport:
@@ -60,21 +49,6 @@ def run_job(job: Job, on_epoch: OnEpoch | None = None, run: str = TRAIN) -> Outc
     if not (is_finished or outcome.machine_fault) and _is_written_here(job, outcome):
         outcome = _write_result(job, outcome)
     return outcome
-
-
-def train_job(job: Job, report: TrainingReport) -> Outcome:
-    """Train what the job describes; an interrupted training is resumed from its last epoch."""
-    torch.set_num_threads(job.threads)
-    take_over(job)
-    outcome: Outcome = _training_of(job)(job, open_problem(job.data), report.facts, report)
-    return outcome
-
-
-def _training_of(job: Job) -> Callable[..., Outcome]:
-    """The function that trains: (job, data, facts, on_epoch) -> the outcome."""
-    if job.stage in SHARED_WEIGHTS:
-        return find(job.stage, SHARED_WEIGHTS, "archwright.stages", "stage")  # type: ignore[no-any-return]
-    return train_classical if job.baseline in CLASSICAL else train_network
 
 
 def _outcome_of(job: Job, report: TrainingReport, run: str) -> Outcome:

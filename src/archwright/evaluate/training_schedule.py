@@ -16,7 +16,7 @@ from torch import nn
 
 from archwright.atomic_file import written_atomically
 from archwright.data.splits import ProblemData
-from archwright.evaluate.job import Job
+from archwright.evaluate.job import SCHEDULE, Job
 from archwright.process_group import SINGLE_PROCESS, ProcessGroup
 from archwright.train.augmentation import Augment, augmentation_names, make_augmentation
 from archwright.train.batches import Batches, Rows
@@ -31,7 +31,6 @@ from archwright.train.recipe import Recipe
 from archwright.train.supervised_step import SupervisedStep
 
 S = TypeVar("S")
-SCHEDULE_FILE = "plan.json"
 FAR_TOO_SLOW = 4
 """If the first step exceeds the limit by this factor, no second one is timed; a first step takes up to twice as long as others."""
 TIMED_SAMPLES = 64
@@ -67,7 +66,7 @@ def decided_once(schedule: type[S], job: Job, process_group: ProcessGroup, decid
 
     A process group measures together, as it will train, and uses the schedule of rank 0.
     """
-    file = Path(job.folder) / SCHEDULE_FILE
+    file = Path(job.folder) / SCHEDULE
     if process_group.broadcast(file.is_file()):
         return schedule(**json.loads(file.read_text(encoding="utf-8")))
     decided = process_group.broadcast(decide())

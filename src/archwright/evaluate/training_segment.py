@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 
 from archwright.atomic_file import written_atomically
-from archwright.evaluate.full_training import CHECKPOINT
-from archwright.evaluate.job import Job, Outcome
-from archwright.evaluate.training_schedule import SCHEDULE_FILE
+from archwright.evaluate.job import CHECKPOINT, SCHEDULE, Job, Outcome
 from archwright.train.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -24,7 +22,7 @@ def take_over(job: Job) -> None:
         return
     earlier = Path(job.continues)
     state = load_checkpoint(earlier / CHECKPOINT)
-    _copy_schedule(earlier / SCHEDULE_FILE, folder / SCHEDULE_FILE, from_scratch=state is None)
+    _copy_schedule(earlier / SCHEDULE, folder / SCHEDULE, from_scratch=state is None)
     if state is not None:
         state["progress"]["before"] = state["progress"]["seconds"]
         save_checkpoint(state, folder / CHECKPOINT)

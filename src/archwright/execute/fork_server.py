@@ -19,7 +19,7 @@ PRELOADED = [
     "torch",
     "lightning_fabric",
     "kornia.augmentation",
-    "archwright.evaluate.run_job",
+    "archwright.evaluate.train_job",
     "archwright.execute.training_process_main",
 ]
 

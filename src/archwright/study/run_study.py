@@ -9,8 +9,8 @@ from functools import cached_property, partial
 from typing import Any
 
 from archwright.data.problem_folder import save_problem
-from archwright.evaluate.full_training import CHECKPOINT, device_of, trained_network
-from archwright.evaluate.job import Job, Stage
+from archwright.evaluate.full_training import device_of, trained_network
+from archwright.evaluate.job import CHECKPOINT, Job, Stage
 from archwright.execute import make_executor
 from archwright.execute.capacity import check_devices
 from archwright.execute.executor import Executor

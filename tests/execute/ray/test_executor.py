@@ -262,6 +262,7 @@ def test_a_node_that_cannot_see_the_run_folder_receives_inputs_and_sends_back_re
             assert (back, outcome.state) == (given, "complete"), outcome.cause
             assert outcome.metrics == {"accuracy": 0.05}
     made = {file.name: file.read_text() for file in (tmp_path / "long").iterdir() if file.name != "pid"}
+    assert json.loads(made.pop("result.json"))["metrics"] == {"accuracy": 0.05}
     assert made == {"weights": "3 epochs of 1 2 3", "log.txt": ""}
     assert not (tmp_path / "short" / "checkpoint.pt").exists()
     assert (tmp_path / "longer" / "weights").read_text() == "0 epochs of 1 2 3"

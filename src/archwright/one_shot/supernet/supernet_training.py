@@ -13,8 +13,8 @@ from archwright.architecture.architecture import Architecture
 from archwright.cost.memory import peak_memory_mb
 from archwright.cost.parameters import parameter_count
 from archwright.data.splits import ProblemData
-from archwright.evaluate.full_training import CHECKPOINT, device_of, write_weights
-from archwright.evaluate.job import Job, Outcome
+from archwright.evaluate.full_training import device_of, write_weights
+from archwright.evaluate.job import CHECKPOINT, Job, Outcome
 from archwright.one_shot.monitoring.search_log import SearchReport
 from archwright.one_shot.supernet.found_architectures import FoundArchitecture, derived_candidates, ranked
 from archwright.one_shot.supernet.search_context import SearchContext
