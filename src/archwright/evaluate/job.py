@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -122,3 +123,9 @@ def written_outcome(job: Job) -> Outcome | None:
     """The outcome that a finished job wrote into its folder; None if there is none."""
     file = result_of(job)
     return Outcome.from_json(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+
+
+def training_seed(*parts: object) -> int:
+    """A 31-bit seed from the study's seed and whatever identifies the training, but not from the worker that runs it."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1

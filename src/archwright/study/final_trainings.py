@@ -8,11 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from archwright.architecture.architecture import Architecture
-from archwright.evaluate.job import Job, Stage
+from archwright.evaluate.job import Job, Stage, training_seed
 from archwright.ledger.ledger import LOOK_EVERY_S, AlreadyTaken, Ledger
 from archwright.ledger.row import Row
 from archwright.study.scheduler import Scheduler
-from archwright.study.training_seed import training_seed
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from collections.abc import Callable, Collection, Sequence
 from random import Random
 
 from archwright.architecture.architecture import Architecture, short_hash
-from archwright.evaluate.job import Job, Stage
+from archwright.evaluate.job import Job, Stage, training_seed
 from archwright.ledger.ledger import Ledger
 from archwright.ledger.row import Row
 from archwright.study.scheduler import Scheduler
 from archwright.study.supernet_search import SupernetSearch
-from archwright.study.training_seed import training_seed
 
 STAGE: Stage = "shared_scores"
 LEAST_SCORED, MOST_SCORED = 4, 100

@@ -10,7 +10,7 @@ from random import Random
 from archwright.architecture.variation import questions_asked
 from archwright.errors import InputError
 from archwright.evaluate.history import History, Objective, Proposal, key_of
-from archwright.evaluate.job import Outcome
+from archwright.evaluate.job import Outcome, training_seed
 from archwright.evaluate.objective import scores_of
 from archwright.ledger.ledger import AlreadyTaken, Ledger
 from archwright.ledger.row import Row
@@ -18,7 +18,6 @@ from archwright.search_space import SearchSpace
 from archwright.search_strategy import Strategy
 from archwright.study.proposals import EXHAUSTED_AFTER, MOST_PENDING_REPEATS, give_result_to_repeats, next_new
 from archwright.study.supernet_search import STAGE, SupernetSearch
-from archwright.study.training_seed import training_seed
 
 ROUNDING = 1e-6
 """Shares of a training may add up to a little more than the whole."""

@@ -8,11 +8,10 @@ from typing import Any
 
 from archwright.architecture.architecture import Architecture
 from archwright.evaluate.history import History, Proposal
-from archwright.evaluate.job import Stage
+from archwright.evaluate.job import Stage, training_seed
 from archwright.ledger.ledger import Ledger
 from archwright.ledger.row import Row
 from archwright.search_space import SearchSpace
-from archwright.study.training_seed import training_seed
 
 STAGE: Stage = "supernet"
 KEY = "supernet"

@@ -1,6 +1,6 @@
 import numpy as np
 
-from archwright.study.training_seed import training_seed
+from archwright.evaluate.job import training_seed
 
 
 def test_a_seed_has_31_bits_and_depends_on_every_part():
