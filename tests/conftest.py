@@ -20,6 +20,7 @@ import pytest
 
 for library in ("OMP", "MKL", "OPENBLAS"):  # before torch is imported, which most tests do not need
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # tests run side by side: threads that wait must not spin
 
 
 @pytest.fixture(autouse=True)

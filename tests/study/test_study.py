@@ -11,6 +11,7 @@ from archwright.data.arrays import Arrays
 from archwright.errors import InputError, RunFolderError
 from archwright.evaluate.history import Proposal
 from archwright.search_space.chain import Chain
+from archwright.search_strategy.local_search import LocalSearch
 from archwright.search_strategy.regularized_evolution import RegularizedEvolution
 from archwright.study import strategy_run
 
@@ -86,6 +87,15 @@ def test_what_is_not_open_cannot_be_told(when):
         (study if when == "told before" else other).tell(proposal, 0.6)
 
 
+def test_a_score_that_is_no_number_is_an_error_and_the_proposal_stays_open():
+    study = archwright.Study("nasbench201", "random")
+    proposal = study.ask()
+    with pytest.raises(InputError, match=r"the score of proposal 0 is '0\.9': tell a number"):
+        study.tell(proposal, "0.9")
+    study.tell(proposal, np.float32(0.5))
+    assert study.best.score == 0.5
+
+
 def test_a_strategy_with_nothing_new_waits_or_is_exhausted(monkeypatch):
     monkeypatch.setattr(strategy_run, "EXHAUSTED_AFTER", 20)
     study = archwright.Study("nasbench201", Same())
@@ -108,6 +118,8 @@ def test_a_stored_study_is_continued_by_the_same_call(storage, tmp_path, monkeyp
             assert study.history.finished == whole[: len(study.history.finished)]
     with pytest.raises(RunFolderError, match="seed was 4 and is now 5"):
         archwright.Study("nasbench201", "local_search", seed=5, storage=storage)
+    with pytest.raises(RunFolderError, match="strategy_settings was"):
+        archwright.Study("nasbench201", LocalSearch(starts=7), seed=4, storage=storage)
     with archwright.Study("nasbench201", "random", storage=storage, name="other") as other:
         assert other.best is None
 

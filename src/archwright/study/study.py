@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, SupportsFloat
 
 from archwright.architecture.architecture import Architecture
 from archwright.errors import InputError, RunFolderError
@@ -82,7 +83,15 @@ class Study:
         self._has_epochs = epochs is not None
         self._ledger = Ledger.open(_url(storage), Path(), name)
         self._run = StrategyRun(own_name, sized, searched, self._ledger, OBJECTIVES, epochs or WHOLE, seed)
-        self._check({"space": made.reference, "space_settings": settings_of(made), "strategy": own_name, "seed": seed})
+        self._check(
+            {
+                "space": made.reference,
+                "space_settings": settings_of(made),
+                "strategy": own_name,
+                "strategy_settings": settings_of(strategy) if is_dataclass(strategy) else {},
+                "seed": seed,
+            }
+        )
         self._rows: dict[int, Row] = {}
         self._abandoned = self._ledger.running()
 
@@ -101,10 +110,12 @@ class Study:
         return self._open(row)
 
     def tell(self, proposal: OpenProposal, score: float | None) -> None:
-        """Record the score of an open proposal: higher is better, None for a failure.
+        """Record the score of an open proposal: higher is better, None for a failure (as is a score that is not finite).
 
-        Raises InputError if the proposal is not open: it was told before, or is another study's.
+        Raises InputError if the score is no number, or the proposal not open: it was told before, or is another study's.
         """
+        if score is not None and not isinstance(score, SupportsFloat):
+            raise InputError(f"the score of proposal {proposal.number} is {score!r}: tell a number, or None for a failure")
         row = self._rows.get(proposal.number)
         if row is None or row.architecture != proposal.architecture:
             raise InputError(f"proposal {proposal.number} is not open in this study: tell each proposal of `ask` once")
@@ -166,6 +177,7 @@ class Study:
 
     def _check(self, wanted: dict[str, Any]) -> None:
         """Compare with the study that the storage holds, or store what this one is."""
+        wanted = json.loads(json.dumps(wanted))
         stored = self._ledger.set_default("study", wanted)
         changed = [f"{key} was {stored.get(key)!r} and is now {wanted[key]!r}" for key in wanted if stored.get(key) != wanted[key]]
         if changed:
