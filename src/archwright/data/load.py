@@ -20,6 +20,7 @@ from archwright.data.targets import Targets, read_targets
 from archwright.data.text_problem import text_problem
 from archwright.data.value_checks import as_inputs, lossy_columns
 from archwright.errors import DataError
+from archwright.settings import listed
 
 TEXT_TASK = "language_modelling"
 
@@ -40,7 +41,7 @@ def load_problem(
     `window`: the number of tokens that a network is trained on at a time. `seed`: for the split (a text is split into blocks).
     Raises DataError (one sentence that says how to fix it) if the data cannot be used.
     """
-    raw = read_source(source, _column_names(target))
+    raw = read_source(source, listed(target) or ())
     if isinstance(raw, RawText):
         _refuse(
             {"task": task if task != TEXT_TASK else None, "layout": layout}, f"{raw.where} is a text, with the task {TEXT_TASK}"
@@ -105,11 +106,6 @@ def _problem_data(raw: RawData, x: Array, targets: Targets, division: Division, 
     )
     preprocessing = learn_preprocessing(train.x, train.y, targets.task)
     return ProblemData(problem, train, val, LockedTest(lambda: test, len(test)), preprocessing, notes)
-
-
-def _column_names(target: str | Sequence[str]) -> tuple[str, ...]:
-    names = target.split(",") if isinstance(target, str) else target
-    return tuple(name.strip() for name in names if name.strip())
 
 
 def _lossy_notes(x: Array, columns: Sequence[str]) -> tuple[str, ...]:

@@ -26,12 +26,8 @@ def train_job(job: Job, report: TrainingReport) -> Outcome:
     """The outcome of the job's training; an interrupted one is resumed from its last epoch. Raises whatever the training raises."""
     torch.set_num_threads(job.threads)
     take_over(job)
-    outcome: Outcome = _training_of(job)(job, open_problem(job.data), report.facts, report)
-    return outcome
-
-
-def _training_of(job: Job) -> Callable[..., Outcome]:
-    """The function that trains: (job, data, facts, on_epoch) -> the outcome."""
     if job.stage in SHARED_WEIGHTS:
-        return find(job.stage, SHARED_WEIGHTS, "archwright.stages", "stage")  # type: ignore[no-any-return]
-    return train_classical if job.baseline in CLASSICAL else train_network
+        train: Callable[..., Outcome] = find(job.stage, SHARED_WEIGHTS, "archwright.stages", "stage")
+    else:
+        train = train_classical if job.baseline in CLASSICAL else train_network
+    return train(job, open_problem(job.data), report.facts, report)

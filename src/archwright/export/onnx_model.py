@@ -59,7 +59,8 @@ def write_onnx(
             program.save(file, external_data=False)
     except Exception as error:  # an exporter may raise anything about a user's network
         reason = error.__cause__ or error  # the exporter's own message only says how to report the problem
-        raise ExportError(f"the network could not be exported to ONNX: {type(reason).__name__}: {_first_line(reason)}") from error
+        first_line = str(reason).strip().split("\n")[0]
+        raise ExportError(f"the network could not be exported to ONNX: {type(reason).__name__}: {first_line}") from error
 
 
 def open_onnx(file: Path) -> Any:
@@ -83,10 +84,6 @@ def _check(model: TrainedModel, file: Path) -> None:
     session, x = open_onnx(file), _samples(model)
     for inputs in (x[:1], x):
         check_equal(session.run(["output"], {"input": inputs})[0], predict(model, inputs))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0]
 
 
 def _samples(model: TrainedModel) -> Array:

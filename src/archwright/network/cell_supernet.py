@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.cell_graph import CellGraph, CellPair
-from archwright.errors import InputError
 from archwright.network.cell_mixture import cell_mixture, chosen_cells, connections
 from archwright.network.cell_network import STEM_MULTIPLIER, CellModule, CellNetwork, halvings
-from archwright.network.shared_weights import check_gates, copy_nodes, copy_weights, plain_module
+from archwright.network.shared_weights import check_extractable, check_gates, copy_nodes, copy_weights, plain_module
 from archwright.network.supernet import Choice
 from archwright.ops.convolution import FactorizedReduction, ReLUConvBatchNorm, batch_norm, conv
 from archwright.ops.memory_layout import channels_last
@@ -103,11 +102,7 @@ class CellSupernet(nn.Module):
 
     def extract(self, architecture: Architecture) -> CellNetwork:
         """Its poolings are normalised, as in the supernet. Raises InputError if only part of the channels is mixed."""
-        if self.partial_channels > 1:
-            raise InputError(
-                f"with partial_channels={self.partial_channels} the shared weights do not fit a plain network: "
-                "train the architecture from scratch, or set partial_channels=1"
-            )
+        check_extractable(self.partial_channels)
         pair = self.describe(architecture)
         plain = plain_module(self, lambda: CellNetwork(self.input_shape, self.outputs, pair, normalise_pools=True, **self.skeleton))
         copy_weights(self.stem, plain.stem)

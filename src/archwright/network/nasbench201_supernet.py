@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from archwright.architecture.architecture import Architecture
 from archwright.architecture.cell_graph import CellGraph
 from archwright.architecture.question import Option
-from archwright.errors import InputError
 from archwright.network.nasbench201_network import STAGES, NASBench201Cell, NASBench201Network, ResidualReduction
-from archwright.network.shared_weights import check_gates, copy_nodes, copy_weights, plain_module
+from archwright.network.shared_weights import check_extractable, check_gates, copy_nodes, copy_weights, plain_module
 from archwright.network.supernet import Choice, Edge, Mixture
 from archwright.ops.convolution import batch_norm, conv
 from archwright.ops.memory_layout import channels_last
@@ -98,11 +97,7 @@ class NASBench201Supernet(nn.Module):
 
     def extract(self, architecture: Architecture) -> NASBench201Network:
         """Raises InputError if only part of the channels is mixed."""
-        if self.partial_channels > 1:
-            raise InputError(
-                f"with partial_channels={self.partial_channels} the shared weights do not fit a plain network: "
-                "train the architecture from scratch, or set partial_channels=1"
-            )
+        check_extractable(self.partial_channels)
         graph = self.describe(architecture)
         plain = plain_module(self, lambda: NASBench201Network(self.input_shape, self.outputs, graph, **self.skeleton))
         for name in ("stem", "last", "classifier"):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from archwright.architecture.cell_graph import CellGraph
-from archwright.errors import ShapeError
+from archwright.errors import InputError, ShapeError
 from archwright.network.cell_node import NodeModule
 from archwright.network.supernet import Mixture
 from archwright.ops.mixed_nodes import MixedNodes
@@ -23,6 +23,15 @@ def check_gates(gates: Tensor, mixture: Mixture) -> None:
         raise ShapeError(
             f"gates have shape {tuple(gates.shape)}: give one per edge and candidate, {mixture.shape}, "
             "with zeros after an edge's last candidate"
+        )
+
+
+def check_extractable(partial_channels: int) -> None:
+    """Raises InputError if only part of the channels is mixed, so that the shared weights fit no plain network."""
+    if partial_channels > 1:
+        raise InputError(
+            f"with partial_channels={partial_channels} the shared weights do not fit a plain network: "
+            "train the architecture from scratch, or set partial_channels=1"
         )
 
 

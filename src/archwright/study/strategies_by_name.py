@@ -48,14 +48,13 @@ def is_one_shot(strategy: str | Strategy | OneShotMethod) -> bool:
     """
     if not isinstance(strategy, str):
         return isinstance(strategy, OneShotMethod)
-    name = strategy
-    if name.startswith(PREFIX) or name in strategy_names():
+    if strategy.startswith(PREFIX) or strategy in strategy_names():
         return False
-    if ":" in name:
-        cls = find(name, {}, "", "strategy")
+    if ":" in strategy:
+        cls = find(strategy, {}, "", "strategy")
         return isinstance(cls, type) and issubclass(cls, OneShotMethod)
-    if name not in one_shot_names():
-        raise unknown_strategy(name, all_strategy_names())
+    if strategy not in one_shot_names():
+        raise unknown_strategy(strategy, all_strategy_names())
     return True
 
 
