@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -22,10 +21,6 @@ PRELOADED = [
     "archwright.evaluate.train_job",
     "archwright.execute.training_process_main",
 ]
-
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Environment of the server, unless the user has set it: threads that wait sleep rather than spin. Where other programs keep the
-cores busy, as on shared machines, spinning makes a training with several threads many times slower."""
 
 PAUSES_SECONDS = (0.1, 1.0)
 """Between attempts to start a process: a killed server takes a moment to disappear, and only then a new one is started."""
@@ -58,12 +53,8 @@ def start_context() -> ForkServerContext | SpawnContext:
     context.set_forkserver_preload(PRELOADED)
     # A signal mask is inherited: Ctrl-C is for the coordinator, not for the server or what it forks.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    waiting = {name: value for name, value in WAITING.items() if name not in os.environ}
-    os.environ.update(waiting)
     try:
         forkserver.ensure_running()
     finally:
-        for name in waiting:
-            del os.environ[name]
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return context
