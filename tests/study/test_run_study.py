@@ -356,7 +356,7 @@ from archwright import Proposal, SearchSpace
 class Tired(nn.Module):
     def forward(self, x):
         if x.device.type != "meta":
-            time.sleep(0.6)
+            time.sleep(2.0)
         return x
 
 
@@ -458,13 +458,13 @@ def test_networks_that_fail_are_results_and_the_search_continues(own, small_run,
 def test_a_search_without_a_complete_training_ends_and_reports_it(own, small_run, tmp_path):
     result = archwright.search(
         small_run.source,
-        **{**QUICK, "space": f"{own}:Moody", "baselines": ("random_forest",), "timeout": 1.0},
+        **{**QUICK, "space": f"{own}:Moody", "baselines": ("random_forest",), "timeout": 3.0},
         settings={"space.moods": "tired"},
         out=tmp_path / "run",
         executor="serial",
     )
     (searched, forest) = result.results["methods"]
-    assert table(result.path)[0]["cause"] == "timed out after 1 s"
+    assert table(result.path)[0]["cause"] == "timed out after 3 s"
     assert (searched["runs"], searched["mean"], searched["architecture"], searched["n_trials"]) == ([], None, None, 1)
     assert forest["runs"]
     assert result.results["skipped"] == [{"name": "random", "reason": "the search has no complete candidate to train"}]
