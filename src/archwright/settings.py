@@ -27,12 +27,12 @@ def option(default: Any, help_text: str, **metadata: Any) -> Any:
 
 
 def listed(given: Any) -> tuple[Any, ...] | None:
-    """A list, one item, or comma-separated text, as a tuple; None stays None."""
-    if isinstance(given, str):
-        return tuple(part.strip() for part in given.split(",") if part.strip())
+    """A list, one item, or comma-separated text, as a tuple; None stays None. Texts are stripped, empty ones left out."""
     if given is None:
         return None
-    return tuple(given) if isinstance(given, Sequence) else (given,)
+    items = given.split(",") if isinstance(given, str) else given if isinstance(given, Sequence) else (given,)
+    stripped = (item.strip() if isinstance(item, str) else item for item in items)
+    return tuple(item for item in stripped if item != "")
 
 
 def assignments(texts: Iterable[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from archwright.data.problem import Problem
 from archwright.errors import InputError, did_you_mean
 from archwright.evaluate.history import Objective
 from archwright.evaluate.job import Outcome
+from archwright.settings import listed
 
 COSTS = ("parameters", "macs", "peak_memory_mb", "seconds", "latency_ms")
 """The costs of a network, named like the fields of `Outcome`; lower is better. Times in seconds or milliseconds, memory in MB."""
@@ -24,7 +25,7 @@ def parse_objectives(names: str | Sequence[str], problem: Problem) -> tuple[Obje
 
     Raises InputError if a name is unknown or repeated, or if the first is not measured on the validation split.
     """
-    asked = [name.strip() for name in (names.split(",") if isinstance(names, str) else names) if name.strip()]
+    asked = listed(names) or ()
     known = {objective.name: objective for objective in known_objectives(problem)}
     for name in asked:
         if name not in known:
